@@ -1,0 +1,79 @@
+"""Who is asking: a bearer token from API clients, an HttpOnly cookie from browsers.
+
+A cookie travels by itself, also from a page of somebody else's; so with the cookie every unsafe method
+needs Django's CSRF proof, and with the header none does.
+"""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.middleware.csrf import CsrfViewMiddleware
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.request import Request
+
+from accounts import services
+from accounts.models import Session, User
+from accounts.problems import CSRFFailed, NotAuthenticated, SessionExpired
+
+COOKIE = "hostbridge_session"
+
+
+class SessionAuthentication(BaseAuthentication):
+    """REST framework's view of the session: request.user is the User, request.auth the Session."""
+
+    def authenticate(self, request: Request) -> tuple[User, Session] | None:
+        token = bearer_token(request)
+        if token is None:
+            token = request.COOKIES.get(COOKIE)
+            if token is None:
+                return None
+            check_csrf(request._request)
+        session = services.get_session(token)
+        if session is None:
+            raise SessionExpired
+        return session.user, session
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"
+
+
+def bearer_token(request: Request | HttpRequest) -> str | None:
+    """The token in the Authorization header, or None. Raises NotAuthenticated if the header is malformed."""
+    header = request.META.get("HTTP_AUTHORIZATION")
+    if header is None:
+        return None
+    scheme, _, token = header.partition(" ")
+    token = token.strip()
+    if scheme.lower() != "bearer" or not token or " " in token:
+        raise NotAuthenticated("The Authorization header must read: Bearer <token>.")
+    return str(token)
+
+
+class _CSRFCheck(CsrfViewMiddleware):
+    def _reject(self, request: HttpRequest, reason: str) -> Any:
+        return reason
+
+
+def _no_view(_request: HttpRequest) -> HttpResponse:
+    """What the check would run if it were a middleware."""
+    return HttpResponse()
+
+
+def check_csrf(request: HttpRequest) -> None:
+    """Django's own CSRF check, for views that are exempt from the middleware. Raises CSRFFailed."""
+    check = _CSRFCheck(_no_view)
+    check.process_request(request)
+    if reason := check.process_view(request, _no_view, (), {}):
+        raise CSRFFailed(f"{CSRFFailed.default_detail} ({reason})")
+
+
+def set_session_cookie(response: HttpResponse, token: str, session_expires_in: int) -> None:
+    """Hands a browser its session: unreadable to scripts, not sent from other sites."""
+    response.set_cookie(
+        COOKIE, token, max_age=session_expires_in, httponly=True, samesite="Lax", secure=settings.PUBLIC_HTTPS
+    )
+
+
+def delete_session_cookie(response: HttpResponse) -> None:
+    response.delete_cookie(COOKIE, samesite="Lax")

@@ -1,0 +1,162 @@
+"""People and the secrets that stand for them. Multi-row work is in accounts.services."""
+
+import unicodedata
+import uuid
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Self
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.db import models
+from django.db.models.functions import Lower
+from django.utils import timezone
+
+from accounts.tokens import hash_token, new_token
+
+
+def normalise_email(email: str) -> str:
+    """One spelling per mailbox, as far as a server can know: trimmed, composed (NFKC), lower case."""
+    return unicodedata.normalize("NFKC", email).strip().lower()
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        user = self.model(email=normalise_email(email), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        return self.create_user(email, password, **{"is_staff": True, "is_superuser": True, **fields})
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        return self.get(email=normalise_email(username or ""))
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """Somebody with an account. E-mails are unique whatever their case."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    email = models.EmailField("e-mail", max_length=254, unique=True)
+    name = models.CharField(max_length=150)
+    profile = models.JSONField(default=dict, blank=True, help_text="Free-form details, a JSON object.")
+    email_verified = models.BooleanField("e-mail verified", default=False)
+    is_active = models.BooleanField("active", default=True, help_text="Untick to lock the account out.")
+    is_staff = models.BooleanField("staff", default=False, help_text="May use the admin and manage plugins.")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS = ["name"]
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            # `unique` above serves look-ups of the normal form; this one holds even against raw SQL.
+            models.UniqueConstraint(Lower("email"), name="user_email_unique_in_any_case"),
+        ]
+
+    def __str__(self) -> str:
+        return self.email
+
+    def clean(self) -> None:
+        self.email = normalise_email(self.email)
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.email = normalise_email(self.email)
+        super().save(*args, **kwargs)
+
+
+class SecretQuerySet(models.QuerySet[Any]):
+    def live(self) -> Self:
+        return self.filter(expires_at__gt=timezone.now())
+
+    def expired(self) -> Self:
+        return self.filter(expires_at__lte=timezone.now())
+
+    def for_token(self, token: str) -> Self:
+        return self.filter(token_hash=hash_token(token))
+
+
+class Secret(models.Model):
+    """What all bearer secrets share: an owner, the hash of the secret, an end."""
+
+    prefix: ClassVar[str]
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="%(class)ss")
+    token_hash = models.CharField(max_length=64, unique=True, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    expires_at = models.DateTimeField(db_index=True)
+
+    objects = SecretQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"{self._meta.verbose_name} of {self.user}"
+
+    @classmethod
+    def issue(cls, user: User, ttl_seconds: int, **fields: Any) -> tuple[Self, str]:
+        """A new row and the secret, which exists nowhere else from then on."""
+        token = new_token(cls.prefix)
+        expires_at = timezone.now() + timedelta(seconds=ttl_seconds)
+        row = cls(user=user, token_hash=hash_token(token), expires_at=expires_at, **fields)
+        row.save(force_insert=True)
+        return row, token
+
+    @property
+    def expired(self) -> bool:
+        return bool(self.expires_at <= timezone.now())
+
+
+class Session(Secret):
+    """A log-in: whoever shows its token is the user until it expires."""
+
+    prefix = "hbs"
+
+    user_agent = models.CharField(max_length=256, blank=True)
+    ip_address = models.GenericIPAddressField("IP address", null=True, blank=True)
+
+
+class SingleUseSecret(Secret):
+    used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta(Secret.Meta):
+        abstract = True
+
+    @classmethod
+    def use(cls, token: str, now: datetime | None = None) -> Self | None:
+        """Marks the secret as used and returns it, to exactly one caller; None to every other.
+
+        One UPDATE decides: of any number of callers at once, the database lets one match the row.
+        """
+        now = now or timezone.now()
+        usable = cls.objects.for_token(token).filter(used_at=None, expires_at__gt=now, user__is_active=True)
+        if usable.update(used_at=now) != 1:
+            return None
+        found: Self = cls.objects.for_token(token).select_related("user").get()
+        return found
+
+
+class EmailVerificationToken(SingleUseSecret):
+    prefix = "hbv"
+
+
+class PasswordResetToken(SingleUseSecret):
+    prefix = "hbr"
+
+
+class OwnerSetupCode(models.Model):
+    """The code printed on the console, which lets the first visitor make the owner's account, once."""
+
+    code_hash = models.CharField(max_length=64, unique=True, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    used_at = models.DateTimeField(null=True, editable=False)
+
+    def __str__(self) -> str:
+        return f"set-up code of {self.created_at:%Y-%m-%d}"

@@ -1,0 +1,78 @@
+"""How passwords are kept: Argon2id with OWASP's parameters, as PHC strings that any Argon2 library reads.
+
+https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html
+"""
+
+from functools import cache
+
+from argon2 import Type, extract_parameters
+from argon2.exceptions import InvalidHashError
+from django.contrib.auth.hashers import Argon2PasswordHasher, check_password, make_password
+from django.core.exceptions import ValidationError
+
+from accounts.problems import InvalidInput
+
+# Django stores "<algorithm><encoded>"; for Argon2 that is this word before the PHC string.
+_PREFIX = "argon2"
+
+
+class Argon2idHasher(Argon2PasswordHasher):
+    """Argon2id, 19 MiB, two passes, one lane."""
+
+    memory_cost = 19456
+    time_cost = 2
+    parallelism = 1
+
+
+class MaximumLengthValidator:
+    """Refuses passwords too long to be meant: hashing them only costs time."""
+
+    def __init__(self, max_length: int = 128) -> None:
+        self.max_length = max_length
+
+    def validate(self, password: str, user: object = None) -> None:
+        if len(password) > self.max_length:
+            raise ValidationError(self.get_help_text(), code="password_too_long")
+
+    def get_help_text(self) -> str:
+        return f"The password may have at most {self.max_length} characters."
+
+
+def to_phc(stored: str) -> str:
+    """A stored password as a PHC string (`$argon2id$…`); empty if it is unusable."""
+    return stored.removeprefix(_PREFIX) if stored.startswith(f"{_PREFIX}$") else ""
+
+
+def from_phc(phc: str) -> str:
+    """A guest's PHC string as Django stores it.
+
+    The string comes from a plugin: its costs are bounded on both sides, for a weak hash would be a weak
+    account and a huge one would stall the server at each later log-in.
+
+    Raises InvalidInput.
+    """
+    try:
+        found = extract_parameters(phc)
+    except (InvalidHashError, ValueError) as error:
+        raise _bad_hash("is not a PHC string such as $argon2id$v=19$m=19456,t=2,p=1$…") from error
+    if found.type is not Type.ID or found.version != 19:
+        raise _bad_hash("must be Argon2id, version 19")
+    if not (19456 <= found.memory_cost <= 65536 and 2 <= found.time_cost <= 4 and found.parallelism == 1):
+        raise _bad_hash("must have m from 19456 to 65536, t from 2 to 4, p=1")
+    if not (16 <= found.salt_len <= 64 and 32 <= found.hash_len <= 64 and len(phc) <= 120):
+        raise _bad_hash("must have a salt of 16 to 64 bytes and a hash of 32 to 64")
+    return _PREFIX + phc
+
+
+def _bad_hash(why: str) -> InvalidInput:
+    return InvalidInput.at("/password_hash", f"The password hash {why}.")
+
+
+def spend_a_check(password: str) -> None:
+    """Takes the time of a password check, so that an unknown account can't be told by the clock."""
+    check_password(password, _dummy())
+
+
+@cache
+def _dummy() -> str:
+    return make_password("no account has this password")

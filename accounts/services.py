@@ -1,0 +1,320 @@
+"""What can be done with accounts: the one implementation behind the host API, the web UI and the admin.
+
+Callers hand in checked types; rules about values (is the e-mail free, is the password good) live here.
+Every function raises accounts.problems.Problem subclasses and nothing else on purpose. Look-ups of secrets
+answer with the row or None, never with a reason: a reason would help somebody who guesses.
+"""
+
+import uuid
+from typing import Any, TypeVar
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from accounts import events
+from accounts.models import (
+    EmailVerificationToken,
+    OwnerSetupCode,
+    PasswordResetToken,
+    Session,
+    SingleUseSecret,
+    User,
+    normalise_email,
+)
+from accounts.passwords import from_phc, spend_a_check, to_phc
+from accounts.problems import EmailTaken, Forbidden, InvalidInput, NotFound, Problem, UserDisabled
+from accounts.tokens import hash_token
+
+T = TypeVar("T", bound=SingleUseSecret)
+
+# --- users --------------------------------------------------------------------------------------------
+
+
+def create_user(
+    *,
+    email: str,
+    name: str,
+    password: str | None = None,
+    password_hash: str | None = None,
+    profile: dict[str, Any] | None = None,
+    **flags: bool,
+) -> User:
+    """A new account with a password or, from a plugin that hashes itself, a PHC string.
+
+    Raises InvalidInput (bad e-mail, weak password, bad hash) or EmailTaken, also when somebody else takes
+    the e-mail at the same moment: the database decides.
+    """
+    user = User(email=_check_email(email), name=name.strip(), profile=profile or {}, **flags)
+    _set_password(user, password, password_hash)
+    try:
+        with transaction.atomic():
+            user.save(force_insert=True)
+    except IntegrityError as error:
+        raise EmailTaken from error
+    return user
+
+
+def get_user_by_email(email: str) -> User:
+    """Raises NotFound."""
+    return _found(User.objects.filter(email=normalise_email(email)).first())
+
+
+def get_user(user_id: uuid.UUID) -> User:
+    """Raises NotFound."""
+    return _found(User.objects.filter(pk=user_id).first())
+
+
+def update_password(
+    user_id: uuid.UUID,
+    *,
+    password: str | None = None,
+    password_hash: str | None = None,
+    keep_session_id: uuid.UUID | None = None,
+) -> None:
+    """Sets a new password and ends the user's other sessions: whoever knew the old one is out.
+
+    Raises NotFound or InvalidInput.
+    """
+    user = get_user(user_id)
+    _set_password(user, password, password_hash)
+    with transaction.atomic():
+        user.save(update_fields=["password"])
+        _end_sessions(Session.objects.filter(user=user).exclude(pk=keep_session_id))
+        PasswordResetToken.objects.filter(user=user).delete()
+
+
+def verify_password(user_id: uuid.UUID, password: str) -> bool:
+    """Whether it is this user's password. Unknown and disabled users cost the same time and get False."""
+    user = User.objects.filter(pk=user_id).first()
+    if user is None:
+        spend_a_check(password)
+        return False
+    return user.check_password(password) and user.is_active
+
+
+def password_hash(user: User) -> str:
+    """The PHC string of the user's password; empty if no password opens the account."""
+    return to_phc(user.password)
+
+
+def set_email_verified(user_id: uuid.UUID, verified: bool) -> User:
+    """Raises NotFound."""
+    user = get_user(user_id)
+    user.email_verified = verified
+    user.save(update_fields=["email_verified"])
+    return user
+
+
+def update_profile(
+    user_id: uuid.UUID, *, name: str | None = None, profile: dict[str, Any] | None = None
+) -> User:
+    """Replaces what is given and leaves the rest. Raises NotFound."""
+    user = get_user(user_id)
+    if name is not None:
+        user.name = name.strip()
+    if profile is not None:
+        user.profile = profile
+    user.save(update_fields=["name", "profile"])
+    return user
+
+
+def delete_user(user_id: uuid.UUID) -> None:
+    """Removes the account with its sessions and tokens. Raises NotFound, or Forbidden for the last owner."""
+    with transaction.atomic():
+        user = get_user(user_id)
+        if user.is_superuser and not User.objects.filter(is_superuser=True).exclude(pk=user.pk).exists():
+            raise Forbidden("This is the only owner's account; make another owner first.")
+        _end_sessions(Session.objects.filter(user=user))
+        user.delete()
+
+
+# --- sessions -----------------------------------------------------------------------------------------
+
+
+def create_session(
+    user_id: uuid.UUID, ttl_seconds: int, *, user_agent: str = "", ip_address: str | None = None
+) -> tuple[Session, str]:
+    """The session and its token, shown this once. Raises NotFound or UserDisabled."""
+    user = _active_user(user_id)
+    with transaction.atomic():
+        session, token = Session.issue(user, ttl_seconds, user_agent=user_agent[:256], ip_address=ip_address)
+        User.objects.filter(pk=user.pk).update(last_login=session.created_at)
+        events.publish("session.created", session_data(session), to_user=user.pk)
+    return session, token
+
+
+def get_session(token: str) -> Session | None:
+    """The live session of an active user, with the user, or None."""
+    found: Session | None = (
+        Session.objects.for_token(token).live().filter(user__is_active=True).select_related("user").first()
+    )
+    return found
+
+
+def delete_session(session_id: uuid.UUID) -> None:
+    """Raises NotFound."""
+    with transaction.atomic():
+        if not _end_sessions(Session.objects.filter(pk=session_id)):
+            raise NotFound("There is no such session.")
+
+
+def delete_user_sessions(user_id: uuid.UUID) -> int:
+    """Ends every session of the user; how many there were. Raises NotFound."""
+    with transaction.atomic():
+        return _end_sessions(Session.objects.filter(user=get_user(user_id)))
+
+
+def cleanup_expired_sessions() -> int:
+    """Removes sessions past their end; how many."""
+    with transaction.atomic():
+        return _end_sessions(Session.objects.expired())
+
+
+def session_data(session: Session) -> dict[str, Any]:
+    """What events tell of a session: no token, no address."""
+    return {
+        "id": str(session.pk),
+        "user_id": str(session.user_id),
+        "created_at": session.created_at.isoformat(),
+        "expires_at": session.expires_at.isoformat(),
+    }
+
+
+# --- single-use tokens --------------------------------------------------------------------------------
+
+
+def create_email_verification_token(
+    user_id: uuid.UUID, ttl_seconds: int
+) -> tuple[EmailVerificationToken, str]:
+    """The row and its token, shown this once. Raises NotFound or UserDisabled."""
+    return EmailVerificationToken.issue(_active_user(user_id), ttl_seconds)
+
+
+def get_email_verification_token(token: str) -> EmailVerificationToken | None:
+    return _usable(EmailVerificationToken, token)
+
+
+def use_email_verification_token(token: str) -> EmailVerificationToken | None:
+    """The token's row, to exactly one caller; None if it is unknown, used or expired."""
+    return EmailVerificationToken.use(token)
+
+
+def create_password_reset_token(user_id: uuid.UUID, ttl_seconds: int) -> tuple[PasswordResetToken, str]:
+    """The row and its token, shown this once. Raises NotFound or UserDisabled."""
+    return PasswordResetToken.issue(_active_user(user_id), ttl_seconds)
+
+
+def get_password_reset_token(token: str) -> PasswordResetToken | None:
+    return _usable(PasswordResetToken, token)
+
+
+def use_password_reset_token(token: str) -> PasswordResetToken | None:
+    """The token's row, to exactly one caller; None if it is unknown, used or expired."""
+    return PasswordResetToken.use(token)
+
+
+def cleanup_expired_tokens() -> int:
+    """Removes verification and reset tokens past their end; how many."""
+    return sum(model.objects.expired().delete()[0] for model in (EmailVerificationToken, PasswordResetToken))
+
+
+# --- the owner ----------------------------------------------------------------------------------------
+
+
+class SetupDone(Problem):
+    status = 409
+    code = "setup-done"
+    title = "The owner account exists already"
+    default_detail = "Log in instead."
+
+
+class SetupCodeWrong(Forbidden):
+    code = "setup-code-wrong"
+    title = "This is not the one-time code"
+    default_detail = "Copy the code from the server's console; each start prints a new one."
+
+
+def owner_exists() -> bool:
+    return User.objects.filter(is_superuser=True).exists()
+
+
+def replace_setup_code(code: str) -> None:
+    """From now on this code, and no earlier one, makes the owner."""
+    with transaction.atomic():
+        OwnerSetupCode.objects.filter(used_at=None).delete()
+        OwnerSetupCode.objects.create(code_hash=hash_token(code))
+
+
+def create_owner(*, code: str, email: str, name: str, password: str) -> User:
+    """The first administrator, with every right. Raises SetupDone, SetupCodeWrong, InvalidInput, EmailTaken.
+
+    The code is spent in the same transaction: a refused password leaves it good, and of two callers at
+    once one wins.
+    """
+    with transaction.atomic():
+        if owner_exists():
+            raise SetupDone
+        usable = OwnerSetupCode.objects.filter(used_at=None, code_hash=hash_token(code.strip().upper()))
+        if usable.update(used_at=timezone.now()) != 1:
+            raise SetupCodeWrong
+        return create_user(
+            email=email, name=name, password=password, email_verified=True, is_staff=True, is_superuser=True
+        )
+
+
+# --- shared -------------------------------------------------------------------------------------------
+
+
+def _check_email(email: str) -> str:
+    email = normalise_email(email)
+    try:
+        validate_email(email)
+    except ValidationError as error:
+        raise InvalidInput.at("/email", "This is not an e-mail address.") from error
+    return email
+
+
+def _set_password(user: User, password: str | None, password_hash: str | None) -> None:
+    if (password is None) == (password_hash is None):
+        raise InvalidInput.at("/password", "Give either `password` or `password_hash`.")
+    if password_hash is not None:
+        user.password = from_phc(password_hash)
+        return
+    try:
+        validate_password(password or "", user)
+    except ValidationError as error:
+        raise InvalidInput(
+            errors=[{"pointer": "/password", "detail": text} for text in error.messages]
+        ) from error
+    user.set_password(password)
+
+
+def _active_user(user_id: uuid.UUID) -> User:
+    user = get_user(user_id)
+    if not user.is_active:
+        raise UserDisabled("An administrator has to enable it first.")
+    return user
+
+
+def _usable(model: type[T], token: str) -> T | None:
+    rows = model.objects.for_token(token).live().filter(used_at=None, user__is_active=True)
+    found: T | None = rows.select_related("user").first()
+    return found
+
+
+def _end_sessions(sessions: QuerySet[Session]) -> int:
+    ended = list(sessions)
+    Session.objects.filter(pk__in=[session.pk for session in ended]).delete()
+    for session in ended:
+        events.publish("session.ended", session_data(session), to_user=session.user_id)
+    return len(ended)
+
+
+def _found(user: User | None) -> User:
+    if user is None:
+        raise NotFound("There is no such user.")
+    return user

@@ -1,0 +1,104 @@
+"""Every address of the server."""
+
+from pathlib import Path
+
+from csp.decorators import csp_update
+from django.conf import settings
+from django.contrib import admin
+from django.db import connection
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.urls import include, path, re_path
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import ensure_csrf_cookie
+from django.views.decorators.http import require_safe
+from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
+
+from accounts.problems import CSRFFailed, InternalError, NotFound, Problem, response_for
+
+API_PREFIXES = ("/api/", "/host/")
+
+
+@require_safe
+@never_cache
+@ensure_csrf_cookie
+def app(request: HttpRequest) -> HttpResponse:
+    """The single-page app, for every address that is not the server's own."""
+    page = Path(settings.FRONTEND_DIST) / "index.html"
+    try:
+        return HttpResponse(page.read_bytes())
+    except FileNotFoundError:
+        return HttpResponse("The front end is not built yet. Run: make frontend\n", "text/plain", status=503)
+
+
+@require_safe
+@never_cache
+def healthz(request: HttpRequest) -> HttpResponse:
+    """The process answers; it says nothing of what it depends on."""
+    return JsonResponse({"status": "ok"})
+
+
+@require_safe
+@never_cache
+def readyz(request: HttpRequest) -> HttpResponse:
+    """Whether calls can be answered: the database is reachable."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except Exception:
+        return JsonResponse({"status": "unavailable", "database": "unreachable"}, status=503)
+    return JsonResponse({"status": "ok", "database": "ok"})
+
+
+def plain_error(request: HttpRequest, problem: Problem) -> HttpResponse:
+    if request.path.startswith(API_PREFIXES):
+        return response_for(problem)
+    return HttpResponse(
+        f"{problem.title}. {problem.detail}\n", "text/plain; charset=utf-8", status=problem.status
+    )
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return plain_error(request, NotFound("There is no such address in this API; /api/docs/ lists them."))
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return plain_error(request, InternalError())
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return plain_error(request, CSRFFailed())
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return plain_error(request, Problem("The server cannot make sense of this request."))
+
+
+def api_404(request: HttpRequest) -> HttpResponse:
+    raise Http404
+
+
+handler400 = bad_request
+handler404 = not_found
+handler500 = server_error
+
+# Swagger UI sets style attributes; its scripts come from this server and need nothing more.
+docs = csp_update({"style-src": ["'unsafe-inline'"], "img-src": ["data:"]})(
+    SpectacularSwaggerSplitView.as_view(url_name="schema", authentication_classes=[], permission_classes=[])
+)
+
+urlpatterns = [
+    path("healthz", healthz),
+    path("readyz", readyz),
+    path("admin/", admin.site.urls),
+    path("api/v1/", include("accounts.urls")),
+    path("api/v1/", include("plugins.urls")),
+    path(
+        "api/schema/",
+        SpectacularJSONAPIView.as_view(authentication_classes=[], permission_classes=[]),
+        name="schema",
+    ),
+    path("api/docs/", docs, name="docs"),
+    path("host/v1/", include("plugins.host.urls")),
+    re_path(r"^(?:api|host|static|ws)(?:/|$)", api_404),
+    re_path(r"^", app),
+]

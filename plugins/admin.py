@@ -1,0 +1,83 @@
+"""Plugins and what they did, in the Django admin."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from plugins import registry
+from plugins.models import Execution, Grant, HostCall, Plugin, Release
+
+
+class ReadOnly:
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class GrantInline(admin.TabularInline[Grant, Plugin]):
+    model = Grant
+    extra = 0
+    fields = ("permission", "granted_by", "granted_at")
+    readonly_fields = fields
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class ReleaseInline(ReadOnly, admin.TabularInline[Release, Plugin]):
+    model = Release
+    fk_name = "plugin"
+    extra = 0
+    fields = ("version", "sha256", "size_bytes", "created_at")
+    can_delete = False
+
+
+@admin.register(Plugin)
+class PluginAdmin(admin.ModelAdmin[Plugin]):
+    list_display = ("slug", "release", "enabled", "created_at")
+    list_filter = ("enabled",)
+    search_fields = ("slug",)
+    list_select_related = ("release__plugin",)
+    fields = ("slug", "enabled", "release", "settings", "created_at")
+    readonly_fields = ("slug", "release", "created_at")
+    inlines = (GrantInline, ReleaseInline)
+    actions = ("enable", "disable")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    @admin.action(description="Enable the chosen plugins")
+    def enable(self, request: HttpRequest, queryset: Any) -> None:
+        for plugin in queryset:
+            registry.set_enabled(plugin, True)
+
+    @admin.action(description="Disable the chosen plugins")
+    def disable(self, request: HttpRequest, queryset: Any) -> None:
+        for plugin in queryset:
+            registry.set_enabled(plugin, False)
+
+
+class HostCallInline(ReadOnly, admin.TabularInline[HostCall, Execution]):
+    model = HostCall
+    extra = 0
+    can_delete = False
+
+
+@admin.register(Execution)
+class ExecutionAdmin(ReadOnly, admin.ModelAdmin[Execution]):
+    list_display = ("created_at", "plugin", "function", "state", "user", "target", "run_ms", "host_ms")
+    list_filter = ("state", "plugin", "target", "created_at")
+    search_fields = ("id", "function", "plugin__slug", "user__email")
+    list_select_related = ("plugin", "user")
+    inlines = (HostCallInline,)
+
+
+@admin.register(HostCall)
+class HostCallAdmin(ReadOnly, admin.ModelAdmin[HostCall]):
+    list_display = ("at", "operation", "subject", "status", "duration_ms", "execution")
+    list_filter = ("operation", "status", "at")
+    search_fields = ("operation", "subject", "execution__id")
+    list_select_related = ("execution__plugin",)

@@ -1,0 +1,181 @@
+"""/api/v1/auth/…: sign-up, log-in, log-out and the session, in front of the authentication plugin.
+
+The plugin decides; what it answers is checked against the database before anybody believes it: a cookie is
+set, and a person shown, only for a live session that the database knows.
+"""
+
+import contextlib
+import json
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpResponse
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts import services
+from accounts.authentication import (
+    COOKIE,
+    bearer_token,
+    check_csrf,
+    delete_session_cookie,
+    set_session_cookie,
+)
+from accounts.models import Session
+from accounts.problems import NotAuthenticated, Problem, SessionExpired
+from accounts.schemas import PublicUserSerializer
+from plugins import executions, registry, schemas
+from plugins.executions import Client
+from plugins.views import client_of, problems
+
+
+class AuthAnswerInvalid(Problem):
+    status = 502
+    code = "plugin-output-invalid"
+    title = "The authentication plugin gave an answer that cannot be used"
+
+
+class AuthView(APIView):
+    """What the four have in common: nobody has to be logged in, and a dead cookie is no obstacle."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+
+    def ask_plugin(self, request: Request, function: str, data: dict[str, Any]) -> dict[str, Any]:
+        """The plugin's answer. Raises the Problem it ended with, or AuthAnswerInvalid."""
+        plugin = registry.get_plugin(settings.AUTH_PLUGIN)
+        seen = client_of(request)
+        client = Client(None, seen.user_agent, seen.ip_address)
+        outcome = executions.run(plugin, function, json.dumps(data).encode(), client)
+        if outcome.problem is not None:
+            outcome.problem.members["execution"] = str(outcome.execution.pk)
+            raise outcome.problem
+        try:
+            answer = json.loads(outcome.output)
+        except ValueError as error:
+            raise AuthAnswerInvalid(f"{function} did not answer with JSON.") from error
+        if not isinstance(answer, dict):
+            raise AuthAnswerInvalid(f"{function} did not answer with an object.")
+        return answer
+
+
+class SignUpView(AuthView):
+    @extend_schema(
+        operation_id="sign_up",
+        request=schemas.SignUpSerializer,
+        responses={201: schemas.SignedUpSerializer, **problems(400, 409, 413, 415, 502, 503, 504)},
+        tags=["auth"],
+    )
+    def post(self, request: Request) -> Response:
+        """Makes an account. It does not log in."""
+        answer = self.ask_plugin(request, "signup", _checked(schemas.SignUpSerializer, request))
+        try:
+            user = services.get_user_by_email(answer["user"]["email"])
+        except (KeyError, TypeError, AttributeError, Problem) as error:
+            raise AuthAnswerInvalid("signup named no account that exists.") from error
+        return Response({"user": PublicUserSerializer(user).data}, status=201)
+
+
+class LogInView(AuthView):
+    @extend_schema(
+        operation_id="log_in",
+        request=schemas.LogInSerializer,
+        responses={200: schemas.LoggedInSerializer, **problems(400, 401, 403, 409, 413, 415, 502, 503, 504)},
+        tags=["auth"],
+    )
+    def post(self, request: Request) -> Response:
+        """With the header X-CSRFToken (browsers) the session comes as a cookie; without it, in the body.
+
+        So a cookie is only ever set after the CSRF check: nobody can be logged in to an attacker's account
+        from another site.
+        """
+        browser = "HTTP_X_CSRFTOKEN" in request.META
+        if browser:
+            check_csrf(request._request)
+        answer = self.ask_plugin(request, "login", _checked(schemas.LogInSerializer, request))
+        try:
+            token = str(answer["session"]["token"])
+        except (KeyError, TypeError) as error:
+            raise AuthAnswerInvalid("login named no session.") from error
+        session = services.get_session(token)
+        if session is None:
+            raise AuthAnswerInvalid("login named a session that does not exist.")
+        data = _session_data(session)
+        if not browser:
+            data["session"]["token"] = token
+        response = Response(data)
+        if browser:
+            seconds = int((session.expires_at - timezone.now()).total_seconds())
+            set_session_cookie(response, token, seconds)
+        return response
+
+
+class LogOutView(AuthView):
+    @extend_schema(
+        operation_id="log_out",
+        request=None,
+        responses={204: None, **problems(401, 403, 502, 503, 504)},
+        tags=["auth"],
+    )
+    def post(self, request: Request) -> Response:
+        """Ends the session of the bearer token or the cookie."""
+        token, from_cookie = _token_of(request)
+        if token is None:
+            raise NotAuthenticated
+        if from_cookie:
+            check_csrf(request._request)
+        with contextlib.suppress(NotAuthenticated):  # ended already: that is what was asked for
+            self.ask_plugin(request, "logout", {"token": token})
+        response = Response(status=204)
+        if from_cookie:
+            delete_session_cookie(response)
+        return response
+
+
+class SessionView(AuthView):
+    @extend_schema(
+        operation_id="get_session",
+        responses={200: schemas.WhoAmISerializer, **problems(401, 502, 503, 504)},
+        tags=["auth"],
+    )
+    def get(self, request: Request) -> Response:
+        """Who is logged in; nobody (nulls) if no token was sent, 401 if it is dead."""
+        token, _ = _token_of(request)
+        if token is None:
+            return Response({"user": None, "session": None})
+        self.ask_plugin(request, "verify_session", {"token": token})
+        session = services.get_session(token)
+        if session is None:
+            raise SessionExpired
+        return Response(_session_data(session))
+
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        if response.status_code == 401 and COOKIE in request.COOKIES:
+            delete_session_cookie(response)
+        return super().finalize_response(request, response, *args, **kwargs)
+
+
+def _checked(shape: Any, request: Request) -> dict[str, Any]:
+    form = shape(data=request.data)
+    form.is_valid(raise_exception=True)
+    data: dict[str, Any] = form.validated_data
+    return data
+
+
+def _token_of(request: Request) -> tuple[str | None, bool]:
+    """The token and whether it came in the cookie."""
+    token = bearer_token(request)
+    if token is not None:
+        return token, False
+    return request.COOKIES.get(COOKIE), True
+
+
+def _session_data(session: Session) -> dict[str, Any]:
+    return {
+        "user": PublicUserSerializer(session.user).data,
+        "session": {"id": str(session.pk), "expires_at": session.expires_at.isoformat()},
+    }

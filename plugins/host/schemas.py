@@ -1,0 +1,112 @@
+"""The shapes of the host API's requests and responses."""
+
+import json
+from typing import Any
+
+from rest_framework import serializers
+
+from accounts.schemas import StrictSerializer
+
+MIN_TTL_SECONDS = 60
+MAX_TTL_SECONDS = 30 * 24 * 3600
+MAX_PROFILE_BYTES = 16 << 10
+
+
+class ProfileField(serializers.JSONField):
+    """A JSON object of at most MAX_PROFILE_BYTES."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, dict):
+            raise serializers.ValidationError("This must be an object.")
+        if len(json.dumps(data)) > MAX_PROFILE_BYTES:
+            raise serializers.ValidationError(f"This may have at most {MAX_PROFILE_BYTES} bytes.")
+        return data
+
+
+def name_field(**options: Any) -> serializers.CharField:
+    return serializers.CharField(min_length=1, max_length=150, **options)
+
+
+def password_field(**options: Any) -> serializers.CharField:
+    # Longer than the rule allows, so that the rule answers, with its own words, and not the field.
+    return serializers.CharField(max_length=1000, trim_whitespace=False, **options)
+
+
+def token_field() -> serializers.CharField:
+    return serializers.CharField(max_length=200)
+
+
+def ttl_field() -> serializers.IntegerField:
+    return serializers.IntegerField(min_value=MIN_TTL_SECONDS, max_value=MAX_TTL_SECONDS)
+
+
+class CreateUser(StrictSerializer):
+    email = serializers.CharField(max_length=254)
+    name = name_field()
+    password = password_field(required=False)
+    password_hash = serializers.CharField(max_length=200, required=False)
+    profile = ProfileField(required=False)
+
+
+class UserQuery(StrictSerializer):
+    email = serializers.CharField(max_length=254)
+
+
+class UpdatePassword(StrictSerializer):
+    password = password_field(required=False)
+    password_hash = serializers.CharField(max_length=200, required=False)
+    keep_session_id = serializers.UUIDField(required=False)
+
+
+class EmailVerified(StrictSerializer):
+    email_verified = serializers.BooleanField()
+
+
+class UpdateProfile(StrictSerializer):
+    name = name_field(required=False)
+    profile = ProfileField(required=False)
+
+
+class VerifyPassword(StrictSerializer):
+    password = password_field()
+
+
+class PasswordVerdict(serializers.Serializer[Any]):
+    valid = serializers.BooleanField()
+
+
+class User(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    email = serializers.EmailField()
+    name = serializers.CharField()
+    profile = serializers.DictField()
+    email_verified = serializers.BooleanField()
+    is_active = serializers.BooleanField()
+    created_at = serializers.DateTimeField()
+    password_hash = serializers.CharField(
+        required=False, help_text="Only with the permission read_password_hash."
+    )
+
+
+class CreateSession(StrictSerializer):
+    user_id = serializers.UUIDField()
+    ttl_seconds = ttl_field()
+
+
+class Secret(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    user_id = serializers.UUIDField()
+    created_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField()
+
+
+class NewSession(Secret):
+    token = serializers.CharField(help_text="Shown this once.")
+
+
+class FoundSession(Secret):
+    user = User()
+
+
+class Token(StrictSerializer):
+    token = token_field()

@@ -1,0 +1,82 @@
+"""`manage.py serve`: everything between an empty folder and a running server."""
+
+import secrets
+import socket
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+
+from accounts import services
+from plugins import registry
+
+_ALPHABET = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"  # nothing that is easily misread
+
+
+class Command(BaseCommand):
+    help = "Prepares the database, the bundled plugins and the static files, then serves on HOST:PORT."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--prepare-only", action="store_true", help="Stop before serving.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not options["prepare_only"]:
+            self.check_port()
+        self.step("Database")
+        call_command("migrate", verbosity=0, interactive=False)
+        self.step("Bundled plugins")
+        registry.install_bundled()
+        self.step("Static files")
+        call_command("collectstatic", verbosity=0, interactive=False)
+        if options["prepare_only"]:
+            return
+        self.say_what_next()
+        uvicorn.run(
+            "config.asgi:application",
+            host=settings.HOST,
+            port=settings.PORT,
+            log_level="warning",
+            lifespan="on",
+            server_header=False,
+            # Whose address a request came from is believed from the socket alone.
+            proxy_headers=False,
+            ws_max_size=64 << 10,
+            timeout_graceful_shutdown=10,
+        )
+
+    def step(self, name: str) -> None:
+        self.stdout.write(f"  {name} …")
+        self.stdout.flush()
+
+    def check_port(self) -> None:
+        family = socket.AF_INET6 if ":" in settings.HOST else socket.AF_INET
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((settings.HOST, settings.PORT))
+            except OSError as error:
+                raise CommandError(
+                    f"Port {settings.PORT} on {settings.HOST} cannot be used ({error.strerror}). "
+                    f"Choose another: PORT={settings.PORT + 1} make run"
+                ) from error
+
+    def say_what_next(self) -> None:
+        url = settings.PUBLIC_URL
+        lines = ["", f"Hostbridge is ready: open {url}"]
+        if not services.owner_exists():
+            code = new_setup_code()
+            services.replace_setup_code(code)
+            lines.append(f"The first visit makes the owner's account. One-time code: {code}")
+        lines += [f"Data: {Path(settings.DATA_DIR)}   API: {url}/api/docs/   Stop: Ctrl+C", ""]
+        self.stdout.write("\n".join(lines))
+        sys.stdout.flush()
+
+
+def new_setup_code() -> str:
+    """Four groups of four: 80 bits, which nobody tries out."""
+    return "-".join("".join(secrets.choice(_ALPHABET) for _ in range(4)) for _ in range(4))

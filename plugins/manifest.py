@@ -1,0 +1,144 @@
+"""plugin.json -> PluginManifest. Pure: no database, no files but the schema beside this module.
+
+The manifest is written by somebody who is not trusted; after `parse_manifest` its shape can be.
+"""
+
+import json
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError, best_match
+
+from accounts.parsers import parse_json
+from accounts.problems import InvalidInput, Problem
+
+MAX_MANIFEST_BYTES = 256 << 10
+JsonSchema = dict[str, Any] | bool
+
+
+class InvalidManifest(InvalidInput):
+    code = "invalid-manifest"
+    title = "plugin.json is not a valid manifest"
+
+
+class Function(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    title: str
+    description: str = ""
+    access: str = "user"
+    targets: tuple[str, ...] = ("server",)
+    sensitive: bool = False
+    input_schema: JsonSchema | None = None
+    output_schema: JsonSchema | None = None
+
+
+class Permission(msgspec.Struct, frozen=True, kw_only=True):
+    operation: str
+    reason: str
+    optional: bool = False
+
+
+class NetworkRule(msgspec.Struct, frozen=True, kw_only=True):
+    url: str
+    reason: str
+    methods: tuple[str, ...] = ("GET",)
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    timeout_ms: int = 2000
+    memory_mb: int = 64
+    max_output_kb: int = 1024
+
+
+class Wasm(msgspec.Struct, frozen=True, kw_only=True):
+    path: str
+    sha256: str
+
+
+class PluginManifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a plugin says of itself; immutable, like the release it belongs to."""
+
+    manifest_version: int
+    name: str
+    title: str
+    version: str
+    description: str
+    license: str
+    wasm: Wasm
+    functions: tuple[Function, ...]
+    homepage: str = ""
+    permissions: tuple[Permission, ...] = ()
+    network: tuple[NetworkRule, ...] = ()
+    settings_schema: dict[str, Any] = {}
+    limits: Limits = Limits()
+
+    def function(self, name: str) -> Function | None:
+        return next((function for function in self.functions if function.name == name), None)
+
+
+def parse_manifest(raw: bytes, *, operations: frozenset[str]) -> PluginManifest:
+    """The manifest in `raw`, which may ask only for names in `operations`.
+
+    Raises InvalidManifest: what is wrong, where (JSON pointer) and what would be right.
+    """
+    if len(raw) > MAX_MANIFEST_BYTES:
+        raise InvalidManifest(f"plugin.json may have at most {MAX_MANIFEST_BYTES} bytes.")
+    try:
+        data = parse_json(raw)
+    except Problem as problem:
+        raise InvalidManifest(f"plugin.json: {problem.detail}", errors=problem.errors) from problem
+    if error := best_match(_validator().iter_errors(data)):
+        raise _at(list(error.absolute_path), error.message)
+    _check_names(data, operations)
+    for index, function in enumerate(data["functions"]):
+        for key in ("input_schema", "output_schema"):
+            _check_schema(function.get(key, True), ["functions", index, key])
+    _check_schema(data.get("settings_schema", {}), ["settings_schema"])
+    return load_manifest(data)
+
+
+def load_manifest(data: dict[str, Any]) -> PluginManifest:
+    """A manifest that passed `parse_manifest` before it was stored."""
+    return msgspec.convert(data, PluginManifest)
+
+
+def _check_names(data: dict[str, Any], operations: frozenset[str]) -> None:
+    names: set[str] = set()
+    for index, function in enumerate(data["functions"]):
+        if function["name"] in names:
+            raise _at(["functions", index, "name"], f"{function['name']!r} stands twice")
+        names.add(function["name"])
+    asked: set[str] = set()
+    for index, permission in enumerate(data.get("permissions", [])):
+        operation = permission["operation"]
+        where = ["permissions", index, "operation"]
+        if operation not in operations:
+            raise _at(where, f"{operation!r} is not an operation of the host API")
+        if operation in asked:
+            raise _at(where, f"{operation!r} stands twice")
+        asked.add(operation)
+
+
+def _check_schema(schema: Any, path: Sequence[object]) -> None:
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        raise _at([*path, *error.absolute_path], error.message) from error
+    except RecursionError as error:
+        raise _at(path, "is nested too deeply") from error
+
+
+def _at(path: Sequence[object], message: str) -> InvalidManifest:
+    pointer = "".join(f"/{step}" for step in path)
+    short = message if len(message) <= 300 else message[:300] + "…"
+    return InvalidManifest.at(pointer, f"plugin.json{pointer and ' at '}{pointer}: {short}")
+
+
+@lru_cache(maxsize=1)
+def _validator() -> Draft202012Validator:
+    schema = json.loads(Path(__file__).with_name("plugin.schema.json").read_text())
+    return Draft202012Validator(schema)

@@ -1,0 +1,138 @@
+"""The workers of one server process, and who gets the next one.
+
+Admission is bounded: so many calls run, so many wait, the rest are told at once to come back later. Workers
+are handed out in the order of asking and taken back first in, first out; the other way starves callers.
+"""
+
+import logging
+import threading
+import time
+from collections import deque
+from pathlib import Path
+
+from plugins.runtime.process import Answer, HostHandler, Job, WorkerProcess
+
+logger = logging.getLogger("hostbridge.runtime")
+
+# Besides the guests' memory: Python, libextism and the compiled modules.
+WORKER_BASE_BYTES = 512 << 20
+
+
+class Overloaded(Exception):
+    """No worker became free in time, or too many callers wait already."""
+
+
+class Pool:
+    """`size` workers. Calls come from any thread and run in the thread that asks.
+
+    Workers are started by one thread that lives as long as the pool: a worker asks the kernel to be killed
+    with its parent, and the kernel counts the thread that started it as the parent.
+    """
+
+    def __init__(
+        self, *, size: int, queue: int, queue_timeout_ms: int, guest_memory_bytes: int, cache_dir: Path
+    ) -> None:
+        self.size = size
+        self.queue = queue
+        self.queue_timeout_ms = queue_timeout_ms
+        self._memory_bytes = WORKER_BASE_BYTES + guest_memory_bytes
+        self._cache_config = _write_cache_config(cache_dir)
+        self._condition = threading.Condition()
+        self._idle: deque[WorkerProcess] = deque()
+        self._busy: set[WorkerProcess] = set()
+        self._waiting: deque[object] = deque()
+        self._missing = size
+        self._closed = False
+        self._starter = threading.Thread(target=self._keep_full, name="worker-starter", daemon=True)
+        self._starter.start()
+
+    def run(self, job: Job, handle: HostHandler) -> tuple[Answer, float]:
+        """The answer and the milliseconds spent waiting for a worker.
+
+        Raises Overloaded, and what WorkerProcess.call raises.
+        """
+        started = time.monotonic()
+        worker = self._take(started + self.queue_timeout_ms / 1000)
+        while not worker.alive:  # ended while idle, by the kernel's OOM killer for one
+            self._give_back(worker)
+            worker = self._take(started + self.queue_timeout_ms / 1000)
+        queue_ms = (time.monotonic() - started) * 1000
+        try:
+            return worker.call(job, handle), queue_ms
+        finally:
+            self._give_back(worker)
+
+    def close(self) -> None:
+        """Ends every worker, also busy ones; later calls are refused."""
+        with self._condition:
+            self._closed = True
+            workers = [*self._idle, *self._busy]
+            self._idle.clear()
+            self._condition.notify_all()
+        for worker in workers:
+            worker.kill()
+        self._starter.join(timeout=5)
+
+    def pids(self) -> list[int]:
+        with self._condition:
+            return [worker.pid for worker in (*self._idle, *self._busy)]
+
+    def _take(self, deadline: float) -> WorkerProcess:
+        ticket = object()
+        with self._condition:
+            if len(self._waiting) >= self.queue + len(self._idle):
+                raise Overloaded("Too many calls are waiting already.")
+            self._waiting.append(ticket)
+            try:
+                self._condition.wait_for(
+                    lambda: self._closed or (self._idle and self._waiting[0] is ticket),
+                    timeout=deadline - time.monotonic(),
+                )
+                if self._closed:
+                    raise Overloaded("The server is stopping.")
+                if not self._idle or self._waiting[0] is not ticket:
+                    raise Overloaded("No worker became free in time.")
+                worker = self._idle.popleft()
+                self._busy.add(worker)
+                return worker
+            finally:
+                self._waiting.remove(ticket)
+                self._condition.notify_all()
+
+    def _give_back(self, worker: WorkerProcess) -> None:
+        with self._condition:
+            self._busy.discard(worker)
+            if worker.alive and not self._closed:
+                self._idle.append(worker)
+            else:
+                self._missing += 1
+            self._condition.notify_all()
+        if self._closed:
+            worker.kill()
+
+    def _keep_full(self) -> None:
+        while True:
+            with self._condition:
+                self._condition.wait_for(lambda: self._closed or self._missing)
+                if self._closed:
+                    return
+            try:
+                worker = WorkerProcess.start(memory_bytes=self._memory_bytes, cache_config=self._cache_config)
+            except OSError:
+                logger.exception("A worker could not be started; trying again")
+                time.sleep(0.5)
+                continue
+            with self._condition:
+                self._missing -= 1
+                self._idle.append(worker)
+                self._condition.notify_all()
+
+
+def _write_cache_config(directory: Path) -> Path:
+    """wasmtime's cache of compiled code. It is native code: only this user may write there."""
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    directory.chmod(0o700)
+    path = directory / "cache.toml"
+    modules = str(directory / "modules").replace("\\", "\\\\").replace('"', '\\"')
+    path.write_text(f'[cache]\ndirectory = "{modules}"\n')
+    return path

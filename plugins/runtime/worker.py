@@ -1,0 +1,255 @@
+"""The process that runs plugin code. Started by plugins.runtime.process, ended with SIGKILL when in doubt.
+
+It is the only code that imports extism, and it imports no Django: it holds no secret, no database and no
+setting, only the socket to its parent. One call at a time; each call gets a fresh instance (memory, globals,
+variables) from a module that was compiled once.
+"""
+
+import ctypes
+import json
+import os
+import resource
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from extism import extism  # the package itself does not offer CompiledPlugin
+from extism_sys import ffi, lib
+
+from plugins.runtime.protocol import (
+    Call,
+    Closed,
+    Failure,
+    FailureKind,
+    HostReply,
+    HostRequest,
+    Load,
+    Loaded,
+    LoadFailed,
+    ProtocolError,
+    Ready,
+    Result,
+    Unload,
+    decode_to_worker,
+    receive,
+    send,
+)
+
+_PR_SET_PDEATHSIG = 1
+_MAX_MESSAGE = 8000
+_HOST_FUNCTION = "void(ExtismCurrentPlugin*, const ExtismVal*, ExtismSize, ExtismVal*, ExtismSize, void*)"
+I32, I64 = extism.ValType.I32, extism.ValType.I64
+
+
+def main(fd: int, memory_bytes: int) -> None:
+    """Serves calls from the socket `fd` until it closes. `memory_bytes` bounds this process's data."""
+    confine(memory_bytes)
+    with socket.socket(fileno=fd) as sock:
+        worker = Worker(sock)
+        send(sock, Ready(extism.extism_version()))
+        try:
+            worker.serve()
+        except (Closed, BrokenPipeError, ConnectionResetError):
+            return
+
+
+def confine(memory_bytes: int) -> None:
+    """Limits that need no rights: dies with its parent, no core dumps, bounded memory.
+
+    RLIMIT_DATA and not RLIMIT_AS: each instance reserves 16 GiB of address space that it never touches.
+    """
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    null = os.open(os.devnull, os.O_RDWR)
+    for standard in (0, 1, 2):
+        os.dup2(null, standard)
+    os.close(null)
+
+
+class GuestHTTP:
+    """What stands behind the guest's `http_request` during one call: the bridge to the parent."""
+
+    def __init__(self, sock: socket.socket, call_id: int) -> None:
+        self.sock = sock
+        self.call_id = call_id
+        self.status = 0
+        self.headers: dict[str, str] = {}
+        self.broken: BaseException | None = None
+
+    def request(self, raw: bytes, body: bytes) -> bytes:
+        """Relays one request and waits for the answer. What is no request is answered with 400 here."""
+        try:
+            asked = json.loads(raw)
+            method = str(asked.get("method") or "GET").upper()
+            headers = {str(k): str(v) for k, v in (asked.get("headers") or asked.get("header") or {}).items()}
+            frame = HostRequest(self.call_id, method, str(asked["url"]), headers, body)
+            send(self.sock, frame)
+        except (ValueError, KeyError, TypeError, AttributeError, ProtocolError) as error:
+            return self._refuse(f"The request cannot be read: {error}.")
+        reply = decode_to_worker(receive(self.sock))
+        if not isinstance(reply, HostReply) or reply.call_id != self.call_id:
+            raise ProtocolError("expected the answer to a host request")
+        self.status, self.headers = reply.status, reply.headers
+        return reply.body
+
+    def _refuse(self, detail: str) -> bytes:
+        problem = {
+            "type": "urn:hostbridge:problem:invalid-input",
+            "title": "Some of the input is not valid",
+            "status": 400,
+            "detail": detail,
+        }
+        self.status, self.headers = 400, {"content-type": "application/problem+json"}
+        return json.dumps(problem).encode()
+
+
+class Worker:
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.modules: dict[str, Any] = {}
+        self.http = GuestHTTP(sock, 0)
+
+    def serve(self) -> None:
+        while True:
+            frame = decode_to_worker(receive(self.sock))
+            match frame:
+                case Call():
+                    send(self.sock, self.call(frame))
+                case Load():
+                    send(self.sock, self.load(frame))
+                case Unload():
+                    self.modules.pop(frame.module, None)
+                case _:
+                    raise ProtocolError("this frame belongs inside a call")
+
+    def load(self, frame: Load) -> Loaded | LoadFailed:
+        manifest = {
+            "wasm": [{"data": frame.wasm}],
+            "memory": {
+                "max_pages": frame.max_pages,
+                "max_var_bytes": 1 << 20,
+                "max_http_response_bytes": 4 << 20,
+            },
+            "allowed_hosts": [],
+        }
+        started = time.perf_counter()
+        try:
+            self.modules[frame.module] = extism.CompiledPlugin(
+                manifest, wasi=True, functions=self.host_functions()
+            )
+        except extism.Error as error:
+            return LoadFailed(frame.module, _clip(str(error)))
+        return Loaded(frame.module, _ms_since(started))
+
+    def call(self, frame: Call) -> Result | Failure:
+        self.http = GuestHTTP(self.sock, frame.call_id)
+        started = time.perf_counter()
+        try:
+            plugin = extism.Plugin(self.modules[frame.module], config=frame.config)
+        except extism.Error as error:
+            return Failure(frame.call_id, "start_failed", _clip(str(error)), _ms_since(started), 0.0)
+        start_ms = _ms_since(started)
+        started = time.perf_counter()
+        with plugin:
+            outcome = run_function(plugin, frame.function, frame.payload, frame.max_output_bytes)
+            run_ms = _ms_since(started)
+        if self.http.broken is not None:
+            # libextism swallows what a host function raises; to the caller it must never look like success.
+            outcome = ("internal", f"a host function failed: {self.http.broken!r}")
+        if isinstance(outcome, bytes):
+            return Result(frame.call_id, outcome, start_ms, run_ms)
+        kind, message = outcome
+        return Failure(frame.call_id, kind, _clip(message), start_ms, run_ms)
+
+    def host_functions(self) -> list[extism.Function]:
+        """Ours, in the namespace of libextism's own, which they shadow: the guest notices nothing."""
+
+        def http_request(plugin: Any, inputs: Any, outputs: Any) -> None:
+            raw = plugin.input_bytes(inputs[0].v.i64)
+            body = plugin.input_bytes(inputs[1].v.i64) if inputs[1].v.i64 else b""
+            outputs[0].v.i64 = _store(plugin, self.http.request(raw, body))
+
+        def http_status_code(plugin: Any, inputs: Any, outputs: Any) -> None:
+            outputs[0].v.i32 = self.http.status
+
+        def http_headers(plugin: Any, inputs: Any, outputs: Any) -> None:
+            outputs[0].v.i64 = _store(plugin, json.dumps(self.http.headers).encode())
+
+        return [
+            self._host_function("http_request", [I64, I64], [I64], http_request),
+            self._host_function("http_status_code", [], [I32], http_status_code),
+            self._host_function("http_headers", [], [I64], http_headers),
+        ]
+
+    def _host_function(
+        self, name: str, takes: list[Any], returns: list[Any], function: Callable[[Any, Any, Any], None]
+    ) -> extism.Function:
+        """Binds `function` by a callback of our own: the package's would swallow what it raises."""
+
+        def failed(_kind: object, error: BaseException, _traceback: object) -> None:
+            self.http.broken = self.http.broken or error
+
+        @ffi.callback(_HOST_FUNCTION, onerror=failed)  # type: ignore[untyped-decorator]
+        def callback(current: Any, inputs: Any, _in: int, outputs: Any, _out: int, _data: Any) -> None:
+            for slot in range(_out):
+                outputs[slot].v.i64 = 0
+            function(extism.CurrentPlugin(current), inputs, outputs)
+
+        return extism.Function("extism:host/env", name, takes, returns, callback)
+
+
+def run_function(
+    plugin: Any, function: str, payload: bytes, max_output_bytes: int
+) -> bytes | tuple[FailureKind, str]:
+    """The function's output, or what kind of failure it was and its text.
+
+    Straight on the C API: the package's own call() fails on error texts that are not UTF-8, and copies the
+    output before anybody could look at its length.
+    """
+    code = lib.extism_plugin_call(plugin.plugin, function.encode(), payload, len(payload))
+    error = lib.extism_plugin_error(plugin.plugin)
+    if error != ffi.NULL:
+        return classify(ffi.string(error, _MAX_MESSAGE).decode(errors="replace"))
+    if code != 0:
+        return "guest_error", f"The plugin returned the error code {code} and no text."
+    size = lib.extism_plugin_output_length(plugin.plugin)
+    if size > max_output_bytes:
+        return "output_too_large", f"The output has {size} bytes; {max_output_bytes} are allowed."
+    return bytes(ffi.buffer(lib.extism_plugin_output_data(plugin.plugin), size))
+
+
+def classify(message: str) -> tuple[FailureKind, str]:
+    """A guest's own error text, or one of the runtime's: a trap comes with a WebAssembly backtrace."""
+    if message == "oom" or "memory minimum size" in message:
+        return "memory", message
+    if "wasm backtrace:" in message or message.startswith("error while executing"):
+        return "trap", message
+    return "guest_error", message
+
+
+def _store(plugin: Any, data: bytes) -> int:
+    """Puts the bytes into the guest's memory; where. 0 stands for none, as in libextism."""
+    if not data:
+        return 0
+    block = plugin.alloc(len(data))
+    if block.offset == 0:  # the guest has no memory left; writing to offset 0 would end this process
+        raise MemoryError("the guest has no room for the answer")
+    plugin.memory(block)[:] = data
+    return int(block.offset)
+
+
+def _ms_since(started: float) -> float:
+    return (time.perf_counter() - started) * 1000
+
+
+def _clip(message: str) -> str:
+    return message[:_MAX_MESSAGE]
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))

@@ -1,0 +1,37 @@
+"""The .wasm files of releases, by the SHA-256 of their content, under DATA_DIR/wasm."""
+
+import hashlib
+import os
+from functools import lru_cache
+from pathlib import Path
+
+from django.conf import settings
+
+
+class CorruptFile(Exception):
+    """The stored bytes are not those that were installed."""
+
+
+def save_wasm(wasm: bytes) -> str:
+    """Stores the bytes and returns their sha256. Storing the same bytes again changes nothing."""
+    sha256 = hashlib.sha256(wasm).hexdigest()
+    path = wasm_path(sha256)
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_suffix(f".{os.getpid()}.part")
+        draft.write_bytes(wasm)
+        draft.replace(path)  # atomic: a crash leaves the whole file or none
+    return sha256
+
+
+@lru_cache(maxsize=32)
+def load_wasm(sha256: str) -> bytes:
+    """The stored bytes, checked. Raises CorruptFile or OSError."""
+    wasm = wasm_path(sha256).read_bytes()
+    if hashlib.sha256(wasm).hexdigest() != sha256:
+        raise CorruptFile(sha256)
+    return wasm
+
+
+def wasm_path(sha256: str) -> Path:
+    return Path(settings.DATA_DIR) / "wasm" / f"{sha256}.wasm"

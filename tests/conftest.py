@@ -1,0 +1,117 @@
+"""The cast and the stage of the tests: real workers, real .wasm, a data directory of their own.
+
+alice    a user like any other
+bob      another user, who must not see what is alice's
+charlie  an administrator
+"""
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+# Before Django reads its settings: nothing here may touch what a developer has under var/.
+_DATA_DIR = tempfile.TemporaryDirectory(prefix="hostbridge-tests-")
+os.environ["DATA_DIR"] = _DATA_DIR.name
+for name in ("REDIS_URL", "SECRET_KEY", "PUBLIC_URL", "HOST", "PORT", "AUTH_PLUGIN", "ALLOWED_HOSTS"):
+    os.environ.pop(name, None)
+
+import pytest  # noqa: E402
+from django.test import Client  # noqa: E402
+
+from accounts import services  # noqa: E402
+from accounts.models import User  # noqa: E402
+from plugins import registry  # noqa: E402
+from plugins.bundle import read_folder  # noqa: E402
+from plugins.models import Plugin  # noqa: E402
+from plugins.runtime.service import close_pool  # noqa: E402
+
+ROOT = Path(__file__).resolve().parent.parent
+PASSWORD = "a long walk at dusk"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _workers_end_with_the_tests() -> Iterator[None]:
+    yield
+    close_pool()
+    _DATA_DIR.cleanup()
+
+
+@pytest.fixture
+def alice(db: None) -> User:
+    return services.create_user(email="alice@example.com", name="Alice", password=PASSWORD)
+
+
+@pytest.fixture
+def bob(db: None) -> User:
+    return services.create_user(email="bob@example.com", name="Bob", password=PASSWORD)
+
+
+@pytest.fixture
+def charlie(db: None) -> User:
+    return services.create_user(
+        email="charlie@example.com", name="Charlie", password=PASSWORD, is_staff=True, is_superuser=True
+    )
+
+
+class API:
+    """A REST client: JSON in, JSON out, as one user or nobody."""
+
+    def __init__(self, user: User | None = None) -> None:
+        self.client = Client(raise_request_exception=False)
+        self.headers: dict[str, str] = {}
+        if user is not None:
+            _session, token = services.create_session(user.pk, 3600)
+            self.headers["Authorization"] = f"Bearer {token}"
+
+    def request(self, method: str, path: str, data: Any = None, **options: Any) -> Any:
+        body = data if isinstance(data, bytes) else b"" if data is None else json.dumps(data).encode()
+        options.setdefault("content_type", "application/json")
+        headers = self.headers | options.pop("headers", {})
+        return self.client.generic(method, path, body, headers=headers, **options)
+
+    def get(self, path: str, **options: Any) -> Any:
+        return self.request("GET", path, **options)
+
+    def post(self, path: str, data: Any = None, **options: Any) -> Any:
+        return self.request("POST", path, data, **options)
+
+
+@pytest.fixture
+def api() -> Callable[[User | None], API]:
+    return API
+
+
+@pytest.fixture
+def bundled(transactional_db: None) -> dict[str, Plugin]:
+    """The plugins that come with Hostbridge, installed and granted as `make run` does it.
+
+    Transactional, because plugins refuse to run inside a transaction.
+    """
+    return {release.plugin.slug: release.plugin for release in registry.install_bundled()}
+
+
+@pytest.fixture
+def install(transactional_db: None) -> Callable[..., Plugin]:
+    """Installs a plugin of wasm-plugins/fixtures with exactly these permissions granted."""
+
+    def install(name: str, *permissions: str) -> Plugin:
+        release = registry.install(read_folder(ROOT / "wasm-plugins" / "fixtures" / name))
+        registry.grant(release.plugin, permissions)
+        return registry.get_plugin(release.plugin.slug)
+
+    return install
+
+
+def assert_problem(response: Any, status: int, code: str) -> dict[str, Any]:
+    """The response is this problem, well-formed (RFC 9457); its body."""
+    assert response.status_code == status, response.content
+    assert response["Content-Type"] == "application/problem+json"
+    body: dict[str, Any] = response.json()
+    assert body["type"] == f"urn:hostbridge:problem:{code}"
+    assert body["status"] == status
+    assert body["title"]
+    assert body["detail"]
+    return body
