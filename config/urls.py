@@ -11,9 +11,10 @@ from django.urls import include, path, re_path
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_safe
-from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from accounts.problems import CSRFFailed, InternalError, NotFound, Problem, response_for
+from plugins.openapi import HostSchemaView, PublicSchemaView
 
 API_PREFIXES = ("/api/", "/host/")
 
@@ -92,11 +93,8 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/", include("accounts.urls")),
     path("api/v1/", include("plugins.urls")),
-    path(
-        "api/schema/",
-        SpectacularJSONAPIView.as_view(authentication_classes=[], permission_classes=[]),
-        name="schema",
-    ),
+    path("api/schema/", PublicSchemaView.as_view(), name="schema"),
+    path("api/schema/host/", HostSchemaView.as_view(), name="host-schema"),
     path("api/docs/", docs, name="docs"),
     path("host/v1/", include("plugins.host.urls")),
     re_path(r"^(?:api|host|static|ws)(?:/|$)", api_404),

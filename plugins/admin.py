@@ -31,7 +31,7 @@ class ReleaseInline(ReadOnly, admin.TabularInline[Release, Plugin]):
     model = Release
     fk_name = "plugin"
     extra = 0
-    fields = ("version", "sha256", "size_bytes", "created_at")
+    fields = readonly_fields = ("version", "sha256", "size_bytes", "created_at")
     can_delete = False
 
 

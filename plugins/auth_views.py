@@ -9,7 +9,6 @@ import json
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpResponse
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.permissions import AllowAny
@@ -27,10 +26,10 @@ from accounts.authentication import (
 )
 from accounts.models import Session
 from accounts.problems import NotAuthenticated, Problem, SessionExpired
-from accounts.schemas import PublicUserSerializer
+from accounts.schemas import PublicUserSerializer, problems
 from plugins import executions, registry, schemas
 from plugins.executions import Client
-from plugins.views import client_of, problems
+from plugins.views import client_of
 
 
 class AuthAnswerInvalid(Problem):
@@ -171,7 +170,7 @@ def _token_of(request: Request) -> tuple[str | None, bool]:
     token = bearer_token(request)
     if token is not None:
         return token, False
-    return request.COOKIES.get(COOKIE), True
+    return request.COOKIES.get(COOKIE) or None, True
 
 
 def _session_data(session: Session) -> dict[str, Any]:

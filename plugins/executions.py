@@ -35,6 +35,7 @@ State = Execution.State
 PAGE_BYTES = 64 << 10
 # A guest may speak with these statuses; 401 and 403 from it mean what it says of its own users.
 GUEST_STATUSES = range(400, 430)
+_TRAP_FRAME = re.compile(r"\S+\.wasm!(?P<name>(?!abort\b|std\W|core\W|rust_|__rust)[^\s]+)")
 _GUEST_CODE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
@@ -97,10 +98,11 @@ class GuestProblem(Problem):
     def __init__(self, spoken: dict[str, Any]) -> None:
         super().__init__(spoken["detail"], errors=spoken["errors"])
         self.spoken = spoken
+        self.status = spoken["status"]
 
     def as_dict(self) -> dict[str, Any]:
-        stated = {key: self.spoken[key] for key in ("title", "status")}
-        return super().as_dict() | stated | {"type": TYPE_PREFIX + self.spoken["code"]}
+        said = {"type": TYPE_PREFIX + self.spoken["code"], "title": self.spoken["title"]}
+        return super().as_dict() | said
 
 
 @dataclass(frozen=True)
@@ -130,8 +132,7 @@ def run(plugin: Plugin, function_name: str, payload: bytes, client: Client) -> O
     """
     if connection.in_atomic_block:
         raise RuntimeError("A plugin may not run inside a database transaction.")
-    assert plugin.release is not None
-    manifest = plugin.release.manifest
+    manifest = plugin.active.manifest
     function = manifest.function(function_name)
     if function is None:
         raise NotFound(f"The plugin “{plugin.slug}” has no function “{function_name}”.")
@@ -140,12 +141,12 @@ def run(plugin: Plugin, function_name: str, payload: bytes, client: Client) -> O
     check_access(function, client.user)
     if len(payload) > settings.PLUGIN_MAX_INPUT_BYTES:
         raise PayloadTooLarge(f"The input may have at most {settings.PLUGIN_MAX_INPUT_BYTES} bytes.")
-    execution = _begin(plugin, plugin.release, function, payload, client)
+    execution = _begin(plugin, plugin.active, function, payload, client)
     caller = Caller(execution.pk, plugin.slug, plugin.granted, client.user_agent, client.ip_address)
     output, problem, answer = b"", None, None
     try:
         answer, execution.queue_ms = get_pool().run(
-            _job(plugin, plugin.release, manifest, function, payload),
+            _job(plugin, plugin.active, manifest, function, payload),
             lambda request: bridge.handle(request, caller),
         )
         if isinstance(answer.reply, Result):
@@ -312,10 +313,16 @@ def _failure_problem(failure: Failure, manifest: PluginManifest) -> Problem:
             return PluginMemory(f"It may use {manifest.limits.memory_mb} MB; its manifest can ask for more.")
         case "output_too_large":
             return PluginOutputTooLarge(f"{failure.message} Its manifest can ask for more (max_output_kb).")
-        case "trap" | "start_failed":
-            return PluginTrapped(failure.message)
-    logger.error("A host function failed in the worker: %s", failure.message)
-    return PluginCrashed("A host function failed. The error has been logged.")
+    return _trap_problem(failure.message)
+
+
+def _trap_problem(message: str) -> PluginTrapped:
+    """In which function it broke off, in the detail; the whole backtrace for the plugin's author beside it."""
+    frame = _TRAP_FRAME.search(message)
+    where = f" in the function {frame['name']}" if frame else ""
+    return PluginTrapped(
+        f"It stopped itself{where}. The backtrace is for its author.", backtrace=message[:2000]
+    )
 
 
 def _guest_problem(message: str) -> Problem:

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from accounts.problems import NotFound
 from plugins.manifest import PluginManifest, load_manifest
 
 
@@ -33,6 +34,13 @@ class Plugin(models.Model):
 
     def __str__(self) -> str:
         return self.slug
+
+    @property
+    def active(self) -> "Release":
+        """The release that serves. Only a plugin half-way through its installation has none."""
+        if self.release is None:
+            raise NotFound(f"The plugin “{self.slug}” has no active release.")
+        return self.release
 
     @property
     def granted(self) -> frozenset[str]:

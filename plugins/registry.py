@@ -13,7 +13,6 @@ from accounts.models import User
 from accounts.problems import NotFound, Problem
 from plugins import store
 from plugins.bundle import Bundle, read_folder
-from plugins.manifest import PluginManifest
 from plugins.models import Grant, Plugin, Release
 
 logger = logging.getLogger("hostbridge.registry")
@@ -74,7 +73,7 @@ def install(bundle: Bundle) -> Release:
 
 def grant(plugin: Plugin, permissions: Iterable[str], *, by: User | None = None) -> None:
     """Grants what the active release asks for; a name that it does not ask for is left out."""
-    asked = {permission.operation for permission in _manifest(plugin).permissions}
+    asked = {permission.operation for permission in plugin.active.manifest.permissions}
     for permission in asked.intersection(permissions):
         Grant.objects.get_or_create(plugin=plugin, permission=permission, defaults={"granted_by": by})
 
@@ -105,9 +104,3 @@ def install_bundled() -> list[Release]:
             grant(release.plugin, [p.operation for p in bundle.manifest.permissions if not p.optional])
         installed.append(release)
     return installed
-
-
-def _manifest(plugin: Plugin) -> PluginManifest:
-    if plugin.release is None:
-        raise NotFound(f"The plugin “{plugin.slug}” has no active release.")
-    return plugin.release.manifest

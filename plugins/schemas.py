@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from accounts.schemas import ProblemSerializer, PublicUserSerializer, StrictSerializer, UserRefSerializer
+from plugins.executions import execution_data
 from plugins.models import Execution, HostCall, Plugin
 from plugins.operations import PERMISSIONS
 
@@ -65,10 +66,9 @@ class PluginDetailSerializer(PluginSummarySerializer):
         ]  # fmt: skip
 
     def get_permissions(self, plugin: Plugin) -> list[dict[str, Any]]:
-        assert plugin.release is not None
         granted = plugin.granted
         found = []
-        for asked in plugin.release.manifest.permissions:
+        for asked in plugin.active.manifest.permissions:
             known = PERMISSIONS[asked.operation]
             found.append(
                 {
@@ -98,7 +98,7 @@ class TimingSerializer(serializers.Serializer[Any]):
 
 
 class ExecutionSerializer(serializers.Serializer[Any]):
-    """Documents plugins.executions.execution_data, which makes the same for the API and the events."""
+    """An execution, in the words that the events use as well."""
 
     id = serializers.UUIDField()
     plugin = serializers.CharField()
@@ -113,9 +113,16 @@ class ExecutionSerializer(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField()
     finished_at = serializers.DateTimeField(allow_null=True)
 
+    def to_representation(self, instance: Execution) -> dict[str, Any]:
+        return execution_data(instance)
+
 
 class ExecutionDetailSerializer(ExecutionSerializer):
     host_calls = HostCallSerializer(many=True)
+
+    def to_representation(self, instance: Execution) -> dict[str, Any]:
+        calls = HostCallSerializer(instance.host_calls.all(), many=True).data
+        return super().to_representation(instance) | {"host_calls": calls}
 
 
 class ExecutionFilterSerializer(serializers.Serializer[Any]):

@@ -1,13 +1,14 @@
 """Plugins, calls and executions over REST."""
 
 import uuid
-from typing import Any
+from typing import ClassVar
 
 from django.conf import settings
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
+from rest_framework.generics import ListAPIView
 from rest_framework.pagination import CursorPagination, PageNumberPagination
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -16,15 +17,10 @@ from rest_framework.views import APIView
 
 from accounts.models import User
 from accounts.problems import NotFound, PayloadTooLarge, response_for
-from accounts.schemas import ProblemSerializer
+from accounts.schemas import problems
 from plugins import executions, registry, schemas
 from plugins.executions import Client, Outcome
 from plugins.models import Execution, Plugin
-
-
-def problems(*statuses: int) -> dict[int, Any]:
-    """For OpenAPI: these statuses carry a problem."""
-    return dict.fromkeys(statuses, ProblemSerializer)
 
 
 class PluginPages(PageNumberPagination):
@@ -40,25 +36,24 @@ class ExecutionPages(CursorPagination):
     ordering = ("-created_at", "-id")
 
 
-class PluginListView(APIView):
-    @extend_schema(
+@extend_schema_view(
+    get=extend_schema(
         operation_id="list_plugins",
-        parameters=[
-            OpenApiParameter("page", int),
-            OpenApiParameter("page_size", int),
-            OpenApiParameter("search", str, description="Part of the slug."),
-        ],
-        responses={200: schemas.PluginSummarySerializer(many=True), **problems(400, 401, 404)},
+        parameters=[OpenApiParameter("search", str, description="Part of the slug.")],
+        responses={200: schemas.PluginSummarySerializer(many=True), **problems(401, 404)},
         tags=["plugins"],
     )
-    def get(self, request: Request) -> Response:
-        """The installed plugins."""
-        found: QuerySet[Plugin] = Plugin.objects.filter(release__isnull=False).select_related("release")
-        if search := request.query_params.get("search", "").strip():
-            found = found.filter(Q(slug__icontains=search))
-        pages = PluginPages()
-        page = pages.paginate_queryset(found, request, self)
-        return pages.get_paginated_response(schemas.PluginSummarySerializer(page, many=True).data)
+)
+class PluginListView(ListAPIView[Plugin]):
+    """The installed plugins."""
+
+    serializer_class = schemas.PluginSummarySerializer
+    pagination_class = PluginPages
+
+    def get_queryset(self) -> QuerySet[Plugin]:
+        found = Plugin.objects.filter(release__isnull=False).select_related("release")
+        search = self.request.query_params.get("search", "").strip()
+        return found.filter(slug__icontains=search) if search else found
 
 
 class PluginView(APIView):
@@ -97,28 +92,29 @@ class CallView(APIView):
         return call_response(outcome)
 
 
-class ExecutionListView(APIView):
-    @extend_schema(
+@extend_schema_view(
+    get=extend_schema(
         operation_id="list_executions",
-        parameters=[
-            schemas.ExecutionFilterSerializer,
-            OpenApiParameter("cursor", str),
-            OpenApiParameter("page_size", int),
-        ],
+        parameters=[schemas.ExecutionFilterSerializer],
         responses={200: schemas.ExecutionSerializer(many=True), **problems(400, 401, 404)},
         tags=["executions"],
     )
-    def get(self, request: Request) -> Response:
-        """Executions, latest first: your own; every one for staff."""
-        form = schemas.ExecutionFilterSerializer(data=request.query_params)
-        form.is_valid(raise_exception=True)
-        names = {"plugin": "plugin__slug", "function": "function", "state": "state"}
-        found = visible_executions(request).filter(
-            **{names[key]: form.validated_data[key] for key in form.validated_data}
+)
+class ExecutionListView(ListAPIView[Execution]):
+    """Executions, latest first: your own; every one for staff."""
+
+    serializer_class = schemas.ExecutionSerializer
+    pagination_class = ExecutionPages
+    filters: ClassVar = {"plugin": "plugin__slug", "function": "function", "state": "state"}
+
+    def get_queryset(self) -> QuerySet[Execution]:
+        form = schemas.ExecutionFilterSerializer(
+            data={name: value for name, value in self.request.query_params.items() if name in self.filters}
         )
-        pages = ExecutionPages()
-        page: list[Execution] = pages.paginate_queryset(found, request, self) or []
-        return pages.get_paginated_response([executions.execution_data(execution) for execution in page])
+        form.is_valid(raise_exception=True)
+        asked = form.validated_data
+        found = Execution.objects.visible_to(self.request.user).select_related("plugin", "user")
+        return found.filter(**{self.filters[name]: asked[name] for name in asked})
 
 
 class ExecutionView(APIView):
@@ -129,15 +125,11 @@ class ExecutionView(APIView):
     )
     def get(self, request: Request, execution_id: uuid.UUID) -> Response:
         """One execution with its host calls. Somebody else's is not found."""
-        execution = visible_executions(request).filter(pk=execution_id).first()
+        mine = Execution.objects.visible_to(request.user).select_related("plugin", "user")
+        execution = mine.filter(pk=execution_id).first()
         if execution is None:
             raise NotFound("There is no such execution, or it is not yours.")
-        calls = schemas.HostCallSerializer(execution.host_calls.all(), many=True).data
-        return Response(executions.execution_data(execution) | {"host_calls": calls})
-
-
-def visible_executions(request: Request) -> Any:
-    return Execution.objects.visible_to(request.user).select_related("plugin", "user")
+        return Response(schemas.ExecutionDetailSerializer(execution).data)
 
 
 def client_of(request: Request) -> Client:

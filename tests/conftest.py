@@ -6,37 +6,28 @@ charlie  an administrator
 """
 
 import json
-import os
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-# Before Django reads its settings: nothing here may touch what a developer has under var/.
-_DATA_DIR = tempfile.TemporaryDirectory(prefix="hostbridge-tests-")
-os.environ["DATA_DIR"] = _DATA_DIR.name
-for name in ("REDIS_URL", "SECRET_KEY", "PUBLIC_URL", "HOST", "PORT", "AUTH_PLUGIN", "ALLOWED_HOSTS"):
-    os.environ.pop(name, None)
+import pytest
+from django.test import Client
 
-import pytest  # noqa: E402
-from django.test import Client  # noqa: E402
-
-from accounts import services  # noqa: E402
-from accounts.models import User  # noqa: E402
-from plugins import registry  # noqa: E402
-from plugins.bundle import read_folder  # noqa: E402
-from plugins.models import Plugin  # noqa: E402
-from plugins.runtime.service import close_pool  # noqa: E402
+from accounts import services
+from accounts.models import User
+from plugins import registry
+from plugins.bundle import read_folder
+from plugins.models import Plugin
+from plugins.runtime.service import close_pool
+from tests.server import PASSWORD, Server
 
 ROOT = Path(__file__).resolve().parent.parent
-PASSWORD = "a long walk at dusk"
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _workers_end_with_the_tests() -> Iterator[None]:
     yield
     close_pool()
-    _DATA_DIR.cleanup()
 
 
 @pytest.fixture
@@ -115,3 +106,12 @@ def assert_problem(response: Any, status: int, code: str) -> dict[str, Any]:
     assert body["title"]
     assert body["detail"]
     return body
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One real server for the tests that need one; its owner is owner@example.com."""
+    server = Server.start(tmp_path_factory.mktemp("server") / "data")
+    server.make_owner()
+    yield server
+    server.stop()

@@ -4,6 +4,7 @@ import logging
 import time
 from typing import Any, ClassVar
 
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.utils import extend_schema
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import MethodNotAllowed
@@ -12,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.problems import InternalError, InvalidInput, NotAuthenticated, as_problem
-from accounts.schemas import ProblemSerializer
+from accounts.schemas import problems
 from plugins.host.caller import Caller
 from plugins.operations import OPERATIONS, Operation, subject
 
@@ -29,6 +30,16 @@ class HostAuthentication(BaseAuthentication):
         if not isinstance(caller, Caller):
             raise NotAuthenticated("The host API answers plugins only.")
         return None, caller
+
+
+class HostScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """How the OpenAPI document describes it."""
+
+    target_class = HostAuthentication
+    name = "bridge"
+
+    def get_security_definition(self, auto_schema: object) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "description": "Set by the bridge, never by the guest."}
 
 
 class HostView(APIView):
@@ -104,7 +115,7 @@ def view_of(operations: dict[str, Operation]) -> type[HostView]:
             request=operation.request,
             responses={
                 operation.status: operation.response,
-                **dict.fromkeys((400, 401, 403, 404, 405, 409, 413, 415), ProblemSerializer),
+                **problems(400, 401, 403, 404, 405, 409, 413, 415, 500),
             },
             tags=[operation.route.split("/")[0]],
         )(handler)

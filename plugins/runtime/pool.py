@@ -102,13 +102,14 @@ class Pool:
     def _give_back(self, worker: WorkerProcess) -> None:
         with self._condition:
             self._busy.discard(worker)
-            if worker.alive and not self._closed:
+            reusable = worker.alive and not self._closed
+            if reusable:
                 self._idle.append(worker)
             else:
                 self._missing += 1
             self._condition.notify_all()
-        if self._closed:
-            worker.kill()
+        if not reusable:
+            worker.kill()  # dead or not: its socket is closed and its exit is collected
 
     def _keep_full(self) -> None:
         while True:

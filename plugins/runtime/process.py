@@ -87,13 +87,13 @@ class Job:
         return f"{self.sha256}:{self.max_pages}"
 
 
-@dataclass
+@dataclass(frozen=True)
 class Answer:
     """What came back, and where the time went (milliseconds)."""
 
     reply: Result | Failure
-    load_ms: float = 0.0
-    host_ms: float = 0.0
+    load_ms: float
+    host_ms: float
 
 
 @dataclass(eq=False)
@@ -136,13 +136,15 @@ class WorkerProcess:
 
         Raises TimedOut, Crashed or InvalidModule. After the first two the worker is dead.
         """
+        allowed = f"{LOAD_SECONDS} s for loading the module"
         try:
             self._wait_ready()
-            answer = Answer(Failure(0, "internal", "", 0, 0), load_ms=self._load(job))
-            self._converse(job, handle, answer)
+            load_ms = self._load(job)
+            allowed = f"{job.timeout_ms} ms of wall-clock time"
+            answer = self._converse(job, handle, load_ms)
         except TimeoutError as error:
             self.kill()
-            raise TimedOut(f"{job.timeout_ms} ms of wall-clock time were up") from error
+            raise TimedOut(f"{allowed} were up") from error
         except InvalidModule:
             raise
         except (Closed, OSError, ProtocolError, ValueError) as error:
@@ -191,7 +193,8 @@ class WorkerProcess:
                 raise ProtocolError("expected the end of loading")
         return (time.monotonic() - started) * 1000
 
-    def _converse(self, job: Job, handle: HostHandler, answer: Answer) -> None:
+    def _converse(self, job: Job, handle: HostHandler, load_ms: float) -> Answer:
+        host_ms = 0.0
         call_id = next(self._ids)
         deadline = time.monotonic() + job.timeout_ms / 1000
         frame = Call(call_id, job.module, job.function, job.payload, job.config, job.max_output_bytes)
@@ -200,12 +203,11 @@ class WorkerProcess:
             reply = self._receive(deadline)
             match reply:
                 case Result(call_id=id_) | Failure(call_id=id_) if id_ == call_id:
-                    answer.reply = reply
-                    return
+                    return Answer(reply, load_ms, host_ms)
                 case HostRequest(call_id=id_) if id_ == call_id:
                     started = time.monotonic()
                     host_reply = handle(reply)
-                    answer.host_ms += (time.monotonic() - started) * 1000
+                    host_ms += (time.monotonic() - started) * 1000
                     send(self.sock, host_reply, deadline)
                 case _:
                     raise ProtocolError("a frame that belongs to no call of ours")

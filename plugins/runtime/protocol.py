@@ -87,7 +87,7 @@ class Result(Frame, frozen=True):
     run_ms: float
 
 
-FailureKind = Literal["guest_error", "trap", "memory", "output_too_large", "start_failed", "internal"]
+FailureKind = Literal["guest_error", "trap", "memory", "output_too_large", "start_failed"]
 
 
 class Failure(Frame, frozen=True):

@@ -8,27 +8,29 @@ from django.conf import settings
 from plugins.runtime.pool import Pool
 
 _lock = threading.Lock()
-_pool: Pool | None = None
+_pools: list[Pool] = []
 
 
 def get_pool() -> Pool:
-    global _pool
+    """The pool, with its workers starting if this is the first call."""
     with _lock:
-        if _pool is None:
-            _pool = Pool(
-                size=settings.PLUGIN_WORKERS,
-                queue=settings.PLUGIN_QUEUE,
-                queue_timeout_ms=settings.PLUGIN_QUEUE_TIMEOUT_MS,
-                guest_memory_bytes=settings.PLUGIN_MAX_MEMORY_MB << 20,
-                cache_dir=Path(settings.DATA_DIR) / "compile-cache",
+        if not _pools:
+            _pools.append(
+                Pool(
+                    size=settings.PLUGIN_WORKERS,
+                    queue=settings.PLUGIN_QUEUE,
+                    queue_timeout_ms=settings.PLUGIN_QUEUE_TIMEOUT_MS,
+                    guest_memory_bytes=settings.PLUGIN_MAX_MEMORY_MB << 20,
+                    cache_dir=Path(settings.DATA_DIR) / "compile-cache",
+                )
             )
-        return _pool
+        return _pools[0]
 
 
 def close_pool() -> None:
     """Ends the workers; the next call starts new ones."""
-    global _pool
     with _lock:
-        pool, _pool = _pool, None
-    if pool is not None:
+        closing = _pools.copy()
+        _pools.clear()
+    for pool in closing:
         pool.close()

@@ -158,9 +158,14 @@ class Worker:
         with plugin:
             outcome = run_function(plugin, frame.function, frame.payload, frame.max_output_bytes)
             run_ms = _ms_since(started)
-        if self.http.broken is not None:
-            # libextism swallows what a host function raises; to the caller it must never look like success.
-            outcome = ("internal", f"a host function failed: {self.http.broken!r}")
+        # libextism swallows what a host function raises; to the caller it must never look like success.
+        match self.http.broken:
+            case None:
+                pass
+            case MemoryError():
+                outcome = ("memory", str(self.http.broken))
+            case _:
+                raise self.http.broken  # the parent and this worker no longer agree: end
         if isinstance(outcome, bytes):
             return Result(frame.call_id, outcome, start_ms, run_ms)
         kind, message = outcome

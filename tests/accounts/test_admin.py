@@ -1,0 +1,385 @@
+"""Accounts in the Django admin: every page works, shows no secret and keeps to the services' rules."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from accounts import services
+from accounts.events import STAFF_GROUP
+from accounts.models import EmailVerificationToken, PasswordResetToken, Session, User
+from tests.accounts.conftest import Listen
+from tests.conftest import PASSWORD
+
+MODELS = [User, Session, EmailVerificationToken, PasswordResetToken]
+NEW_PASSWORD = "seven herons by the lake"
+each_model = pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+
+
+@pytest.fixture
+def staff(charlie: User) -> Client:
+    """Charlie's browser."""
+    browser = Client()
+    browser.force_login(charlie)
+    return browser
+
+
+@pytest.fixture
+def secrets(alice: User) -> set[str]:
+    """One row of each kind, of Alice; every text about them that no page may hold."""
+    issued = [
+        services.create_session(alice.pk, 3600, user_agent="Browser/1", ip_address="192.0.2.7"),
+        services.create_email_verification_token(alice.pk, 3600),
+        services.create_password_reset_token(alice.pk, 3600),
+    ]
+    salt, digest = alice.password.split("$")[-2:]
+    found = {alice.password, salt, digest, salt[:6], digest[:6]}
+    for row, token in issued:
+        found |= {token, row.token_hash, row.token_hash[:12]}
+    return found
+
+
+def address(model: Any, page: str, *args: Any) -> str:
+    return reverse(f"admin:accounts_{model._meta.model_name}_{page}", args=args)
+
+
+def user_form(user: User, **changes: Any) -> dict[str, Any]:
+    """What the browser sends back from the change page; an unticked box is not sent."""
+    form: dict[str, Any] = {"email": user.email, "name": user.name, "profile": "{}"}
+    form |= {flag: "on" for flag in ("is_active", "is_staff", "is_superuser") if getattr(user, flag)}
+    return {name: value for name, value in (form | changes).items() if value is not None}
+
+
+# --- pages --------------------------------------------------------------------------------------------
+
+
+@each_model
+@pytest.mark.parametrize(
+    "query",
+    [
+        {},
+        {"q": "alice"},
+        {"q": "no such thing"},
+        {"q": "00000000-0000-0000-0000-000000000000"},
+        {"q": "%' OR 1=1 --"},
+        {"created_at__gte": "2020-01-01 00:00:00+00:00"},
+        {"o": "1"},
+        {"o": "-2"},
+    ],
+)
+def test_the_list_its_search_filters_and_order_answer(
+    model: Any, query: dict[str, str], staff: Client, secrets: set[str]
+) -> None:
+    assert staff.get(address(model, "changelist"), query).status_code == 200
+
+
+@pytest.mark.parametrize("flag", ["is_active", "is_staff", "is_superuser", "email_verified"])
+@pytest.mark.parametrize("value", ["0", "1"])
+def test_users_are_filtered_by_what_they_are(flag: str, value: str, staff: Client, alice: User) -> None:
+    page = staff.get(address(User, "changelist"), {f"{flag}__exact": value})
+    assert page.status_code == 200
+    assert set(page.context["cl"].queryset) == set(User.objects.filter(**{flag: value == "1"}))
+
+
+@pytest.mark.parametrize("model", MODELS[1:], ids=lambda model: model.__name__)
+def test_secrets_are_filtered_by_whether_they_live(model: Any, staff: Client, alice: User) -> None:
+    live, _ = model.issue(alice, 60)
+    dead, _ = model.issue(alice, -60)
+    found = {
+        state: set(staff.get(address(model, "changelist"), {"state": state}).context["cl"].queryset)
+        for state in ("live", "expired", "")
+    }
+    assert found == {"live": {live}, "expired": {dead}, "": {live, dead}}
+
+
+@pytest.mark.parametrize("model", [EmailVerificationToken, PasswordResetToken])
+def test_tokens_are_filtered_by_whether_they_were_used(model: Any, staff: Client, alice: User) -> None:
+    unused, _ = model.issue(alice, 60)
+    used = model.use(model.issue(alice, 60)[1])
+    page = staff.get(address(model, "changelist"), {"used_at__isempty": "1"})
+    assert list(page.context["cl"].queryset) == [unused]
+    page = staff.get(address(model, "changelist"), {"used_at__isempty": "0"})
+    assert list(page.context["cl"].queryset) == [used]
+
+
+@each_model
+def test_rows_are_found_by_email_name_and_id(model: Any, staff: Client, secrets: set[str], bob: User) -> None:
+    row = model.objects.get(email="alice@example.com") if model is User else model.objects.get()
+    for words in ("ALICE@example", "alice", str(row.pk), str(row.pk)[:8]):
+        page = staff.get(address(model, "changelist"), {"q": words})
+        assert row in page.context["cl"].queryset, words
+    assert row not in staff.get(address(model, "changelist"), {"q": "bob"}).context["cl"].queryset
+
+
+@each_model
+def test_no_page_shows_a_secret_not_even_hashed_nor_a_part_of_it(
+    model: Any, staff: Client, secrets: set[str], alice: User
+) -> None:
+    row = alice if model is User else model.objects.get()
+    pages = [
+        address(model, "changelist"),
+        address(model, "change", row.pk),
+        address(model, "delete", row.pk),
+        address(model, "history", row.pk),
+    ]
+    pages += [reverse("admin:auth_user_password_change", args=[row.pk])] if model is User else []
+    for page in pages:
+        response = staff.get(page)
+        assert response.status_code == 200, page
+        html = response.content.decode()
+        assert [secret for secret in secrets if secret in html] == [], page
+        assert "token_hash" not in html
+
+
+def test_a_users_page_says_how_the_password_is_kept(staff: Client, alice: User) -> None:
+    html = staff.get(address(User, "change", alice.pk)).content.decode()
+    assert "argon2id" in html
+    assert "19456" in html
+
+
+def test_a_secret_cannot_be_searched_for_by_its_hash(staff: Client, secrets: set[str]) -> None:
+    page = staff.get(address(Session, "changelist"), {"q": Session.objects.get().token_hash})
+    assert not page.context["cl"].queryset.exists()
+
+
+@pytest.mark.parametrize(
+    ("model", "lookup"),
+    [
+        (User, "password__startswith"),
+        (Session, "token_hash__startswith"),
+        (Session, "user__password__startswith"),
+        (PasswordResetToken, "token_hash"),
+    ],
+)
+def test_a_secret_cannot_be_spelt_out_by_filters(
+    model: Any, lookup: str, staff: Client, secrets: set[str]
+) -> None:
+    assert staff.get(address(model, "changelist"), {lookup: "a"}).status_code == 400
+
+
+@pytest.mark.parametrize("model", MODELS[1:], ids=lambda model: model.__name__)
+def test_secrets_are_neither_made_nor_changed_here(model: Any, staff: Client, secrets: set[str]) -> None:
+    row = model.objects.get()
+    assert staff.get(address(model, "add")).status_code == 403
+    changed = staff.post(
+        address(model, "change", row.pk), {"expires_at_0": "2099-01-01", "expires_at_1": "00:00"}
+    )
+    assert changed.status_code == 403
+    expires_at = row.expires_at
+    row.refresh_from_db()
+    assert row.expires_at == expires_at
+
+
+# --- who may ------------------------------------------------------------------------------------------
+
+
+@each_model
+def test_a_visitor_is_sent_to_the_log_in(model: Any, secrets: set[str]) -> None:
+    row = model.objects.get()
+    for page in (
+        address(model, "changelist"),
+        address(model, "change", row.pk),
+        address(model, "delete", row.pk),
+    ):
+        response = Client().get(page)
+        assert response.status_code == 302
+        assert response["Location"].startswith("/admin/login/?next=")
+
+
+@each_model
+def test_a_user_who_is_not_staff_is_refused(model: Any, secrets: set[str], alice: User) -> None:
+    browser = Client()
+    browser.force_login(alice)
+    row = model.objects.get()
+    for page in (address(model, "changelist"), address(model, "change", row.pk)):
+        response = browser.get(page)
+        assert response.status_code == 302
+        assert response["Location"].startswith("/admin/login/?next=")
+    assert "not authorized" in browser.get("/admin/login/", follow=True).content.decode()
+
+
+@each_model
+def test_staff_without_the_permission_are_refused(model: Any, secrets: set[str], bob: User) -> None:
+    bob.is_staff = True
+    bob.save()
+    browser = Client()
+    browser.force_login(bob)
+    assert browser.get("/admin/").status_code == 200
+    assert browser.get(address(model, "changelist")).status_code == 403
+
+
+@pytest.mark.parametrize("password", ["wrong", PASSWORD])
+def test_a_disabled_administrator_cannot_log_in(password: str, charlie: User) -> None:
+    User.objects.update(is_active=False)
+    browser = Client()
+    browser.post("/admin/login/", {"username": charlie.email, "password": password})
+    assert browser.get("/admin/").status_code == 302
+
+
+# --- users --------------------------------------------------------------------------------------------
+
+
+def new_user(**changes: str) -> dict[str, str]:
+    both = {"password1": PASSWORD, "password2": PASSWORD}
+    return {"email": " Dora@Example.COM ", "name": "Dora", "usable_password": "true"} | both | changes
+
+
+def test_a_user_added_here_has_a_normal_email_and_can_log_in(staff: Client) -> None:
+    response = staff.post(address(User, "add"), new_user())
+    dora = User.objects.get(email="dora@example.com")
+    assert response.status_code == 302
+    assert (dora.name, dora.is_staff, dora.is_active) == ("Dora", False, True)
+    assert dora.password.startswith("argon2$argon2id$v=19$m=19456,t=2,p=1$")
+    assert services.verify_password(dora.pk, PASSWORD)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"email": "ALICE@example.com"}, "email"),
+        ({"email": "no e-mail"}, "email"),
+        ({"email": ""}, "email"),
+        ({"name": ""}, "name"),
+        ({"password1": "short", "password2": "short"}, "password2"),
+        ({"password2": "something else"}, "password2"),
+    ],
+)
+def test_a_bad_user_is_not_added_here_either(
+    changes: dict[str, str], field: str, staff: Client, alice: User
+) -> None:
+    before = User.objects.count()
+    response = staff.post(address(User, "add"), new_user(**changes))
+    assert response.status_code == 200
+    assert field in response.context["adminform"].form.errors
+    assert User.objects.count() == before
+
+
+def test_a_user_is_changed_here(staff: Client, alice: User) -> None:
+    session, _ = services.create_session(alice.pk, 60)
+    form = user_form(alice, email="Alice2@Example.com", profile='{"city": "Turku"}', email_verified="on")
+    assert staff.post(address(User, "change", alice.pk), form).status_code == 302
+    alice.refresh_from_db()
+    assert (alice.email, alice.profile, alice.email_verified) == (
+        "alice2@example.com",
+        {"city": "Turku"},
+        True,
+    )
+    assert services.verify_password(alice.pk, PASSWORD)
+    assert Session.objects.get() == session
+
+
+def test_disabling_a_user_ends_the_sessions(staff: Client, alice: User, bob: User, listen: Listen) -> None:
+    session, token = services.create_session(alice.pk, 3600)
+    bobs, _ = services.create_session(bob.pk, 3600)
+    with listen(STAFF_GROUP) as events:
+        staff.post(address(User, "change", alice.pk), user_form(alice, is_active=None))
+    assert [(event["type"], event["data"]["id"]) for event in events] == [("session.ended", str(session.pk))]
+    staff.post(address(User, "change", alice.pk), user_form(alice, is_active="on"))
+    alice.refresh_from_db()
+    assert alice.is_active
+    assert services.get_session(token) is None
+    assert list(Session.objects.all()) == [bobs]
+
+
+def test_a_new_password_given_here_ends_the_sessions_and_voids_the_resets(
+    staff: Client, alice: User, bob: User, listen: Listen
+) -> None:
+    services.create_session(alice.pk, 3600)
+    services.create_password_reset_token(alice.pk, 3600)
+    bobs, _ = services.create_session(bob.pk, 3600)
+    page = reverse("admin:auth_user_password_change", args=[alice.pk])
+    form = {"password1": NEW_PASSWORD, "password2": NEW_PASSWORD, "usable_password": "true"}
+    with listen(STAFF_GROUP) as events:
+        assert staff.post(page, form | {"set-password": "1"}).status_code == 302
+    assert services.verify_password(alice.pk, NEW_PASSWORD)
+    assert [event["type"] for event in events] == ["session.ended"]
+    assert list(Session.objects.all()) == [bobs]
+    assert not PasswordResetToken.objects.exists()
+
+
+def test_taking_the_password_away_ends_the_sessions(staff: Client, alice: User) -> None:
+    services.create_session(alice.pk, 3600)
+    page = reverse("admin:auth_user_password_change", args=[alice.pk])
+    assert staff.post(page, {"usable_password": "false", "unset-password": "1"}).status_code == 302
+    alice.refresh_from_db()
+    assert not alice.has_usable_password()
+    assert not Session.objects.exists()
+
+
+def test_a_weak_password_given_here_changes_nothing(staff: Client, alice: User) -> None:
+    services.create_session(alice.pk, 3600)
+    page = reverse("admin:auth_user_password_change", args=[alice.pk])
+    form = {"password1": "short", "password2": "short", "usable_password": "true", "set-password": "1"}
+    assert staff.post(page, form).status_code == 200
+    assert services.verify_password(alice.pk, PASSWORD)
+    assert Session.objects.exists()
+
+
+# --- deleting -----------------------------------------------------------------------------------------
+
+
+def delete_selected(staff: Client, model: Any, *rows: Any) -> Any:
+    form = {"action": "delete_selected", "_selected_action": [str(row.pk) for row in rows], "post": "yes"}
+    return staff.post(address(model, "changelist"), form)
+
+
+def test_deleting_a_session_is_told_to_those_who_listen(staff: Client, alice: User, listen: Listen) -> None:
+    session, token = services.create_session(alice.pk, 3600)
+    with listen(STAFF_GROUP) as events:
+        staff.post(address(Session, "delete", session.pk), {"post": "yes"})
+    assert services.get_session(token) is None
+    assert [(event["type"], event["data"]["id"]) for event in events] == [("session.ended", str(session.pk))]
+
+
+def test_deleting_chosen_sessions_is_told_one_by_one(
+    staff: Client, alice: User, bob: User, listen: Listen
+) -> None:
+    chosen = [services.create_session(user.pk, 3600)[0] for user in (alice, bob)]
+    other, _ = services.create_session(bob.pk, 3600)
+    with listen(STAFF_GROUP) as events:
+        assert delete_selected(staff, Session, *chosen).status_code == 302
+    assert {event["data"]["id"] for event in events} == {str(session.pk) for session in chosen}
+    assert list(Session.objects.all()) == [other]
+
+
+def test_deleting_a_user_is_told_for_each_session(staff: Client, alice: User, listen: Listen) -> None:
+    sessions = [services.create_session(alice.pk, 3600)[0] for _ in range(2)]
+    with listen(STAFF_GROUP) as events:
+        staff.post(address(User, "delete", alice.pk), {"post": "yes"})
+    assert not User.objects.filter(pk=alice.pk).exists()
+    assert {event["data"]["id"] for event in events} == {str(session.pk) for session in sessions}
+    assert {event["type"] for event in events} == {"session.ended"}
+
+
+def test_deleting_chosen_users_is_told_for_each_session(
+    staff: Client, alice: User, bob: User, charlie: User, listen: Listen
+) -> None:
+    for user in (alice, bob):
+        services.create_session(user.pk, 3600)
+    with listen(STAFF_GROUP) as events:
+        delete_selected(staff, User, alice, bob)
+    assert list(User.objects.all()) == [charlie]
+    assert [event["type"] for event in events] == ["session.ended"] * 2
+
+
+def test_the_last_owner_stays_and_the_page_says_why(staff: Client, charlie: User, alice: User) -> None:
+    page = address(User, "delete", charlie.pk)
+    assert "make another owner first" in staff.get(page).content.decode()
+    staff.post(page, {"post": "yes"})
+    delete_selected(staff, User, charlie, alice)
+    assert set(User.objects.all()) == {alice, charlie}
+
+
+def test_owners_cannot_all_be_deleted_together(staff: Client, charlie: User, alice: User) -> None:
+    User.objects.filter(pk=alice.pk).update(is_superuser=True)
+    delete_selected(staff, User, charlie, alice)
+    assert set(User.objects.all()) == {alice, charlie}
+    staff.post(address(User, "delete", alice.pk), {"post": "yes"})
+    assert list(User.objects.all()) == [charlie]
+
+
+@pytest.mark.parametrize("model", [EmailVerificationToken, PasswordResetToken])
+def test_tokens_can_be_removed_here(model: Any, staff: Client, secrets: set[str]) -> None:
+    staff.post(address(model, "delete", model.objects.get().pk), {"post": "yes"})
+    assert not model.objects.exists()

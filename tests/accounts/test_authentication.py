@@ -1,0 +1,201 @@
+"""Who is asking: bearer tokens, the browser's cookie with its CSRF proof, and what is neither."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client
+from django.utils import timezone
+
+from accounts import services
+from accounts.authentication import COOKIE, delete_session_cookie, set_session_cookie
+from accounts.models import Session, User
+from tests.conftest import assert_problem
+
+READ = "/api/v1/executions"
+WRITE = "/api/v1/plugins/none/call/none"  # answers 404 to whoever gets as far
+
+
+@pytest.fixture
+def token(alice: User) -> str:
+    return services.create_session(alice.pk, 3600)[1]
+
+
+@pytest.fixture
+def stranger(db: None) -> Client:
+    """A client that the CSRF check does not spare, as the test client usually is."""
+    return Client(enforce_csrf_checks=True)
+
+
+@pytest.fixture
+def browser(stranger: Client, token: str) -> Client:
+    """Alice's, with the session in its cookie jar, on a page of ours."""
+    stranger.get("/")
+    stranger.cookies[COOKIE] = token
+    return stranger
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def write(client: Client, **headers: str) -> Any:
+    return client.post(WRITE, "{}", "application/json", headers=headers)
+
+
+# --- bearer -------------------------------------------------------------------------------------------
+
+
+def test_a_bearer_token_is_its_user(stranger: Client, token: str) -> None:
+    assert stranger.get(READ, headers=bearer(token)).status_code == 200
+
+
+@pytest.mark.parametrize("header", ["bearer {}", "BEARER {}", "Bearer   {}", "Bearer {} "])
+def test_the_scheme_is_read_leniently(header: str, stranger: Client, token: str) -> None:
+    assert stranger.get(READ, headers={"Authorization": header.format(token)}).status_code == 200
+
+
+def test_nobody_may_not(stranger: Client) -> None:
+    assert_problem(stranger.get(READ), 401, "not-authenticated")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "",
+        " ",
+        "Bearer",
+        "Bearer ",
+        "{}",
+        "Basic YWxpY2U6cHc=",
+        "Token {}",
+        "Bearer {} {}",
+        "Bearer{}",
+        "Bearer,{}",
+    ],
+)
+def test_a_malformed_header_is_told_and_the_cookie_does_not_make_up_for_it(
+    header: str, browser: Client, token: str
+) -> None:
+    response = browser.get(READ, headers={"Authorization": header.replace("{}", token)})
+    problem = assert_problem(response, 401, "not-authenticated")
+    assert "Bearer <token>" in problem["detail"]
+    assert response["WWW-Authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("guess", ["x", "hbs_" + "A" * 43, "%00", "é", "x" * 10_000])
+def test_an_unknown_token_is_told_as_an_ended_session(guess: str, stranger: Client, token: str) -> None:
+    assert_problem(stranger.get(READ, headers=bearer(guess)), 401, "session-expired")
+
+
+def _expire(alice: User) -> None:
+    Session.objects.update(expires_at=timezone.now())
+
+
+def _end(alice: User) -> None:
+    services.delete_user_sessions(alice.pk)
+
+
+def _disable(alice: User) -> None:
+    User.objects.update(is_active=False)
+
+
+def _delete(alice: User) -> None:
+    services.delete_user(alice.pk)
+
+
+@pytest.mark.parametrize("happens", [_expire, _end, _disable, _delete])
+def test_whatever_ends_a_session_the_answer_is_the_same(
+    happens: Callable[[User], None], browser: Client, token: str, alice: User
+) -> None:
+    assert browser.get(READ).status_code == 200
+    happens(alice)
+    answers = [browser.get(READ), browser.get(READ, headers=bearer(token))]
+    details = {assert_problem(answer, 401, "session-expired")["detail"] for answer in answers}
+    assert len(details) == 1
+
+
+def test_a_token_in_the_address_opens_nothing(stranger: Client, token: str) -> None:
+    assert stranger.get(f"{READ}?token={token}&access_token={token}").status_code == 401
+
+
+@pytest.mark.parametrize(
+    "kind", [services.create_email_verification_token, services.create_password_reset_token]
+)
+def test_other_tokens_are_no_log_in(kind: Any, stranger: Client, alice: User) -> None:
+    _, other = kind(alice.pk, 3600)
+    assert_problem(stranger.get(READ, headers=bearer(other)), 401, "session-expired")
+
+
+def test_the_admins_own_log_in_is_not_one_to_the_api(stranger: Client, charlie: User) -> None:
+    stranger.force_login(charlie)
+    assert_problem(stranger.get(READ), 401, "not-authenticated")
+
+
+# --- the cookie and CSRF ------------------------------------------------------------------------------
+
+
+def test_the_cookie_is_enough_to_read(browser: Client) -> None:
+    assert browser.get(READ).status_code == 200
+
+
+def test_the_cookie_with_its_csrf_proof_may_write(browser: Client) -> None:
+    proof = browser.cookies["csrftoken"].value
+    assert_problem(write(browser, **{"X-CSRFToken": proof}), 404, "not-found")
+
+
+@pytest.mark.parametrize("proof", [None, "", "x", "A" * 32, "A" * 64])
+def test_the_cookie_alone_or_with_a_wrong_proof_may_not_write(proof: str | None, browser: Client) -> None:
+    headers = {} if proof is None else {"X-CSRFToken": proof}
+    problem = assert_problem(write(browser, **headers), 403, "csrf-failed")
+    assert "X-CSRFToken" in problem["detail"]
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_every_unsafe_method_needs_the_proof(method: str, browser: Client) -> None:
+    assert_problem(browser.generic(method, READ), 403, "csrf-failed")
+
+
+def test_a_page_of_somebody_else_may_not_write_even_with_the_proof(browser: Client) -> None:
+    proof = browser.cookies["csrftoken"].value
+    headers = {"X-CSRFToken": proof, "Origin": "https://evil.example"}
+    assert_problem(write(browser, **headers), 403, "csrf-failed")
+
+
+def test_a_bearer_token_needs_no_proof(stranger: Client, token: str) -> None:
+    assert_problem(write(stranger, **bearer(token)), 404, "not-found")
+
+
+def test_a_bearer_token_goes_before_the_cookie(browser: Client, bob: User) -> None:
+    _, bobs = services.create_session(bob.pk, 3600)
+    assert_problem(write(browser, **bearer(bobs)), 404, "not-found")
+    assert_problem(browser.get(READ, headers=bearer("dead")), 401, "session-expired")
+
+
+def test_a_dead_cookie_is_told_as_an_ended_session(browser: Client) -> None:
+    browser.cookies[COOKIE] = "dead"
+    assert_problem(browser.get(READ), 401, "session-expired")
+
+
+@pytest.mark.parametrize("https", [True, False])
+def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(https: bool, settings: Any) -> None:
+    settings.PUBLIC_HTTPS = https
+    response = HttpResponse()
+    set_session_cookie(response, "token", 3600)
+    cookie = response.cookies[COOKIE]
+    assert (cookie.value, cookie["httponly"], cookie["samesite"], cookie["max-age"]) == (
+        "token",
+        True,
+        "Lax",
+        3600,
+    )
+    assert bool(cookie["secure"]) is https
+    assert (cookie["path"], cookie["domain"]) == ("/", "")
+
+
+def test_removing_the_cookie_empties_it_where_it_was_set() -> None:
+    response = HttpResponse()
+    delete_session_cookie(response)
+    cookie = response.cookies[COOKIE]
+    assert (cookie.value, cookie["max-age"], cookie["path"], cookie["samesite"]) == ("", 0, "/", "Lax")

@@ -1,0 +1,134 @@
+"""Users and secrets: the rules that hold on every row, whoever writes it."""
+
+from datetime import timedelta
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from hypothesis import given
+from hypothesis import strategies as st
+
+from accounts.events import STAFF_GROUP
+from accounts.models import EmailVerificationToken, PasswordResetToken, Session, User, normalise_email
+from tests.accounts.conftest import Listen
+from tests.conftest import PASSWORD
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("Alice@Example.COM", "alice@example.com"),
+        ("  alice@example.com\n", "alice@example.com"),
+        ("\uff41lice\uff20example\uff0ecom", "alice@example.com"),
+        ("alice@cafe\u0301.example", "alice@caf\u00e9.example"),
+        ("alice@T\u0308.example", "alice@\u1e97.example"),
+        ("alice@t\u0308.example", "alice@\u1e97.example"),
+    ],
+)
+def test_an_email_has_one_spelling(written: str, kept: str) -> None:
+    assert normalise_email(written) == kept
+
+
+@given(st.text(max_size=40))
+def test_normalising_an_email_twice_changes_nothing_more(text: str) -> None:
+    once = normalise_email(text)
+    assert normalise_email(once) == once
+
+
+def test_saving_a_user_normalises_the_email(db: None) -> None:
+    user = User.objects.create(email=" Dora@Example.COM ", name="Dora")
+    user.refresh_from_db()
+    assert user.email == "dora@example.com"
+
+
+def test_the_database_itself_refuses_an_email_in_another_case(alice: User) -> None:
+    with pytest.raises(IntegrityError), transaction.atomic():
+        User.objects.bulk_create([User(email="ALICE@example.com", name="Not Alice")])
+
+
+def test_a_form_refuses_an_email_in_another_case(alice: User) -> None:
+    with pytest.raises(ValidationError) as refused:
+        User(email="ALICE@example.com", name="Not Alice", password="!").full_clean()
+    assert "email" in refused.value.message_dict
+
+
+def test_a_user_has_a_random_uuid_and_is_told_by_the_email(alice: User, bob: User) -> None:
+    assert alice.pk != bob.pk
+    assert alice.pk.version == 4
+    assert str(alice) == "alice@example.com"
+
+
+def test_the_manager_makes_users_without_rights_and_superusers_with_all(db: None) -> None:
+    user = User.objects.create_user("Dora@Example.com", PASSWORD, name="Dora")
+    owner = User.objects.create_superuser("erin@example.com", PASSWORD, name="Erin")
+    assert (user.email, user.is_staff, user.is_superuser) == ("dora@example.com", False, False)
+    assert (owner.is_staff, owner.is_superuser) == (True, True)
+    assert user.check_password(PASSWORD)
+
+
+def test_logging_in_finds_the_account_whatever_the_case(alice: User) -> None:
+    assert User.objects.get_by_natural_key("ALICE@Example.com") == alice
+
+
+def test_a_disabled_user_loses_every_session_at_once_and_for_good(
+    alice: User, bob: User, listen: Listen
+) -> None:
+    ended = {str(Session.issue(alice, 60)[0].pk) for _ in range(2)}
+    bobs, _ = Session.issue(bob, 60)
+    with listen(STAFF_GROUP) as events:
+        alice.is_active = False
+        alice.save()
+    alice.is_active = True
+    alice.save()
+    assert list(Session.objects.all()) == [bobs]
+    assert {(event["type"], event["data"]["id"]) for event in events} == {
+        ("session.ended", session) for session in ended
+    }
+
+
+def test_saving_an_active_user_leaves_the_sessions_alone(alice: User) -> None:
+    session, _ = Session.issue(alice, 60)
+    alice.save()
+    assert Session.objects.get() == session
+
+
+def test_the_last_owner_is_the_one_who_alone_can_log_in_and_administer(alice: User, charlie: User) -> None:
+    assert not alice.is_last_owner
+    assert charlie.is_last_owner
+    User.objects.filter(pk=alice.pk).update(is_superuser=True, is_active=False)
+    assert charlie.is_last_owner
+    User.objects.filter(pk=alice.pk).update(is_active=True)
+    assert not charlie.is_last_owner
+
+
+@pytest.mark.parametrize("model", [Session, EmailVerificationToken, PasswordResetToken])
+def test_a_secret_lives_until_the_moment_it_expires(
+    model: type[Session], alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = timezone.now()
+    monkeypatch.setattr(timezone, "now", lambda: now)
+    row, _ = model.issue(alice, 60)
+    assert row.expires_at == now + timedelta(seconds=60)
+
+    monkeypatch.setattr(timezone, "now", lambda: now + timedelta(seconds=59))
+    assert list(model.objects.live()) == [row]
+    assert not model.objects.expired().exists()
+    assert not row.expired
+
+    monkeypatch.setattr(timezone, "now", lambda: now + timedelta(seconds=60))
+    assert not model.objects.live().exists()
+    assert list(model.objects.expired()) == [row]
+    assert row.expired
+
+
+def test_what_events_tell_of_a_session_holds_no_secret_and_no_address(alice: User) -> None:
+    session, token = Session.issue(alice, 60, user_agent="Browser/1", ip_address="192.0.2.7")
+    data = session.event_data()
+    assert set(data) == {"id", "user_id", "created_at", "expires_at"}
+    assert token not in str(data)
+    assert session.token_hash not in str(data)
+
+
+def test_ending_no_sessions_is_no_error(db: None) -> None:
+    assert Session.objects.all().end() == 0

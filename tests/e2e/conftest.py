@@ -1,0 +1,84 @@
+"""A real browser: the machine's Chromium (or the one that CHROMIUM names), driven by Playwright."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+from tests.server import Server
+
+ARTIFACTS = Path(__file__).resolve().parents[2] / "artifacts" / "screenshots"
+SIZES = {"phone": {"width": 390, "height": 844}, "desktop": {"width": 1440, "height": 900}}
+
+
+@pytest.fixture(scope="package")
+def chromium() -> Iterator[Browser]:
+    names = (os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
+    path = next((found for name in names if name and (found := shutil.which(name))), None)
+    if path is None:
+        pytest.skip("There is no Chromium on this machine; install it, or name it in CHROMIUM.")
+    quiet = [
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--no-first-run",
+    ]
+    as_root = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=[*quiet, *as_root, "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    """A fresh visitor. The test fails on any console error, CSP violation or request to another host."""
+    context = chromium.new_context(viewport=SIZES["desktop"], reduced_motion="reduce")
+    page = context.new_page()
+    complaints: list[str] = []
+
+    def on_console(message: ConsoleMessage) -> None:
+        if message.type == "error" and "status of 4" not in message.text:  # a refused request is no fault
+            complaints.append(message.text)
+
+    def on_request(url: str) -> None:
+        if not url.startswith(("http://127.0.0.1:", "ws://127.0.0.1:", "data:")):
+            complaints.append(f"a request to {url}")
+
+    page.on("console", on_console)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda request: on_request(request.url))
+    yield page
+    context.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def shoot(page: Page) -> Callable[[str], None]:
+    """Keeps pictures of the page: phone and desktop, light and dark."""
+    ARTIFACTS.mkdir(parents=True, exist_ok=True)
+
+    def shoot(name: str) -> None:
+        for size, viewport in SIZES.items():
+            page.set_viewport_size(viewport)  # type: ignore[arg-type]
+            for scheme in ("light", "dark"):
+                page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+                page.wait_for_timeout(300)  # for colours to settle
+                page.screenshot(path=ARTIFACTS / f"{name}-{size}-{scheme}.png")
+                width = page.evaluate("document.documentElement.scrollWidth")
+                assert width <= viewport["width"], f"{name} scrolls sideways at {size}"
+        page.emulate_media(color_scheme="light")
+        page.set_viewport_size(SIZES["desktop"])  # type: ignore[arg-type]
+
+    return shoot
+
+
+@pytest.fixture
+def fresh_server(tmp_path: Path) -> Iterator[Server]:
+    """A server that nobody has visited yet."""
+    server = Server.start(tmp_path / "data")
+    yield server
+    server.stop()

@@ -1,0 +1,76 @@
+"""The whole story in a real browser: from the first visit to the answer of a plugin, and out again."""
+
+from collections.abc import Callable
+
+from playwright.sync_api import Page, expect
+
+from tests.server import PASSWORD, Server
+
+
+def fill(page: Page, **fields: str) -> None:
+    for label, value in fields.items():
+        page.get_by_label(label.replace("_", "-"), exact=True).fill(value)
+
+
+def test_from_the_first_visit_to_a_greeting(
+    fresh_server: Server, page: Page, shoot: Callable[[str], None]
+) -> None:
+    # The first visit makes the owner, with the code from the console.
+    page.goto(fresh_server.url)
+    page.get_by_label("One-time code").fill("WRONG-CODE")
+    fill(page, Name="Olga", E_mail="owner@example.com", Password=PASSWORD)
+    page.get_by_role("button", name="Create owner account").click()
+    expect(page.get_by_text("Copy the code from the server")).to_be_visible()
+    shoot("setup")
+    page.get_by_label("One-time code").fill(fresh_server.setup_code)
+    page.get_by_role("button", name="Create owner account").click()
+    expect(page.get_by_role("heading", name="Plugins", exact=True)).to_be_visible()
+    shoot("catalogue")
+    log_out(page)
+
+    # Somebody signs up and logs in.
+    page.goto(f"{fresh_server.url}/signup")
+    fill(page, Name="Alice", E_mail="alice@example.com", Password="12345678")
+    shoot("signup")
+    page.get_by_role("button", name="Sign up").click()
+    expect(page.get_by_text("too common", exact=False).first).to_be_visible()
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Sign up").click()
+    expect(page.get_by_role("button", name="Log in")).to_be_visible()
+    fill(page, E_mail="alice@example.com", Password="not my password")
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    shoot("login")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+
+    # She opens the template plugin and greets.
+    page.get_by_role("link", name="Template").first.click()
+    expect(page.get_by_role("heading", name="Template")).to_be_visible()
+    page.goto(f"{fresh_server.url}/plugins/template/greet")
+    page.get_by_label("Name").fill("Ada")
+    page.get_by_role("button", name="Run").click()
+    result = page.get_by_role("region", name="Result")
+    expect(result).to_contain_text("Hello, Ada!")
+    activity = page.get_by_role("region", name="Activity")
+    expect(activity.get_by_role("listitem").first).to_contain_text("template · greet")
+    expect(activity.get_by_role("listitem").first).to_contain_text("Succeeded")
+    shoot("plugin")
+
+    # A call that is made elsewhere appears as it happens.
+    with fresh_server.log_in("alice@example.com") as elsewhere:
+        elsewhere.post("/api/v1/plugins/template/call/repeat", json={"text": "ho", "times": 3})
+    expect(activity.get_by_role("listitem").first).to_contain_text("template · repeat", timeout=5000)
+
+    # And out again.
+    log_out(page)
+    page.goto(f"{fresh_server.url}/plugins")
+    expect(page.get_by_role("button", name="Log in")).to_be_visible()
+
+
+def log_out(page: Page) -> None:
+    button = page.get_by_role("button", name="Log out").or_(page.get_by_role("menuitem", name="Log out"))
+    if not button.first.is_visible():
+        page.get_by_role("banner").get_by_role("button").last.click()
+    button.first.click()
+    expect(page.get_by_role("button", name="Log in")).to_be_visible()

@@ -1,0 +1,64 @@
+"""Plugins in the Django admin."""
+
+import pytest
+from django.test import Client
+
+from accounts.models import User
+from plugins.models import Execution, Grant, Plugin
+from tests.conftest import API
+
+
+@pytest.fixture
+def admin(charlie: User) -> Client:
+    client = Client()
+    client.force_login(charlie)
+    return client
+
+
+@pytest.mark.parametrize("model", ["plugin", "execution", "hostcall"])
+def test_the_lists_answer_and_can_be_searched(bundled: dict[str, Plugin], admin: Client, model: str) -> None:
+    API().post("/api/v1/auth/login", {"email": "nobody@example.com", "password": "x"})
+    page = admin.get(f"/admin/plugins/{model}/?q=auth")
+    assert page.status_code == 200
+    assert b"auth" in page.content or model == "hostcall"
+
+
+def test_an_execution_shows_its_host_calls(bundled: dict[str, Plugin], admin: Client) -> None:
+    API().post("/api/v1/auth/login", {"email": "nobody@example.com", "password": "x"})
+    execution = Execution.objects.get()
+    page = admin.get(f"/admin/plugins/execution/{execution.pk}/change/").content.decode()
+    assert "db_get_user_by_email" in page
+    assert "nobody@example.com" not in page
+    assert 'name="_save"' not in page
+
+
+def test_a_plugin_is_switched_off_and_a_grant_taken_back(bundled: dict[str, Plugin], admin: Client) -> None:
+    plugin = bundled["auth"]
+    url = f"/admin/plugins/plugin/{plugin.pk}/change/"
+    assert "db_create_user" in admin.get(url).content.decode()
+    admin.post("/admin/plugins/plugin/", {"action": "disable", "_selected_action": [plugin.pk]})
+    plugin.refresh_from_db()
+    assert not plugin.enabled
+    grants = list(Grant.objects.filter(plugin=plugin))
+    form = {
+        "enabled": "on",
+        "settings": "{}",
+        "grants-TOTAL_FORMS": len(grants),
+        "grants-INITIAL_FORMS": len(grants),
+        "releases-TOTAL_FORMS": 0,
+        "releases-INITIAL_FORMS": 0,
+        "grants-0-id": grants[0].pk,
+        "grants-0-plugin": plugin.pk,
+        "grants-0-DELETE": "on",
+    } | {
+        f"grants-{n}-{key}": value
+        for n, g in enumerate(grants)
+        for key, value in (("id", g.pk), ("plugin", plugin.pk))
+    }
+    assert admin.post(url, form).status_code == 302
+    assert Grant.objects.filter(plugin=plugin).count() == len(grants) - 1
+
+
+def test_plugins_are_not_made_by_hand(bundled: dict[str, Plugin], admin: Client) -> None:
+    assert admin.get("/admin/plugins/plugin/add/").status_code == 403
+    assert admin.get("/admin/plugins/execution/add/").status_code == 403

@@ -1,0 +1,127 @@
+"""plugin.json: what is accepted, and how what is not is told."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from plugins.manifest import InvalidManifest, PluginManifest, parse_manifest
+from plugins.operations import OPERATIONS, PERMISSIONS
+from tests.conftest import ROOT
+
+KNOWN = frozenset(PERMISSIONS)
+SMALLEST: dict[str, Any] = {
+    "manifest_version": 1,
+    "name": "small",
+    "title": "Small",
+    "version": "1.0.0",
+    "description": "As small as can be.",
+    "license": "MIT",
+    "wasm": {"path": "small.wasm", "sha256": "0" * 64},
+    "functions": [{"name": "run", "title": "Run"}],
+}
+
+
+def parse(data: Any) -> PluginManifest:
+    return parse_manifest(json.dumps(data).encode(), operations=KNOWN)
+
+
+def test_what_is_left_out_is_as_strict_as_can_be() -> None:
+    manifest = parse(SMALLEST)
+    assert manifest.permissions == ()
+    assert manifest.network == ()
+    assert manifest.functions[0].access == "user"
+    assert manifest.functions[0].targets == ("server",)
+    assert manifest.limits.timeout_ms == 2000
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "wasm-plugins").glob("**/plugin.json")), ids=lambda p: p.parent.name
+)
+def test_every_manifest_in_the_repository_is_valid(path: Path) -> None:
+    parse_manifest(path.read_bytes(), operations=KNOWN)
+
+
+def test_every_operation_can_be_asked_for() -> None:
+    asked = [{"operation": name, "reason": "because"} for name in PERMISSIONS]
+    assert {p.operation for p in parse(SMALLEST | {"permissions": asked}).permissions} == set(PERMISSIONS)
+    assert set(OPERATIONS) < set(PERMISSIONS)
+
+
+FUNCTION = {"name": "run", "title": "Run"}
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        ({"manifest_version": 2}, "/manifest_version"),
+        ({"name": "Not A Slug"}, "/name"),
+        ({"name": "a--b"}, "/name"),
+        ({"name": "../etc"}, "/name"),
+        ({"version": "1"}, "/version"),
+        ({"version": "01.0.0"}, "/version"),
+        ({"title": ""}, "/title"),
+        ({"surprise": 1}, ""),
+        ({"wasm": {"path": "../x.wasm", "sha256": "0" * 64}}, "/wasm/path"),
+        ({"wasm": {"path": "/x.wasm", "sha256": "0" * 64}}, "/wasm/path"),
+        ({"wasm": {"path": "x.wasm", "sha256": "F" * 64}}, "/wasm/sha256"),
+        ({"functions": []}, "/functions"),
+        ({"functions": [FUNCTION, FUNCTION]}, "/functions/1/name"),
+        ({"functions": [FUNCTION | {"name": "_initialize"}]}, "/functions/0/name"),
+        ({"functions": [FUNCTION | {"access": "root"}]}, "/functions/0/access"),
+        ({"functions": [FUNCTION | {"targets": []}]}, "/functions/0/targets"),
+        (
+            {"functions": [FUNCTION | {"input_schema": {"type": "nonsense"}}]},
+            "/functions/0/input_schema/type",
+        ),
+        ({"permissions": [{"operation": "db_create_user"}]}, "/permissions/0"),
+        ({"permissions": [{"operation": "rm_rf", "reason": "x"}]}, "/permissions/0/operation"),
+        ({"permissions": [{"operation": "verify_password", "reason": "x"}] * 2}, "/permissions/1/operation"),
+        ({"permissions": [{"operation": "verify_password", "reason": ""}]}, "/permissions/0/reason"),
+        ({"network": [{"url": "file:///etc", "reason": "x"}]}, "/network/0/url"),
+        ({"limits": {"timeout_ms": 0}}, "/limits/timeout_ms"),
+        ({"limits": {"memory_mb": 10**9}}, "/limits/memory_mb"),
+        ({"limits": {"timeout_ms": True}}, "/limits/timeout_ms"),
+    ],
+)
+def test_a_wrong_member_is_named_by_its_pointer(change: dict[str, Any], pointer: str) -> None:
+    with pytest.raises(InvalidManifest) as raised:
+        parse(SMALLEST | change)
+    assert raised.value.errors[0]["pointer"] == pointer
+    assert raised.value.detail.startswith("plugin.json")
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"{", b"null", b"[]", b"\xff", b'{"a":1,"a":1}', b"[" * 100_000, b" " * 300_000]
+)
+def test_what_is_no_json_object_is_told(raw: bytes) -> None:
+    with pytest.raises(InvalidManifest):
+        parse_manifest(raw, operations=KNOWN)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([*SMALLEST, "permissions", "network", "limits", "x"]), json_values, max_size=4
+    )
+)
+def test_any_change_is_either_valid_or_told(change: dict[str, Any]) -> None:
+    try:
+        parse(SMALLEST | change)
+    except InvalidManifest as problem:
+        assert problem.detail
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_either_valid_or_told(raw: bytes) -> None:
+    with pytest.raises(InvalidManifest):
+        parse_manifest(raw, operations=KNOWN)

@@ -1,0 +1,125 @@
+"""/api/v1/plugins and /api/v1/plugins/{slug}/call/{function}."""
+
+from typing import Any
+
+import pytest
+
+from accounts.models import User
+from plugins import registry
+from plugins.models import Execution, Plugin
+from tests.conftest import API, assert_problem
+
+GREET = "/api/v1/plugins/template/call/greet"
+
+
+def test_the_catalogue_lists_what_is_installed(bundled: dict[str, Plugin], alice: User) -> None:
+    body = API(alice).get("/api/v1/plugins").json()
+    assert [plugin["slug"] for plugin in body["results"]] == ["auth", "template"]
+    assert body["count"] == 2
+    greet = body["results"][1]["functions"][0]
+    assert greet == {"name": "greet", "title": "Greet", "access": "user", "targets": ["server", "browser"]}
+
+
+def test_the_catalogue_can_be_searched_and_paged(bundled: dict[str, Plugin], alice: User) -> None:
+    client = API(alice)
+    found = client.get("/api/v1/plugins?search=TEMP").json()
+    assert [plugin["slug"] for plugin in found["results"]] == ["template"]
+    first = client.get("/api/v1/plugins?page_size=1").json()
+    assert len(first["results"]) == 1
+    assert first["next"].endswith("page=2&page_size=1")
+    assert_problem(client.get("/api/v1/plugins?page=99"), 404, "not-found")
+
+
+def test_a_plugin_says_what_it_may_do_and_why(bundled: dict[str, Plugin], alice: User) -> None:
+    body = API(alice).get("/api/v1/plugins/auth").json()
+    asked = {permission["operation"]: permission for permission in body["permissions"]}
+    assert asked["db_create_user"]["granted"]
+    assert asked["db_create_user"]["reason"]
+    assert not asked["read_password_hash"]["granted"], "optional permissions are not granted with the bundle"
+    assert asked["read_password_hash"]["risk"] == "highest"
+    assert body["limits"]["memory_mb"] == 64
+
+
+@pytest.mark.parametrize("path", ["/api/v1/plugins", "/api/v1/plugins/template", "/api/v1/executions"])
+def test_nobody_sees_plugins_without_logging_in(bundled: dict[str, Plugin], path: str) -> None:
+    assert_problem(API().get(path), 401, "not-authenticated")
+
+
+def test_an_unknown_plugin_or_function_is_not_found(bundled: dict[str, Plugin], alice: User) -> None:
+    client = API(alice)
+    assert_problem(client.get("/api/v1/plugins/nothing"), 404, "not-found")
+    assert_problem(client.post("/api/v1/plugins/nothing/call/greet", {}), 404, "not-found")
+    assert_problem(client.post("/api/v1/plugins/template/call/nothing", {}), 404, "not-found")
+    assert not Execution.objects.exists()
+
+
+def test_greet_answers(bundled: dict[str, Plugin], alice: User) -> None:
+    response = API(alice).post(GREET, {"name": "Ada"})
+    assert response.json() == {"message": "Hello, Ada!"}
+    assert response["Content-Type"] == "application/json"
+    assert response["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    ("function", "given", "expected"),
+    [
+        ("repeat", {"text": "åé", "times": 3}, "åéåéåé"),
+        ("greet", {"name": "Zoë 🎉"}, "Zoë 🎉"),
+        ("get_info", {}, "template"),
+        ("validate", {"email": "not an e-mail", "age": -1}, "/email"),
+    ],
+)
+def test_the_templates_other_functions_answer(
+    bundled: dict[str, Plugin], alice: User, function: str, given: Any, expected: str
+) -> None:
+    response = API(alice).post(f"/api/v1/plugins/template/call/{function}", given)
+    assert response.status_code == 200
+    assert expected in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    "given", [b"", b"{", b"[]", b"\xff", {"name": ""}, {"name": 7}, {"nom": "x"}, {"name": "x" * 5000}]
+)
+def test_the_template_tells_bad_input(bundled: dict[str, Plugin], alice: User, given: Any) -> None:
+    response = API(alice).post(GREET, given)
+    assert response.status_code == 400, response.content
+    assert response["Content-Type"] == "application/problem+json"
+
+
+def test_a_function_for_users_wants_one(bundled: dict[str, Plugin]) -> None:
+    assert_problem(API().post(GREET, {"name": "x"}), 401, "not-authenticated")
+    assert not Execution.objects.exists()
+
+
+def test_a_function_for_staff_is_refused_to_others(
+    bundled: dict[str, Plugin], alice: User, charlie: User
+) -> None:
+    release = bundled["template"].active
+    release.manifest_data["functions"][0]["access"] = "staff"
+    release.save()
+    assert_problem(API(alice).post(GREET, {"name": "x"}), 403, "forbidden")
+    assert API(charlie).post(GREET, {"name": "x"}).status_code == 200
+
+
+def test_a_disabled_plugin_answers_nobody(bundled: dict[str, Plugin], charlie: User) -> None:
+    registry.set_enabled(bundled["template"], False)
+    assert_problem(API(charlie).post(GREET, {"name": "x"}), 409, "plugin-disabled")
+    registry.set_enabled(bundled["template"], True)
+    assert API(charlie).post(GREET, {"name": "x"}).status_code == 200
+
+
+def test_an_input_over_the_bound_is_refused(bundled: dict[str, Plugin], alice: User, settings: Any) -> None:
+    settings.PLUGIN_MAX_INPUT_BYTES = 1000
+    assert_problem(API(alice).post(GREET, b"x" * 1001), 413, "payload-too-large")
+    assert not Execution.objects.exists()
+
+
+def test_get_does_not_call(bundled: dict[str, Plugin], alice: User) -> None:
+    assert_problem(API(alice).get(GREET), 405, "method-not-allowed")
+
+
+def test_output_that_looks_like_a_page_is_not_one(bundled: dict[str, Plugin], alice: User) -> None:
+    response = API(alice).post(GREET, {"name": "<script>alert(1)</script>"})
+    assert response["X-Content-Type-Options"] == "nosniff"
+    assert response["Content-Type"] == "application/json"
+    assert "default-src 'none'" in response["Content-Security-Policy"]

@@ -1,0 +1,269 @@
+"""Workers and admission, with real worker processes."""
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from plugins.runtime.pool import Overloaded, Pool
+from plugins.runtime.process import Crashed, InvalidModule, Job, TimedOut, WorkerProcess
+from plugins.runtime.protocol import Frame, HostReply, HostRequest, Ready, Result, send
+from tests.server import ROOT, processes_gone
+
+FAULTS = ROOT / "wasm-plugins" / "fixtures" / "faults" / "faults.wasm"
+HOSTCALL = ROOT / "wasm-plugins" / "fixtures" / "hostcall" / "hostcall.wasm"
+
+
+def job(function: str, payload: bytes = b"", *, wasm: Path = FAULTS, timeout_ms: int = 5000) -> Job:
+    return Job(wasm.name, wasm.read_bytes, function, payload, {}, timeout_ms, 64, 1 << 20)
+
+
+def refuse(request: HostRequest) -> HostReply:
+    raise AssertionError(f"nobody asked for {request.url}")
+
+
+@pytest.fixture
+def make_pool(tmp_path: Path) -> Iterator[Callable[..., Pool]]:
+    made: list[Pool] = []
+
+    def make(size: int = 1, queue: int = 4, queue_timeout_ms: int = 5000) -> Pool:
+        made.append(
+            Pool(
+                size=size,
+                queue=queue,
+                queue_timeout_ms=queue_timeout_ms,
+                guest_memory_bytes=64 << 20,
+                cache_dir=tmp_path / "cache",
+            )
+        )
+        return made[-1]
+
+    yield make
+    for pool in made:
+        pool.close()
+
+
+def output(pool: Pool, job: Job) -> bytes:
+    answer, _ = pool.run(job, refuse)
+    assert isinstance(answer.reply, Result)
+    return answer.reply.output
+
+
+def test_one_worker_serves_call_after_call_and_compiles_once(make_pool: Callable[..., Pool]) -> None:
+    pool = make_pool()
+    first, _ = pool.run(job("echo", b"1"), refuse)
+    pids = pool.pids()
+    second, _ = pool.run(job("echo", b"2"), refuse)
+    assert first.load_ms > 0
+    assert second.load_ms == 0
+    assert pool.pids() == pids
+
+
+def test_callers_at_once_each_get_their_own_answer(make_pool: Callable[..., Pool]) -> None:
+    pool = make_pool(size=2, queue=100)
+    wrong: list[bytes] = []
+
+    def caller(number: int) -> None:
+        for turn in range(20):
+            mine = f"{number}-{turn}".encode()
+            if output(pool, job("echo", mine)) != mine:
+                wrong.append(mine)
+
+    threads = [threading.Thread(target=caller, args=(number,)) for number in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_over_the_bound_callers_are_told_at_once(make_pool: Callable[..., Pool]) -> None:
+    pool = make_pool(queue=1)
+    output(pool, job("echo"))
+    busy = [
+        threading.Thread(
+            target=lambda: pytest.raises(TimedOut, pool.run, job("loop_forever", timeout_ms=1000), refuse)
+        )
+    ]
+    busy += [threading.Thread(target=lambda: output(pool, job("echo")))]
+    for thread in busy:
+        thread.start()
+        time.sleep(0.2)
+    started = time.monotonic()
+    with pytest.raises(Overloaded):
+        pool.run(job("echo"), refuse)
+    assert time.monotonic() - started < 0.5
+    for thread in busy:
+        thread.join()
+    assert output(pool, job("echo", b"again")) == b"again"
+
+
+def test_a_caller_waits_only_so_long(make_pool: Callable[..., Pool]) -> None:
+    pool = make_pool(queue_timeout_ms=200)
+    output(pool, job("echo"))
+    busy = threading.Thread(
+        target=lambda: pytest.raises(TimedOut, pool.run, job("loop_forever", timeout_ms=1500), refuse)
+    )
+    busy.start()
+    time.sleep(0.2)
+    with pytest.raises(Overloaded):
+        pool.run(job("echo"), refuse)
+    busy.join()
+
+
+def test_a_timed_out_worker_is_gone_and_replaced(make_pool: Callable[..., Pool]) -> None:
+    pool = make_pool()
+    output(pool, job("echo"))
+    (pid,) = pool.pids()
+    with pytest.raises(TimedOut):
+        pool.run(job("sleep_forever", timeout_ms=300), refuse)
+    assert not Path(f"/proc/{pid}").exists()
+    assert output(pool, job("echo", b"next")) == b"next"
+
+
+def test_time_spent_in_the_host_counts(make_pool: Callable[..., Pool]) -> None:
+    pool = make_pool()
+
+    def slow(request: HostRequest) -> HostReply:
+        time.sleep(0.6)
+        return HostReply(request.call_id, 200, {}, b"late")
+
+    with pytest.raises(TimedOut):
+        pool.run(job("fetch", b'{"url":"http://x"}', wasm=HOSTCALL, timeout_ms=300), slow)
+    assert output(pool, job("echo", b"next")) == b"next"
+
+
+def test_a_call_that_is_broken_off_leaves_no_worker_in_the_middle(make_pool: Callable[..., Pool]) -> None:
+    """Whatever ends the conversation early, the next caller must not get the last one's answer."""
+    pool = make_pool()
+
+    def interrupted(request: HostRequest) -> HostReply:
+        raise KeyboardInterrupt
+
+    fetch = job("fetch", b'{"url":"http://x"}', wasm=HOSTCALL)
+    with pytest.raises(KeyboardInterrupt):
+        pool.run(fetch, interrupted)
+    assert output(pool, job("echo", b"mine")) == b"mine"
+
+
+def test_an_answer_that_belongs_to_another_call_is_not_taken(make_pool: Callable[..., Pool]) -> None:
+    pool = make_pool()
+
+    def forged(request: HostRequest) -> HostReply:
+        return HostReply(request.call_id + 1, 200, {}, b"somebody else's")
+
+    with pytest.raises(Crashed):
+        pool.run(job("fetch", b'{"url":"http://x"}', wasm=HOSTCALL), forged)
+    assert output(pool, job("echo", b"mine")) == b"mine"
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        Result(99, b"somebody else's", 0, 0),
+        HostRequest(99, "GET", "http://x", {}, b""),
+        Ready("again"),
+        HostReply(1, 200, {}, b"not a worker's frame"),
+    ],
+    ids=lambda frame: type(frame).__name__,
+)
+def test_a_worker_that_breaks_the_protocol_is_killed(tmp_path: Path, frame: Frame) -> None:
+    (tmp_path / "cache.toml").write_text("")
+    worker = WorkerProcess.start(memory_bytes=512 << 20, cache_config=tmp_path / "cache.toml")
+    real, (worker.sock, theirs) = worker.sock, socket.socketpair()
+    with real, theirs:
+        worker.modules[job("echo").module] = None
+        send(theirs, Ready("1"))
+        send(theirs, frame)
+        with pytest.raises(Crashed):
+            worker.call(job("echo"), refuse)
+    assert not worker.alive
+
+
+def test_closing_ends_every_worker_also_busy_ones(make_pool: Callable[..., Pool]) -> None:
+    pool = make_pool(size=2)
+    output(pool, job("echo"))
+    busy = threading.Thread(
+        target=lambda: pytest.raises((Crashed, TimedOut), pool.run, job("loop_forever"), refuse)
+    )
+    busy.start()
+    time.sleep(0.2)
+    pids = pool.pids()
+    assert len(pids) == 2
+    pool.close()
+    busy.join()
+    assert processes_gone(pids, 5)
+    with pytest.raises(Overloaded):
+        pool.run(job("echo"), refuse)
+
+
+def test_a_worker_inherits_nothing_of_the_servers(
+    make_pool: Callable[..., Pool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRET_KEY", "very secret")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    with Path("/etc/hostname").open():
+        pool = make_pool()
+        output(pool, job("echo"))
+        (pid,) = pool.pids()
+    environment = Path(f"/proc/{pid}/environ").read_bytes()
+    assert b"secret" not in environment
+    assert b"PROXY" not in environment
+    assert os.getsid(pid) == pid
+    opened = [os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir()]
+    assert not [name for name in opened if name.startswith("/") and not name.startswith(("/dev/", "/memfd:"))]
+    assert len([name for name in opened if name.startswith("socket:")]) == 1
+
+
+def test_a_module_that_does_not_compile_is_told_and_the_worker_kept(make_pool: Callable[..., Pool]) -> None:
+    pool = make_pool()
+    output(pool, job("echo"))
+    pids = pool.pids()
+    broken = replace(job("echo"), sha256="broken", wasm=lambda: b"\0asm\x01\0\0\0\x01\xff")
+    with pytest.raises(InvalidModule):
+        pool.run(broken, refuse)
+    assert output(pool, job("echo", b"next")) == b"next"
+    assert pool.pids() == pids
+
+
+PARENT = """
+import sys; sys.path.insert(0, sys.argv[1])
+import threading, time
+from pathlib import Path
+from plugins.runtime.pool import Pool
+from tests.plugins.test_pool import job, refuse
+cache = Path(sys.argv[2])
+pool = Pool(size=2, queue=4, queue_timeout_ms=5000, guest_memory_bytes=64 << 20, cache_dir=cache)
+pool.run(job("echo"), refuse)
+endless = job("loop_forever", timeout_ms=60000)
+threading.Thread(target=pool.run, args=(endless, refuse), daemon=True).start()
+time.sleep(0.3)
+print(*pool.pids(), flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_worker_dies_with_its_parent(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT, str(ROOT), str(tmp_path)], stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdout is not None
+        pids = [int(pid) for pid in parent.stdout.readline().split()]
+        assert len(pids) == 2
+        parent.kill()
+    assert processes_gone(pids, 5)
+
+
+def test_killing_a_worker_twice_does_no_harm(tmp_path: Path) -> None:
+    (tmp_path / "cache.toml").write_text("")
+    worker = WorkerProcess.start(memory_bytes=512 << 20, cache_config=tmp_path / "cache.toml")
+    worker.kill()
+    worker.kill()
+    assert not worker.alive

@@ -1,0 +1,97 @@
+"""Frames between the web process and its workers: what comes from a worker is believed only in its shape."""
+
+import contextlib
+import socket
+import struct
+import threading
+import time
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from plugins.runtime import protocol
+from plugins.runtime.protocol import Closed, HostRequest, ProtocolError, Result
+
+Pair = tuple[socket.socket, socket.socket]
+
+
+@pytest.fixture
+def pair() -> Iterator[Pair]:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        yield ours, theirs
+
+
+@given(
+    st.integers(0, 2**63 - 1),
+    st.text(max_size=20),
+    st.text(max_size=200),
+    st.dictionaries(st.text(max_size=20), st.text(max_size=50), max_size=5),
+    st.binary(max_size=3000),
+)
+def test_frames_arrive_as_they_were_sent(
+    call_id: int, method: str, url: str, headers: dict[str, str], body: bytes
+) -> None:
+    frame = HostRequest(call_id, method, url, headers, body)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        protocol.send(theirs, frame)
+        assert protocol.decode_from_worker(protocol.receive(ours)) == frame
+
+
+@given(st.binary(max_size=500))
+def test_any_bytes_are_a_frame_or_an_error_that_is_expected(raw: bytes) -> None:
+    with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
+        protocol.decode_from_worker(raw)
+
+
+def test_a_frame_for_the_worker_is_none_for_the_parent(pair: Pair) -> None:
+    ours, theirs = pair
+    protocol.send(theirs, protocol.Unload("x"))
+    with pytest.raises(msgspec.ValidationError):
+        protocol.decode_from_worker(protocol.receive(ours))
+
+
+def test_an_absurd_length_is_refused_before_anything_is_read(pair: Pair) -> None:
+    ours, theirs = pair
+    theirs.sendall(struct.pack("!I", 0xFFFF_FFFF))
+    with pytest.raises(ProtocolError):
+        protocol.receive(ours)
+
+
+def test_a_frame_that_breaks_off_is_noticed(pair: Pair) -> None:
+    ours, theirs = pair
+    theirs.sendall(struct.pack("!I", 100) + b"half")
+    theirs.close()
+    with pytest.raises(Closed):
+        protocol.receive(ours)
+
+
+def test_a_worker_that_dribbles_does_not_stretch_its_time(pair: Pair) -> None:
+    """The deadline is for the whole frame: each byte on its own would come in time."""
+    ours, theirs = pair
+
+    def dribble() -> None:
+        theirs.sendall(struct.pack("!I", 100))
+        for _ in range(50):
+            try:
+                theirs.sendall(b"x")
+            except OSError:
+                return
+            time.sleep(0.02)
+
+    thread = threading.Thread(target=dribble)
+    thread.start()
+    started = time.monotonic()
+    with pytest.raises(TimeoutError):
+        protocol.receive(ours, deadline=started + 0.2)
+    assert time.monotonic() - started < 0.9
+    thread.join()
+
+
+def test_a_frame_too_large_is_not_sent(pair: Pair) -> None:
+    with pytest.raises(ProtocolError):
+        protocol.send(pair[0], Result(1, b"x" * (protocol.MAX_FRAME_BYTES + 1), 0, 0))

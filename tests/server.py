@@ -1,0 +1,123 @@
+"""A real server for tests: `manage.py serve` in a process of its own, on a free port, with its own data."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+ROOT = Path(__file__).resolve().parent.parent
+PASSWORD = "a long walk at dusk"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass
+class Server:
+    process: "subprocess.Popen[str]"
+    port: int
+    data_dir: Path
+    log: Path
+
+    @classmethod
+    def start(cls, data_dir: Path, **environment: str) -> "Server":
+        port = free_port()
+        log = data_dir.with_suffix(".log")
+        clean = {name: value for name, value in os.environ.items() if name not in {"DJANGO_SETTINGS_MODULE"}}
+        environment = clean | {"DATA_DIR": str(data_dir), "PORT": str(port), **environment}
+        with log.open("w") as output:
+            process = subprocess.Popen(
+                [sys.executable, "manage.py", "serve"],
+                cwd=ROOT, env=environment, stdout=output, stderr=output, text=True, start_new_session=True,
+            )  # fmt: skip
+        server = cls(process, port, data_dir, log)
+        server.wait_until_ready()
+        return server
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def ws_url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}/ws/v1/events"
+
+    @property
+    def setup_code(self) -> str:
+        found = re.search(r"One-time code: (\S+)", self.log.read_text())
+        assert found, self.log.read_text()
+        return found[1]
+
+    def wait_until_ready(self) -> None:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            assert self.process.poll() is None, self.log.read_text()
+            try:
+                if httpx.get(f"{self.url}/healthz", timeout=2).status_code == 200:
+                    return
+            except httpx.TransportError:
+                time.sleep(0.1)
+        raise AssertionError(f"The server did not start:\n{self.log.read_text()}")
+
+    def workers(self) -> list[int]:
+        """The pids of its worker processes."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                try:
+                    parent = (entry / "stat").read_text().rsplit(")", 1)[1].split()[1]
+                    command = (entry / "cmdline").read_bytes()
+                except (OSError, IndexError):
+                    continue
+                if int(parent) == self.process.pid and b"plugins.runtime.worker" in command:
+                    found.append(int(entry.name))
+        return found
+
+    def stop(self, signal_: signal.Signals = signal.SIGTERM) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal_)
+        self.process.wait(timeout=30)
+
+    # --- people ---------------------------------------------------------------------------------------
+
+    def make_owner(self) -> None:
+        body = {"code": self.setup_code, "email": "owner@example.com", "name": "Olga", "password": PASSWORD}
+        response = httpx.post(f"{self.url}/api/v1/setup", json=body)
+        assert response.status_code == 201, response.text
+
+    def sign_up(self, email: str) -> None:
+        body = {"email": email, "name": email.partition("@")[0].title(), "password": PASSWORD}
+        response = httpx.post(f"{self.url}/api/v1/auth/signup", json=body)
+        assert response.status_code == 201, response.text
+
+    def log_in(self, email: str) -> httpx.Client:
+        """A REST client that is logged in as this person; use it as a context manager."""
+        response = httpx.post(f"{self.url}/api/v1/auth/login", json={"email": email, "password": PASSWORD})
+        assert response.status_code == 200, response.text
+        token = response.json()["session"]["token"]
+        return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=30)
+
+
+def processes_gone(pids: list[int], within_seconds: float) -> bool:
+    deadline = time.monotonic() + within_seconds
+    while any(Path(f"/proc/{pid}").exists() for pid in pids):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def problem_code(response: Any) -> str:
+    return str(response.json()["type"]).removeprefix("urn:hostbridge:problem:")

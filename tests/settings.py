@@ -1,0 +1,18 @@
+"""The product's settings with a data directory of the tests' own; nothing touches what is under var/."""
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+_directory = tempfile.mkdtemp(prefix="hostbridge-tests-")
+atexit.register(shutil.rmtree, _directory, ignore_errors=True)
+os.environ["DATA_DIR"] = _directory
+for _name in ("SECRET_KEY", "PUBLIC_URL", "HOST", "PORT", "AUTH_PLUGIN", "ALLOWED_HOSTS", "REDIS_URL"):
+    os.environ.pop(_name, None)
+
+from config.settings import *  # noqa: E402, F403
+from config.settings import STATIC_ROOT  # noqa: E402
+
+Path(STATIC_ROOT).mkdir()

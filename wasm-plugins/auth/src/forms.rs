@@ -1,0 +1,167 @@
+//! The functions' input and its checks. Lengths are code points, as in JSON Schema.
+
+use hostbridge_sdk::Problem;
+use serde::Deserialize;
+
+const MAX_EMAIL_CHARS: usize = 254;
+const MAX_EMAIL_LOCAL_CHARS: usize = 64;
+const MAX_NAME_CHARS: usize = 150;
+const PASSWORD_CHARS: std::ops::RangeInclusive<usize> = 8..=128;
+const MAX_TOKEN_CHARS: usize = 512;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Signup {
+    email: String,
+    name: String,
+    password: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Login {
+    email: String,
+    password: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenForm {
+    token: String,
+}
+
+/// A sign-up whose fields are in order.
+pub struct NewAccount<'a> {
+    pub email: &'a str,
+    pub name: &'a str,
+    pub password: &'a str,
+}
+
+/// A log-in whose fields are in order.
+pub struct Claim<'a> {
+    pub email: &'a str,
+    pub password: &'a str,
+}
+
+impl Signup {
+    /// Tells every wrong field at once.
+    pub fn checked(&self) -> Result<NewAccount<'_>, Problem> {
+        let (email, name) = (self.email.trim(), self.name.trim());
+        let mut faults = Faults::default();
+        faults.add("/email", email_fault(email));
+        faults.add("/name", name_fault(name));
+        faults.add("/password", new_password_fault(&self.password));
+        faults.into_result()?;
+        Ok(NewAccount {
+            email,
+            name,
+            password: &self.password,
+        })
+    }
+}
+
+impl Login {
+    /// Lets through whatever could be the credentials of an account, however it was made.
+    pub fn checked(&self) -> Result<Claim<'_>, Problem> {
+        let email = self.email.trim();
+        let mut faults = Faults::default();
+        faults.add(
+            "/email",
+            length_fault("address", email, 1..=MAX_EMAIL_CHARS),
+        );
+        faults.add(
+            "/password",
+            length_fault("password", &self.password, 1..=*PASSWORD_CHARS.end()),
+        );
+        faults.into_result()?;
+        Ok(Claim {
+            email,
+            password: &self.password,
+        })
+    }
+}
+
+impl TokenForm {
+    pub fn checked(&self) -> Result<&str, Problem> {
+        let mut faults = Faults::default();
+        faults.add(
+            "/token",
+            length_fault("token", &self.token, 1..=MAX_TOKEN_CHARS),
+        );
+        faults.into_result()?;
+        Ok(&self.token)
+    }
+}
+
+/// The wrong fields found so far.
+#[derive(Default)]
+struct Faults(Vec<(&'static str, String)>);
+
+impl Faults {
+    fn add(&mut self, pointer: &'static str, fault: Option<String>) {
+        self.0.extend(fault.map(|detail| (pointer, detail)));
+    }
+
+    fn into_result(self) -> Result<(), Problem> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        let problem = Problem::invalid_input("Some fields are wrong; mend them and try again.");
+        Err(self
+            .0
+            .into_iter()
+            .fold(problem, |problem, (pointer, detail)| {
+                problem.with_error(pointer, detail)
+            }))
+    }
+}
+
+/// Checks the shape only: whether it works is for a message to that address to show.
+fn email_fault(email: &str) -> Option<String> {
+    if let Some(fault) = length_fault("address", email, 1..=MAX_EMAIL_CHARS) {
+        return Some(fault);
+    }
+    let looks_right = email.split_once('@').is_some_and(|(local, domain)| {
+        (1..=MAX_EMAIL_LOCAL_CHARS).contains(&local.chars().count())
+            && domain.contains('.')
+            && domain.split('.').all(is_domain_label)
+    });
+    let odd = |c: char| c.is_whitespace() || c.is_control();
+    (!looks_right || email.contains(odd))
+        .then(|| "This is not an e-mail address, such as alice@example.org.".into())
+}
+
+fn is_domain_label(label: &str) -> bool {
+    let fits = |c: char| c.is_alphanumeric() || c == '-';
+    !label.is_empty() && label.chars().all(fits) && !label.starts_with('-') && !label.ends_with('-')
+}
+
+fn name_fault(name: &str) -> Option<String> {
+    if name.contains(char::is_control) {
+        return Some("Leave out line breaks and other control characters.".into());
+    }
+    length_fault("name", name, 1..=MAX_NAME_CHARS)
+}
+
+fn new_password_fault(password: &str) -> Option<String> {
+    length_fault("password", password, PASSWORD_CHARS)
+}
+
+fn length_fault(what: &str, text: &str, range: std::ops::RangeInclusive<usize>) -> Option<String> {
+    let length = text.chars().count();
+    if length == 0 {
+        Some(format!("Give the {what}."))
+    } else if length < *range.start() {
+        Some(format!(
+            "The {what} must have at least {} characters.",
+            range.start()
+        ))
+    } else if length > *range.end() {
+        Some(format!(
+            "The {what} must have at most {} characters.",
+            range.end()
+        ))
+    } else {
+        None
+    }
+}

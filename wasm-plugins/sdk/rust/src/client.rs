@@ -1,0 +1,112 @@
+//! Sends one request to the host API and reads the reply.
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::{settings, transport, Problem};
+
+/// Calls the host and decodes its reply.
+pub(crate) fn call<T: DeserializeOwned>(
+    method: &str,
+    path: &str,
+    body: Option<Value>,
+) -> Result<T, Problem> {
+    let reply = send(method, path, body)?;
+    serde_json::from_slice(&reply).map_err(|error| {
+        Problem::new(
+            502,
+            "internal-error",
+            "Unexpected reply from the host",
+            format!(
+                "The host's reply to {method} {path} has another shape than this plugin expects \
+                 ({:?} error, column {}).",
+                error.classify(),
+                error.column()
+            ),
+        )
+    })
+}
+
+/// Calls the host and ignores the body of a successful reply.
+pub(crate) fn call_without_reply(
+    method: &str,
+    path: &str,
+    body: Option<Value>,
+) -> Result<(), Problem> {
+    send(method, path, body).map(|_| ())
+}
+
+fn send(method: &str, path: &str, body: Option<Value>) -> Result<Vec<u8>, Problem> {
+    let host_url = settings::text("host_url").ok_or_else(|| {
+        Problem::misconfigured("The host did not pass host_url, so its API cannot be reached.")
+    })?;
+    let url = format!("{}/host/v1/{path}", host_url.trim_end_matches('/'));
+    let body = body.map(|value| value.to_string().into_bytes());
+    let (status, reply) = transport::send(method, &url, body).map_err(|reason| {
+        Problem::new(
+            502,
+            "internal-error",
+            "The host cannot be reached",
+            format!("{method} {path} failed: {reason}"),
+        )
+    })?;
+    match status {
+        200..=299 => Ok(reply),
+        _ => Err(Problem::from_reply(status, &reply)),
+    }
+}
+
+/// Escapes a value for use in a query string (RFC 3986, unreserved characters stay).
+pub(crate) fn query_escape(value: &str) -> String {
+    let mut escaped = String::with_capacity(value.len());
+    for byte in value.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                escaped.push(char::from(byte));
+            }
+            _ => escaped.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    escaped
+}
+
+/// Checks that an id can stand in a path: an id such as `../sessions` would call another route.
+pub(crate) fn path_id(id: &str) -> Result<&str, Problem> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    if (1..=64).contains(&id.len()) && id.bytes().all(plain) {
+        Ok(id)
+    } else {
+        Err(Problem::invalid_input(
+            "An id may hold only letters, digits and dashes, and up to 64 of them.",
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_value_is_escaped_byte_by_byte() {
+        assert_eq!(
+            query_escape("zoë+a&b=c@x.org"),
+            "zo%C3%AB%2Ba%26b%3Dc%40x.org"
+        );
+    }
+
+    #[test]
+    fn an_id_cannot_leave_its_place_in_the_path() {
+        for id in [
+            "",
+            "..",
+            "../sessions",
+            "a/b",
+            "a?b",
+            "%2e",
+            &"a".repeat(65),
+        ] {
+            assert_eq!(path_id(id).unwrap_err().status, 400, "{id}");
+        }
+        assert!(path_id(crate::NIL_UUID).is_ok());
+    }
+}

@@ -1,0 +1,107 @@
+//! Users and their passwords.
+
+use serde::Deserialize;
+use serde_json::{json, Value};
+
+use crate::client::{call, call_without_reply, path_id, query_escape};
+use crate::{NewUser, Password, Problem, Profile, User};
+
+/// Operation `db_create_user`: `POST /host/v1/users`.
+///
+/// # Errors
+/// `409 email-taken`; `400 invalid-input` (weak password, bad e-mail address), with the wrong
+/// fields in [`Problem::errors`].
+pub fn db_create_user(user: NewUser<'_>) -> Result<User, Problem> {
+    call("POST", "users", Some(json!(user)))
+}
+
+/// Operation `db_get_user_by_email`: `GET /host/v1/users?email=`.
+///
+/// # Errors
+/// `404 not-found`.
+pub fn db_get_user_by_email(email: &str) -> Result<User, Problem> {
+    call("GET", &format!("users?email={}", query_escape(email)), None)
+}
+
+/// Operation `db_get_user_by_uuid`: `GET /host/v1/users/{uuid}`.
+///
+/// # Errors
+/// `404 not-found`.
+pub fn db_get_user_by_uuid(user_id: &str) -> Result<User, Problem> {
+    call("GET", &format!("users/{}", path_id(user_id)?), None)
+}
+
+/// Operation `db_update_user_password`: `PUT /host/v1/users/{uuid}/password`.
+///
+/// Ends the user's sessions, except the one with `keep_session_id`.
+///
+/// # Errors
+/// `404 not-found`; `400 invalid-input` (weak password).
+pub fn db_update_user_password(
+    user_id: &str,
+    password: Password<'_>,
+    keep_session_id: Option<&str>,
+) -> Result<(), Problem> {
+    let mut body = json!(password);
+    if let Some(session_id) = keep_session_id {
+        body["keep_session_id"] = json!(session_id);
+    }
+    let path = format!("users/{}/password", path_id(user_id)?);
+    call_without_reply("PUT", &path, Some(body))
+}
+
+/// Operation `db_update_user_email_verified`: `PUT /host/v1/users/{uuid}/email-verified`.
+///
+/// # Errors
+/// `404 not-found`.
+pub fn db_update_user_email_verified(user_id: &str, verified: bool) -> Result<User, Problem> {
+    let path = format!("users/{}/email-verified", path_id(user_id)?);
+    call("PUT", &path, Some(json!({ "email_verified": verified })))
+}
+
+/// Operation `db_update_user_profile`: `PATCH /host/v1/users/{uuid}/profile`.
+///
+/// `None` leaves a member as it is.
+///
+/// # Errors
+/// `404 not-found`; `400 invalid-input`.
+pub fn db_update_user_profile(
+    user_id: &str,
+    name: Option<&str>,
+    profile: Option<&Profile>,
+) -> Result<User, Problem> {
+    let mut body = json!({});
+    if let Some(name) = name {
+        body["name"] = json!(name);
+    }
+    if let Some(profile) = profile {
+        body["profile"] = Value::Object(profile.clone());
+    }
+    let path = format!("users/{}/profile", path_id(user_id)?);
+    call("PATCH", &path, Some(body))
+}
+
+/// Operation `db_delete_user`: `DELETE /host/v1/users/{uuid}`.
+///
+/// # Errors
+/// `404 not-found`.
+pub fn db_delete_user(user_id: &str) -> Result<(), Problem> {
+    call_without_reply("DELETE", &format!("users/{}", path_id(user_id)?), None)
+}
+
+/// Operation `verify_password`: `POST /host/v1/users/{uuid}/password/verify`.
+///
+/// An unknown user is no error: the answer is `false`, after the same time. Verify against
+/// [`NIL_UUID`](crate::NIL_UUID) when the account was not found.
+///
+/// # Errors
+/// None of its own.
+pub fn verify_password(user_id: &str, password: &str) -> Result<bool, Problem> {
+    #[derive(Deserialize)]
+    struct Verdict {
+        valid: bool,
+    }
+    let path = format!("users/{}/password/verify", path_id(user_id)?);
+    let verdict: Verdict = call("POST", &path, Some(json!({ "password": password })))?;
+    Ok(verdict.valid)
+}
