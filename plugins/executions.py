@@ -317,7 +317,7 @@ def _failure_problem(failure: Failure, manifest: PluginManifest) -> Problem:
 
 
 def _trap_problem(message: str) -> PluginTrapped:
-    """In which function it broke off, in the detail; the whole backtrace for the plugin's author beside it."""
+    """Says in which function it broke off; the backtrace, for the plugin's author, goes beside it."""
     frame = _TRAP_FRAME.search(message)
     where = f" in the function {frame['name']}" if frame else ""
     return PluginTrapped(

@@ -19,6 +19,7 @@ class FunctionSummarySerializer(serializers.Serializer[Any]):
 
 class FunctionSerializer(FunctionSummarySerializer):
     description = serializers.CharField()
+    sensitive = serializers.BooleanField(help_text="Input or output holds secrets; keep neither.")
     input_schema = serializers.JSONField(allow_null=True)
     output_schema = serializers.JSONField(allow_null=True)
 

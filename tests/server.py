@@ -24,6 +24,11 @@ def free_port() -> int:
         return port
 
 
+def clean_environment() -> dict[str, str]:
+    """Ours without what would make a child take the tests' settings for its own."""
+    return {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+
+
 @dataclass
 class Server:
     process: "subprocess.Popen[str]"
@@ -35,8 +40,7 @@ class Server:
     def start(cls, data_dir: Path, **environment: str) -> "Server":
         port = free_port()
         log = data_dir.with_suffix(".log")
-        clean = {name: value for name, value in os.environ.items() if name not in {"DJANGO_SETTINGS_MODULE"}}
-        environment = clean | {"DATA_DIR": str(data_dir), "PORT": str(port), **environment}
+        environment = clean_environment() | {"DATA_DIR": str(data_dir), "PORT": str(port), **environment}
         with log.open("w") as output:
             process = subprocess.Popen(
                 [sys.executable, "manage.py", "serve"],

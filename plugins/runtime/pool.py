@@ -124,9 +124,13 @@ class Pool:
                 time.sleep(0.5)
                 continue
             with self._condition:
-                self._missing -= 1
-                self._idle.append(worker)
-                self._condition.notify_all()
+                if not self._closed:
+                    self._missing -= 1
+                    self._idle.append(worker)
+                    self._condition.notify_all()
+                    continue
+            worker.kill()  # the pool was closed while it started
+            return
 
 
 def _write_cache_config(directory: Path) -> Path:

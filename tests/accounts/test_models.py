@@ -21,6 +21,7 @@ from tests.conftest import PASSWORD
         ("Alice@Example.COM", "alice@example.com"),
         ("  alice@example.com\n", "alice@example.com"),
         ("\uff41lice\uff20example\uff0ecom", "alice@example.com"),
+        ("\u1d2clice@example.com", "alice@example.com"),  # an upper-case letter only once composed
         ("alice@cafe\u0301.example", "alice@caf\u00e9.example"),
         ("alice@T\u0308.example", "alice@\u1e97.example"),
         ("alice@t\u0308.example", "alice@\u1e97.example"),

@@ -69,8 +69,6 @@ def test_from_the_first_visit_to_a_greeting(
 
 
 def log_out(page: Page) -> None:
-    button = page.get_by_role("button", name="Log out").or_(page.get_by_role("menuitem", name="Log out"))
-    if not button.first.is_visible():
-        page.get_by_role("banner").get_by_role("button").last.click()
-    button.first.click()
+    page.get_by_role("button", name="Account menu").click()
+    page.get_by_role("button", name="Log out").click()
     expect(page.get_by_role("button", name="Log in")).to_be_visible()

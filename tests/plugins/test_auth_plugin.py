@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts import services
 from accounts.authentication import COOKIE
 from accounts.models import Session, User
-from plugins import registry
+from plugins import executions, registry
 from plugins.models import Execution, HostCall, Plugin
 from tests.conftest import API, PASSWORD, assert_problem
 
@@ -280,7 +280,6 @@ def test_a_plugin_that_says_yes_is_not_believed(
     bundled: dict[str, Plugin], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A lying authentication plugin can name a session, but only one that exists opens anything."""
-    from plugins import executions
 
     def liar(plugin: Plugin, function: str, *_: Any) -> executions.Outcome:
         answer = {"user": {"id": "x", "email": "root@example.com"}, "session": {"token": "hbs_made_up"}}

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+import argon2
 import pytest
 
 from accounts import services
@@ -183,8 +184,6 @@ def test_db_create_user_makes_an_account_that_can_log_in(guest: Guest) -> None:
 
 
 def test_db_create_user_takes_a_hash_made_by_the_guest(guest: Guest) -> None:
-    import argon2
-
     phc = argon2.PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1).hash(PASSWORD)
     body = {"email": "dora@example.com", "name": "Dora", "password_hash": phc}
     status, user = guest.granted("db_create_user").send("POST", "users", body)

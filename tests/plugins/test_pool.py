@@ -56,6 +56,11 @@ def output(pool: Pool, job: Job) -> bytes:
     return answer.reply.output
 
 
+def fail(pool: Pool, job: Job) -> None:
+    with pytest.raises((Crashed, TimedOut)):
+        pool.run(job, refuse)
+
+
 def test_one_worker_serves_call_after_call_and_compiles_once(make_pool: Callable[..., Pool]) -> None:
     pool = make_pool()
     first, _ = pool.run(job("echo", b"1"), refuse)
@@ -87,11 +92,7 @@ def test_callers_at_once_each_get_their_own_answer(make_pool: Callable[..., Pool
 def test_over_the_bound_callers_are_told_at_once(make_pool: Callable[..., Pool]) -> None:
     pool = make_pool(queue=1)
     output(pool, job("echo"))
-    busy = [
-        threading.Thread(
-            target=lambda: pytest.raises(TimedOut, pool.run, job("loop_forever", timeout_ms=1000), refuse)
-        )
-    ]
+    busy = [threading.Thread(target=fail, args=(pool, job("loop_forever", timeout_ms=1000)))]
     busy += [threading.Thread(target=lambda: output(pool, job("echo")))]
     for thread in busy:
         thread.start()
@@ -108,9 +109,7 @@ def test_over_the_bound_callers_are_told_at_once(make_pool: Callable[..., Pool])
 def test_a_caller_waits_only_so_long(make_pool: Callable[..., Pool]) -> None:
     pool = make_pool(queue_timeout_ms=200)
     output(pool, job("echo"))
-    busy = threading.Thread(
-        target=lambda: pytest.raises(TimedOut, pool.run, job("loop_forever", timeout_ms=1500), refuse)
-    )
+    busy = threading.Thread(target=fail, args=(pool, job("loop_forever", timeout_ms=1500)))
     busy.start()
     time.sleep(0.2)
     with pytest.raises(Overloaded):
@@ -190,9 +189,7 @@ def test_a_worker_that_breaks_the_protocol_is_killed(tmp_path: Path, frame: Fram
 def test_closing_ends_every_worker_also_busy_ones(make_pool: Callable[..., Pool]) -> None:
     pool = make_pool(size=2)
     output(pool, job("echo"))
-    busy = threading.Thread(
-        target=lambda: pytest.raises((Crashed, TimedOut), pool.run, job("loop_forever"), refuse)
-    )
+    busy = threading.Thread(target=fail, args=(pool, job("loop_forever")))
     busy.start()
     time.sleep(0.2)
     pids = pool.pids()
@@ -217,7 +214,7 @@ def test_a_worker_inherits_nothing_of_the_servers(
     assert b"secret" not in environment
     assert b"PROXY" not in environment
     assert os.getsid(pid) == pid
-    opened = [os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir()]
+    opened = [str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()]
     assert not [name for name in opened if name.startswith("/") and not name.startswith(("/dev/", "/memfd:"))]
     assert len([name for name in opened if name.startswith("socket:")]) == 1
 

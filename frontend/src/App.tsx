@@ -1,0 +1,88 @@
+// Which page is shown, depending on the address and on who is there.
+import { Navigate, Outlet, Route, Routes, useLocation } from 'react-router';
+import { ActivityProvider } from './activity';
+import { AppLayout } from './components/AppLayout';
+import { PlainLayout } from './components/PlainLayout';
+import { CataloguePage } from './pages/CataloguePage';
+import { LogInPage } from './pages/LogInPage';
+import { NotFoundPage } from './pages/NotFoundPage';
+import { PluginPage } from './pages/PluginPage';
+import { SetUpPage } from './pages/SetUpPage';
+import { SignUpPage } from './pages/SignUpPage';
+import { StartPage } from './pages/StartPage';
+import { useSession } from './session';
+
+export function App() {
+  const { state } = useSession();
+  if (state.status === 'loading' || state.status === 'failed') return <StartPage />;
+  if (state.status === 'setup') {
+    return (
+      <PlainLayout>
+        <SetUpPage />
+      </PlainLayout>
+    );
+  }
+  return (
+    <Routes>
+      <Route index element={<Navigate to="/plugins" replace />} />
+      <Route element={<PlainPages />}>
+        <Route path="login" element={<LogInPage />} />
+        <Route path="signup" element={<SignUpPage />} />
+      </Route>
+      <Route element={<UserPages />}>
+        <Route path="plugins" element={<CataloguePage />} />
+        <Route path="plugins/:slug/:function?" element={<PluginPage />} />
+      </Route>
+      <Route path="*" element={<LostPage />} />
+    </Routes>
+  );
+}
+
+function PlainPages() {
+  return (
+    <PlainLayout>
+      <Outlet />
+    </PlainLayout>
+  );
+}
+
+/** Pages for people who are logged in; others log in first and come back. */
+function UserPages() {
+  const { state, user } = useSession();
+  const location = useLocation();
+  if (!user) {
+    const ended = state.status === 'ready' ? state.ended : null;
+    return (
+      <Navigate
+        to="/login"
+        replace
+        state={{ from: ended === 'logged-out' ? null : location, notice: ended }}
+      />
+    );
+  }
+  return (
+    <ActivityProvider key={user.id}>
+      <AppLayout>
+        <Outlet />
+      </AppLayout>
+    </ActivityProvider>
+  );
+}
+
+function LostPage() {
+  const { user } = useSession();
+  if (!user) {
+    return (
+      <PlainLayout>
+        <NotFoundPage />
+      </PlainLayout>
+    );
+  }
+  return (
+    <ActivityProvider key={user.id}>
+      <AppLayout>
+        <NotFoundPage />
+      </AppLayout>
+    </ActivityProvider>
+  );
+}

@@ -1,0 +1,108 @@
+// What happens right now: recent executions, kept current by the event stream, for every part of the page.
+import { createContext, use, useCallback, useEffect, useMemo, useRef, useState, type ReactNode } from 'react';
+import { listExecutions } from './api';
+import { openEventStream, type ConnectionState } from './events';
+import { mergeExecutions, STATE_LABEL } from './executions';
+import { asProblem, type ApiProblem } from './problem';
+import { useSession } from './session';
+import type { Execution, LiveEvent } from './types';
+
+const SHOWN = 50;
+
+interface ActivityContextValue {
+  executions: Execution[];
+  connection: ConnectionState;
+  loaded: boolean;
+  problem: ApiProblem | null;
+  /** The last thing that finished, as a sentence for screen readers. */
+  announcement: string;
+  refresh: () => void;
+  subscribe: (listener: (event: LiveEvent) => void) => () => void;
+}
+
+const ActivityContext = createContext<ActivityContextValue | null>(null);
+
+/** Mount with the user's id as key, so that nothing of one user is shown to the next. */
+export function ActivityProvider({ children }: { children: ReactNode }) {
+  const { recheck } = useSession();
+  const [executions, setExecutions] = useState<Execution[]>([]);
+  const [connection, setConnection] = useState<ConnectionState>('reconnecting');
+  const [loaded, setLoaded] = useState(false);
+  const [problem, setProblem] = useState<ApiProblem | null>(null);
+  const [announcement, setAnnouncement] = useState('');
+  const listeners = useRef(new Set<(event: LiveEvent) => void>());
+
+  const refresh = useCallback(() => {
+    listExecutions({ pageSize: SHOWN }).then(
+      (page) => {
+        setExecutions((known) => mergeExecutions(known, page.results, SHOWN));
+        setProblem(null);
+        setLoaded(true);
+      },
+      (error: unknown) => {
+        setProblem(asProblem(error));
+        setLoaded(true);
+      },
+    );
+  }, []);
+
+  useEffect(() => {
+    // Not left to the stream's opening alone: history is worth showing where WebSockets are blocked.
+    refresh();
+    let opened = false;
+    return openEventStream({
+      onState: (next) => {
+        setConnection(next);
+        // A handshake that is refused for want of a session looks like any other failure from here.
+        if (next === 'offline') void recheck();
+      },
+      onSessionEnd: () => void recheck(),
+      onOpen: () => {
+        if (opened) refresh();
+        opened = true;
+      },
+      onEvent: (event) => {
+        if (event.type === 'execution.started' || event.type === 'execution.finished') {
+          setExecutions((known) => mergeExecutions(known, [event.data], SHOWN));
+        }
+        if (event.type === 'execution.finished') setAnnouncement(describe(event.data));
+        for (const listener of listeners.current) listener(event);
+      },
+    });
+  }, [refresh, recheck]);
+
+  const subscribe = useCallback((listener: (event: LiveEvent) => void) => {
+    listeners.current.add(listener);
+    return () => {
+      listeners.current.delete(listener);
+    };
+  }, []);
+
+  const value = useMemo(
+    () => ({ executions, connection, loaded, problem, announcement, refresh, subscribe }),
+    [executions, connection, loaded, problem, announcement, refresh, subscribe],
+  );
+  return <ActivityContext value={value}>{children}</ActivityContext>;
+}
+
+export function useActivity(): ActivityContextValue {
+  const value = use(ActivityContext);
+  if (!value) throw new Error('useActivity needs an ActivityProvider above it');
+  return value;
+}
+
+/** Calls `onChange` when a plugin was installed, changed, enabled or disabled. */
+export function usePluginChanges(onChange: (slug: string) => void): void {
+  const { subscribe } = useActivity();
+  useEffect(
+    () =>
+      subscribe((event) => {
+        if (event.type === 'plugin.changed') onChange(event.data.slug);
+      }),
+    [subscribe, onChange],
+  );
+}
+
+function describe(execution: Execution): string {
+  return `${execution.plugin} ${execution.function}: ${STATE_LABEL[execution.state].toLowerCase()}`;
+}

@@ -1,0 +1,45 @@
+import { elapsedMs, isActive, STATE_LABEL } from '../executions';
+import { fullTime, relativeTime } from '../time';
+import { formatDuration } from '../timing';
+import type { Execution } from '../types';
+import { StateIcon } from './StateIcon';
+
+export function ActivityItem({
+  execution,
+  now,
+  showUser,
+}: {
+  execution: Execution;
+  now: number;
+  showUser: boolean;
+}) {
+  const elapsed = elapsedMs(execution, now);
+  const active = isActive(execution);
+  return (
+    <li className="activity-item">
+      <StateIcon state={execution.state} />
+      <div className="activity-text">
+        <p className="activity-title">
+          {execution.plugin} · {execution.function}
+        </p>
+        <p className="activity-meta">
+          <span className={`state state-${execution.state}`}>{STATE_LABEL[execution.state]}</span>
+          {active ? (
+            elapsed >= 1000 && <span>{Math.floor(elapsed / 1000)} s</span>
+          ) : (
+            <span>{formatDuration(elapsed)}</span>
+          )}
+          <time dateTime={execution.created_at} title={fullTime(execution.created_at)}>
+            {relativeTime(execution.created_at, now)}
+          </time>
+        </p>
+        {execution.problem?.title && <p className="activity-problem">{execution.problem.title}</p>}
+        {showUser && (
+          <p className="activity-user">
+            {execution.user ? execution.user.name || execution.user.email : 'A visitor'}
+          </p>
+        )}
+      </div>
+    </li>
+  );
+}

@@ -1,0 +1,79 @@
+import { useCallback, useEffect, useRef, useState, type ReactNode } from 'react';
+import { NavLink, useLocation } from 'react-router';
+import { useActivity } from '../activity';
+import { isActive } from '../executions';
+import { useMediaQuery } from '../useMediaQuery';
+import { ActivityPanel } from './ActivityPanel';
+import { ErrorBoundary } from './ErrorBoundary';
+import { Icon } from './Icon';
+import { SkipLink } from './SkipLink';
+import { UserMenu } from './UserMenu';
+import { Wordmark } from './Wordmark';
+
+/** The frame of every page for people who are logged in. The activity is a column, or a drawer where it is narrow. */
+export function AppLayout({ children }: { children: ReactNode }) {
+  const wide = useMediaQuery('(min-width: 1180px)');
+  const [open, setOpen] = useState(false);
+  const drawerOpen = open && !wide;
+  const { pathname } = useLocation();
+  const { announcement, executions } = useActivity();
+  const active = executions.filter(isActive).length;
+  const opener = useRef<HTMLButtonElement>(null);
+  const close = useCallback(() => setOpen(false), []);
+
+  useEffect(() => {
+    if (!drawerOpen) return;
+    const button = opener.current;
+    const onKeyDown = (event: KeyboardEvent) => {
+      if (event.key === 'Escape') close();
+    };
+    document.addEventListener('keydown', onKeyDown);
+    return () => {
+      document.removeEventListener('keydown', onKeyDown);
+      button?.focus();
+    };
+  }, [drawerOpen, close]);
+
+  return (
+    <div className="app-layout">
+      <div className="app-page" inert={drawerOpen}>
+        <SkipLink />
+        <header className="topbar">
+          <Wordmark />
+          <nav aria-label="Main" className="topnav">
+            <NavLink to="/plugins">Plugins</NavLink>
+          </nav>
+          <div className="topbar-end">
+            {!wide && (
+              <button
+                ref={opener}
+                type="button"
+                className="button button-quiet activity-toggle"
+                aria-expanded={drawerOpen}
+                onClick={() => setOpen(true)}
+              >
+                <Icon name="activity" size={18} />
+                <span className="activity-toggle-text">Activity</span>
+                {active > 0 && (
+                  <span className="count">
+                    {active}
+                    <span className="visually-hidden"> under way</span>
+                  </span>
+                )}
+              </button>
+            )}
+            <UserMenu />
+          </div>
+        </header>
+        <main id="main" tabIndex={-1} className="app-main">
+          <ErrorBoundary resetKey={pathname}>{children}</ErrorBoundary>
+        </main>
+      </div>
+      {drawerOpen && <div className="drawer-backdrop" onClick={close} />}
+      {(wide || drawerOpen) && <ActivityPanel onClose={drawerOpen ? close : undefined} />}
+      <div role="status" className="visually-hidden">
+        {announcement}
+      </div>
+    </div>
+  );
+}

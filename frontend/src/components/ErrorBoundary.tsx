@@ -1,0 +1,33 @@
+import { Component, type ReactNode } from 'react';
+import { PageFailure } from './PageFailure';
+
+interface Props {
+  children: ReactNode;
+  /** Shown instead of the children after an error; a message for a whole page when left out. */
+  fallback?: ReactNode;
+  onError?: () => void;
+  /** A new value gives the children another try. */
+  resetKey?: string;
+}
+
+/** Keeps an error in one part of the page from taking down the rest. */
+export class ErrorBoundary extends Component<Props, { failed: boolean }> {
+  override state = { failed: false };
+
+  static getDerivedStateFromError() {
+    return { failed: true };
+  }
+
+  override componentDidCatch() {
+    this.props.onError?.();
+  }
+
+  override componentDidUpdate(before: Props) {
+    if (this.state.failed && before.resetKey !== this.props.resetKey) this.setState({ failed: false });
+  }
+
+  override render() {
+    if (!this.state.failed) return this.props.children;
+    return this.props.fallback === undefined ? <PageFailure /> : this.props.fallback;
+  }
+}

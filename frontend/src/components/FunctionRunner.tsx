@@ -1,0 +1,160 @@
+import { lazy, Suspense, useCallback, useEffect, useId, useRef, useState } from 'react';
+import { loadDraft, saveDraft, type Draft } from '../drafts';
+import { canRenderForm, draftToKeep, firstDraft, parseInput } from '../input';
+import { loadSchemaForm } from '../loadSchemaForm';
+import type { FieldError } from '../problem';
+import { runOnServer, type Outcome } from '../runner';
+import type { FunctionDetail } from '../types';
+import { Button } from './Button';
+import { Elapsed } from './Elapsed';
+import { ErrorBoundary } from './ErrorBoundary';
+import { Notice } from './Notice';
+import { RawInput } from './RawInput';
+import { ResultPanel } from './ResultPanel';
+import { Segmented } from './Segmented';
+import { Skeleton } from './Skeleton';
+
+const SchemaForm = lazy(loadSchemaForm);
+
+interface FunctionRunnerProps {
+  slug: string;
+  definition: FunctionDetail;
+  userId: string;
+  /** Why it may not be run, in a sentence; null when it may. */
+  blocked: string | null;
+}
+
+/** The input of one function as a form or raw, the run, and its result. Mount with a key per function. */
+export function FunctionRunner({ slug, definition, userId, blocked }: FunctionRunnerProps) {
+  const formId = useId();
+  const place = { userId, slug, name: definition.name };
+  const [formFails, setFormFails] = useState(false);
+  const [formReady, setFormReady] = useState(false);
+  const hasForm = canRenderForm(definition.input_schema) && !formFails;
+  const [draft, setDraft] = useState<Draft>(() => loadDraft(place) ?? firstDraft(definition.input_schema));
+  const mode = hasForm ? draft.mode : 'raw';
+  const [inputError, setInputError] = useState<string | null>(null);
+  const [fieldErrors, setFieldErrors] = useState<FieldError[]>([]);
+  const [outcome, setOutcome] = useState<Outcome | null>(null);
+  const [startedAt, setStartedAt] = useState<number | null>(null);
+  const controller = useRef<AbortController>(null);
+
+  useEffect(() => () => controller.current?.abort(), []);
+
+  const markReady = useCallback(() => setFormReady(true), []);
+
+  function change(changes: Partial<Draft>) {
+    const next = { ...draft, ...changes };
+    setDraft(next);
+    setInputError(null);
+    setFieldErrors([]);
+    const kept = draftToKeep(definition, next);
+    if (kept) saveDraft(place, kept);
+  }
+
+  function switchMode(to: Draft['mode']) {
+    if (to === mode) return;
+    if (to === 'raw') {
+      change({ mode: 'raw', raw: JSON.stringify(draft.data ?? {}, null, 2) });
+      return;
+    }
+    const parsed = parseInput(draft.raw);
+    if (parsed.ok) change({ mode: 'form', data: parsed.value });
+    else setInputError(`${parsed.message} Mend it to go back to the form.`);
+  }
+
+  async function run(body: string, contentType: string) {
+    controller.current = new AbortController();
+    setStartedAt(Date.now());
+    setFieldErrors([]);
+    try {
+      const result = await runOnServer(
+        { slug, name: definition.name, body, contentType },
+        controller.current.signal,
+      );
+      setOutcome(result);
+      if (!result.ok) setFieldErrors(result.problem.errors);
+    } catch {
+      // Only giving up ends here; the result of before stays in view.
+    } finally {
+      setStartedAt(null);
+    }
+  }
+
+  function runRaw() {
+    const parsed = parseInput(draft.raw);
+    if (definition.input_schema && !parsed.ok) setInputError(parsed.message);
+    else void run(draft.raw, parsed.ok ? 'application/json' : 'text/plain; charset=utf-8');
+  }
+
+  const running = startedAt !== null;
+  const canRun = blocked === null && (mode === 'raw' || formReady);
+  return (
+    <>
+      <div className="card runner">
+        <div className="runner-head">
+          <p className="runner-text">{definition.description}</p>
+          {hasForm && (
+            <Segmented
+              label="Give the input as"
+              options={[
+                { value: 'form', label: 'Form' },
+                { value: 'raw', label: 'Raw JSON' },
+              ]}
+              value={mode}
+              onChange={switchMode}
+            />
+          )}
+        </div>
+        {blocked && (
+          <Notice tone="warning" live="status">
+            {blocked}
+          </Notice>
+        )}
+        {!hasForm && definition.input_schema && (
+          <Notice tone="neutral">This input cannot be shown as a form, so it is written as JSON.</Notice>
+        )}
+        {mode === 'form' && definition.input_schema ? (
+          <ErrorBoundary fallback={null} onError={() => setFormFails(true)}>
+            <Suspense fallback={<Skeleton lines={3} />}>
+              <SchemaForm
+                formId={formId}
+                schema={definition.input_schema}
+                data={draft.data}
+                disabled={blocked !== null}
+                fieldErrors={fieldErrors}
+                onReady={markReady}
+                onChange={(data) => change({ data })}
+                onSubmit={(data) => void run(JSON.stringify(data ?? {}), 'application/json')}
+                onUnsupported={() => setFormFails(true)}
+              />
+            </Suspense>
+          </ErrorBoundary>
+        ) : (
+          <RawInput
+            formId={formId}
+            label={definition.input_schema ? 'Input as JSON' : 'Input'}
+            value={draft.raw}
+            error={inputError}
+            onChange={(raw) => change({ mode: 'raw', raw })}
+            onSubmit={runRaw}
+          />
+        )}
+        <div className="runner-foot">
+          <Button type="submit" form={formId} look="primary" icon="play" busy={running} disabled={!canRun}>
+            {running ? 'Running…' : 'Run'}
+          </Button>
+          {running && (
+            <>
+              <Button look="quiet" onClick={() => controller.current?.abort()}>
+                Stop waiting
+              </Button>
+              <Elapsed since={startedAt} />
+            </>
+          )}
+        </div>
+      </div>
+      {outcome && <ResultPanel outcome={outcome} fileName={`${slug}-${definition.name}`} stale={running} />}
+    </>
+  );
+}

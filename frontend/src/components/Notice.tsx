@@ -1,0 +1,34 @@
+import type { ReactNode } from 'react';
+import type { Tone } from './Badge';
+import { Icon, type IconName } from './Icon';
+
+const ICONS: Record<Tone, IconName> = {
+  neutral: 'info',
+  accent: 'info',
+  success: 'checkCircle',
+  warning: 'alert',
+  danger: 'xCircle',
+};
+
+/** A message in the flow of the page. `live` has it read out when it appears. */
+export function Notice({
+  tone = 'accent',
+  title,
+  live,
+  children,
+}: {
+  tone?: Tone;
+  title?: string;
+  live?: 'status' | 'alert';
+  children?: ReactNode;
+}) {
+  return (
+    <div className={`notice tone-${tone}`} role={live}>
+      <Icon name={ICONS[tone]} size={18} />
+      <div className="notice-text">
+        {title && <p className="notice-title">{title}</p>}
+        {children}
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,29 @@
+import { Link } from 'react-router';
+import type { PluginSummary } from '../types';
+import { Badge } from './Badge';
+import { PluginMark } from './PluginMark';
+
+export function PluginCard({ plugin }: { plugin: PluginSummary }) {
+  const count = plugin.functions.length;
+  return (
+    <li className="card plugin-card">
+      <div className="plugin-card-head">
+        <PluginMark slug={plugin.slug} title={plugin.title} />
+        <div>
+          <h2>
+            <Link to={`/plugins/${plugin.slug}`} className="card-link">
+              {plugin.title}
+            </Link>
+          </h2>
+          <p className="mono muted">{plugin.slug}</p>
+        </div>
+        {!plugin.enabled && <Badge icon="ban">Disabled</Badge>}
+      </div>
+      <p className="plugin-card-text">{plugin.description}</p>
+      <p className="plugin-card-foot">
+        <span className="mono">v{plugin.version}</span>
+        <span>{count === 1 ? '1 function' : `${count} functions`}</span>
+      </p>
+    </li>
+  );
+}

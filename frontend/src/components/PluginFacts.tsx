@@ -1,0 +1,29 @@
+import { dayOf } from '../time';
+import { formatBytes, formatDuration } from '../timing';
+import type { PluginDetail } from '../types';
+
+export function PluginFacts({ plugin }: { plugin: PluginDetail }) {
+  const { limits } = plugin;
+  return (
+    <dl className="facts">
+      <Fact term="Licence">{plugin.license || 'Not stated'}</Fact>
+      <Fact term="Size">{formatBytes(plugin.size_bytes)}</Fact>
+      <Fact term="Installed">{dayOf(plugin.installed_at)}</Fact>
+      <Fact term="Time limit">{formatDuration(limits.timeout_ms)}</Fact>
+      <Fact term="Memory limit">{limits.memory_mb} MB</Fact>
+      <Fact term="Output limit">{formatBytes(limits.max_output_kb * 1000)}</Fact>
+      <Fact term="SHA-256">
+        <code className="sha">{plugin.sha256}</code>
+      </Fact>
+    </dl>
+  );
+}
+
+function Fact({ term, children }: { term: string; children: React.ReactNode }) {
+  return (
+    <div>
+      <dt>{term}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}

@@ -1,0 +1,58 @@
+import { useEffect, useRef } from 'react';
+import type { Outcome } from '../runner';
+import { Badge } from './Badge';
+import { CopyButton } from './CopyButton';
+import { OutputView } from './OutputView';
+import { ProblemNotice } from './ProblemNotice';
+import { TimingBar } from './TimingBar';
+
+export function ResultPanel({
+  outcome,
+  fileName,
+  stale,
+}: {
+  outcome: Outcome;
+  fileName: string;
+  stale: boolean;
+}) {
+  const panel = useRef<HTMLElement>(null);
+  useEffect(() => {
+    panel.current?.scrollIntoView({ block: 'nearest' });
+  }, [outcome]);
+  return (
+    <section ref={panel} aria-label="Result" className={stale ? 'card result result-stale' : 'card result'}>
+      <div className="result-head">
+        <h3>Result</h3>
+        <span role="status">
+          {outcome.ok ? (
+            <Badge tone="success" icon="check">
+              Succeeded
+            </Badge>
+          ) : (
+            <Badge tone="danger" icon="x">
+              Failed
+            </Badge>
+          )}
+        </span>
+      </div>
+      {outcome.ok ? (
+        <OutputView output={outcome.output} fileName={fileName} />
+      ) : (
+        <div className="result-problem">
+          <ProblemNotice problem={outcome.problem} />
+        </div>
+      )}
+      {(outcome.timing || outcome.executionId) && (
+        <div className="result-foot">
+          {outcome.timing && <TimingBar timing={outcome.timing} />}
+          {outcome.executionId && (
+            <p className="execution-id">
+              <span className="muted">Execution</span> <code>{outcome.executionId}</code>
+              <CopyButton text={outcome.executionId} label="Copy id" />
+            </p>
+          )}
+        </div>
+      )}
+    </section>
+  );
+}

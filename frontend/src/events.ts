@@ -1,0 +1,122 @@
+// The live event stream: one WebSocket that comes back by itself and never tells an event twice.
+import type { LiveEvent } from './types';
+
+export type ConnectionState = 'live' | 'reconnecting' | 'offline';
+
+export interface EventStreamOptions {
+  onEvent: (event: LiveEvent) => void;
+  onState: (state: ConnectionState) => void;
+  /** After every (re)connection: whatever was missed has to be fetched. */
+  onOpen: () => void;
+  /** The server says that this session is over. */
+  onSessionEnd: () => void;
+  createSocket?: () => WebSocket;
+  random?: () => number;
+}
+
+const CLOSE_NOT_LOGGED_IN = 4401;
+const CLOSE_WRONG_ORIGIN = 4403;
+const FIRST_DELAY_MS = 500;
+const LONGEST_DELAY_MS = 30_000;
+/** A connection that lasted this long counts as good, so that one that is accepted and cut is not hammered. */
+const STABLE_MS = 5_000;
+const OFFLINE_AFTER_FAILURES = 4;
+const REMEMBERED_IDS = 500;
+
+/** Starts the stream; returns how to stop it. */
+export function openEventStream(options: EventStreamOptions): () => void {
+  const createSocket = options.createSocket ?? (() => new WebSocket(eventsUrl(window.location)));
+  const random = options.random ?? Math.random;
+  const isNew = rememberIds(REMEMBERED_IDS);
+  let socket: WebSocket | null = null;
+  let retryTimer: ReturnType<typeof setTimeout> | undefined;
+  let failures = 0;
+  let stopped = false;
+
+  function connect(): void {
+    clearTimeout(retryTimer);
+    const opened = createSocket();
+    socket = opened;
+    let stableTimer: ReturnType<typeof setTimeout> | undefined;
+    opened.onopen = () => {
+      stableTimer = setTimeout(() => (failures = 0), STABLE_MS);
+      options.onState('live');
+      options.onOpen();
+    };
+    opened.onmessage = (message) => {
+      const event = parseEvent(message.data);
+      if (event && isNew(event.id)) options.onEvent(event);
+    };
+    opened.onclose = (closing) => {
+      clearTimeout(stableTimer);
+      if (stopped || socket !== opened) return;
+      socket = null;
+      if (closing.code === CLOSE_NOT_LOGGED_IN || closing.code === CLOSE_WRONG_ORIGIN) {
+        stop();
+        options.onState('offline');
+        if (closing.code === CLOSE_NOT_LOGGED_IN) options.onSessionEnd();
+        return;
+      }
+      failures += 1;
+      options.onState(failures >= OFFLINE_AFTER_FAILURES || !navigator.onLine ? 'offline' : 'reconnecting');
+      retryTimer = setTimeout(connect, retryDelayMs(failures, random));
+    };
+  }
+
+  /** The network is back or the tab is looked at again: no reason to wait for the timer. */
+  function hurry(): void {
+    if (!stopped && !socket && document.visibilityState === 'visible') connect();
+  }
+
+  function stop(): void {
+    stopped = true;
+    clearTimeout(retryTimer);
+    window.removeEventListener('online', hurry);
+    document.removeEventListener('visibilitychange', hurry);
+    socket?.close();
+    socket = null;
+  }
+
+  window.addEventListener('online', hurry);
+  document.addEventListener('visibilitychange', hurry);
+  options.onState('reconnecting');
+  connect();
+  return stop;
+}
+
+/** Doubles up to a ceiling, then takes a random half off: many clients do not come back in one wave. */
+export function retryDelayMs(failures: number, random: () => number): number {
+  const ceiling = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** (failures - 1));
+  return Math.round(ceiling * (0.5 + random() / 2));
+}
+
+/** A test for ids not seen among the last `limit`. */
+export function rememberIds(limit: number): (id: string) => boolean {
+  const seen = new Set<string>();
+  return (id) => {
+    if (seen.has(id)) return false;
+    seen.add(id);
+    if (seen.size > limit) {
+      for (const oldest of seen) {
+        seen.delete(oldest);
+        break;
+      }
+    }
+    return true;
+  };
+}
+
+export function parseEvent(data: unknown): LiveEvent | null {
+  try {
+    const event = JSON.parse(String(data)) as Partial<LiveEvent> | null;
+    return event && typeof event.id === 'string' && typeof event.type === 'string' && event.data
+      ? (event as LiveEvent)
+      : null;
+  } catch {
+    return null;
+  }
+}
+
+export function eventsUrl(page: { protocol: string; host: string }): string {
+  return `${page.protocol === 'https:' ? 'wss' : 'ws'}://${page.host}/ws/v1/events`;
+}

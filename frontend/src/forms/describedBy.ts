@@ -1,0 +1,11 @@
+import { descriptionId, errorId, type RJSFSchema } from '@rjsf/utils';
+
+/** The ids of what explains a field, of those that are really on the page. */
+export function describedBy(
+  id: string,
+  schema: RJSFSchema,
+  errors: string[] | undefined,
+): string | undefined {
+  const ids = [schema.description && descriptionId(id), errors?.length && errorId(id)].filter(Boolean);
+  return ids.join(' ') || undefined;
+}

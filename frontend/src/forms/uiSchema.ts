@@ -1,0 +1,38 @@
+// What a schema leaves open about its form: which texts are long, and which must not be seen.
+import type { UiSchema } from '@rjsf/utils';
+import { isSecret } from '../input';
+import type { JsonSchema } from '../types';
+
+/** Text that may grow longer than this gets several lines. */
+const LONG_TEXT = 200;
+
+export function buildUiSchema(schema: JsonSchema): UiSchema {
+  if (schema.type === 'string' && !schema.enum) {
+    if (isSecret(schema)) return { 'ui:widget': 'password' };
+    if (typeof schema.maxLength === 'number' && schema.maxLength > LONG_TEXT && !schema.format) {
+      return { 'ui:widget': 'textarea' };
+    }
+  }
+  const result: UiSchema = {};
+  for (const [name, child] of Object.entries((schema.properties ?? {}) as Record<string, JsonSchema>)) {
+    const inner = buildUiSchema(child);
+    // A $ref may lead to a schema that has a title of its own.
+    if (child.title === undefined && child.$ref === undefined) inner['ui:title'] = labelFor(name);
+    if (Object.keys(inner).length > 0) result[name] = inner;
+  }
+  if (typeof schema.items === 'object' && schema.items !== null && !Array.isArray(schema.items)) {
+    const inner = buildUiSchema(schema.items as JsonSchema);
+    if (Object.keys(inner).length > 0) result.items = inner;
+  }
+  return result;
+}
+
+/** "start_date" and "startDate" as people write it: "Start date". */
+export function labelFor(name: string): string {
+  const words = name
+    .replace(/([a-z0-9])([A-Z])/g, '$1 $2')
+    .replace(/[_-]+/g, ' ')
+    .trim()
+    .toLowerCase();
+  return words ? words.charAt(0).toUpperCase() + words.slice(1) : name;
+}

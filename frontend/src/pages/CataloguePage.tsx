@@ -1,0 +1,89 @@
+import { useCallback, useId, useState } from 'react';
+import { usePluginChanges } from '../activity';
+import { listPlugins } from '../api';
+import { Button } from '../components/Button';
+import { CardSkeletons } from '../components/CardSkeletons';
+import { EmptyState } from '../components/EmptyState';
+import { Icon } from '../components/Icon';
+import { LoadFailure } from '../components/LoadFailure';
+import { PageHeading } from '../components/PageHeading';
+import { PluginCard } from '../components/PluginCard';
+import { useSession } from '../session';
+import { useLoaded } from '../useLoaded';
+import type { PluginSummary } from '../types';
+
+export function CataloguePage() {
+  const { user } = useSession();
+  const { state, retry, reload } = useLoaded(listPlugins);
+  usePluginChanges(useCallback(() => reload(), [reload]));
+  const [search, setSearch] = useState('');
+  const searchId = useId();
+  const found = state.status === 'loaded' ? state.value.filter((plugin) => matches(plugin, search)) : [];
+
+  return (
+    <>
+      <div className="page-head">
+        <div>
+          <PageHeading title="Plugins">Plugins</PageHeading>
+          <p className="lead">
+            Small programs that run in a sandbox and may do only what was granted to them.
+          </p>
+        </div>
+        <div className="search" role="search">
+          <label htmlFor={searchId} className="visually-hidden">
+            Search the catalogue
+          </label>
+          <Icon name="search" />
+          <input
+            id={searchId}
+            type="search"
+            className="input"
+            placeholder="Search"
+            value={search}
+            onChange={(event) => setSearch(event.target.value)}
+          />
+        </div>
+      </div>
+      {state.status === 'loading' && <CardSkeletons />}
+      {state.status === 'failed' && <LoadFailure problem={state.problem} onRetry={retry} />}
+      {state.status === 'loaded' && state.value.length === 0 && (
+        <EmptyState icon="plug" title="Nothing is installed yet">
+          <p>
+            {user?.is_staff
+              ? 'Install a bundle on the server and it appears here at once.'
+              : 'An administrator has to install the first one. It then appears here at once.'}
+          </p>
+        </EmptyState>
+      )}
+      {state.status === 'loaded' && state.value.length > 0 && (
+        <>
+          <p role="status" className={search ? 'search-count muted' : 'visually-hidden'}>
+            {found.length === 1 ? '1 match' : `${found.length} matches`}
+          </p>
+          {found.length === 0 ? (
+            <EmptyState icon="search" title={`Nothing matches “${search}”`}>
+              <Button onClick={() => setSearch('')}>Clear the search</Button>
+            </EmptyState>
+          ) : (
+            <ul className="card-grid">
+              {found.map((plugin) => (
+                <PluginCard key={plugin.slug} plugin={plugin} />
+              ))}
+            </ul>
+          )}
+        </>
+      )}
+    </>
+  );
+}
+
+/** Every word has to occur somewhere in what the plugin says about itself. */
+function matches(plugin: PluginSummary, search: string): boolean {
+  const text = [plugin.slug, plugin.title, plugin.description, ...plugin.functions.map((item) => item.title)]
+    .join(' ')
+    .toLowerCase();
+  return search
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => text.includes(word));
+}

@@ -1,0 +1,19 @@
+// What the log-in page is told by the page that led there.
+import type { Location } from 'react-router';
+
+export interface LogInState {
+  /** Where the person wanted to go. */
+  from: Location | null;
+  notice: 'expired' | 'logged-out' | 'signed-up' | null;
+  email: string;
+}
+
+/** Router state outlives reloads and deployments, so it is read with care. */
+export function readLogInState(state: unknown): LogInState {
+  const given = (typeof state === 'object' && state !== null ? state : {}) as Partial<LogInState>;
+  return {
+    from: given.from && typeof given.from.pathname === 'string' ? given.from : null,
+    notice: given.notice ?? null,
+    email: typeof given.email === 'string' ? given.email : '',
+  };
+}

@@ -1,0 +1,43 @@
+// How long the parts of a run took, and how durations and sizes are written.
+
+export interface Timing {
+  queue: number;
+  start: number;
+  run: number;
+  host: number;
+}
+
+const PARTS = ['queue', 'start', 'run', 'host'] as const;
+
+/** Reads a Server-Timing header (milliseconds); null when it holds none of our parts. */
+export function parseServerTiming(header: string | null): Timing | null {
+  if (!header) return null;
+  const timing: Timing = { queue: 0, start: 0, run: 0, host: 0 };
+  let found = false;
+  for (const metric of header.split(',')) {
+    const [name = '', ...parameters] = metric.split(';').map((part) => part.trim());
+    const part = PARTS.find((known) => known === name.toLowerCase());
+    const value = parameters.find((parameter) => /^dur\s*=/i.test(parameter))?.split('=')[1];
+    const duration = Number(value?.trim().replace(/^"|"$/g, ''));
+    if (!part || value === undefined || !Number.isFinite(duration)) continue;
+    timing[part] = duration;
+    found = true;
+  }
+  return found ? timing : null;
+}
+
+/** "0.4 ms", "12 ms", "1.4 s", "2 min 5 s". */
+export function formatDuration(ms: number): string {
+  if (ms < 10) return `${Number(ms.toFixed(1))} ms`;
+  if (ms < 999.5) return `${Math.round(ms)} ms`;
+  if (ms < 59_950) return `${(ms / 1000).toFixed(1)} s`;
+  const seconds = Math.round(ms / 1000);
+  return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+}
+
+/** "820 B", "12.5 kB", "3.1 MB", in powers of 1000 as browsers and file managers write them. */
+export function formatBytes(bytes: number): string {
+  if (bytes < 1000) return `${bytes} B`;
+  if (bytes < 999_950) return `${Number((bytes / 1000).toFixed(1))} kB`;
+  return `${Number((bytes / 1_000_000).toFixed(1))} MB`;
+}

@@ -1,0 +1,175 @@
+import { cleanup, fireEvent, render, screen, waitFor, within } from '@testing-library/react';
+import { MemoryRouter } from 'react-router';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { App } from '../src/App';
+import { SessionProvider } from '../src/session';
+
+const alice = { id: 'alice', email: 'alice@example.com', name: 'Alice', is_staff: false };
+const greet = {
+  name: 'greet',
+  title: 'Greet',
+  description: 'Says hello.',
+  access: 'user',
+  targets: ['server'],
+  input_schema: {
+    type: 'object',
+    required: ['name'],
+    properties: { name: { type: 'string', title: 'Name' } },
+  },
+};
+const template = {
+  slug: 'template',
+  title: 'Template',
+  description: 'A start.',
+  version: '1.0.0',
+  enabled: true,
+  license: 'MIT',
+  sha256: 'ab',
+  size_bytes: 10,
+  installed_at: '2026-05-04T12:00:00Z',
+  functions: [greet, { ...greet, name: 'purge', title: 'Purge', access: 'staff' }],
+  permissions: [],
+  limits: { timeout_ms: 1000, memory_mb: 64, max_output_kb: 100 },
+};
+
+/** A small server: its state is what the tests change. */
+let server: { needsOwner: boolean; loggedIn: boolean; calls: string[] };
+
+async function answer(input: RequestInfo | URL, init: RequestInit = {}): Promise<Response> {
+  const path = String(input).replace('/api/v1', '');
+  const json = (body: unknown, status = 200, headers = {}) =>
+    new Response(JSON.stringify(body), { status, headers });
+  const expired = json(
+    { type: 'urn:hostbridge:problem:session-expired', title: 'Session ended', status: 401 },
+    401,
+  );
+  if (path === '/setup') return json({ needed: server.needsOwner });
+  if (path === '/auth/session') return json({ user: server.loggedIn ? alice : null, session: null });
+  if (path === '/auth/login') {
+    server.loggedIn = true;
+    return json({ user: alice, session: null });
+  }
+  if (!server.loggedIn) return expired;
+  if (path.startsWith('/executions')) return json({ next: null, previous: null, results: [] });
+  if (path.includes('/call/')) {
+    server.calls.push(String(init.body));
+    return json({ message: 'Hello' }, 200, { 'Execution-Id': 'e1', 'Server-Timing': 'run;dur=3' });
+  }
+  return path === '/plugins/template' ? json(template) : json({ title: 'Not found', status: 404 }, 404);
+}
+
+function open(path: string) {
+  return render(
+    <MemoryRouter initialEntries={[path]}>
+      <SessionProvider>
+        <App />
+      </SessionProvider>
+    </MemoryRouter>,
+  );
+}
+
+/** Run waits for the form, which comes on its own. */
+async function clickRun() {
+  const run = screen.getByRole<HTMLButtonElement>('button', { name: 'Run' });
+  await waitFor(() => expect(run.disabled).toBe(false));
+  fireEvent.click(run);
+}
+
+beforeEach(() => {
+  server = { needsOwner: false, loggedIn: true, calls: [] };
+  document.cookie = 'csrftoken=secret';
+  sessionStorage.clear();
+  vi.stubGlobal('fetch', vi.fn(answer));
+  vi.stubGlobal(
+    'WebSocket',
+    class {
+      close() {}
+    },
+  );
+  vi.stubGlobal('matchMedia', () => ({ matches: true, addEventListener() {}, removeEventListener() {} }));
+  Element.prototype.scrollIntoView = () => {};
+  URL.createObjectURL = () => 'blob:x';
+  URL.revokeObjectURL = () => {};
+});
+
+afterEach(() => {
+  cleanup();
+  vi.unstubAllGlobals();
+});
+
+test('every address leads to the set-up while there is no owner', async () => {
+  server.needsOwner = true;
+  open('/plugins/template');
+  expect(await screen.findByRole('button', { name: 'Create owner account' })).toBeTruthy();
+  fireEvent.click(screen.getByRole('button', { name: 'Create owner account' }));
+  const code = screen.getByLabelText('One-time code');
+  expect(code.getAttribute('aria-invalid')).toBe('true');
+  expect(document.getElementById(code.getAttribute('aria-describedby') ?? '')?.textContent).toBe(
+    'Please fill this in.',
+  );
+  expect(document.activeElement).toBe(code);
+});
+
+test('a function is run from its form', async () => {
+  open('/plugins/template');
+  fireEvent.change(await screen.findByLabelText('Name', undefined, { timeout: 5000 }), {
+    target: { value: 'Ada' },
+  });
+  await clickRun();
+  const result = await screen.findByRole('region', { name: 'Result' });
+  expect(within(result).getByText('Succeeded')).toBeTruthy();
+  expect(within(result).getByText('e1')).toBeTruthy();
+  expect(server.calls).toEqual(['{"name":"Ada"}']);
+});
+
+test('what is missing is told at the field, and nothing is sent', async () => {
+  open('/plugins/template/greet');
+  await screen.findByLabelText('Name');
+  await clickRun();
+  expect(await screen.findByText('Please fill this in.')).toBeTruthy();
+  expect(screen.getByLabelText('Name').getAttribute('aria-describedby')).toContain('error');
+  expect(server.calls).toEqual([]);
+});
+
+test('changing between form and raw keeps the data', async () => {
+  open('/plugins/template/greet');
+  fireEvent.change(await screen.findByLabelText('Name'), { target: { value: 'Ada' } });
+  fireEvent.click(screen.getByRole('button', { name: 'Raw JSON' }));
+  const raw = screen.getByLabelText<HTMLTextAreaElement>('Input as JSON');
+  expect(JSON.parse(raw.value)).toEqual({ name: 'Ada' });
+  fireEvent.change(raw, { target: { value: '{"name": ' } });
+  fireEvent.click(screen.getByRole('button', { name: 'Form' }));
+  expect(screen.getByRole('alert').textContent).toContain('not valid JSON');
+  fireEvent.change(raw, { target: { value: '{"name": "Bob"}' } });
+  fireEvent.click(screen.getByRole('button', { name: 'Form' }));
+  expect((await screen.findByLabelText<HTMLInputElement>('Name')).value).toBe('Bob');
+});
+
+test('a session that ends loses nothing: after logging in the page and its input are back', async () => {
+  open('/plugins/template/greet');
+  fireEvent.change(await screen.findByLabelText('Name'), { target: { value: 'Ada' } });
+  server.loggedIn = false;
+  await clickRun();
+  expect(await screen.findByText('Your session has ended')).toBeTruthy();
+  fireEvent.change(screen.getByLabelText('E-mail'), { target: { value: 'alice@example.com' } });
+  fireEvent.change(screen.getByLabelText('Password'), { target: { value: 'a long password' } });
+  fireEvent.click(screen.getByRole('button', { name: 'Log in' }));
+  expect((await screen.findByLabelText<HTMLInputElement>('Name')).value).toBe('Ada');
+});
+
+test('a function for administrators is shown to others, but cannot be run', async () => {
+  open('/plugins/template/purge');
+  expect(await screen.findByText('Only administrators may run this function.')).toBeTruthy();
+  expect(screen.getByRole<HTMLButtonElement>('button', { name: 'Run' }).disabled).toBe(true);
+});
+
+test('unknown plugins, functions and addresses are told kindly', async () => {
+  open('/plugins/nope');
+  expect(await screen.findByRole('heading', { name: 'There is no plugin called “nope”' })).toBeTruthy();
+  cleanup();
+  open('/plugins/template/nope');
+  expect(await screen.findByText('There is no function called “nope”')).toBeTruthy();
+  cleanup();
+  open('/nowhere');
+  await waitFor(() => expect(document.title).toBe('Not found · Hostbridge'));
+});

@@ -1,0 +1,60 @@
+import { expect, test } from 'vitest';
+import { elapsedMs, isActive, mergeExecutions } from '../src/executions';
+import type { Execution } from '../src/types';
+
+const execution = (id: string, changes: Partial<Execution> = {}): Execution => ({
+  id,
+  plugin: 'template',
+  function: 'greet',
+  target: 'server',
+  state: 'running',
+  user: null,
+  problem: null,
+  input_bytes: 1,
+  output_bytes: null,
+  timing: null,
+  created_at: '2026-05-04T12:00:00Z',
+  finished_at: null,
+  ...changes,
+});
+const at = (second: number) => `2026-05-04T12:00:0${second}Z`;
+
+test('the newest comes first and each one once', () => {
+  const merged = mergeExecutions(
+    [execution('a', { created_at: at(1) })],
+    [execution('b', { created_at: at(2) }), execution('a', { created_at: at(1), state: 'succeeded' })],
+    10,
+  );
+  expect(merged.map(({ id, state }) => [id, state])).toEqual([
+    ['b', 'running'],
+    ['a', 'succeeded'],
+  ]);
+});
+
+test('a late start does not take back the end', () => {
+  const merged = mergeExecutions(
+    [execution('a', { state: 'failed' })],
+    [execution('a', { state: 'running' })],
+    10,
+  );
+  expect(merged[0]?.state).toBe('failed');
+});
+
+test('only the newest are kept', () => {
+  const many = [1, 2, 3].map((second) => execution(`e${second}`, { created_at: at(second) }));
+  expect(mergeExecutions([], many, 2).map(({ id }) => id)).toEqual(['e3', 'e2']);
+});
+
+test('elapsed time comes from the timing, the end, or the clock', () => {
+  const timing = { queue_ms: 1, start_ms: 2, run_ms: 3, host_ms: 2 };
+  const now = Date.parse(at(9));
+  expect(elapsedMs(execution('a', { timing }), now)).toBe(8);
+  expect(elapsedMs(execution('a', { finished_at: at(2) }), now)).toBe(2000);
+  expect(elapsedMs(execution('a'), now)).toBe(9000);
+  expect(elapsedMs(execution('a'), now - 60_000)).toBe(0);
+});
+
+test('queued and running count as active', () => {
+  expect(isActive(execution('a', { state: 'queued' }))).toBe(true);
+  expect(isActive(execution('a', { state: 'timed_out' }))).toBe(false);
+});

@@ -1,0 +1,58 @@
+"""The documentation names everything that the code has, and nothing that it has not."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from accounts.problems import TYPE_PREFIX, Problem
+from plugins import auth_views, executions, registry  # noqa: F401 - their problems register as subclasses
+from plugins.operations import PERMISSIONS
+from plugins.runtime import bridge  # noqa: F401
+from tests.server import ROOT
+
+
+def headings(name: str, level: str) -> set[str]:
+    return set(re.findall(rf"^{level} `(\w+)`$", (ROOT / "docs" / name).read_text(), re.MULTILINE))
+
+
+def test_every_operation_and_permission_has_its_heading() -> None:
+    assert headings("host-api.md", "##") == set(PERMISSIONS)
+
+
+def test_every_setting_has_its_heading() -> None:
+    source = (ROOT / "config" / "settings.py").read_text()
+    read = set(re.findall(r'env(?:_int|_bool|_list)?\("([A-Z_]+)"', source))
+    assert headings("configuration.md", "###") == read
+
+
+def test_every_member_of_the_manifest_has_its_heading() -> None:
+    schema = json.loads((ROOT / "plugins" / "plugin.schema.json").read_text())
+    assert headings("manifest.md", "##") == set(schema["properties"]) - {"$schema"}
+
+
+def subclasses(kind: type[Problem]) -> set[type[Problem]]:
+    return {kind}.union(*(subclasses(child) for child in kind.__subclasses__()))
+
+
+def test_every_problem_is_in_the_table() -> None:
+    text = (ROOT / "docs" / "rest-api.md").read_text()
+    codes = {kind.code for kind in subclasses(Problem)} - {Problem.code}
+    assert {code for code in codes if f"`{code}`" not in text} == set()
+    assert TYPE_PREFIX in text
+
+
+@pytest.mark.parametrize(
+    "path", sorted(ROOT.glob("*.md")) + sorted((ROOT / "docs").rglob("*.md")), ids=lambda p: p.name
+)
+def test_links_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", path.read_text()):
+        if "://" not in target:
+            assert (path.parent / target).exists(), f"{path.name} links to {target}"
+
+
+def test_the_readme_is_short_and_shows_code_early() -> None:
+    lines = (ROOT / "README.md").read_text().splitlines()
+    assert len(lines) < 150
+    assert any(line.startswith("```") for line in lines[:25])

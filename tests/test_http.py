@@ -1,0 +1,86 @@
+"""What every address has in common, against a real server: headers, health, errors, large bodies."""
+
+import socket
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.server import Server, problem_code
+
+
+@pytest.fixture
+def client(server: Server) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=server.url, timeout=30) as client:
+        yield client
+
+
+def test_the_app_is_served_under_a_strict_policy(client: httpx.Client) -> None:
+    for path in ("/", "/plugins", "/plugins/template/greet", "/no/such/page"):
+        response = client.get(path)
+        assert response.status_code == 200
+        policy = {
+            part.split()[0]: part.split()[1:]
+            for part in response.headers["Content-Security-Policy"].split("; ")
+        }
+        assert policy["default-src"] == ["'none'"]
+        assert policy["script-src"] == ["'self'"]
+        assert policy["frame-ancestors"] == ["'none'"]
+        assert "unsafe" not in response.headers["Content-Security-Policy"]
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        assert response.headers["Referrer-Policy"] == "same-origin"
+        assert "csrftoken" in response.cookies
+
+
+def test_hashed_files_are_kept_for_ever_and_others_are_not(client: httpx.Client) -> None:
+    page = client.get("/").text
+    script = page.partition('src="/static/assets/')[2].partition('"')[0]
+    response = client.get(f"/static/assets/{script}")
+    assert response.status_code == 200
+    assert "immutable" in response.headers["Cache-Control"]
+    assert "no-store" in client.get("/").headers["Cache-Control"]
+
+
+def test_health_says_ok(client: httpx.Client) -> None:
+    assert client.get("/healthz").json() == {"status": "ok"}
+    assert client.get("/readyz").json()["status"] == "ok"
+
+
+@pytest.mark.parametrize("path", ["/api/v1/nothing", "/api/", "/host/v1/nothing", "/host/v2/users"])
+def test_an_unknown_address_of_an_api_is_a_problem(client: httpx.Client, path: str) -> None:
+    response = client.get(path)
+    assert response.status_code == 404
+    assert response.headers["Content-Type"] == "application/problem+json"
+    assert problem_code(response) == "not-found"
+
+
+def test_another_host_header_is_refused(client: httpx.Client) -> None:
+    assert client.get("/api/v1/setup", headers={"Host": "evil.example"}).status_code == 400
+
+
+def test_a_body_over_the_bound_is_refused_before_it_is_read(server: Server) -> None:
+    with socket.create_connection(("127.0.0.1", server.port)) as connection:
+        lines = ["POST /api/v1/setup HTTP/1.1", f"Host: 127.0.0.1:{server.port}", f"Content-Length: {10**12}"]
+        connection.sendall("\r\n".join([*lines, "", ""]).encode())
+        assert connection.recv(4096).startswith(b"HTTP/1.1 413")
+
+
+def test_a_body_of_unknown_length_is_cut_off_at_the_bound(client: httpx.Client) -> None:
+    def endless() -> Iterator[bytes]:
+        for _ in range(64):
+            yield b"x" * (1 << 20)
+
+    try:
+        response = client.post(
+            "/api/v1/setup", content=endless(), headers={"Content-Type": "application/json"}
+        )
+    except (httpx.WriteError, httpx.RemoteProtocolError):
+        return  # the server hung up while we were still sending: refused as well
+    assert response.status_code == 413
+    assert problem_code(response) == "payload-too-large"
+
+
+def test_a_json_body_has_a_bound_of_its_own(client: httpx.Client) -> None:
+    response = client.post("/api/v1/setup", json={"code": "x" * (2 << 20)})
+    assert response.status_code == 413
+    assert problem_code(response) == "payload-too-large"

@@ -1,0 +1,61 @@
+"""The OpenAPI documents: valid, complete, and in step with the code."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from openapi_spec_validator import validate
+
+from plugins.operations import OPERATIONS
+
+
+def document(path: str) -> dict[str, Any]:
+    response = Client().get(path)
+    assert response.status_code == 200
+    found: dict[str, Any] = response.json()
+    return found
+
+
+def operations(path: str) -> dict[str, tuple[str, str, dict[str, Any]]]:
+    """By operationId: method, path and description."""
+    return {
+        described["operationId"]: (method.upper(), route, described)
+        for route, methods in document(path)["paths"].items()
+        for method, described in methods.items()
+    }
+
+
+@pytest.mark.parametrize("path", ["/api/schema/", "/api/schema/host/"])
+def test_the_document_is_valid_openapi(path: str) -> None:
+    validate(document(path))
+
+
+def test_every_host_operation_is_described_under_its_own_name() -> None:
+    described = operations("/api/schema/host/")
+    assert set(described) == set(OPERATIONS)
+    for name, operation in OPERATIONS.items():
+        method, route, text = described[name]
+        assert method == operation.method
+        assert route == "/host/v1/" + operation.route.replace("<uuid:", "{").replace(">", "}")
+        assert text["summary"] == operation.title
+        assert str(operation.status) in text["responses"]
+
+
+def test_the_public_document_names_every_operation() -> None:
+    assert set(operations("/api/schema/")) == {
+        "get_setup", "create_owner", "sign_up", "log_in", "log_out", "get_session",
+        "list_plugins", "get_plugin", "call_function", "list_executions", "get_execution",
+    }  # fmt: skip
+
+
+def test_the_two_apis_are_kept_apart() -> None:
+    assert all(route.startswith("/api/v1/") for route in document("/api/schema/")["paths"])
+    assert all(route.startswith("/host/v1/") for route in document("/api/schema/host/")["paths"])
+
+
+def test_the_readable_pages_load_nothing_from_elsewhere() -> None:
+    page = Client().get("/api/docs/")
+    assert page.status_code == 200
+    assert b"http://" not in page.content
+    assert b"https://" not in page.content
+    assert "script-src 'self'" in page["Content-Security-Policy"]
