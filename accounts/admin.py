@@ -4,12 +4,23 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.forms import AdminPasswordChangeForm
+from django.db import transaction
 from django.http import HttpRequest
 
+from accounts import services
 from accounts.models import EmailVerificationToken, PasswordResetToken, Session, User
 
 admin.site.site_header = admin.site.site_title = "Hostbridge administration"
 admin.site.index_title = "Accounts and plugins"
+
+
+class PasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg] # is not generic at run time
+    def save(self, commit: bool = True) -> User:
+        with transaction.atomic():
+            user: User = super().save(commit)
+            services.end_access_by_old_password(user)
+        return user
 
 
 @admin.register(User)
@@ -19,6 +30,7 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg] # is not generic at 
     list_filter = ("is_active", "is_staff", "is_superuser", "email_verified", "created_at")
     search_fields = ("email", "name", "id")
     readonly_fields = ("id", "created_at", "last_login")
+    change_password_form = PasswordForm
     fieldsets = (
         (None, {"fields": ("id", "email", "password")}),
         ("Person", {"fields": ("name", "profile", "email_verified")}),
@@ -31,6 +43,23 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg] # is not generic at 
             {"classes": ("wide",), "fields": ("email", "name", "usable_password", "password1", "password2")},
         ),
     )
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Also says, before anything is deleted, that an owner has to stay."""
+        to_delete, counts, perms_needed, protected = super().get_deleted_objects(objs, request)
+        owners = User.objects.filter(is_superuser=True, is_active=True)
+        others = owners.exclude(pk__in=[user.pk for user in objs])
+        if any(user.is_superuser for user in objs) and not others.exists():
+            protected = [*protected, "the only owner's account: make another owner first"]
+        return to_delete, counts, perms_needed, protected
+
+    def delete_model(self, request: HttpRequest, obj: User) -> None:
+        services.delete_user(obj.pk)
+
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+        with transaction.atomic():
+            for user in queryset:
+                services.delete_user(user.pk)
 
 
 class LiveFilter(admin.SimpleListFilter):
@@ -57,6 +86,10 @@ class SecretAdmin(admin.ModelAdmin[Any]):
     list_select_related = ("user",)
     exclude = ("token_hash",)
 
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        # The list takes any field's look-ups from the address: `…__startswith` would spell the hash out.
+        return not lookup.startswith("token_hash") and super().lookup_allowed(lookup, value, request)
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
@@ -67,6 +100,12 @@ class SecretAdmin(admin.ModelAdmin[Any]):
 @admin.register(Session)
 class SessionAdmin(SecretAdmin):
     list_display = ("id", "user", "created_at", "expires_at", "ip_address", "user_agent")
+
+    def delete_model(self, request: HttpRequest, obj: Session) -> None:
+        Session.objects.filter(pk=obj.pk).end()
+
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+        queryset.end()
 
 
 @admin.register(EmailVerificationToken, PasswordResetToken)

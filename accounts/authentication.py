@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
@@ -25,7 +26,7 @@ class SessionAuthentication(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[User, Session] | None:
         token = bearer_token(request)
         if token is None:
-            token = request.COOKIES.get(COOKIE)
+            token = request.COOKIES.get(COOKIE) or None
             if token is None:
                 return None
             check_csrf(request._request)
@@ -36,6 +37,19 @@ class SessionAuthentication(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
+
+
+class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """How the OpenAPI document describes it."""
+
+    target_class = SessionAuthentication
+    name = ["bearer", "cookie"]
+
+    def get_security_definition(self, auto_schema: object) -> list[dict[str, str]]:
+        return [
+            {"type": "http", "scheme": "bearer"},
+            {"type": "apiKey", "in": "cookie", "name": COOKIE},
+        ]
 
 
 def bearer_token(request: Request | HttpRequest) -> str | None:

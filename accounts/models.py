@@ -7,16 +7,19 @@ from typing import Any, ClassVar, Self
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
-from django.db import models
+from django.db import models, transaction
 from django.db.models.functions import Lower
 from django.utils import timezone
 
+from accounts import events
 from accounts.tokens import hash_token, new_token
 
 
 def normalise_email(email: str) -> str:
     """One spelling per mailbox, as far as a server can know: trimmed, composed (NFKC), lower case."""
-    return unicodedata.normalize("NFKC", email).strip().lower()
+    lower = unicodedata.normalize("NFKC", email).lower()
+    # Once more: a lower-case letter may compose with a mark where its upper case could not (T̈, ẗ).
+    return unicodedata.normalize("NFKC", lower).strip()
 
 
 class UserManager(BaseUserManager["User"]):
@@ -66,7 +69,17 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.email = normalise_email(self.email)
-        super().save(*args, **kwargs)
+        with transaction.atomic():
+            super().save(*args, **kwargs)
+            if not self.is_active:
+                # They are refused already; ended, they do not come back when the account is enabled again.
+                Session.objects.filter(user=self).end()
+
+    @property
+    def is_last_owner(self) -> bool:
+        """Whether without this account nobody could administer the server."""
+        owners = User.objects.filter(is_superuser=True, is_active=True)
+        return self.is_superuser and not owners.exclude(pk=self.pk).exists()
 
 
 class SecretQuerySet(models.QuerySet[Any]):
@@ -91,7 +104,7 @@ class Secret(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     expires_at = models.DateTimeField(db_index=True)
 
-    objects = SecretQuerySet.as_manager()
+    objects: ClassVar[Any] = SecretQuerySet.as_manager()
 
     class Meta:
         abstract = True
@@ -114,6 +127,17 @@ class Secret(models.Model):
         return bool(self.expires_at <= timezone.now())
 
 
+class SessionQuerySet(SecretQuerySet):
+    def end(self) -> int:
+        """Removes these sessions and tells whom it concerns, on commit; how many there were."""
+        with transaction.atomic():
+            ended: list[Session] = list(self.select_for_update(of=("self",)))
+            self.delete()
+            for session in ended:
+                events.publish("session.ended", session.event_data(), to_user=session.user_id)
+        return len(ended)
+
+
 class Session(Secret):
     """A log-in: whoever shows its token is the user until it expires."""
 
@@ -121,6 +145,17 @@ class Session(Secret):
 
     user_agent = models.CharField(max_length=256, blank=True)
     ip_address = models.GenericIPAddressField("IP address", null=True, blank=True)
+
+    objects: ClassVar[Any] = SessionQuerySet.as_manager()
+
+    def event_data(self) -> dict[str, Any]:
+        """What events tell of a session: no token, no address."""
+        return {
+            "id": str(self.pk),
+            "user_id": str(self.user_id),
+            "created_at": self.created_at.isoformat(),
+            "expires_at": self.expires_at.isoformat(),
+        }
 
 
 class SingleUseSecret(Secret):

@@ -1,18 +1,27 @@
 """JSON in and JSON out, strictly."""
 
 import json
+import math
+import re
 from collections.abc import Mapping
+from functools import reduce
 from typing import Any, NoReturn
 
 from django.conf import settings
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
 
-from accounts.problems import InvalidInput, MalformedJSON, PayloadTooLarge
+from accounts.problems import InvalidInput, MalformedJSON, PayloadTooLarge, pointer_to
+
+# Far beyond any sensible value, and well within what every later reader and writer of it can recurse.
+MAX_DEPTH = 64
+_UNUSABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 class StrictJSONParser(BaseParser):
-    """UTF-8 JSON of at most DATA_UPLOAD_MAX_MEMORY_SIZE bytes; no NaN, no duplicate keys, no lone surrogates.
+    """UTF-8 JSON of at most DATA_UPLOAD_MAX_MEMORY_SIZE bytes and MAX_DEPTH levels.
+
+    No NaN, no numbers beyond a float, no duplicate keys, no lone surrogates.
 
     NUL is refused as well: PostgreSQL cannot store it, and no field here means anything by it.
     """
@@ -43,22 +52,37 @@ class JSONOnlyNegotiation(BaseContentNegotiation):
 def parse_json(raw: bytes) -> Any:
     """The value in `raw`. Raises MalformedJSON with line and column, or InvalidInput for unusable text."""
     try:
-        value = json.loads(raw.decode(), parse_constant=_refuse, object_pairs_hook=_object)
+        value = json.loads(
+            raw.decode(), parse_constant=_refuse, parse_float=_float, object_pairs_hook=_object
+        )
     except json.JSONDecodeError as error:
         raise MalformedJSON(f"{error.msg} at line {error.lineno}, column {error.colno}.") from error
     except UnicodeDecodeError as error:
         raise MalformedJSON(f"The body is not UTF-8 (byte {error.start}).") from error
     except RecursionError as error:
-        raise MalformedJSON("The body is nested too deeply.") from error
+        raise _too_deep() from error
     except ValueError as error:
         raise MalformedJSON(f"{error}.") from error
-    if b"\\u" in raw or b"\x00" in raw:
-        _check_text(value, "")
+    # Only an escape can write NUL or half a surrogate pair, and every level needs its own bracket.
+    if b"\\u" in raw or raw.count(b"[") + raw.count(b"{") > MAX_DEPTH:
+        _check(value, [])
     return value
+
+
+def _too_deep() -> MalformedJSON:
+    return MalformedJSON(f"The body is nested deeper than {MAX_DEPTH} levels.")
 
 
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        # Python would read it as infinity, which nothing can write as JSON again.
+        raise ValueError(f"{text[:20]} is too large a number")
+    return value
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -68,14 +92,16 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return value
 
 
-def _check_text(value: Any, pointer: str) -> None:
+def _check(value: Any, path: list[object]) -> None:
     if isinstance(value, str):
-        if "\x00" in value or any("\ud800" <= char <= "\udfff" for char in value):
+        if _UNUSABLE.search(value):
+            pointer = reduce(pointer_to, path, "")
             raise InvalidInput.at(pointer, "Text may hold neither NUL nor lone surrogates.")
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            _check_text(item, f"{pointer}/{index}")
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            _check_text(key, pointer)
-            _check_text(item, f"{pointer}/{key}")
+    elif isinstance(value, list | dict):
+        if len(path) == MAX_DEPTH:
+            raise _too_deep()
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            _check(key, path)
+            path.append(key)
+            _check(item, path)
+            path.pop()

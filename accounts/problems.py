@@ -4,7 +4,6 @@ Problem                     400..  a plain sentence for people, a stable `type` 
 ├── InvalidInput            400    one entry per wrong field, as JSON pointers
 ├── MalformedJSON           400
 ├── NotAuthenticated        401
-│   ├── InvalidCredentials  401
 │   └── SessionExpired      401
 ├── Forbidden               403
 │   └── CSRFFailed          403
@@ -35,7 +34,7 @@ TYPE_PREFIX = "urn:hostbridge:problem:"
 class Problem(Exception):
     """Something the caller is told. `detail` says what is wrong and how to mend it; it is shown as it is."""
 
-    status: ClassVar[int] = 400
+    status: int = 400
     code: ClassVar[str] = "bad-request"
     title: ClassVar[str] = "The request cannot be answered"
     default_detail: ClassVar[str] = ""
@@ -63,7 +62,7 @@ class Problem(Exception):
 class InvalidInput(Problem):
     code = "invalid-input"
     title = "Some of the input is not valid"
-    default_detail = "See `errors` for each field."
+    default_detail = "Some fields need another value; each is named here with its reason."
 
     @classmethod
     def at(cls, pointer: str, detail: str) -> Self:
@@ -85,11 +84,6 @@ class NotAuthenticated(Problem):
     def __init__(self, detail: str = "", **members: Any) -> None:
         super().__init__(detail, **members)
         self.headers["WWW-Authenticate"] = "Bearer"
-
-
-class InvalidCredentials(NotAuthenticated):
-    code = "invalid-credentials"
-    title = "The e-mail or the password is wrong"
 
 
 class SessionExpired(NotAuthenticated):
@@ -206,17 +200,22 @@ _TRANSLATIONS: dict[type[Exception], Callable[[Any], Problem]] = {
 }
 
 
+def pointer_to(parent: str, key: object) -> str:
+    """The JSON pointer (RFC 6901) of what stands under `key` in `parent`."""
+    return f"{parent}/{str(key).replace('~', '~0').replace('/', '~1')}"
+
+
 def _field_errors(detail: Any, pointer: str = "") -> list[dict[str, str]]:
     """REST framework's nested error lists, flat, with a JSON pointer each."""
     if isinstance(detail, dict):
         found = []
         for key, value in detail.items():
-            step = "" if key == "non_field_errors" else "/" + str(key).replace("~", "~0").replace("/", "~1")
-            found += _field_errors(value, pointer + step)
+            at_key = pointer if key == "non_field_errors" else pointer_to(pointer, key)
+            found += _field_errors(value, at_key)
         return found
     if isinstance(detail, list):
         found = []
         for index, value in enumerate(detail):
-            found += _field_errors(value, pointer if isinstance(value, str) else f"{pointer}/{index}")
+            found += _field_errors(value, pointer if isinstance(value, str) else pointer_to(pointer, index))
         return found
     return [{"pointer": pointer, "detail": str(detail)}]

@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from accounts.models import User
+from accounts.problems import CONTENT_TYPE
 
 
 class StrictSerializer(serializers.Serializer[Any]):
@@ -63,3 +64,8 @@ class ProblemSerializer(serializers.Serializer[Any]):
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         # Not as an attribute: Serializer has a property of that name.
         return super().get_fields() | {"errors": FieldErrorSerializer(many=True, required=False)}
+
+
+def problems(*statuses: int) -> dict[Any, Any]:
+    """For OpenAPI: these statuses carry a problem."""
+    return {(status, CONTENT_TYPE): ProblemSerializer for status in statuses}

@@ -10,9 +10,7 @@ from typing import Any, TypeVar
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts import events
@@ -54,7 +52,9 @@ def create_user(
         with transaction.atomic():
             user.save(force_insert=True)
     except IntegrityError as error:
-        raise EmailTaken from error
+        if User.objects.filter(email=user.email).exists():
+            raise EmailTaken from error
+        raise
     return user
 
 
@@ -83,7 +83,13 @@ def update_password(
     _set_password(user, password, password_hash)
     with transaction.atomic():
         user.save(update_fields=["password"])
-        _end_sessions(Session.objects.filter(user=user).exclude(pk=keep_session_id))
+        end_access_by_old_password(user, keep_session_id)
+
+
+def end_access_by_old_password(user: User, keep_session_id: uuid.UUID | None = None) -> None:
+    """Ends the user's sessions, except the one to keep, and voids what could reset the password."""
+    with transaction.atomic():
+        Session.objects.filter(user=user).exclude(pk=keep_session_id).end()
         PasswordResetToken.objects.filter(user=user).delete()
 
 
@@ -125,10 +131,12 @@ def update_profile(
 def delete_user(user_id: uuid.UUID) -> None:
     """Removes the account with its sessions and tokens. Raises NotFound, or Forbidden for the last owner."""
     with transaction.atomic():
+        # Locked, so that two owners who delete each other do not both succeed.
+        list(User.objects.select_for_update().filter(is_superuser=True))
         user = get_user(user_id)
-        if user.is_superuser and not User.objects.filter(is_superuser=True).exclude(pk=user.pk).exists():
+        if user.is_last_owner:
             raise Forbidden("This is the only owner's account; make another owner first.")
-        _end_sessions(Session.objects.filter(user=user))
+        Session.objects.filter(user=user).end()
         user.delete()
 
 
@@ -139,11 +147,12 @@ def create_session(
     user_id: uuid.UUID, ttl_seconds: int, *, user_agent: str = "", ip_address: str | None = None
 ) -> tuple[Session, str]:
     """The session and its token, shown this once. Raises NotFound or UserDisabled."""
-    user = _active_user(user_id)
     with transaction.atomic():
+        # Locked, so that an account which is disabled at this moment keeps no session.
+        user = _active(User.objects.select_for_update(no_key=True).filter(pk=user_id).first())
         session, token = Session.issue(user, ttl_seconds, user_agent=user_agent[:256], ip_address=ip_address)
         User.objects.filter(pk=user.pk).update(last_login=session.created_at)
-        events.publish("session.created", session_data(session), to_user=user.pk)
+        events.publish("session.created", session.event_data(), to_user=user.pk)
     return session, token
 
 
@@ -157,31 +166,20 @@ def get_session(token: str) -> Session | None:
 
 def delete_session(session_id: uuid.UUID) -> None:
     """Raises NotFound."""
-    with transaction.atomic():
-        if not _end_sessions(Session.objects.filter(pk=session_id)):
-            raise NotFound("There is no such session.")
+    if not Session.objects.filter(pk=session_id).end():
+        raise NotFound("There is no such session.")
 
 
 def delete_user_sessions(user_id: uuid.UUID) -> int:
     """Ends every session of the user; how many there were. Raises NotFound."""
-    with transaction.atomic():
-        return _end_sessions(Session.objects.filter(user=get_user(user_id)))
+    ended: int = Session.objects.filter(user=get_user(user_id)).end()
+    return ended
 
 
 def cleanup_expired_sessions() -> int:
     """Removes sessions past their end; how many."""
-    with transaction.atomic():
-        return _end_sessions(Session.objects.expired())
-
-
-def session_data(session: Session) -> dict[str, Any]:
-    """What events tell of a session: no token, no address."""
-    return {
-        "id": str(session.pk),
-        "user_id": str(session.user_id),
-        "created_at": session.created_at.isoformat(),
-        "expires_at": session.expires_at.isoformat(),
-    }
+    ended: int = Session.objects.expired().end()
+    return ended
 
 
 # --- single-use tokens --------------------------------------------------------------------------------
@@ -191,7 +189,7 @@ def create_email_verification_token(
     user_id: uuid.UUID, ttl_seconds: int
 ) -> tuple[EmailVerificationToken, str]:
     """The row and its token, shown this once. Raises NotFound or UserDisabled."""
-    return EmailVerificationToken.issue(_active_user(user_id), ttl_seconds)
+    return EmailVerificationToken.issue(_active(get_user(user_id)), ttl_seconds)
 
 
 def get_email_verification_token(token: str) -> EmailVerificationToken | None:
@@ -205,7 +203,7 @@ def use_email_verification_token(token: str) -> EmailVerificationToken | None:
 
 def create_password_reset_token(user_id: uuid.UUID, ttl_seconds: int) -> tuple[PasswordResetToken, str]:
     """The row and its token, shown this once. Raises NotFound or UserDisabled."""
-    return PasswordResetToken.issue(_active_user(user_id), ttl_seconds)
+    return PasswordResetToken.issue(_active(get_user(user_id)), ttl_seconds)
 
 
 def get_password_reset_token(token: str) -> PasswordResetToken | None:
@@ -272,7 +270,7 @@ def create_owner(*, code: str, email: str, name: str, password: str) -> User:
 def _check_email(email: str) -> str:
     email = normalise_email(email)
     try:
-        validate_email(email)
+        User._meta.get_field("email").clean(email, None)
     except ValidationError as error:
         raise InvalidInput.at("/email", "This is not an e-mail address.") from error
     return email
@@ -293,8 +291,8 @@ def _set_password(user: User, password: str | None, password_hash: str | None) -
     user.set_password(password)
 
 
-def _active_user(user_id: uuid.UUID) -> User:
-    user = get_user(user_id)
+def _active(user: User | None) -> User:
+    user = _found(user)
     if not user.is_active:
         raise UserDisabled("An administrator has to enable it first.")
     return user
@@ -304,14 +302,6 @@ def _usable(model: type[T], token: str) -> T | None:
     rows = model.objects.for_token(token).live().filter(used_at=None, user__is_active=True)
     found: T | None = rows.select_related("user").first()
     return found
-
-
-def _end_sessions(sessions: QuerySet[Session]) -> int:
-    ended = list(sessions)
-    Session.objects.filter(pk__in=[session.pk for session in ended]).delete()
-    for session in ended:
-        events.publish("session.ended", session_data(session), to_user=session.user_id)
-    return len(ended)
 
 
 def _found(user: User | None) -> User:

@@ -7,7 +7,13 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import services
-from accounts.schemas import PublicUserSerializer, SetupDoneSerializer, SetupSerializer, SetupStateSerializer
+from accounts.schemas import (
+    PublicUserSerializer,
+    SetupDoneSerializer,
+    SetupSerializer,
+    SetupStateSerializer,
+    problems,
+)
 
 
 class SetupView(APIView):
@@ -16,14 +22,14 @@ class SetupView(APIView):
     authentication_classes = ()
     permission_classes = (AllowAny,)
 
-    @extend_schema(operation_id="get_setup", responses=SetupStateSerializer, tags=["setup"])
+    @extend_schema(operation_id="get_setup", responses={200: SetupStateSerializer}, tags=["setup"])
     def get(self, request: Request) -> Response:
         return Response({"needed": not services.owner_exists()})
 
     @extend_schema(
         operation_id="create_owner",
         request=SetupSerializer,
-        responses={201: SetupDoneSerializer},
+        responses={201: SetupDoneSerializer, **problems(400, 403, 409, 413, 415)},
         tags=["setup"],
     )
     def post(self, request: Request) -> Response:

@@ -1,25 +1,23 @@
 """The ASGI application: HTTP to Django, WebSocket to Channels; the workers end with the server."""
 
 import os
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, cast
 
-from django.core.asgi import get_asgi_application
+import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-django_app = get_asgi_application()
+django.setup()
 
 from asgiref.sync import sync_to_async  # noqa: E402 - Django has to be set up first
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from django.conf import settings  # noqa: E402
 
 from accounts.problems import CONTENT_TYPE, PayloadTooLarge, response_for  # noqa: E402
+from config.handler import Receive, Scope, Send, ThreadPerRequestHandler  # noqa: E402
 from plugins.routing import websocket_urlpatterns  # noqa: E402
 from plugins.runtime.service import close_pool  # noqa: E402
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
@@ -50,7 +48,7 @@ class BodyLimit:
                 await self._refuse(send)
             return {"type": "http.disconnect"}
 
-        async def unless_refused(message: MutableMapping[str, Any]) -> None:
+        async def unless_refused(message: Mapping[str, Any]) -> None:
             if not refused:
                 await send(message)
 
@@ -80,7 +78,7 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
 
 application = ProtocolTypeRouter(
     {
-        "http": BodyLimit(cast(App, django_app), settings.MAX_REQUEST_BYTES),
+        "http": BodyLimit(cast(App, ThreadPerRequestHandler()), settings.MAX_REQUEST_BYTES),
         "websocket": URLRouter(websocket_urlpatterns),
         "lifespan": lifespan,
     }

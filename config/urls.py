@@ -1,5 +1,6 @@
 """Every address of the server."""
 
+import re
 from pathlib import Path
 
 from csp.decorators import csp_update
@@ -16,7 +17,7 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 from accounts.problems import CSRFFailed, InternalError, NotFound, Problem, response_for
 from plugins.openapi import HostSchemaView, PublicSchemaView
 
-API_PREFIXES = ("/api/", "/host/")
+API_ADDRESS = re.compile(r"/(api|host)(/|$)")
 
 
 @require_safe
@@ -51,7 +52,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
 
 
 def plain_error(request: HttpRequest, problem: Problem) -> HttpResponse:
-    if request.path.startswith(API_PREFIXES):
+    if API_ADDRESS.match(request.path):
         return response_for(problem)
     return HttpResponse(
         f"{problem.title}. {problem.detail}\n", "text/plain; charset=utf-8", status=problem.status

@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+from django.utils.functional import cached_property
 
 from accounts.problems import NotFound
 from plugins.manifest import PluginManifest, load_manifest
@@ -64,7 +65,7 @@ class Release(models.Model):
     def __str__(self) -> str:
         return f"{self.plugin.slug} {self.version}"
 
-    @property
+    @cached_property
     def manifest(self) -> PluginManifest:
         return load_manifest(self.manifest_data)
 

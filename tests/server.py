@@ -94,6 +94,14 @@ class Server:
             self.process.send_signal(signal_)
         self.process.wait(timeout=30)
 
+    def install_fixture(self, name: str) -> None:
+        """Installs a plugin of wasm-plugins/fixtures from the command line, while the server runs."""
+        subprocess.run(
+            [sys.executable, "manage.py", "plugin", "install", f"wasm-plugins/fixtures/{name}"],
+            cwd=ROOT, env=clean_environment() | {"DATA_DIR": str(self.data_dir)},
+            check=True, capture_output=True,
+        )  # fmt: skip
+
     # --- people ---------------------------------------------------------------------------------------
 
     def make_owner(self) -> None:

@@ -13,6 +13,9 @@ for _name in ("SECRET_KEY", "PUBLIC_URL", "HOST", "PORT", "AUTH_PLUGIN", "ALLOWE
     os.environ.pop(_name, None)
 
 from config.settings import *  # noqa: E402, F403
-from config.settings import STATIC_ROOT  # noqa: E402
+from config.settings import DATABASES, STATIC_ROOT  # noqa: E402
 
 Path(STATIC_ROOT).mkdir()
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    # On disk, as in the product: in memory, SQLite lets no writer wait for another.
+    DATABASES["default"]["TEST"] = {"NAME": f"{_directory}/test.sqlite3"}

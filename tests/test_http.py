@@ -1,6 +1,7 @@
 """What every address has in common, against a real server: headers, health, errors, large bodies."""
 
 import socket
+import time
 from collections.abc import Iterator
 
 import httpx
@@ -84,3 +85,18 @@ def test_a_json_body_has_a_bound_of_its_own(client: httpx.Client) -> None:
     response = client.post("/api/v1/setup", json={"code": "x" * (2 << 20)})
     assert response.status_code == 413
     assert problem_code(response) == "payload-too-large"
+
+
+def test_clients_that_hang_up_in_the_middle_hold_up_nobody(server: Server) -> None:
+    """A given-up call runs on in its thread; that thread is not lent to the next request before it ends."""
+    server.install_fixture("faults")
+    with server.log_in("owner@example.com") as owner:
+        for _ in range(6):
+            with pytest.raises(httpx.ReadTimeout):
+                owner.post("/api/v1/plugins/faults/call/sleep_forever", timeout=0.1)
+        started = time.monotonic()
+        for _ in range(20):
+            assert owner.get("/healthz").status_code == 200
+        assert time.monotonic() - started < 0.8
+        answers = [owner.post("/api/v1/plugins/faults/call/echo", content=f"{n}".encode()) for n in range(10)]
+        assert [answer.text for answer in answers] == [str(n) for n in range(10)]

@@ -1,17 +1,15 @@
 """What the account tests share: a listener to live events, and many callers at one moment."""
 
-import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, closing, contextmanager
-from pathlib import Path
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
-from django.db import connection, connections
+from django.db import connections
 
 Listen = Callable[[str], AbstractContextManager[list[dict[str, Any]]]]
 
@@ -34,22 +32,6 @@ def listen(db: None, django_capture_on_commit_callbacks: Any) -> Listen:
         async_to_sync(layer.group_discard)(group, channel)
 
     return listen
-
-
-@pytest.fixture
-def shared_database(transactional_db: None, tmp_path: Path) -> Iterator[None]:
-    """A database for many threads: a file, as in production; SQLite in memory lets no writer wait."""
-    if connection.vendor != "sqlite" or not connection.is_in_memory_db():
-        yield
-        return
-    memory, name = connection.connection, connection.settings_dict["NAME"]
-    path = tmp_path / "test.sqlite3"
-    with closing(sqlite3.connect(path)) as copy:
-        memory.backup(copy)
-    connection.connection, connection.settings_dict["NAME"] = None, str(path)
-    yield
-    connection.close()
-    connection.connection, connection.settings_dict["NAME"] = memory, name
 
 
 def at_once(times: int, work: Callable[[], Any]) -> list[Any]:

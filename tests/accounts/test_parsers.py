@@ -60,10 +60,19 @@ def test_the_place_of_the_mistake_is_told(db: None) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [rb'"a\u0000b"', rb'"\ud800"', rb'"\udc00\ud800"', rb'{"x/y": [0, "\ud83d"]}']
+    "name",
+    [
+        rb'"a\u0000b"',
+        rb'"\ud800"',
+        rb'"\udc00\ud800"',
+        rb'{"\u0000": 1}',
+        rb'{"\udfff": 1}',
+        rb'{"x/y": [0, "\ud83d"]}',
+    ],
 )
 def test_text_that_no_database_keeps_is_refused_with_its_place(name: bytes, db: None) -> None:
     problem = assert_problem(API().post(SETUP, with_name(name)), 400, "invalid-input")
+    assert "neither NUL nor lone surrogates" in problem["detail"]
     [error] = problem["errors"]
     assert error["pointer"] == ("/name/x~1y/1" if b"x/y" in name else "/name")
 

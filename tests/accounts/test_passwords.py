@@ -138,7 +138,8 @@ def test_costs_out_of_bounds_are_refused(costs: str) -> None:
         PHC.replace(SALT, SALT + "AAA"),  # no length that base64 can have
         PHC.replace(SALT, SALT[:-1] + "B"),  # bits beyond the last byte
         PHC.replace(HASH, ""),
-        PHC.replace(HASH, HASH[:-1]),  # 31 bytes
+        PHC.replace(HASH, HASH[:41] + "A"),  # 31 bytes
+        PHC.replace(HASH, HASH[:-1]),
         PHC.replace(HASH, HASH[:-1] + "N"),
         PHC.replace(HASH, "A" * 2000),
         PHC.replace(SALT, "A" * 2000),

@@ -77,7 +77,7 @@ def test_a_taken_email_is_refused_however_it_is_written(email: str, alice: User)
     assert User.objects.get().name == "Alice"
 
 
-def test_of_two_who_take_an_email_at_once_one_gets_it(shared_database: None) -> None:
+def test_of_two_who_take_an_email_at_once_one_gets_it(transactional_db: None) -> None:
     results = at_once(
         2, lambda: services.create_user(email="Dora@example.com", name="Dora", password=PASSWORD)
     )
@@ -195,7 +195,7 @@ def test_an_owner_can_be_deleted_while_another_can_log_in(alice: User, charlie: 
     assert User.objects.get() == alice
 
 
-def test_of_two_owners_deleted_at_once_one_stays(shared_database: None, alice: User, charlie: User) -> None:
+def test_of_two_owners_deleted_at_once_one_stays(transactional_db: None, alice: User, charlie: User) -> None:
     User.objects.filter(pk=alice.pk).update(is_superuser=True)
     owners = [alice.pk, charlie.pk]
     results = at_once(2, lambda: services.delete_user(owners.pop()))
@@ -429,7 +429,7 @@ def test_a_token_can_be_looked_at_often_and_used_once(
 
 @each_kind
 def test_of_twenty_who_use_a_token_at_once_exactly_one_succeeds(
-    create: Any, get: Any, use: Any, model: Any, shared_database: None, alice: User
+    create: Any, get: Any, use: Any, model: Any, transactional_db: None, alice: User
 ) -> None:
     row, token = create(alice.pk, 60)
     results = at_once(20, lambda: use(token))
@@ -557,7 +557,7 @@ def test_a_taken_email_leaves_the_code_good(alice: User) -> None:
     assert make_owner().is_superuser
 
 
-def test_of_two_who_use_the_code_at_once_one_is_the_owner(shared_database: None) -> None:
+def test_of_two_who_use_the_code_at_once_one_is_the_owner(transactional_db: None) -> None:
     services.replace_setup_code(CODE)
     emails = ["one@example.com", "two@example.com"]
     results = at_once(2, lambda: make_owner(email=emails.pop()))

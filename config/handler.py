@@ -1,0 +1,57 @@
+"""Django's ASGI handler for synchronous views: one hop, to a lasting thread, per request.
+
+The stock handler starts a thread, and so a database connection, for each request, and hops between the event
+loop and that thread for every middleware. Here the whole chain of middleware and view runs in one go, as it
+does under WSGI; signals, streaming, disconnects and error pages stay the stock handler's.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from asgiref.sync import ThreadSensitiveContext, sync_to_async
+from django.core.handlers.asgi import ASGIHandler
+from django.http import FileResponse, HttpRequest
+from django.http.response import HttpResponseBase
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+
+
+class ThreadPerRequestHandler(ASGIHandler):
+    """Lends each request a thread that outlives it. A thread serves one request at a time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._free: list[ThreadPoolExecutor] = []
+
+    def load_middleware(self, is_async: bool = False) -> None:
+        super().load_middleware(is_async=False)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[override]
+        executor = self._free.pop() if self._free else ThreadPoolExecutor(1, thread_name_prefix="request")
+        disconnected = False
+
+        async def noticing() -> MutableMapping[str, Any]:
+            nonlocal disconnected
+            message = await receive()
+            disconnected = disconnected or message["type"] == "http.disconnect"
+            return message
+
+        try:
+            async with ThreadSensitiveContext(executor=executor):
+                await self.handle(dict(scope), noticing, send)
+        finally:
+            if disconnected:
+                # The view was given up but still runs: its thread is free when it has come to its end.
+                executor.submit(int).add_done_callback(lambda _: self._free.append(executor))
+            else:
+                self._free.append(executor)
+
+    async def run_get_response(self, request: HttpRequest) -> HttpResponseBase:
+        response: HttpResponseBase = await sync_to_async(self.get_response)(request)
+        response._handler_class = self.__class__  # type: ignore[attr-defined]
+        if isinstance(response, FileResponse):
+            response.block_size = self.chunk_size
+        return response
