@@ -14,26 +14,37 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
 from accounts import services
-from accounts.models import Session, User
-from accounts.problems import CSRFFailed, NotAuthenticated, SessionExpired
+from accounts.models import APIToken, Session, User
+from accounts.problems import CSRFFailed, Forbidden, NotAuthenticated, SessionExpired
 
 COOKIE = "hostbridge_session"
+API_SCOPE = "api"  # the public API, as the token's owner
 
 
 class SessionAuthentication(BaseAuthentication):
-    """REST framework's view of the session: request.user is the User, request.auth the Session."""
+    """For REST framework: request.user is the User, request.auth the Session or the APIToken."""
 
-    def authenticate(self, request: Request) -> tuple[User, Session] | None:
+    def authenticate(self, request: Request) -> tuple[User, Session | APIToken] | None:
         token = bearer_token(request)
         if token is None:
             token = request.COOKIES.get(COOKIE) or None
             if token is None:
                 return None
             check_csrf(request._request)
+        if token.startswith(f"{APIToken.prefix}_"):
+            return self._by_api_token(token)
         session = services.get_session(token)
         if session is None:
             raise SessionExpired
         return session.user, session
+
+    def _by_api_token(self, token: str) -> tuple[User, APIToken]:
+        found = services.get_api_token(token)
+        if found is None:
+            raise NotAuthenticated("This API token is unknown, expired or revoked.")
+        if API_SCOPE not in found.scopes:
+            raise Forbidden(f"This token lacks the scope {API_SCOPE}.")
+        return found.user, found
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"

@@ -6,6 +6,7 @@ layer is logged and never fails the work that published.
 
 import logging
 import uuid
+from collections.abc import Iterable
 from typing import Any
 
 from asgiref.sync import async_to_sync
@@ -24,14 +25,23 @@ def user_group(user_id: uuid.UUID | str) -> str:
 
 
 def publish(
-    kind: str, data: dict[str, Any], *, to_user: uuid.UUID | None = None, to_all: bool = False
+    kind: str,
+    data: dict[str, Any],
+    *,
+    to_users: Iterable[uuid.UUID | None] = (),
+    to_staff: bool = True,
+    to_all: bool = False,
 ) -> None:
-    """Tells staff, and `to_user` or everybody who is logged in, once the current transaction commits.
+    """Tells these users, and staff, or everybody who is logged in, once the current transaction commits.
 
     `data` must be ready for JSON and hold no secret.
     """
     event = {"id": uuid.uuid4().hex, "type": kind, "at": timezone.now().isoformat(), "data": data}
-    groups = [EVERYONE_GROUP] if to_all else [STAFF_GROUP, *([user_group(to_user)] if to_user else [])]
+    groups = [user_group(user_id) for user_id in to_users if user_id is not None]
+    if to_staff:
+        groups.append(STAFF_GROUP)
+    if to_all:
+        groups = [EVERYONE_GROUP]
     transaction.on_commit(lambda: _send(groups, {"type": "event", "event": event}))
 
 

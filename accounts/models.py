@@ -134,7 +134,7 @@ class SessionQuerySet(SecretQuerySet):
             ended: list[Session] = list(self.select_for_update(of=("self",)))
             self.delete()
             for session in ended:
-                events.publish("session.ended", session.event_data(), to_user=session.user_id)
+                events.publish("session.ended", session.event_data(), to_users=[session.user_id])
         return len(ended)
 
 
@@ -184,6 +184,32 @@ class EmailVerificationToken(SingleUseSecret):
 
 class PasswordResetToken(SingleUseSecret):
     prefix = "hbr"
+
+
+class APIToken(Secret):
+    """A token for a program. Scopes: `api` (the public API as its owner), and operations of the host API.
+
+    With a plugin's slug it is a service token of that plugin: operations on a plugin's own data act on that
+    plugin's.
+    """
+
+    prefix = "hba"
+
+    name = models.CharField(max_length=100)
+    scopes = models.JSONField(default=list)
+    plugin = models.CharField(max_length=64, blank=True, help_text="Slug, for a service token.")
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+
+class SentEmail(models.Model):
+    """That an e-mail went to a user, so that nobody can flood them. Neither address nor text is kept."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sent_emails")
+    template = models.CharField(max_length=32)
+    sent_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.template} to {self.user_id}"
 
 
 class OwnerSetupCode(models.Model):

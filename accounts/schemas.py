@@ -8,6 +8,33 @@ from accounts.models import User
 from accounts.problems import CONTENT_TYPE
 
 
+class TextField(serializers.CharField):
+    """JSON text only: REST framework's own takes numbers for text."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            raise serializers.ValidationError("This must be text.")
+        return super().to_internal_value(data)
+
+
+class StrictBooleanField(serializers.BooleanField):
+    """true or false, not what could be read as one of them."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            raise serializers.ValidationError("This must be true or false.")
+        return data
+
+
+class StrictIntegerField(serializers.IntegerField):
+    """A JSON integer, not text that looks like one."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if not isinstance(data, int) or isinstance(data, bool):
+            raise serializers.ValidationError("This must be a whole number.")
+        return super().to_internal_value(data)
+
+
 class StrictSerializer(serializers.Serializer[Any]):
     """Refuses fields it does not know, so that a misspelt one is told and not dropped."""
 
@@ -38,10 +65,10 @@ class SetupStateSerializer(serializers.Serializer[Any]):
 
 
 class SetupSerializer(StrictSerializer):
-    code = serializers.CharField(max_length=100)
-    email = serializers.CharField(max_length=254)
-    name = serializers.CharField(max_length=150)
-    password = serializers.CharField(max_length=1000, trim_whitespace=False)
+    code = TextField(max_length=100)
+    email = TextField(max_length=254)
+    name = TextField(max_length=150)
+    password = TextField(max_length=1000, trim_whitespace=False)
 
 
 class SetupDoneSerializer(serializers.Serializer[Any]):

@@ -6,6 +6,7 @@ answer with the row or None, never with a reason: a reason would help somebody w
 """
 
 import uuid
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from django.contrib.auth.password_validation import validate_password
@@ -15,6 +16,7 @@ from django.utils import timezone
 
 from accounts import events
 from accounts.models import (
+    APIToken,
     EmailVerificationToken,
     OwnerSetupCode,
     PasswordResetToken,
@@ -152,7 +154,7 @@ def create_session(
         user = _active(User.objects.select_for_update(no_key=True).filter(pk=user_id).first())
         session, token = Session.issue(user, ttl_seconds, user_agent=user_agent[:256], ip_address=ip_address)
         User.objects.filter(pk=user.pk).update(last_login=session.created_at)
-        events.publish("session.created", session.event_data(), to_user=user.pk)
+        events.publish("session.created", session.event_data(), to_users=[user.pk])
     return session, token
 
 
@@ -218,6 +220,35 @@ def use_password_reset_token(token: str) -> PasswordResetToken | None:
 def cleanup_expired_tokens() -> int:
     """Removes verification and reset tokens past their end; how many."""
     return sum(model.objects.expired().delete()[0] for model in (EmailVerificationToken, PasswordResetToken))
+
+
+# --- API tokens ---------------------------------------------------------------------------------------
+
+_USED_EVERY = timedelta(minutes=1)
+
+
+def create_api_token(
+    user: User, *, name: str, scopes: list[str], expires_in_days: int, plugin: str = ""
+) -> tuple[APIToken, str]:
+    """The row and its secret, shown this once. The caller checks which scopes the user may give."""
+    ttl_seconds = expires_in_days * 24 * 3600
+    return APIToken.issue(user, ttl_seconds, name=name, scopes=sorted(set(scopes)), plugin=plugin)
+
+
+def get_api_token(token: str) -> APIToken | None:
+    """The live token of an active user, with the user, or None. Notes that it was used, to the minute."""
+    rows = APIToken.objects.for_token(token).live().filter(user__is_active=True)
+    found: APIToken | None = rows.select_related("user").first()
+    now = timezone.now()
+    if found is not None and (found.last_used_at is None or found.last_used_at < now - _USED_EVERY):
+        APIToken.objects.filter(pk=found.pk).update(last_used_at=now)
+    return found
+
+
+def delete_api_token(user: User, token_id: uuid.UUID) -> None:
+    """Raises NotFound, also for somebody else's."""
+    if not APIToken.objects.filter(pk=token_id, user=user).delete()[0]:
+        raise NotFound("There is no such token.")
 
 
 # --- the owner ----------------------------------------------------------------------------------------

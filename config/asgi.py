@@ -15,6 +15,7 @@ from django.conf import settings  # noqa: E402
 
 from accounts.problems import CONTENT_TYPE, PayloadTooLarge, response_for  # noqa: E402
 from config.handler import Receive, Scope, Send, ThreadPerRequestHandler  # noqa: E402
+from plugins import audit  # noqa: E402
 from plugins.routing import websocket_urlpatterns  # noqa: E402
 from plugins.runtime.service import close_pool  # noqa: E402
 
@@ -72,6 +73,7 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
             await send({"type": "lifespan.startup.complete"})
         else:
             await sync_to_async(close_pool)()
+            await sync_to_async(audit.flush)()
             await send({"type": "lifespan.shutdown.complete"})
             return
 

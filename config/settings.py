@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import dj_database_url
+import dj_email_url
 import django_stubs_ext
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
@@ -171,6 +172,15 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
+_email = dj_email_url.parse(env("EMAIL_URL", "console:"))
+EMAIL_BACKEND = _email["EMAIL_BACKEND"]
+EMAIL_HOST, EMAIL_PORT = _email.get("EMAIL_HOST") or "localhost", _email.get("EMAIL_PORT") or 25
+EMAIL_HOST_USER = _email["EMAIL_HOST_USER"] or ""
+EMAIL_HOST_PASSWORD = _email["EMAIL_HOST_PASSWORD"] or ""
+EMAIL_USE_TLS, EMAIL_USE_SSL = _email["EMAIL_USE_TLS"], _email["EMAIL_USE_SSL"]
+EMAIL_FILE_PATH = _email["EMAIL_FILE_PATH"]
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env("EMAIL_FROM", f"Hostbridge <no-reply@{urlsplit(PUBLIC_URL).hostname}>")
 AUTH_PLUGIN = env("AUTH_PLUGIN", "auth")
 
 # --- Plugins ------------------------------------------------------------------------------------------
@@ -182,6 +192,8 @@ PLUGIN_QUEUE_TIMEOUT_MS = env_int("PLUGIN_QUEUE_TIMEOUT_MS", 5_000, 1, 600_000)
 PLUGIN_MAX_TIMEOUT_MS = env_int("PLUGIN_MAX_TIMEOUT_MS", 30_000, 1, 600_000)
 PLUGIN_MAX_MEMORY_MB = env_int("PLUGIN_MAX_MEMORY_MB", 256, 1, 4096)
 PLUGIN_MAX_INPUT_BYTES = env_int("PLUGIN_MAX_INPUT_BYTES", 10 << 20, 1, 1 << 30)
+PLUGIN_KV_QUOTA_BYTES = env_int("PLUGIN_KV_QUOTA_BYTES", 1 << 20, 0, 1 << 30)
+EXECUTION_TOKEN_SECONDS = env_int("EXECUTION_TOKEN_SECONDS", 300, 10, 3600)
 PLUGIN_MAX_OUTPUT_BYTES = env_int("PLUGIN_MAX_OUTPUT_BYTES", 16 << 20, 1, 1 << 30)
 
 # --- HTTP ---------------------------------------------------------------------------------------------

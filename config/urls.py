@@ -60,6 +60,8 @@ def plain_error(request: HttpRequest, problem: Problem) -> HttpResponse:
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if request.path.startswith("/host/"):
+        return plain_error(request, NotFound("There is no such operation in the host API."))
     return plain_error(request, NotFound("There is no such address in this API; /api/docs/ lists them."))
 
 

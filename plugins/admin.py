@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from plugins import registry
+from plugins import audit, registry
 from plugins.models import Execution, Grant, HostCall, Plugin, Release
 
 
@@ -66,8 +66,16 @@ class HostCallInline(ReadOnly, admin.TabularInline[HostCall, Execution]):
     can_delete = False
 
 
+class AuditedAdmin(ReadOnly):
+    """Shows the audit log up to now."""
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        audit.flush()
+        return super().get_queryset(request)  # type: ignore[misc]
+
+
 @admin.register(Execution)
-class ExecutionAdmin(ReadOnly, admin.ModelAdmin[Execution]):
+class ExecutionAdmin(AuditedAdmin, admin.ModelAdmin[Execution]):
     list_display = ("created_at", "plugin", "function", "state", "user", "target", "run_ms", "host_ms")
     list_filter = ("state", "plugin", "target", "created_at")
     search_fields = ("id", "function", "plugin__slug", "user__email")
@@ -76,7 +84,7 @@ class ExecutionAdmin(ReadOnly, admin.ModelAdmin[Execution]):
 
 
 @admin.register(HostCall)
-class HostCallAdmin(ReadOnly, admin.ModelAdmin[HostCall]):
+class HostCallAdmin(AuditedAdmin, admin.ModelAdmin[HostCall]):
     list_display = ("at", "operation", "subject", "status", "duration_ms", "execution")
     list_filter = ("operation", "status", "at")
     search_fields = ("operation", "subject", "execution__id")

@@ -29,7 +29,7 @@ from accounts.problems import NotAuthenticated, Problem, SessionExpired
 from accounts.schemas import PublicUserSerializer, problems
 from plugins import executions, registry, schemas
 from plugins.executions import Client
-from plugins.views import client_of
+from plugins.views import checked, client_of
 
 
 class AuthAnswerInvalid(Problem):
@@ -71,7 +71,7 @@ class SignUpView(AuthView):
     )
     def post(self, request: Request) -> Response:
         """Makes an account. It does not log in."""
-        answer = self.ask_plugin(request, "signup", _checked(schemas.SignUpSerializer, request))
+        answer = self.ask_plugin(request, "signup", checked(schemas.SignUpSerializer, request))
         try:
             user = services.get_user_by_email(answer["user"]["email"])
         except (KeyError, TypeError, AttributeError, Problem) as error:
@@ -95,7 +95,7 @@ class LogInView(AuthView):
         browser = "HTTP_X_CSRFTOKEN" in request.META
         if browser:
             check_csrf(request._request)
-        answer = self.ask_plugin(request, "login", _checked(schemas.LogInSerializer, request))
+        answer = self.ask_plugin(request, "login", checked(schemas.LogInSerializer, request))
         try:
             token = str(answer["session"]["token"])
         except (KeyError, TypeError) as error:
@@ -156,13 +156,6 @@ class SessionView(AuthView):
         if response.status_code == 401 and COOKIE in request.COOKIES:
             delete_session_cookie(response)
         return super().finalize_response(request, response, *args, **kwargs)
-
-
-def _checked(shape: Any, request: Request) -> dict[str, Any]:
-    form = shape(data=request.data)
-    form.is_valid(raise_exception=True)
-    data: dict[str, Any] = form.validated_data
-    return data
 
 
 def _token_of(request: Request) -> tuple[str | None, bool]:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from accounts.problems import InvalidInput
 from plugins.manifest import MAX_MANIFEST_BYTES, PluginManifest, parse_manifest
-from plugins.operations import PERMISSIONS
-from plugins.wasm import InvalidWasm, exported_functions
+from plugins.operations import OPERATIONS, PERMISSIONS
+from plugins.wasm import USER_NAMESPACE, InvalidWasm, read_module
 
 MAX_WASM_BYTES = 32 << 20
 
@@ -40,7 +40,11 @@ def check_wasm(manifest: PluginManifest, wasm: bytes) -> None:
         raise InvalidBundle(
             f"{manifest.wasm.path} has the sha256 {found}, but plugin.json says {manifest.wasm.sha256}."
         )
-    missing = [f.name for f in manifest.functions if f.name not in exported_functions(wasm)]
+    module = read_module(wasm)
+    unknown = [name for space, name in module.imports if space == USER_NAMESPACE and name not in OPERATIONS]
+    if unknown:
+        raise InvalidWasm(f"{manifest.wasm.path} imports {', '.join(sorted(unknown))}: no such operation.")
+    missing = [f.name for f in manifest.functions if f.name not in module.exports]
     if missing:
         raise InvalidWasm(
             f"{manifest.wasm.path} does not export {', '.join(missing)}, which plugin.json declares."

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections import deque
 from datetime import datetime
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
@@ -28,9 +29,11 @@ class EventsConsumer(AsyncJsonWebsocketConsumer):
     """
 
     session: Session | None = None
+    heard: "deque[str]"
     expiry: "asyncio.Task[None] | None" = None
 
     async def connect(self) -> None:
+        self.heard = deque(maxlen=256)
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in self.scope["headers"]}
         await self.accept()
         token, from_cookie = _token(headers)
@@ -58,6 +61,9 @@ class EventsConsumer(AsyncJsonWebsocketConsumer):
 
     async def event(self, message: dict[str, Any]) -> None:
         event = message["event"]
+        if event["id"] in self.heard:  # staff hear of their own twice: as staff and as themselves
+            return
+        self.heard.append(event["id"])
         await self.send_json(event)
         if self.session and event["type"] == "session.ended" and event["data"]["id"] == str(self.session.pk):
             await self.close(NOT_LOGGED_IN)
@@ -70,8 +76,8 @@ class EventsConsumer(AsyncJsonWebsocketConsumer):
 
     @staticmethod
     def _groups(session: Session) -> list[str]:
-        # Staff hear everything in their own group; in both they would hear their own events twice.
-        return [EVERYONE_GROUP, STAFF_GROUP if session.user.is_staff else user_group(session.user_id)]
+        groups = [EVERYONE_GROUP, user_group(session.user_id)]
+        return [*groups, STAFF_GROUP] if session.user.is_staff else groups
 
 
 def _token(headers: dict[str, str]) -> tuple[str | None, bool]:

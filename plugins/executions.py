@@ -8,7 +8,7 @@ import json
 import logging
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -18,11 +18,11 @@ from django.utils import timezone
 from accounts import events
 from accounts.models import User
 from accounts.problems import TYPE_PREFIX, Forbidden, NotAuthenticated, NotFound, PayloadTooLarge, Problem
-from plugins import store
+from plugins import registry, store
 from plugins.host.caller import Caller
 from plugins.manifest import Function, PluginManifest
-from plugins.models import Execution, HostCall, Plugin, Release
-from plugins.registry import PluginDisabled
+from plugins.models import Execution, Plugin, Release
+from plugins.registry import PluginDisabled, PluginWaiting
 from plugins.runtime import bridge
 from plugins.runtime.pool import Overloaded
 from plugins.runtime.process import Answer, InvalidModule, Job, TimedOut, WorkerError
@@ -132,22 +132,23 @@ def run(plugin: Plugin, function_name: str, payload: bytes, client: Client) -> O
     """
     if connection.in_atomic_block:
         raise RuntimeError("A plugin may not run inside a database transaction.")
+    function = prepare(plugin, function_name, client.user)
     manifest = plugin.active.manifest
-    function = manifest.function(function_name)
-    if function is None:
-        raise NotFound(f"The plugin “{plugin.slug}” has no function “{function_name}”.")
-    if not plugin.enabled:
-        raise PluginDisabled(f"The plugin “{plugin.slug}” is disabled. An administrator can enable it.")
-    check_access(function, client.user)
     if len(payload) > settings.PLUGIN_MAX_INPUT_BYTES:
         raise PayloadTooLarge(f"The input may have at most {settings.PLUGIN_MAX_INPUT_BYTES} bytes.")
-    execution = _begin(plugin, plugin.active, function, payload, client)
-    caller = Caller(execution.pk, plugin.slug, plugin.granted, client.user_agent, client.ip_address)
+    execution = begin(plugin, function, client.user, input_bytes=len(payload))
+    caller = Caller(
+        plugin.granted,
+        plugin.slug,
+        execution.pk,
+        user_agent=client.user_agent,
+        ip_address=client.ip_address,
+    )
     output, problem, answer = b"", None, None
     try:
         answer, execution.queue_ms = get_pool().run(
             _job(plugin, plugin.active, manifest, function, payload),
-            lambda request: bridge.handle(request, caller),
+            partial(bridge.handle, caller=caller),
         )
         if isinstance(answer.reply, Result):
             output = answer.reply.output
@@ -159,8 +160,24 @@ def run(plugin: Plugin, function_name: str, payload: bytes, client: Client) -> O
         problem = PluginCrashed()
         raise
     finally:
-        _finish(execution, function, answer, output, problem, caller)
+        _finish(execution, function, answer, output, problem)
     return Outcome(execution, function, output, problem)
+
+
+def prepare(plugin: Plugin, function_name: str, user: User | None) -> Function:
+    """The function, if this user (None: nobody) may call it now.
+
+    Raises NotFound, PluginWaiting, PluginDisabled, NotAuthenticated or Forbidden.
+    """
+    if plugin.release_id is None:
+        raise PluginWaiting
+    function = plugin.active.manifest.function(function_name)
+    if function is None:
+        raise NotFound(f"The plugin “{plugin.slug}” has no function “{function_name}”.")
+    if not plugin.enabled:
+        raise PluginDisabled(f"The plugin “{plugin.slug}” is disabled. An administrator can enable it.")
+    check_access(function, user)
+    return function
 
 
 def check_access(function: Function, user: User | None) -> None:
@@ -198,11 +215,19 @@ def execution_data(execution: Execution) -> dict[str, Any]:
     }
 
 
-def _begin(plugin: Plugin, release: Release, function: Function, payload: bytes, client: Client) -> Execution:
+def begin(
+    plugin: Plugin, function: Function, user: User | None, *, input_bytes: int = 0, target: str = "server"
+) -> Execution:
+    """Writes that the run has begun, and tells those who watch."""
     execution = Execution.objects.create(
-        plugin=plugin, release=release, function=function.name, user=client.user, input_bytes=len(payload)
+        plugin=plugin,
+        release=plugin.active,
+        function=function.name,
+        user=user,
+        input_bytes=input_bytes,
+        target=target,
     )
-    _publish("execution.started", execution)
+    publish("execution.started", execution)
     return execution
 
 
@@ -212,9 +237,8 @@ def _finish(
     answer: Answer | None,
     output: bytes,
     problem: Problem | None,
-    caller: Caller,
 ) -> None:
-    """Writes the end and the host calls in one transaction, then tells those who watch."""
+    """Writes the end, then tells those who watch."""
     execution.state = _end_state(problem)
     execution.problem = _kept_problem(function, problem)
     execution.output_bytes = len(output)
@@ -223,21 +247,9 @@ def _finish(
         execution.start_ms = answer.load_ms + answer.reply.start_ms
         execution.run_ms = max(answer.reply.run_ms - answer.host_ms, 0.0)
         execution.host_ms = answer.host_ms
-    calls = [
-        HostCall(
-            execution=execution,
-            operation=entry.operation,
-            subject=entry.subject,
-            status=entry.status,
-            duration_ms=entry.duration_ms,
-            at=datetime.fromtimestamp(entry.at, UTC),
-        )
-        for entry in caller.audit
-    ]
     with transaction.atomic():
         execution.save()
-        HostCall.objects.bulk_create(calls)
-        _publish("execution.finished", execution)
+        publish("execution.finished", execution)
 
 
 def _kept_problem(function: Function, problem: Problem | None) -> dict[str, Any] | None:
@@ -252,8 +264,9 @@ def _kept_problem(function: Function, problem: Problem | None) -> dict[str, Any]
     return told
 
 
-def _publish(kind: str, execution: Execution) -> None:
-    events.publish(kind, execution_data(execution), to_user=execution.user_id)
+def publish(kind: str, execution: Execution) -> None:
+    """Tells the user of the execution, and staff, once the transaction commits."""
+    events.publish(kind, execution_data(execution), to_users=[execution.user_id])
 
 
 def _job(
@@ -270,17 +283,14 @@ def _job(
         config=_config(plugin, manifest),
         timeout_ms=min(limits.timeout_ms, settings.PLUGIN_MAX_TIMEOUT_MS),
         max_pages=memory_mb * (1 << 20) // PAGE_BYTES,
+        host_functions=store.host_functions(sha256),
         max_output_bytes=min(limits.max_output_kb << 10, settings.PLUGIN_MAX_OUTPUT_BYTES),
     )
 
 
 def _config(plugin: Plugin, manifest: PluginManifest) -> dict[str, str]:
     """What the guest reads as its configuration: its settings, defaults included, and where the host is."""
-    known = manifest.settings_schema.get("properties", {})
-    values = {name: schema["default"] for name, schema in known.items() if "default" in schema}
-    values |= {name: value for name, value in plugin.settings.items() if name in known}
-    config = {name: value if isinstance(value, str) else json.dumps(value) for name, value in values.items()}
-    return config | {"host_url": bridge.HOST_ORIGIN}
+    return registry.config_of(plugin, manifest) | {"host_url": bridge.HOST_ORIGIN}
 
 
 def _end_state(problem: Problem | None) -> Execution.State:

@@ -47,6 +47,26 @@ class Plugin(models.Model):
     def granted(self) -> frozenset[str]:
         return frozenset(grant.permission for grant in self.grants.all())
 
+    @property
+    def shown(self) -> "Release":
+        """The active release, or the one that waits while there is none."""
+        found = self.release or self.releases.first()
+        if found is None:
+            raise NotFound(f"The plugin “{self.slug}” has no release.")
+        return found
+
+    @property
+    def pending(self) -> "Release | None":
+        """The latest release, if it was never activated and is newer than the one that serves."""
+        latest = self.releases.first()
+        return latest if latest is not None and latest.activated_at is None else None
+
+    @property
+    def state(self) -> str:
+        if self.release_id is None:
+            return "waiting"
+        return "enabled" if self.enabled else "disabled"
+
 
 class Release(models.Model):
     """One version of a plugin, as it was installed. Never changed: other bytes are another release."""
@@ -57,9 +77,10 @@ class Release(models.Model):
     sha256 = models.CharField("SHA-256", max_length=64)
     size_bytes = models.PositiveIntegerField()
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    activated_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
-        ordering = ["-created_at"]
+        ordering = ["-created_at", "-id"]
         constraints = [models.UniqueConstraint(fields=["plugin", "version"], name="release_unique_version")]
 
     def __str__(self) -> str:
@@ -68,6 +89,10 @@ class Release(models.Model):
     @cached_property
     def manifest(self) -> PluginManifest:
         return load_manifest(self.manifest_data)
+
+    @property
+    def asks_for(self) -> frozenset[str]:
+        return frozenset(permission.operation for permission in self.manifest.permissions)
 
 
 class Grant(models.Model):
@@ -138,11 +163,14 @@ class Execution(models.Model):
 class HostCall(models.Model):
     """The audit log: what an execution asked of the host. No body and no secret is kept."""
 
-    execution = models.ForeignKey(Execution, on_delete=models.CASCADE, related_name="host_calls")
+    execution = models.ForeignKey(
+        Execution, null=True, blank=True, on_delete=models.CASCADE, related_name="host_calls"
+    )
+    api_token = models.ForeignKey("accounts.APIToken", null=True, blank=True, on_delete=models.SET_NULL)
     operation = models.CharField(
         max_length=64, blank=True, help_text="Empty if no operation has that address."
     )
-    subject = models.CharField(max_length=64, blank=True, help_text="The id of what it was about.")
+    subject = models.CharField(max_length=200, blank=True, help_text="The id or key of what it was about.")
     status = models.PositiveSmallIntegerField()
     duration_ms = models.FloatField()
     at = models.DateTimeField()
@@ -152,3 +180,58 @@ class HostCall(models.Model):
 
     def __str__(self) -> str:
         return f"{self.operation or 'unknown'}: {self.status}"
+
+
+class PluginWatch(models.Model):
+    """Somebody wants to see a plugin's notifications."""
+
+    plugin = models.ForeignKey(Plugin, on_delete=models.CASCADE, related_name="watchers")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["plugin", "user"], name="watch_unique")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} watches {self.plugin.slug}"
+
+
+class KVQuerySet(models.QuerySet["KVEntry"]):
+    def live(self) -> "KVQuerySet":
+        return self.filter(models.Q(expires_at=None) | models.Q(expires_at__gt=timezone.now()))
+
+    def expired(self) -> "KVQuerySet":
+        return self.filter(expires_at__lte=timezone.now())
+
+
+class KVEntry(models.Model):
+    """One value in a plugin's own store; the rules are in plugins.kv."""
+
+    plugin = models.ForeignKey(Plugin, on_delete=models.CASCADE, related_name="kv_entries")
+    key = models.CharField(max_length=200)
+    value = models.JSONField(null=True)
+    version = models.BigIntegerField()
+    size_bytes = models.PositiveIntegerField()
+    expires_at = models.DateTimeField(null=True, blank=True)
+
+    objects = KVQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "stored value"
+        constraints = [models.UniqueConstraint(fields=["plugin", "key"], name="kv_key_unique")]
+
+    def __str__(self) -> str:
+        return f"{self.plugin.slug}: {self.key}"
+
+
+class ExecutionToken(models.Model):
+    """What a run in a browser shows to the host API: bound to its execution, for minutes, stored hashed."""
+
+    PREFIX = "hbx"
+
+    execution = models.OneToOneField(Execution, on_delete=models.CASCADE, related_name="token")
+    token_hash = models.CharField(max_length=64, unique=True, editable=False)
+    operations = models.JSONField(default=list)
+    expires_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"token of {self.execution_id}"

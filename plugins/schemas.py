@@ -2,12 +2,23 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from accounts.schemas import ProblemSerializer, PublicUserSerializer, StrictSerializer, UserRefSerializer
+from accounts.models import APIToken
+from accounts.schemas import (
+    ProblemSerializer,
+    PublicUserSerializer,
+    StrictBooleanField,
+    StrictIntegerField,
+    StrictSerializer,
+    TextField,
+    UserRefSerializer,
+)
 from plugins.executions import execution_data
-from plugins.models import Execution, HostCall, Plugin
+from plugins.models import Execution, HostCall, Plugin, Release
 from plugins.operations import PERMISSIONS
+from plugins.registry import public_settings
 
 
 class FunctionSummarySerializer(serializers.Serializer[Any]):
@@ -34,6 +45,19 @@ class PermissionSerializer(serializers.Serializer[Any]):
     granted = serializers.BooleanField()
 
 
+class PendingPermissionSerializer(PermissionSerializer):
+    new = serializers.BooleanField(help_text="The active release does not ask for it.")
+
+
+class ReportedProblemSerializer(StrictSerializer):
+    """How a browser says what went wrong; kept as reported."""
+
+    type = TextField(max_length=200)
+    title = TextField(max_length=200)
+    status = StrictIntegerField(min_value=400, max_value=599)
+    detail = TextField(max_length=2000)
+
+
 class LimitsSerializer(serializers.Serializer[Any]):
     timeout_ms = serializers.IntegerField()
     memory_mb = serializers.IntegerField()
@@ -41,48 +65,160 @@ class LimitsSerializer(serializers.Serializer[Any]):
 
 
 class PluginSummarySerializer(serializers.ModelSerializer[Plugin]):
-    title = serializers.CharField(source="release.manifest.title")
-    description = serializers.CharField(source="release.manifest.description")
-    version = serializers.CharField(source="release.version")
-    functions = FunctionSummarySerializer(many=True, source="release.manifest.functions")
+    title = serializers.CharField(source="shown.manifest.title")
+    description = serializers.CharField(source="shown.manifest.description")
+    version = serializers.CharField(source="shown.version")
+    state = serializers.ChoiceField(["waiting", "enabled", "disabled"])
+    functions = FunctionSummarySerializer(many=True, source="shown.manifest.functions")
 
     class Meta:
         model = Plugin
-        fields = ["slug", "title", "description", "version", "enabled", "functions"]
+        fields = ["slug", "title", "description", "version", "enabled", "state", "functions"]
+
+
+class PendingSerializer(serializers.Serializer[Release]):
+    """A release that waits for consent."""
+
+    version = serializers.CharField()
+    permissions = serializers.SerializerMethodField()
+
+    @extend_schema_field(PendingPermissionSerializer(many=True))
+    def get_permissions(self, release: Release) -> list[dict[str, Any]]:
+        active = release.plugin.release
+        known = active.asks_for if active else frozenset()
+        return [
+            permission | {"new": permission["operation"] not in known}
+            for permission in permission_rows(release, release.plugin.granted)
+        ]
 
 
 class PluginDetailSerializer(PluginSummarySerializer):
-    license = serializers.CharField(source="release.manifest.license")
-    sha256 = serializers.CharField(source="release.sha256")
-    size_bytes = serializers.IntegerField(source="release.size_bytes")
-    installed_at = serializers.DateTimeField(source="release.created_at")
-    functions = FunctionSerializer(many=True, source="release.manifest.functions")
+    license = serializers.CharField(source="shown.manifest.license")
+    sha256 = serializers.CharField(source="shown.sha256")
+    size_bytes = serializers.IntegerField(source="shown.size_bytes")
+    installed_at = serializers.DateTimeField(source="shown.created_at")
+    functions = FunctionSerializer(many=True, source="shown.manifest.functions")
     permissions = serializers.SerializerMethodField()
-    limits = LimitsSerializer(source="release.manifest.limits")
+    limits = LimitsSerializer(source="shown.manifest.limits")
+    active_version = serializers.CharField(source="release.version", default=None, allow_null=True)
+    pending = PendingSerializer(allow_null=True)
+    watching = serializers.SerializerMethodField()
+    can_manage = serializers.SerializerMethodField()
+    settings = serializers.SerializerMethodField()
+    settings_schema = serializers.JSONField(source="shown.manifest.settings_schema")
 
     class Meta(PluginSummarySerializer.Meta):
         fields = [
             *PluginSummarySerializer.Meta.fields,
             "license", "sha256", "size_bytes", "installed_at", "permissions", "limits",
+            "active_version", "pending", "watching", "can_manage", "settings", "settings_schema",
         ]  # fmt: skip
 
+    @extend_schema_field(PermissionSerializer(many=True))
     def get_permissions(self, plugin: Plugin) -> list[dict[str, Any]]:
-        granted = plugin.granted
-        found = []
-        for asked in plugin.active.manifest.permissions:
-            known = PERMISSIONS[asked.operation]
-            found.append(
-                {
-                    "operation": asked.operation,
-                    "title": known.title,
-                    "meaning": known.meaning,
-                    "risk": str(known.risk),
-                    "reason": asked.reason,
-                    "optional": asked.optional,
-                    "granted": asked.operation in granted,
-                }
-            )
-        return found
+        return permission_rows(plugin.shown, plugin.granted)
+
+    def get_watching(self, plugin: Plugin) -> bool:
+        return plugin.watchers.filter(user=self.context["request"].user).exists()
+
+    def get_can_manage(self, plugin: Plugin) -> bool:
+        return bool(self.context["request"].user.is_staff)
+
+    @extend_schema_field({"type": "object", "additionalProperties": True, "nullable": True})
+    def get_settings(self, plugin: Plugin) -> dict[str, Any] | None:
+        """For administrators; null for others. Secret settings are null where they are set."""
+        return public_settings(plugin) if self.get_can_manage(plugin) and plugin.release else None
+
+
+def permission_rows(release: Release, granted: frozenset[str]) -> list[dict[str, Any]]:
+    """What the release asks for, with what an administrator is told about it."""
+    found = []
+    for asked in release.manifest.permissions:
+        known = PERMISSIONS[asked.operation]
+        found.append(
+            {
+                "operation": asked.operation,
+                "title": known.title,
+                "meaning": known.meaning,
+                "risk": str(known.risk),
+                "reason": asked.reason,
+                "optional": asked.optional,
+                "granted": asked.operation in granted,
+            }
+        )
+    return found
+
+
+class ChangePluginSerializer(StrictSerializer):
+    enabled = StrictBooleanField(required=False)
+    settings = serializers.DictField(required=False)
+    grants = serializers.ListField(child=TextField(max_length=64), max_length=200, required=False)
+
+
+class ConsentSerializer(StrictSerializer):
+    grants = serializers.ListField(child=TextField(max_length=64), max_length=200)
+
+
+class ReleaseSerializer(serializers.ModelSerializer[Release]):
+    state = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Release
+        fields = ["version", "sha256", "size_bytes", "created_at", "state"]
+
+    @extend_schema_field(serializers.ChoiceField(["active", "pending", "previous"]))
+    def get_state(self, release: Release) -> str:
+        if release.pk == release.plugin.release_id:
+            return "active"
+        return "pending" if release == release.plugin.pending else "previous"
+
+
+class PermissionInfoSerializer(serializers.Serializer[Any]):
+    operation = serializers.CharField(source="name")
+    title = serializers.CharField()
+    meaning = serializers.CharField()
+    risk = serializers.ChoiceField(["low", "medium", "high", "highest"])
+
+
+class StartRunSerializer(StrictSerializer):
+    function = TextField(max_length=64)
+
+
+class BrowserRunSerializer(serializers.Serializer[Any]):
+    execution_id = serializers.UUIDField()
+    wasm_url = serializers.CharField()
+    sha256 = serializers.CharField()
+    config = serializers.DictField(child=serializers.CharField())
+    host_url = serializers.CharField()
+    token = serializers.CharField(help_text="For the host API, for this run; shown this once.")
+    expires_at = serializers.DateTimeField()
+
+
+class FinishRunSerializer(StrictSerializer):
+    state = serializers.ChoiceField(["succeeded", "failed", "timed_out", "cancelled"])
+    problem = ReportedProblemSerializer(required=False, allow_null=True)
+
+
+class APITokenSerializer(serializers.ModelSerializer[APIToken]):
+    class Meta:
+        model = APIToken
+        fields = ["id", "name", "scopes", "plugin", "created_at", "expires_at", "last_used_at"]
+
+
+class NewAPITokenSerializer(APITokenSerializer):
+    token = serializers.CharField(help_text="Shown this once.")
+
+    class Meta(APITokenSerializer.Meta):
+        fields = [*APITokenSerializer.Meta.fields, "token"]
+
+
+class CreateAPITokenSerializer(StrictSerializer):
+    name = TextField(min_length=1, max_length=100)
+    scopes = serializers.ListField(child=TextField(max_length=64), min_length=1, max_length=100)
+    expires_in_days = StrictIntegerField(min_value=1, max_value=365)
+    plugin = TextField(
+        max_length=64, required=False, help_text="Slug: for operations on a plugin's own data."
+    )
 
 
 class HostCallSerializer(serializers.ModelSerializer[HostCall]):
@@ -133,14 +269,14 @@ class ExecutionFilterSerializer(serializers.Serializer[Any]):
 
 
 class SignUpSerializer(StrictSerializer):
-    email = serializers.CharField(max_length=254)
-    name = serializers.CharField(max_length=150)
-    password = serializers.CharField(max_length=1000, trim_whitespace=False)
+    email = TextField(max_length=254)
+    name = TextField(max_length=150)
+    password = TextField(max_length=1000, trim_whitespace=False)
 
 
 class LogInSerializer(StrictSerializer):
-    email = serializers.CharField(max_length=254)
-    password = serializers.CharField(max_length=1000, trim_whitespace=False)
+    email = TextField(max_length=254)
+    password = TextField(max_length=1000, trim_whitespace=False)
 
 
 class SignedUpSerializer(serializers.Serializer[Any]):

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from django.conf import settings
 
+from plugins.wasm import USER_NAMESPACE, read_module
+
 
 class CorruptFile(Exception):
     """The stored bytes are not those that were installed."""
@@ -31,6 +33,13 @@ def load_wasm(sha256: str) -> bytes:
     if hashlib.sha256(wasm).hexdigest() != sha256:
         raise CorruptFile(sha256)
     return wasm
+
+
+@lru_cache(maxsize=256)
+def host_functions(sha256: str) -> tuple[str, ...]:
+    """The names in `extism:host/user` that the stored module imports."""
+    imports = read_module(load_wasm(sha256)).imports
+    return tuple(sorted(name for namespace, name in imports if namespace == USER_NAMESPACE))
 
 
 def wasm_path(sha256: str) -> Path:

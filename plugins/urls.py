@@ -1,13 +1,22 @@
 from django.urls import path
 
-from plugins import auth_views, views
+from plugins import auth_views, token_views, views
 
 urlpatterns = [
     path("plugins", views.PluginListView.as_view()),
     path("plugins/<slug:slug>", views.PluginView.as_view()),
     path("plugins/<slug:slug>/call/<str:function>", views.CallView.as_view()),
+    path("plugins/<slug:slug>/releases", views.ReleaseListView.as_view()),
+    path("plugins/<slug:slug>/releases/<str:version>/activate", views.ActivateView.as_view()),
+    path("plugins/<slug:slug>/releases/<str:version>/wasm", views.WasmView.as_view()),
+    path("plugins/<slug:slug>/watch", views.WatchView.as_view()),
+    path("plugins/<slug:slug>/browser-runs", views.BrowserRunView.as_view()),
+    path("permissions", views.PermissionListView.as_view()),
+    path("tokens", token_views.TokenListView.as_view()),
+    path("tokens/<uuid:token_id>", token_views.TokenView.as_view()),
     path("executions", views.ExecutionListView.as_view()),
     path("executions/<uuid:execution_id>", views.ExecutionView.as_view()),
+    path("executions/<uuid:execution_id>/finish", views.FinishRunView.as_view()),
     path("auth/signup", auth_views.SignUpView.as_view()),
     path("auth/login", auth_views.LogInView.as_view()),
     path("auth/logout", auth_views.LogOutView.as_view()),

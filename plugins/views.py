@@ -1,26 +1,30 @@
 """Plugins, calls and executions over REST."""
 
 import uuid
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework.generics import ListAPIView
 from rest_framework.pagination import CursorPagination, PageNumberPagination
-from rest_framework.permissions import AllowAny
+from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.authentication import bearer_token
 from accounts.models import User
-from accounts.problems import NotFound, PayloadTooLarge, response_for
+from accounts.problems import NotAuthenticated, NotFound, PayloadTooLarge, response_for
 from accounts.schemas import problems
-from plugins import executions, registry, schemas
+from plugins import audit, browser_runs, executions, registry, schemas, store
 from plugins.executions import Client, Outcome
 from plugins.models import Execution, Plugin
+from plugins.operations import PERMISSIONS
+from plugins.permissions import IsStaff, IsStaffOrReads
 
 
 class PluginPages(PageNumberPagination):
@@ -51,12 +55,14 @@ class PluginListView(ListAPIView[Plugin]):
     pagination_class = PluginPages
 
     def get_queryset(self) -> QuerySet[Plugin]:
-        found = Plugin.objects.filter(release__isnull=False).select_related("release")
+        found = Plugin.objects.select_related("release").prefetch_related("grants")
         search = self.request.query_params.get("search", "").strip()
         return found.filter(slug__icontains=search) if search else found
 
 
 class PluginView(APIView):
+    permission_classes = (IsAuthenticated, IsStaffOrReads)
+
     @extend_schema(
         operation_id="get_plugin",
         responses={200: schemas.PluginDetailSerializer, **problems(401, 404)},
@@ -64,7 +70,155 @@ class PluginView(APIView):
     )
     def get(self, request: Request, slug: str) -> Response:
         """One plugin: its functions with their schemas, what it may do and why, its limits."""
-        return Response(schemas.PluginDetailSerializer(registry.get_plugin(slug)).data)
+        return self._answer(request, slug)
+
+    @extend_schema(
+        operation_id="change_plugin",
+        request=schemas.ChangePluginSerializer,
+        responses={200: schemas.PluginDetailSerializer, **problems(400, 401, 403, 404, 413, 415)},
+        tags=["plugins"],
+    )
+    def patch(self, request: Request, slug: str) -> Response:
+        """Changes what is given: whether it is enabled, its settings, the full list of what it is granted."""
+        plugin = registry.get_plugin(slug)
+        data = checked(schemas.ChangePluginSerializer, request)
+        with transaction.atomic():
+            if "grants" in data:
+                registry.set_grants(plugin, data["grants"], by=signed_in(request))
+            if "settings" in data:
+                registry.set_settings(plugin, data["settings"])
+            if "enabled" in data:
+                registry.set_enabled(plugin, data["enabled"])
+        return self._answer(request, slug)
+
+    @staticmethod
+    def _answer(request: Request, slug: str) -> Response:
+        plugin = registry.get_plugin(slug)
+        return Response(schemas.PluginDetailSerializer(plugin, context={"request": request}).data)
+
+
+class ReleaseListView(APIView):
+    @extend_schema(
+        operation_id="list_releases",
+        responses={200: schemas.ReleaseSerializer(many=True), **problems(401, 404)},
+        tags=["plugins"],
+    )
+    def get(self, request: Request, slug: str) -> Response:
+        """The plugin's releases, latest first."""
+        releases = registry.get_plugin(slug).releases.select_related("plugin__release")
+        return Response(schemas.ReleaseSerializer(releases, many=True).data)
+
+
+class ActivateView(APIView):
+    permission_classes = (IsAuthenticated, IsStaff)
+
+    @extend_schema(
+        operation_id="activate_release",
+        request=schemas.ConsentSerializer,
+        responses={200: schemas.PluginDetailSerializer, **problems(400, 401, 403, 404, 413, 415)},
+        tags=["plugins"],
+    )
+    def post(self, request: Request, slug: str, version: str) -> Response:
+        """Consent, or the way back: the release serves from now on and holds exactly these grants."""
+        release = registry.get_plugin(slug).releases.filter(version=version).first()
+        if release is None:
+            raise NotFound(f"There is no release {version} of “{slug}”.")
+        data = checked(schemas.ConsentSerializer, request)
+        registry.activate(release, data["grants"], by=signed_in(request))
+        plugin = registry.get_plugin(slug)
+        return Response(schemas.PluginDetailSerializer(plugin, context={"request": request}).data)
+
+
+class WasmView(APIView):
+    @extend_schema(
+        operation_id="get_wasm",
+        responses={(200, "application/wasm"): OpenApiTypes.BINARY, **problems(401, 404)},
+        tags=["plugins"],
+    )
+    def get(self, request: Request, slug: str, version: str) -> HttpResponse:
+        """The release's bytes, for a run in the browser."""
+        release = registry.get_plugin(slug).releases.filter(version=version).first()
+        if release is None:
+            raise NotFound(f"There is no release {version} of “{slug}”.")
+        headers = {"Cache-Control": "private, max-age=31536000, immutable", "ETag": f'"{release.sha256}"'}
+        return HttpResponse(store.load_wasm(release.sha256), "application/wasm", headers=headers)
+
+
+class WatchView(APIView):
+    @extend_schema(
+        operation_id="watch_plugin",
+        request=None,
+        responses={204: None, **problems(401, 404)},
+        tags=["plugins"],
+    )
+    def put(self, request: Request, slug: str) -> Response:
+        """From now on you see the plugin's notifications."""
+        registry.set_watching(registry.get_plugin(slug), signed_in(request), True)
+        return Response(status=204)
+
+    @extend_schema(
+        operation_id="unwatch_plugin", responses={204: None, **problems(401, 404)}, tags=["plugins"]
+    )
+    def delete(self, request: Request, slug: str) -> Response:
+        """From now on you do not."""
+        registry.set_watching(registry.get_plugin(slug), signed_in(request), False)
+        return Response(status=204)
+
+
+class BrowserRunView(APIView):
+    @extend_schema(
+        operation_id="start_browser_run",
+        request=schemas.StartRunSerializer,
+        responses={201: schemas.BrowserRunSerializer, **problems(400, 401, 403, 404, 409, 413, 415)},
+        tags=["plugins"],
+    )
+    def post(self, request: Request, slug: str) -> Response:
+        """Begins a run in your browser: where the module is, and a token for its host calls."""
+        plugin = registry.get_plugin(slug)
+        function = checked(schemas.StartRunSerializer, request)["function"]
+        run = browser_runs.start(plugin, function, signed_in(request))
+        release = plugin.active
+        answer = {
+            "execution_id": run.execution.pk,
+            "wasm_url": f"/api/v1/plugins/{slug}/releases/{release.version}/wasm",
+            "sha256": release.sha256,
+            "config": registry.config_of(plugin, release.manifest, public_only=True),
+            "host_url": f"{request.scheme}://{request.get_host()}",
+            "token": run.token,
+            "expires_at": run.expires_at,
+        }
+        return Response(schemas.BrowserRunSerializer(answer).data, status=201)
+
+
+class FinishRunView(APIView):
+    authentication_classes = ()
+    permission_classes = (AllowAny,)  # the token of the run decides, in browser_runs.finish
+
+    @extend_schema(
+        operation_id="finish_browser_run",
+        request=schemas.FinishRunSerializer,
+        responses={204: None, **problems(400, 401, 403, 409, 413, 415)},
+        tags=["executions"],
+    )
+    def post(self, request: Request, execution_id: uuid.UUID) -> Response:
+        """Ends a run in a browser, with the run's own token in the Authorization header."""
+        token = bearer_token(request)
+        if token is None:
+            raise NotAuthenticated("This wants the token of the run.")
+        data = checked(schemas.FinishRunSerializer, request)
+        browser_runs.finish(execution_id, token, data["state"], data.get("problem"))
+        return Response(status=204)
+
+
+class PermissionListView(APIView):
+    @extend_schema(
+        operation_id="list_permissions",
+        responses={200: schemas.PermissionInfoSerializer(many=True), **problems(401)},
+        tags=["plugins"],
+    )
+    def get(self, request: Request) -> Response:
+        """Everything that a plugin can be granted."""
+        return Response(schemas.PermissionInfoSerializer(PERMISSIONS.values(), many=True).data)
 
 
 class CallView(APIView):
@@ -129,7 +283,23 @@ class ExecutionView(APIView):
         execution = mine.filter(pk=execution_id).first()
         if execution is None:
             raise NotFound("There is no such execution, or it is not yours.")
+        audit.flush()
         return Response(schemas.ExecutionDetailSerializer(execution).data)
+
+
+def checked(shape: Any, request: Request) -> dict[str, Any]:
+    """The body in this shape. Raises InvalidInput, through REST framework."""
+    form = shape(data=request.data)
+    form.is_valid(raise_exception=True)
+    data: dict[str, Any] = form.validated_data
+    return data
+
+
+def signed_in(request: Request) -> User:
+    """The user of a view that only lets users in."""
+    if not isinstance(request.user, User):
+        raise NotAuthenticated
+    return request.user
 
 
 def client_of(request: Request) -> Client:

@@ -6,18 +6,25 @@ charlie  an administrator
 """
 
 import json
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
+from django.db import connections
+from django.db.models import QuerySet
 from django.test import Client
 
 from accounts import services
 from accounts.models import User
-from plugins import registry
+from plugins import audit, registry
 from plugins.bundle import read_folder
-from plugins.models import Plugin
+from plugins.models import HostCall, Plugin
 from plugins.runtime.service import close_pool
 from tests.server import PASSWORD, Server
 
@@ -28,6 +35,11 @@ ROOT = Path(__file__).resolve().parent.parent
 def _workers_end_with_the_tests() -> Iterator[None]:
     yield
     close_pool()
+
+
+@pytest.fixture(autouse=True)
+def _audit_log_of_this_test_only() -> None:
+    audit._rows.clear()
 
 
 @pytest.fixture
@@ -90,10 +102,56 @@ def install(transactional_db: None) -> Callable[..., Plugin]:
 
     def install(name: str, *permissions: str) -> Plugin:
         release = registry.install(read_folder(ROOT / "wasm-plugins" / "fixtures" / name))
-        registry.grant(release.plugin, permissions)
+        registry.activate(release, permissions)
         return registry.get_plugin(release.plugin.slug)
 
     return install
+
+
+def host_calls() -> QuerySet[HostCall]:
+    """The audit log, everything recorded until now included."""
+    audit.flush()
+    return HostCall.objects.all()
+
+
+Listen = Callable[[str], AbstractContextManager[list[dict[str, Any]]]]
+
+
+@pytest.fixture
+def listen(db: None, django_capture_on_commit_callbacks: Any) -> Listen:
+    """`with listen(group) as events:` fills the list with what the group was told by the end of the block."""
+
+    @contextmanager
+    def listen(group: str) -> Iterator[list[dict[str, Any]]]:
+        layer = get_channel_layer()
+        channel = async_to_sync(layer.new_channel)()
+        async_to_sync(layer.group_add)(group, channel)
+        heard: list[dict[str, Any]] = []
+        with django_capture_on_commit_callbacks(execute=True):
+            yield heard
+        queue = layer.channels.get(channel)
+        while queue is not None and not queue.empty():
+            heard.append(queue.get_nowait()[1]["event"])
+        async_to_sync(layer.group_discard)(group, channel)
+
+    return listen
+
+
+def at_once(times: int, work: Callable[[], Any]) -> list[Any]:
+    """What `times` threads got that all began `work` at the same moment; an exception is a result as well."""
+    gate = threading.Barrier(times)
+
+    def one(_: int) -> Any:
+        gate.wait()
+        try:
+            return work()
+        except Exception as error:
+            return error
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(times) as pool:
+        return list(pool.map(one, range(times)))
 
 
 def assert_problem(response: Any, status: int, code: str) -> dict[str, Any]:

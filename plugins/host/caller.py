@@ -1,48 +1,62 @@
-"""Who is at the other end of a host call: one execution of one plugin, with what it was granted."""
+"""Who is at the other end of a host call, and what that may do."""
 
 import time
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
+from accounts.models import User
 from accounts.problems import Forbidden
+from plugins import audit
+from plugins.models import HostCall
 
 
 class OperationNotGranted(Forbidden):
     code = "operation-not-granted"
-    title = "The plugin was not granted this operation"
-
-
-@dataclass(frozen=True)
-class AuditEntry:
-    """What the audit log keeps of a host call: no body and no secret. Unknown addresses have no operation."""
-
-    operation: str
-    subject: str
-    status: int
-    duration_ms: float
-    at: float
+    title = "This operation was not granted"
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Everything here was established by the host; nothing comes from the guest."""
+    """An execution of a plugin, or a program with an API token. Nothing in here comes from the guest.
 
-    execution_id: uuid.UUID
-    plugin: str
+    `own_data_of`: the run is in this user's browser, and so in the user's hands: it may do only what concerns
+    their own data.
+    """
+
     granted: frozenset[str]
+    plugin: str = ""
+    execution_id: uuid.UUID | None = None
+    api_token_id: uuid.UUID | None = None
+    own_data_of: User | None = None
     user_agent: str = ""
     ip_address: str | None = None
-    audit: list[AuditEntry] = field(default_factory=list)
 
     def require(self, operation: str) -> None:
         """Raises OperationNotGranted, which names the operation for the guest and its author."""
-        if operation not in self.granted:
+        if operation in self.granted:
+            return
+        if self.api_token_id:
+            raise OperationNotGranted(f"This token lacks the scope {operation}.", operation=operation)
+        if self.own_data_of:
             raise OperationNotGranted(
-                f"The plugin “{self.plugin}” needs the operation {operation}. An administrator can grant it.",
-                operation=operation,
+                f"In a browser the plugin “{self.plugin}” may not use {operation}.", operation=operation
             )
+        raise OperationNotGranted(
+            f"The plugin “{self.plugin}” needs the operation {operation}. An administrator can grant it.",
+            operation=operation,
+        )
 
     def record(self, operation: str, subject: str, status: int, started: float) -> None:
-        """Adds to the audit log of the execution. `started` is a time.perf_counter()."""
-        duration_ms = (time.perf_counter() - started) * 1000
-        self.audit.append(AuditEntry(operation, subject, status, duration_ms, time.time()))
+        """Adds to the audit log. `started` is a time.perf_counter(). Unknown addresses have no operation."""
+        audit.record(
+            HostCall(
+                execution_id=self.execution_id,
+                api_token_id=self.api_token_id,
+                operation=operation,
+                subject=subject[:200],
+                status=status,
+                duration_ms=(time.perf_counter() - started) * 1000,
+                at=datetime.now(UTC),
+            )
+        )

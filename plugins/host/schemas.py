@@ -5,7 +5,8 @@ from typing import Any
 
 from rest_framework import serializers
 
-from accounts.schemas import StrictSerializer
+from accounts.mail import TEMPLATES
+from accounts.schemas import StrictBooleanField, StrictIntegerField, StrictSerializer, TextField
 
 MIN_TTL_SECONDS = 60
 MAX_TTL_SECONDS = 30 * 24 * 3600
@@ -23,43 +24,43 @@ class ProfileField(serializers.JSONField):
         return data
 
 
-def name_field(**options: Any) -> serializers.CharField:
-    return serializers.CharField(min_length=1, max_length=150, **options)
+def name_field(**options: Any) -> TextField:
+    return TextField(min_length=1, max_length=150, **options)
 
 
-def password_field(**options: Any) -> serializers.CharField:
+def password_field(**options: Any) -> TextField:
     # Longer than the rule allows, so that the rule answers, with its own words, and not the field.
-    return serializers.CharField(max_length=1000, trim_whitespace=False, **options)
+    return TextField(max_length=1000, trim_whitespace=False, **options)
 
 
-def token_field() -> serializers.CharField:
-    return serializers.CharField(max_length=200)
+def token_field() -> TextField:
+    return TextField(max_length=200)
 
 
 def ttl_field() -> serializers.IntegerField:
-    return serializers.IntegerField(min_value=MIN_TTL_SECONDS, max_value=MAX_TTL_SECONDS)
+    return StrictIntegerField(min_value=MIN_TTL_SECONDS, max_value=MAX_TTL_SECONDS)
 
 
 class CreateUser(StrictSerializer):
-    email = serializers.CharField(max_length=254)
+    email = TextField(max_length=254)
     name = name_field()
     password = password_field(required=False)
-    password_hash = serializers.CharField(max_length=200, required=False)
+    password_hash = TextField(max_length=200, required=False)
     profile = ProfileField(required=False)
 
 
 class UserQuery(StrictSerializer):
-    email = serializers.CharField(max_length=254)
+    email = TextField(max_length=254)
 
 
 class UpdatePassword(StrictSerializer):
     password = password_field(required=False)
-    password_hash = serializers.CharField(max_length=200, required=False)
+    password_hash = TextField(max_length=200, required=False)
     keep_session_id = serializers.UUIDField(required=False)
 
 
 class EmailVerified(StrictSerializer):
-    email_verified = serializers.BooleanField()
+    email_verified = StrictBooleanField()
 
 
 class UpdateProfile(StrictSerializer):
@@ -110,3 +111,75 @@ class FoundSession(Secret):
 
 class Token(StrictSerializer):
     token = token_field()
+
+
+class CreateToken(CreateSession):
+    pass
+
+
+class NewToken(NewSession):
+    pass
+
+
+class Deleted(serializers.Serializer[Any]):
+    deleted = serializers.IntegerField(help_text="How many there were.")
+
+
+class SendEmail(StrictSerializer):
+    user_id = serializers.UUIDField()
+    template = serializers.ChoiceField(sorted(TEMPLATES))
+    token = token_field()
+
+
+class Sent(serializers.Serializer[Any]):
+    sent = serializers.BooleanField()
+
+
+class Notify(StrictSerializer):
+    title = TextField(min_length=1, max_length=120)
+    body = TextField(max_length=1000, required=False, allow_blank=True, default="")
+    level = serializers.ChoiceField(["info", "success", "warning", "error"], default="info")
+    user_id = serializers.UUIDField(required=False)
+
+
+class Notified(serializers.Serializer[Any]):
+    delivered_to = serializers.ChoiceField(["user", "watchers"])
+
+
+class EntryMeta(serializers.Serializer[Any]):
+    key = serializers.CharField()
+    version = serializers.IntegerField()
+    expires_at = serializers.DateTimeField(allow_null=True)
+
+
+class Entry(EntryMeta):
+    value = serializers.JSONField(allow_null=True)
+
+
+class StoredEntry(EntryMeta):
+    pass
+
+
+class ListedEntry(EntryMeta):
+    size_bytes = serializers.IntegerField()
+
+
+class SetEntry(StrictSerializer):
+    value = serializers.JSONField(allow_null=True)
+    ttl_seconds = StrictIntegerField(min_value=1, max_value=365 * 24 * 3600, required=False)
+    if_version = StrictIntegerField(min_value=0, max_value=2**53, required=False)
+
+
+class IfVersion(StrictSerializer):
+    if_version = serializers.IntegerField(min_value=1, max_value=2**53, required=False)
+
+
+class ListEntries(StrictSerializer):
+    prefix = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
+    limit = serializers.IntegerField(min_value=1, max_value=100, default=50)
+    cursor = serializers.CharField(max_length=200, required=False)
+
+
+class EntryPage(serializers.Serializer[Any]):
+    items = ListedEntry(many=True)
+    next_cursor = serializers.CharField(allow_null=True)

@@ -4,55 +4,45 @@ import logging
 import time
 from typing import Any, ClassVar
 
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
-from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.problems import InternalError, InvalidInput, NotAuthenticated, as_problem
+from accounts.problems import InternalError, InvalidInput, as_problem
 from accounts.schemas import problems
-from plugins.host.caller import Caller
+from plugins.host.authentication import HostAuthentication
+from plugins.host.caller import Caller, OperationNotGranted
 from plugins.operations import OPERATIONS, Operation, subject
 
+CORS_HEADERS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type",
+    "Access-Control-Max-Age": "600",
+}
+
 logger = logging.getLogger("hostbridge.host")
-
-
-class HostAuthentication(BaseAuthentication):
-    """Accepts only requests that the bridge made in this process: it puts the Caller on the object itself,
-    where nothing that arrives over a socket can reach. Cookies and bearer tokens mean nothing here.
-    """
-
-    def authenticate(self, request: Request) -> tuple[None, Caller]:
-        caller = getattr(request._request, "host_caller", None)
-        if not isinstance(caller, Caller):
-            raise NotAuthenticated("The host API answers plugins only.")
-        return None, caller
-
-
-class HostScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """How the OpenAPI document describes it."""
-
-    target_class = HostAuthentication
-    name = "bridge"
-
-    def get_security_definition(self, auto_schema: object) -> dict[str, str]:
-        return {"type": "http", "scheme": "bearer", "description": "Set by the bridge, never by the guest."}
 
 
 class HostView(APIView):
     """The operations of one route, by method. First the grant, then the shape; audited whatever comes."""
 
-    authentication_classes = (HostAuthentication,)
+    authentication_classes: Any = (HostAuthentication,)
     permission_classes = ()
     operations: ClassVar[dict[str, Operation]]
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        if request.method == "OPTIONS":
+            # A browser's preflight, which carries no token: https://fetch.spec.whatwg.org/#cors-preflight-fetch
+            return HttpResponse(status=204, headers=CORS_HEADERS)
         started = time.perf_counter()
         self.subject = ""
         response = super().dispatch(request, *args, **kwargs)
+        # A run in a browser has an opaque origin. No cookie counts here, so any page may ask, with a token.
+        response["Access-Control-Allow-Origin"] = "*"
         caller = getattr(request, "host_caller", None)
         if isinstance(caller, Caller):
             found = self.operations.get(request.method)
@@ -75,9 +65,19 @@ class HostView(APIView):
         caller.require(operation.name)
         data = checked(operation, request) | path
         self.subject = subject(data, None)
+        check_own(operation, caller, data)
         result = operation.perform(caller, data)
         self.subject = self.subject or subject(data, result)
         return Response(result, status=operation.status)
+
+
+def check_own(operation: Operation, caller: Caller, data: dict[str, Any]) -> None:
+    """Raises OperationNotGranted if a run in a browser asks for what is not its user's own."""
+    user = caller.own_data_of
+    if user is not None and (operation.own is None or not operation.own(user, data)):
+        raise OperationNotGranted(
+            f"In a browser, {operation.name} is for the user's own data only.", operation=operation.name
+        )
 
 
 def checked(operation: Operation, request: Request) -> dict[str, Any]:

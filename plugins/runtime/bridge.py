@@ -11,14 +11,24 @@ import re
 import time
 from io import BytesIO
 from typing import Any
+from urllib.parse import quote, urlencode
 
 from django.http import HttpRequest, QueryDict
 from django.urls import Resolver404, resolve
 
-from accounts.problems import CONTENT_TYPE, Forbidden, InternalError, NotFound, PayloadTooLarge, Problem
+from accounts.parsers import parse_json
+from accounts.problems import (
+    CONTENT_TYPE,
+    Forbidden,
+    InternalError,
+    InvalidInput,
+    NotFound,
+    PayloadTooLarge,
+    Problem,
+)
 from plugins.host.caller import Caller
-from plugins.operations import PREFIX
-from plugins.runtime.protocol import HostReply, HostRequest
+from plugins.operations import OPERATIONS, PREFIX, Operation
+from plugins.runtime.protocol import Asked, HostFunction, HostReply, HostRequest
 
 logger = logging.getLogger("hostbridge.bridge")
 
@@ -26,9 +36,10 @@ HOST_ORIGIN = "http://hostbridge.invalid"
 MAX_URL_CHARS = 4096
 MAX_BODY_BYTES = 1 << 20
 # Every route of the host API fits; whatever needs decoding or resolving ("..", "%2e", "//", "\") does not.
+_SEGMENT = r"(?!\.{1,2}(?:/|\?|$))[A-Za-z0-9._:-]+"
 _ADDRESS = re.compile(
     re.escape(HOST_ORIGIN + PREFIX)
-    + r"(?P<path>[A-Za-z0-9-]+(?:/[A-Za-z0-9-]+)*)(?:\?(?P<query>[\x21\x24-\x7e]*))?"
+    + rf"(?P<path>{_SEGMENT}(?:/{_SEGMENT})*)(?:\?(?P<query>[\x21\x24-\x7e]*))?"
 )
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 
@@ -39,8 +50,14 @@ class NetworkNotGranted(Forbidden):
     default_detail = f"From here a plugin reaches only {HOST_ORIGIN}{PREFIX}…"
 
 
-def handle(request: HostRequest, caller: Caller) -> HostReply:
-    """The answer to one request of a guest. Never raises."""
+def handle(asked: Asked, caller: Caller) -> HostReply:
+    """The answer to what a guest asked, by HTTP or by host function. Never raises."""
+    if isinstance(asked, HostFunction):
+        return _call_function(asked, caller)
+    return _answer(asked, caller)
+
+
+def _answer(request: HostRequest, caller: Caller) -> HostReply:
     started = time.perf_counter()
     try:
         return _dispatch(request, caller)
@@ -51,6 +68,41 @@ def handle(request: HostRequest, caller: Caller) -> HostReply:
         problem = InternalError()
     caller.record("", "", problem.status, started)
     return _problem_reply(request, problem)
+
+
+def _call_function(asked: HostFunction, caller: Caller) -> HostReply:
+    """The older interface: all fields of an operation in one JSON object, made into the same request."""
+    try:
+        reply = _answer(_as_request(asked, OPERATIONS[asked.name]), caller)
+    except Problem as problem:
+        reply = _problem_reply(asked, problem)
+        caller.record(asked.name, "", problem.status, time.perf_counter())
+    answer: dict[str, Any] = {"ok": reply.status < 400}
+    answer["data" if answer["ok"] else "error"] = json.loads(reply.body) if reply.body else None
+    return HostReply(asked.call_id, reply.status, reply.headers, json.dumps(answer).encode())
+
+
+def _as_request(asked: HostFunction, operation: Operation) -> HostRequest:
+    """Raises Problems for what is no JSON object or lacks a field of the path."""
+    fields = parse_json(asked.payload) if asked.payload.strip() else {}
+    if not isinstance(fields, dict):
+        raise InvalidInput("A host function takes one JSON object.")
+    route = operation.route
+    for name in operation.path_fields:
+        value = fields.pop(name, None)
+        if not isinstance(value, str) or not value:
+            raise InvalidInput.at(f"/{name}", "This field is required, as text.")
+        route = re.sub(rf"<\w+:{name}>", quote(value, safe=""), route)
+    url = HOST_ORIGIN + PREFIX + route
+    if operation.query is not None and fields:
+        url += "?" + urlencode({name: _as_text(value) for name, value in fields.items()})
+        fields = {}
+    body = json.dumps(fields).encode() if operation.request is not None or fields else b""
+    return HostRequest(asked.call_id, operation.method, url, {"content-type": "application/json"}, body)
+
+
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _dispatch(request: HostRequest, caller: Caller) -> HostReply:
@@ -100,6 +152,6 @@ def _content_type(response: Any) -> str:
     return str(response.headers.get("Content-Type", ""))
 
 
-def _problem_reply(request: HostRequest, problem: Problem) -> HostReply:
+def _problem_reply(request: Asked, problem: Problem) -> HostReply:
     body = json.dumps(problem.as_dict()).encode()
     return HostReply(request.call_id, problem.status, {"content-type": CONTENT_TYPE}, body)

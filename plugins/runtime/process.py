@@ -15,10 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from plugins.runtime.protocol import (
+    Asked,
     Call,
     Closed,
     Failure,
     FromWorker,
+    HostFunction,
     HostReply,
     HostRequest,
     Load,
@@ -45,7 +47,7 @@ _BOOT = (
 )
 _ROOT = str(Path(__file__).resolve().parents[2])
 
-HostHandler = Callable[[HostRequest], HostReply]
+HostHandler = Callable[[Asked], HostReply]
 
 
 class WorkerError(Exception):
@@ -81,6 +83,7 @@ class Job:
     timeout_ms: int
     max_pages: int
     max_output_bytes: int
+    host_functions: tuple[str, ...] = ()
 
     @property
     def module(self) -> str:
@@ -183,7 +186,7 @@ class WorkerProcess:
         while len(self.modules) >= MODULES_PER_WORKER:
             oldest, _ = self.modules.popitem(last=False)
             send(self.sock, Unload(oldest), deadline)
-        send(self.sock, Load(job.module, job.wasm(), job.max_pages), deadline)
+        send(self.sock, Load(job.module, job.wasm(), job.max_pages, job.host_functions), deadline)
         match self._receive(deadline):
             case Loaded(module=job.module):
                 self.modules[job.module] = None
@@ -204,7 +207,7 @@ class WorkerProcess:
             match reply:
                 case Result(call_id=id_) | Failure(call_id=id_) if id_ == call_id:
                     return Answer(reply, load_ms, host_ms)
-                case HostRequest(call_id=id_) if id_ == call_id:
+                case HostRequest(call_id=id_) | HostFunction(call_id=id_) if id_ == call_id:
                     started = time.monotonic()
                     host_reply = handle(reply)
                     host_ms += (time.monotonic() - started) * 1000

@@ -24,11 +24,15 @@ class Frame(msgspec.Struct, frozen=True, array_like=True, tag=True, forbid_unkno
 
 
 class Load(Frame, frozen=True):
-    """Compile these bytes and keep the result under `module`. Pages have 64 KiB."""
+    """Compile these bytes and keep the result under `module`. Pages have 64 KiB.
+
+    `host_functions`: the names in `extism:host/user` that are to be offered to it.
+    """
 
     module: str
     wasm: bytes
     max_pages: int
+    host_functions: tuple[str, ...]
 
 
 class Unload(Frame, frozen=True):
@@ -80,6 +84,14 @@ class HostRequest(Frame, frozen=True):
     body: bytes
 
 
+class HostFunction(Frame, frozen=True):
+    """The guest called a host function by name, with JSON; the parent answers with a HostReply, also JSON."""
+
+    call_id: int
+    name: str
+    payload: bytes
+
+
 class Result(Frame, frozen=True):
     call_id: int
     output: bytes
@@ -99,7 +111,8 @@ class Failure(Frame, frozen=True):
 
 
 ToWorker = Load | Unload | Call | HostReply
-FromWorker = Ready | Loaded | LoadFailed | HostRequest | Result | Failure
+Asked = HostRequest | HostFunction
+FromWorker = Ready | Loaded | LoadFailed | HostRequest | HostFunction | Result | Failure
 
 _encode = msgspec.msgpack.Encoder().encode
 decode_to_worker = msgspec.msgpack.Decoder(ToWorker).decode

@@ -24,6 +24,7 @@ from plugins.runtime.protocol import (
     Closed,
     Failure,
     FailureKind,
+    HostFunction,
     HostReply,
     HostRequest,
     Load,
@@ -71,8 +72,8 @@ def confine(memory_bytes: int) -> None:
     os.close(null)
 
 
-class GuestHTTP:
-    """What stands behind the guest's `http_request` during one call: the bridge to the parent."""
+class Relay:
+    """What stands behind the guest's host functions during one call: the way to the parent's bridge."""
 
     def __init__(self, sock: socket.socket, call_id: int) -> None:
         self.sock = sock
@@ -91,11 +92,20 @@ class GuestHTTP:
             send(self.sock, frame)
         except (ValueError, KeyError, TypeError, AttributeError, ProtocolError) as error:
             return self._refuse(f"The request cannot be read: {error}.")
+        reply = self._reply()
+        self.status, self.headers = reply.status, reply.headers
+        return reply.body
+
+    def function(self, name: str, payload: bytes) -> bytes:
+        """Relays a call of a host function; what comes back is JSON either way."""
+        send(self.sock, HostFunction(self.call_id, name, payload))
+        return self._reply().body
+
+    def _reply(self) -> HostReply:
         reply = decode_to_worker(receive(self.sock))
         if not isinstance(reply, HostReply) or reply.call_id != self.call_id:
             raise ProtocolError("expected the answer to a host request")
-        self.status, self.headers = reply.status, reply.headers
-        return reply.body
+        return reply
 
     def _refuse(self, detail: str) -> bytes:
         problem = {
@@ -112,7 +122,7 @@ class Worker:
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         self.modules: dict[str, Any] = {}
-        self.http = GuestHTTP(sock, 0)
+        self.relay = Relay(sock, 0)
 
     def serve(self) -> None:
         while True:
@@ -140,14 +150,14 @@ class Worker:
         started = time.perf_counter()
         try:
             self.modules[frame.module] = extism.CompiledPlugin(
-                manifest, wasi=True, functions=self.host_functions()
+                manifest, wasi=True, functions=self.host_functions(frame.host_functions)
             )
         except extism.Error as error:
             return LoadFailed(frame.module, _clip(str(error)))
         return Loaded(frame.module, _ms_since(started))
 
     def call(self, frame: Call) -> Result | Failure:
-        self.http = GuestHTTP(self.sock, frame.call_id)
+        self.relay = Relay(self.sock, frame.call_id)
         started = time.perf_counter()
         try:
             plugin = extism.Plugin(self.modules[frame.module], config=frame.config)
@@ -159,45 +169,61 @@ class Worker:
             outcome = run_function(plugin, frame.function, frame.payload, frame.max_output_bytes)
             run_ms = _ms_since(started)
         # libextism swallows what a host function raises; to the caller it must never look like success.
-        match self.http.broken:
+        match self.relay.broken:
             case None:
                 pass
             case MemoryError():
-                outcome = ("memory", str(self.http.broken))
+                outcome = ("memory", str(self.relay.broken))
             case _:
-                raise self.http.broken  # the parent and this worker no longer agree: end
+                raise self.relay.broken  # the parent and this worker no longer agree: end
         if isinstance(outcome, bytes):
             return Result(frame.call_id, outcome, start_ms, run_ms)
         kind, message = outcome
         return Failure(frame.call_id, kind, _clip(message), start_ms, run_ms)
 
-    def host_functions(self) -> list[extism.Function]:
-        """Ours, in the namespace of libextism's own, which they shadow: the guest notices nothing."""
+    def host_functions(self, names: tuple[str, ...]) -> list[extism.Function]:
+        """What guests may import: HTTP in libextism's own namespace, whose functions ours shadow, so that the
+        guest notices nothing; and, for guests of the older interface, operations by name.
+        """
 
         def http_request(plugin: Any, inputs: Any, outputs: Any) -> None:
             raw = plugin.input_bytes(inputs[0].v.i64)
             body = plugin.input_bytes(inputs[1].v.i64) if inputs[1].v.i64 else b""
-            outputs[0].v.i64 = _store(plugin, self.http.request(raw, body))
+            outputs[0].v.i64 = _store(plugin, self.relay.request(raw, body))
 
         def http_status_code(plugin: Any, inputs: Any, outputs: Any) -> None:
-            outputs[0].v.i32 = self.http.status
+            outputs[0].v.i32 = self.relay.status
 
         def http_headers(plugin: Any, inputs: Any, outputs: Any) -> None:
-            outputs[0].v.i64 = _store(plugin, json.dumps(self.http.headers).encode())
+            outputs[0].v.i64 = _store(plugin, json.dumps(self.relay.headers).encode())
 
+        def operation(name: str) -> extism.Function:
+            def call(plugin: Any, inputs: Any, outputs: Any) -> None:
+                payload = plugin.input_bytes(inputs[0].v.i64) if inputs[0].v.i64 else b""
+                outputs[0].v.i64 = _store(plugin, self.relay.function(name, payload))
+
+            return self._host_function("extism:host/user", name, [I64], [I64], call)
+
+        env = "extism:host/env"
         return [
-            self._host_function("http_request", [I64, I64], [I64], http_request),
-            self._host_function("http_status_code", [], [I32], http_status_code),
-            self._host_function("http_headers", [], [I64], http_headers),
+            self._host_function(env, "http_request", [I64, I64], [I64], http_request),
+            self._host_function(env, "http_status_code", [], [I32], http_status_code),
+            self._host_function(env, "http_headers", [], [I64], http_headers),
+            *map(operation, names),
         ]
 
     def _host_function(
-        self, name: str, takes: list[Any], returns: list[Any], function: Callable[[Any, Any, Any], None]
+        self,
+        namespace: str,
+        name: str,
+        takes: list[Any],
+        returns: list[Any],
+        function: Callable[[Any, Any, Any], None],
     ) -> extism.Function:
         """Binds `function` by a callback of our own: the package's would swallow what it raises."""
 
         def failed(_kind: object, error: BaseException, _traceback: object) -> None:
-            self.http.broken = self.http.broken or error
+            self.relay.broken = self.relay.broken or error
 
         @ffi.callback(_HOST_FUNCTION, onerror=failed)  # type: ignore[untyped-decorator]
         def callback(current: Any, inputs: Any, _in: int, outputs: Any, _out: int, _data: Any) -> None:
@@ -205,7 +231,7 @@ class Worker:
                 outputs[slot].v.i64 = 0
             function(extism.CurrentPlugin(current), inputs, outputs)
 
-        return extism.Function("extism:host/env", name, takes, returns, callback)
+        return extism.Function(namespace, name, takes, returns, callback)
 
 
 def run_function(

@@ -9,8 +9,7 @@ from django.urls import reverse
 from accounts import services
 from accounts.events import STAFF_GROUP
 from accounts.models import EmailVerificationToken, PasswordResetToken, Session, User
-from tests.accounts.conftest import Listen
-from tests.conftest import PASSWORD
+from tests.conftest import PASSWORD, Listen
 
 MODELS = [User, Session, EmailVerificationToken, PasswordResetToken]
 NEW_PASSWORD = "seven herons by the lake"

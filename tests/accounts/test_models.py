@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from accounts.events import STAFF_GROUP
 from accounts.models import EmailVerificationToken, PasswordResetToken, Session, User, normalise_email
-from tests.accounts.conftest import Listen
-from tests.conftest import PASSWORD
+from tests.conftest import PASSWORD, Listen
 
 
 @pytest.mark.parametrize(

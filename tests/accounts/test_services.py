@@ -15,8 +15,7 @@ from accounts.events import STAFF_GROUP, user_group
 from accounts.models import EmailVerificationToken, OwnerSetupCode, PasswordResetToken, Session, User
 from accounts.passwords import to_phc
 from accounts.problems import EmailTaken, Forbidden, InvalidInput, NotFound, UserDisabled
-from tests.accounts.conftest import Listen, at_once
-from tests.conftest import PASSWORD
+from tests.conftest import PASSWORD, Listen, at_once
 
 NOBODY = uuid.UUID(int=0)
 NEW_PASSWORD = "seven herons by the lake"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plugins.bundle import InvalidBundle, read_folder
-from plugins.wasm import InvalidWasm, exported_functions
+from plugins.wasm import InvalidWasm, read_module
 from tests.conftest import ROOT
 
 ECHO = ROOT / "wasm-plugins" / "fixtures" / "hostcall"
@@ -86,12 +86,15 @@ def test_what_is_no_webassembly_is_refused(folder: Path, wasm: bytes) -> None:
 
 
 def test_exports_are_read_without_running_anything() -> None:
-    assert {"fetch", "fetch_many"} <= exported_functions(WASM)
+    module = read_module(WASM)
+    assert {"fetch", "fetch_many"} <= module.exports
+    assert ("extism:host/env", "http_request") in module.imports
+    assert {namespace for namespace, _ in module.imports} <= {"extism:host/env", "wasi_snapshot_preview1"}
 
 
 @given(st.binary(max_size=300))
 def test_any_bytes_after_the_header_are_read_or_refused(tail: bytes) -> None:
     try:
-        exported_functions(b"\0asm\x01\0\0\0" + tail)
+        read_module(b"\0asm\x01\0\0\0" + tail)
     except InvalidWasm as problem:
         assert problem.detail

@@ -13,9 +13,9 @@ import pytest
 
 from accounts import services
 from accounts.models import Session, User
-from plugins.models import Execution, HostCall, Plugin
+from plugins.models import Execution, Plugin
 from plugins.operations import OPERATIONS, Operation
-from tests.conftest import API, PASSWORD
+from tests.conftest import API, PASSWORD, host_calls
 
 Install = Callable[..., Plugin]
 HOST = "http://hostbridge.invalid/host/v1/"
@@ -32,10 +32,7 @@ class Guest:
 
     def granted(self, *permissions: str) -> "Guest":
         """From now on the plugin holds exactly these."""
-        plugin = self.install("hostcall")
-        plugin.grants.all().delete()
-        for permission in permissions:  # the fixture's manifest asks for few: grant what the test is about
-            plugin.grants.create(permission=permission)
+        self.install("hostcall", *permissions)
         return self
 
     def send(
@@ -53,7 +50,7 @@ class Guest:
         return seen["status"], json.loads(seen["body"]) if seen["body"] else None
 
     def audit(self) -> list[tuple[str, str, int]]:
-        calls = HostCall.objects.filter(execution_id=self.execution_id)
+        calls = host_calls().filter(execution_id=self.execution_id)
         return [(call.operation, call.subject, call.status) for call in calls]
 
 
@@ -63,8 +60,10 @@ def guest(install: Install, charlie: User) -> Guest:
 
 
 def route(operation: Operation) -> str:
-    path = operation.route.replace("<uuid:uuid>", str(UNKNOWN)).replace("<uuid:id>", str(UNKNOWN))
-    return path + ("?email=nobody@example.com" if operation.query else "")
+    path = operation.route.replace("<kvkey:key>", "some.key")
+    for field in ("uuid", "id"):
+        path = path.replace(f"<uuid:{field}>", str(UNKNOWN))
+    return path + ("?email=nobody@example.com" if operation.name == "db_get_user_by_email" else "")
 
 
 @pytest.mark.parametrize("operation", OPERATIONS.values(), ids=lambda operation: operation.name)
@@ -379,7 +378,7 @@ def test_the_audit_log_keeps_neither_bodies_nor_secrets(guest: Guest, alice: Use
     guest.send("POST", f"users/{alice.pk}/password/verify", {"password": PASSWORD})
     guest.send("POST", "sessions/lookup", {"token": token})
     guest.send("GET", "users?email=alice@example.com")
-    kept = json.dumps(list(HostCall.objects.values()), default=str)
+    kept = json.dumps(list(host_calls().values()), default=str)
     kept += json.dumps(list(Execution.objects.values()), default=str)
     for secret in (PASSWORD, token, "alice@example.com"):
         assert secret not in kept

@@ -94,7 +94,7 @@ def test_a_function_for_users_wants_one(bundled: dict[str, Plugin]) -> None:
 def test_a_function_for_staff_is_refused_to_others(
     bundled: dict[str, Plugin], alice: User, charlie: User
 ) -> None:
-    release = bundled["template"].active
+    release = registry.get_plugin("template").active
     release.manifest_data["functions"][0]["access"] = "staff"
     release.save()
     assert_problem(API(alice).post(GREET, {"name": "x"}), 403, "forbidden")

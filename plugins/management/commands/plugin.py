@@ -10,6 +10,7 @@ from accounts.problems import Problem
 from plugins import registry
 from plugins.bundle import read_folder
 from plugins.models import Plugin
+from plugins.operations import PERMISSIONS
 
 
 class Command(BaseCommand):
@@ -22,6 +23,12 @@ class Command(BaseCommand):
         install.add_argument("folder", type=Path)
         install.add_argument(
             "--grant", nargs="*", default=[], metavar="OPERATION", help="Grant these at once."
+        )
+        consent = verbs.add_parser("activate", help="Consent to a release, or go back to an earlier one.")
+        consent.add_argument("slug")
+        consent.add_argument("version")
+        consent.add_argument(
+            "--grant", nargs="*", default=[], metavar="OPERATION", help="Grant exactly these."
         )
         for verb in ("grant", "revoke"):
             change = verbs.add_parser(verb, help=f"{verb.capitalize()} permissions.")
@@ -38,33 +45,40 @@ class Command(BaseCommand):
 
     def list(self, options: dict[str, Any]) -> None:
         for plugin in Plugin.objects.select_related("release").prefetch_related("grants"):
-            state = "enabled" if plugin.enabled else "disabled"
-            version = plugin.release.version if plugin.release else "-"
+            granted = ", ".join(sorted(plugin.granted)) or "-"
+            waits = f" {plugin.pending.version} waits for consent" if plugin.pending else ""
             self.stdout.write(
-                f"{plugin.slug} {version} {state} granted: {', '.join(sorted(plugin.granted)) or '-'}"
+                f"{plugin.slug} {plugin.shown.version} {plugin.state}{waits} granted: {granted}"
             )
 
     def install(self, options: dict[str, Any]) -> None:
         release = registry.install(read_folder(options["folder"]))
-        registry.grant(release.plugin, options["grant"])
-        missing = {p.operation for p in release.manifest.permissions} - registry.get_plugin(
-            release.plugin.slug
-        ).granted
+        if options["grant"]:
+            registry.activate(release, options["grant"])
+        plugin = registry.get_plugin(release.plugin.slug)
         self.stdout.write(f"Installed {release}.")
-        if missing:
-            self.stdout.write(
-                f"Not granted: {', '.join(sorted(missing))}. "
-                f"To grant: manage.py plugin grant {release.plugin.slug} OPERATION …"
-            )
+        if plugin.release_id == release.pk:
+            self.stdout.write("It serves now.")
+            return
+        self.stdout.write("It waits for consent. It asks for:")
+        for permission in release.manifest.permissions:
+            known = PERMISSIONS[permission.operation]
+            optional = ", optional" if permission.optional else ""
+            self.stdout.write(f"  {known.name} (risk: {known.risk}{optional}): {known.meaning}")
+            self.stdout.write(f"    because: {permission.reason}")
+        self.stdout.write(
+            f"To consent: manage.py plugin activate {plugin.slug} {release.version} --grant OPERATION …"
+        )
+
+    def activate(self, options: dict[str, Any]) -> None:
+        plugin = registry.get_plugin(options["slug"])
+        release = plugin.releases.filter(version=options["version"]).first()
+        if release is None:
+            raise CommandError(f"{plugin.slug} has no release {options['version']}.")
+        registry.activate(release, options["grant"])
 
     def grant(self, options: dict[str, Any]) -> None:
-        plugin = registry.get_plugin(options["slug"])
-        registry.grant(plugin, options["operations"])
-        refused = set(options["operations"]) - registry.get_plugin(plugin.slug).granted
-        if refused:
-            raise CommandError(
-                f"{plugin.slug} does not ask for {', '.join(sorted(refused))}; nothing to grant there."
-            )
+        registry.grant(registry.get_plugin(options["slug"]), options["operations"])
 
     def revoke(self, options: dict[str, Any]) -> None:
         registry.revoke(registry.get_plugin(options["slug"]), options["operations"])

@@ -56,8 +56,20 @@ fn send(method: &str, path: &str, body: Option<Value>) -> Result<Vec<u8>, Proble
     }
 }
 
+/// The path with those of the query's members that have a value.
+pub(crate) fn with_query(path: &str, members: &[(&str, Option<&str>)]) -> String {
+    let mut whole = path.to_owned();
+    for (name, value) in members {
+        if let Some(value) = value {
+            let mark = if whole.contains('?') { '&' } else { '?' };
+            whole.push_str(&format!("{mark}{name}={}", query_escape(value)));
+        }
+    }
+    whole
+}
+
 /// Escapes a value for use in a query string (RFC 3986, unreserved characters stay).
-pub(crate) fn query_escape(value: &str) -> String {
+fn query_escape(value: &str) -> String {
     let mut escaped = String::with_capacity(value.len());
     for byte in value.bytes() {
         match byte {
@@ -82,6 +94,20 @@ pub(crate) fn path_id(id: &str) -> Result<&str, Problem> {
     }
 }
 
+/// Checks that a key of the key store can stand in a path, as [`path_id`] does for ids.
+pub(crate) fn path_key(key: &str) -> Result<&str, Problem> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte);
+    let steps = [".", ".."].contains(&key);
+    if (1..=200).contains(&key.len()) && key.bytes().all(plain) && !steps {
+        Ok(key)
+    } else {
+        Err(Problem::invalid_input(
+            "A key may hold only letters, digits and . _ : -, up to 200 of them, and may not be \
+             \".\" or \"..\".",
+        ))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,6 +118,35 @@ mod tests {
             query_escape("zoë+a&b=c@x.org"),
             "zo%C3%AB%2Ba%26b%3Dc%40x.org"
         );
+    }
+
+    #[test]
+    fn a_query_holds_the_members_with_a_value() {
+        assert_eq!(with_query("kv", &[("prefix", None)]), "kv");
+        assert_eq!(
+            with_query("kv", &[("a", Some("1")), ("b", None), ("c", Some(""))]),
+            "kv?a=1&c="
+        );
+    }
+
+    #[test]
+    fn a_key_cannot_leave_its_place_in_the_path() {
+        for key in [
+            "",
+            ".",
+            "..",
+            "a/b",
+            "a?b",
+            "%2e",
+            "ä",
+            "a b",
+            &"a".repeat(201),
+        ] {
+            assert_eq!(path_key(key).unwrap_err().status, 400, "{key}");
+        }
+        for key in ["a", "...", "A.b_c:d-9", &"a".repeat(200)] {
+            assert_eq!(path_key(key), Ok(key));
+        }
     }
 
     #[test]

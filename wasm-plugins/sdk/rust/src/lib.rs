@@ -36,8 +36,6 @@ pub mod testing;
 mod transport;
 
 pub use input::Input;
-pub use model::{
-    CreatedSession, CreatedToken, NewUser, Password, Profile, Session, Token, User, NIL_UUID,
-};
+pub use model::*;
 pub use panic::set_panic_hook;
 pub use problem::{found, FieldError, Problem};

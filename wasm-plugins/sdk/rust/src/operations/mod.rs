@@ -2,10 +2,14 @@
 //!
 //! Every one of them answers `403 operation-not-granted` when no administrator granted it.
 
+mod kv;
+mod messages;
 mod sessions;
 mod tokens;
 mod users;
 
+pub use kv::*;
+pub use messages::*;
 pub use sessions::*;
 pub use tokens::*;
 pub use users::*;

@@ -6,6 +6,10 @@ use super::Deleted;
 use crate::client::{call, call_without_reply, path_id};
 use crate::{CreatedSession, Problem, Session};
 
+/// Log people in.
+///
+/// Opens a session for any account, an administrator's included. Authentication needs it.
+///
 /// Operation `db_create_session`: `POST /host/v1/sessions`. `ttl_seconds` is 60 to 2,592,000.
 ///
 /// # Errors
@@ -15,6 +19,10 @@ pub fn db_create_session(user_id: &str, ttl_seconds: u32) -> Result<CreatedSessi
     call("POST", "sessions", Some(body))
 }
 
+/// Recognise sessions.
+///
+/// Given a session's token, learns whose it is.
+///
 /// Operation `db_get_session`: `POST /host/v1/sessions/lookup`.
 ///
 /// # Errors
@@ -23,6 +31,10 @@ pub fn db_get_session(token: &str) -> Result<Session, Problem> {
     call("POST", "sessions/lookup", Some(json!({ "token": token })))
 }
 
+/// End a session.
+///
+/// Logs a person out of a session whose id it has.
+///
 /// Operation `db_delete_session`: `DELETE /host/v1/sessions/{id}`.
 ///
 /// # Errors
@@ -32,6 +44,10 @@ pub fn db_delete_session(session_id: &str) -> Result<(), Problem> {
     call_without_reply("DELETE", &path, None)
 }
 
+/// End all sessions of a person.
+///
+/// Logs a person out everywhere.
+///
 /// Operation `db_delete_user_sessions`: `DELETE /host/v1/users/{uuid}/sessions`.
 ///
 /// Answers how many there were.
@@ -43,6 +59,10 @@ pub fn db_delete_user_sessions(user_id: &str) -> Result<u64, Problem> {
     call("DELETE", &path, None).map(|reply: Deleted| reply.deleted)
 }
 
+/// Remove expired sessions.
+///
+/// Tidies up: sessions that have ended anyway are removed.
+///
 /// Operation `db_cleanup_expired_sessions`: `POST /host/v1/sessions/cleanup`.
 ///
 /// Answers how many there were.
@@ -50,5 +70,5 @@ pub fn db_delete_user_sessions(user_id: &str) -> Result<u64, Problem> {
 /// # Errors
 /// None of its own.
 pub fn db_cleanup_expired_sessions() -> Result<u64, Problem> {
-    call("POST", "sessions/cleanup", Some(json!({}))).map(|reply: Deleted| reply.deleted)
+    call("POST", "sessions/cleanup", None).map(|reply: Deleted| reply.deleted)
 }

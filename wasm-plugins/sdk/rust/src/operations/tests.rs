@@ -7,7 +7,10 @@ use serde_json::{json, Value};
 
 use super::*;
 use crate::testing::{answer_with, Request};
-use crate::{found, NewUser, Password, Profile, NIL_UUID};
+use crate::{
+    found, DeliveredTo, EmailTemplate, KvListOptions, KvSetOptions, Level, NewUser, Notification,
+    Password, Profile, NIL_UUID,
+};
 
 const ID: &str = "0b6f8f3e-3f0f-4a57-9d3b-6f8e5b1d2c3a";
 
@@ -147,7 +150,7 @@ fn session_operations() {
     check(
         "POST",
         "sessions/cleanup",
-        json!({}),
+        Value::Null,
         deleted,
         db_cleanup_expired_sessions,
     );
@@ -198,10 +201,139 @@ fn token_operations() {
     check(
         "POST",
         "tokens/cleanup",
-        json!({}),
+        Value::Null,
         json!({"deleted": 0}),
         db_cleanup_expired_tokens,
     );
+}
+
+#[test]
+fn messages() {
+    for (template, name) in [
+        (EmailTemplate::VerifyEmail, "verify-email"),
+        (EmailTemplate::ResetPassword, "reset-password"),
+    ] {
+        let body = json!({"user_id": ID, "template": name, "token": "x"});
+        check("POST", "emails", body, json!({"sent": true}), || {
+            send_email(ID, template, "x")
+        });
+    }
+    let plain = Notification {
+        title: "Hi",
+        ..Notification::default()
+    };
+    let delivered = check(
+        "POST",
+        "notifications",
+        json!({"title": "Hi", "level": "info"}),
+        json!({"delivered_to": "watchers"}),
+        || notify(plain),
+    );
+    assert_eq!(delivered, DeliveredTo::Watchers);
+    let full = Notification {
+        body: Some("There"),
+        level: Level::Warning,
+        user_id: Some(ID),
+        ..plain
+    };
+    let delivered = check(
+        "POST",
+        "notifications",
+        json!({"title": "Hi", "body": "There", "level": "warning", "user_id": ID}),
+        json!({"delivered_to": "user"}),
+        || notify(full),
+    );
+    assert_eq!(delivered, DeliveredTo::User);
+}
+
+#[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+struct Counter {
+    count: u32,
+}
+
+#[test]
+fn key_store_operations() {
+    let none = Value::Null;
+    let stored = json!({"key": "a:b", "version": 7, "expires_at": null});
+    let mut item = stored.clone();
+    item["value"] = json!({"count": 3});
+    let found = check("GET", "kv/a:b", none.clone(), item, || {
+        kv_get::<Counter>("a:b")
+    });
+    assert_eq!((found.value, found.version), (Counter { count: 3 }, 7));
+    let after = check(
+        "PUT",
+        "kv/a:b",
+        json!({"value": {"count": 3}}),
+        stored.clone(),
+        || kv_set("a:b", &Counter { count: 3 }, KvSetOptions::default()),
+    );
+    assert_eq!((after.version, after.expires_at), (7, None));
+    let options = KvSetOptions {
+        ttl_seconds: Some(60),
+        if_version: Some(0),
+    };
+    let body = json!({"value": "x", "ttl_seconds": 60, "if_version": 0});
+    check("PUT", "kv/a:b", body, stored, || {
+        kv_set("a:b", "x", options)
+    });
+    check("DELETE", "kv/a:b", none.clone(), none.clone(), || {
+        kv_delete("a:b", None)
+    });
+    check(
+        "DELETE",
+        "kv/a:b?if_version=7",
+        none.clone(),
+        none.clone(),
+        || kv_delete("a:b", Some(7)),
+    );
+    let empty = json!({"items": [], "next_cursor": null});
+    check("GET", "kv", none.clone(), empty, || {
+        kv_list(KvListOptions::default())
+    });
+    let page = json!({"items": [{"key": "a:b", "version": 7, "size_bytes": 9,
+                                 "expires_at": "2026-01-01T00:00:00Z"}], "next_cursor": "a:b"});
+    let options = KvListOptions {
+        prefix: "a:",
+        limit: Some(1),
+        cursor: Some("a:a"),
+    };
+    let path = "kv?prefix=a%3A&limit=1&cursor=a%3Aa";
+    let page = check("GET", path, none, page, || kv_list(options));
+    assert_eq!(page.items[0].size_bytes, 9);
+    assert_eq!(page.next_cursor.as_deref(), Some("a:b"));
+}
+
+#[test]
+fn a_stored_value_of_another_type_is_an_error_and_not_a_panic() {
+    let item = json!({"key": "k", "value": "text", "version": 1, "expires_at": null});
+    let (_, result) = sent(200, item, || kv_get::<Counter>("k"));
+    let problem = result.unwrap_err();
+    assert_eq!(problem.status, 502);
+    assert!(!problem.detail.contains("text"));
+}
+
+#[test]
+fn a_stored_null_is_a_value() {
+    let item = json!({"key": "k", "value": null, "version": 1, "expires_at": null});
+    let (_, result) = sent(200, item, || kv_get::<Option<Counter>>("k"));
+    assert_eq!(result.unwrap().value, None);
+}
+
+#[test]
+fn a_value_that_json_cannot_hold_is_refused_before_any_request() {
+    answer_with(|_| panic!("no request expected"));
+    let value = std::collections::HashMap::from([([1, 2], "x")]);
+    let problem = kv_set("k", &value, KvSetOptions::default()).unwrap_err();
+    assert!(problem.detail.contains("no form in JSON"));
+}
+
+#[test]
+fn a_version_mismatch_is_passed_on() {
+    let reply = json!({"type": "urn:hostbridge:problem:version-mismatch", "title": "T",
+                       "status": 412, "detail": "D", "version": 8});
+    let (_, result) = sent(412, reply, || kv_delete("k", Some(7)));
+    assert_eq!(result.unwrap_err().code, "version-mismatch");
 }
 
 #[test]
@@ -222,8 +354,15 @@ fn the_hosts_problem_is_passed_on() {
 }
 
 #[test]
-fn an_id_that_would_change_the_route_is_refused_before_any_request() {
+fn an_id_or_key_that_would_change_the_route_is_refused_before_any_request() {
     answer_with(|_| panic!("no request expected"));
+    for problem in [
+        kv_get::<Value>("..").unwrap_err(),
+        kv_set("a/b", &1, KvSetOptions::default()).unwrap_err(),
+        kv_delete("a?if_version=1", None).unwrap_err(),
+    ] {
+        assert_eq!(problem.code, "invalid-input");
+    }
     assert_eq!(
         db_delete_user("../sessions").unwrap_err().code,
         "invalid-input"

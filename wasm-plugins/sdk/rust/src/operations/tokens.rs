@@ -6,10 +6,15 @@ use super::Deleted;
 use crate::client::call;
 use crate::{CreatedToken, Problem, Token};
 
+/// Make e-mail verification tokens.
+///
+/// Makes a token with which a person proves that an e-mail is theirs.
+///
 /// Operation `db_create_email_verification_token`: `POST /host/v1/email-verification-tokens`.
+/// `ttl_seconds` is 60 to 2,592,000.
 ///
 /// # Errors
-/// `404 not-found` (no such user); `400 invalid-input`.
+/// `404 not-found` (no such user); `409 user-disabled`; `400 invalid-input`.
 pub fn db_create_email_verification_token(
     user_id: &str,
     ttl_seconds: u32,
@@ -17,8 +22,12 @@ pub fn db_create_email_verification_token(
     create("email-verification-tokens", user_id, ttl_seconds)
 }
 
+/// Recognise e-mail verification tokens.
+///
+/// Given such a token, learns whose it is, and leaves it good.
+///
 /// Operation `db_get_email_verification_token`:
-/// `POST /host/v1/email-verification-tokens/lookup`. Looks without using it up.
+/// `POST /host/v1/email-verification-tokens/lookup`.
 ///
 /// # Errors
 /// `404 not-found` (unknown, used or expired).
@@ -26,6 +35,10 @@ pub fn db_get_email_verification_token(token: &str) -> Result<Token, Problem> {
     present("email-verification-tokens/lookup", token)
 }
 
+/// Use e-mail verification tokens.
+///
+/// Spends such a token, once; the plugin can then mark the e-mail as verified.
+///
 /// Operation `db_use_email_verification_token`: `POST /host/v1/email-verification-tokens/use`.
 ///
 /// Of two concurrent uses one succeeds.
@@ -36,10 +49,15 @@ pub fn db_use_email_verification_token(token: &str) -> Result<Token, Problem> {
     present("email-verification-tokens/use", token)
 }
 
+/// Make password reset tokens.
+///
+/// Makes a token with which anybody's password can be reset, and sees it.
+///
 /// Operation `db_create_password_reset_token`: `POST /host/v1/password-reset-tokens`.
+/// `ttl_seconds` is 60 to 2,592,000.
 ///
 /// # Errors
-/// `404 not-found` (no such user); `400 invalid-input`.
+/// `404 not-found` (no such user); `409 user-disabled`; `400 invalid-input`.
 pub fn db_create_password_reset_token(
     user_id: &str,
     ttl_seconds: u32,
@@ -47,8 +65,11 @@ pub fn db_create_password_reset_token(
     create("password-reset-tokens", user_id, ttl_seconds)
 }
 
+/// Recognise password reset tokens.
+///
+/// Given such a token, learns whose it is, and leaves it good.
+///
 /// Operation `db_get_password_reset_token`: `POST /host/v1/password-reset-tokens/lookup`.
-/// Looks without using it up.
 ///
 /// # Errors
 /// `404 not-found` (unknown, used or expired).
@@ -56,6 +77,10 @@ pub fn db_get_password_reset_token(token: &str) -> Result<Token, Problem> {
     present("password-reset-tokens/lookup", token)
 }
 
+/// Use password reset tokens.
+///
+/// Spends such a token, once; changing the password is another permission.
+///
 /// Operation `db_use_password_reset_token`: `POST /host/v1/password-reset-tokens/use`.
 ///
 /// Of two concurrent uses one succeeds.
@@ -66,6 +91,10 @@ pub fn db_use_password_reset_token(token: &str) -> Result<Token, Problem> {
     present("password-reset-tokens/use", token)
 }
 
+/// Remove expired tokens.
+///
+/// Tidies up: verification and reset tokens past their end are removed.
+///
 /// Operation `db_cleanup_expired_tokens`: `POST /host/v1/tokens/cleanup`, of both kinds.
 ///
 /// Answers how many there were.
@@ -73,7 +102,7 @@ pub fn db_use_password_reset_token(token: &str) -> Result<Token, Problem> {
 /// # Errors
 /// None of its own.
 pub fn db_cleanup_expired_tokens() -> Result<u64, Problem> {
-    call("POST", "tokens/cleanup", Some(json!({}))).map(|reply: Deleted| reply.deleted)
+    call("POST", "tokens/cleanup", None).map(|reply: Deleted| reply.deleted)
 }
 
 fn create(route: &str, user_id: &str, ttl_seconds: u32) -> Result<CreatedToken, Problem> {

@@ -3,9 +3,13 @@
 use serde::Deserialize;
 use serde_json::{json, Value};
 
-use crate::client::{call, call_without_reply, path_id, query_escape};
+use crate::client::{call, call_without_reply, path_id, with_query};
 use crate::{NewUser, Password, Problem, Profile, User};
 
+/// Create accounts.
+///
+/// Makes new users with an e-mail, a name and a password.
+///
 /// Operation `db_create_user`: `POST /host/v1/users`.
 ///
 /// # Errors
@@ -15,14 +19,22 @@ pub fn db_create_user(user: NewUser<'_>) -> Result<User, Problem> {
     call("POST", "users", Some(json!(user)))
 }
 
+/// Find an account by e-mail.
+///
+/// Learns whether an e-mail has an account, and reads that account's name and profile.
+///
 /// Operation `db_get_user_by_email`: `GET /host/v1/users?email=`.
 ///
 /// # Errors
 /// `404 not-found`.
 pub fn db_get_user_by_email(email: &str) -> Result<User, Problem> {
-    call("GET", &format!("users?email={}", query_escape(email)), None)
+    call("GET", &with_query("users", &[("email", Some(email))]), None)
 }
 
+/// Read an account.
+///
+/// Reads the e-mail, name and profile of an account whose id it has.
+///
 /// Operation `db_get_user_by_uuid`: `GET /host/v1/users/{uuid}`.
 ///
 /// # Errors
@@ -31,6 +43,10 @@ pub fn db_get_user_by_uuid(user_id: &str) -> Result<User, Problem> {
     call("GET", &format!("users/{}", path_id(user_id)?), None)
 }
 
+/// Change passwords.
+///
+/// Sets anybody's password, an administrator's included, and with it can take the account over.
+///
 /// Operation `db_update_user_password`: `PUT /host/v1/users/{uuid}/password`.
 ///
 /// Ends the user's sessions, except the one with `keep_session_id`.
@@ -50,6 +66,10 @@ pub fn db_update_user_password(
     call_without_reply("PUT", &path, Some(body))
 }
 
+/// Mark e-mails as verified.
+///
+/// Says that an e-mail belongs to its account's owner, or takes that back.
+///
 /// Operation `db_update_user_email_verified`: `PUT /host/v1/users/{uuid}/email-verified`.
 ///
 /// # Errors
@@ -59,6 +79,10 @@ pub fn db_update_user_email_verified(user_id: &str, verified: bool) -> Result<Us
     call("PUT", &path, Some(json!({ "email_verified": verified })))
 }
 
+/// Change profiles.
+///
+/// Changes the name and the profile of any account.
+///
 /// Operation `db_update_user_profile`: `PATCH /host/v1/users/{uuid}/profile`.
 ///
 /// `None` leaves a member as it is.
@@ -81,14 +105,22 @@ pub fn db_update_user_profile(
     call("PATCH", &path, Some(body))
 }
 
+/// Delete accounts.
+///
+/// Deletes anybody's account with all that belongs to it. This cannot be undone.
+///
 /// Operation `db_delete_user`: `DELETE /host/v1/users/{uuid}`.
 ///
 /// # Errors
-/// `404 not-found`.
+/// `404 not-found`; `403 forbidden` (the last owner).
 pub fn db_delete_user(user_id: &str) -> Result<(), Problem> {
     call_without_reply("DELETE", &format!("users/{}", path_id(user_id)?), None)
 }
 
+/// Check passwords.
+///
+/// Asks whether a password is right. It never sees the stored hash, but can try passwords.
+///
 /// Operation `verify_password`: `POST /host/v1/users/{uuid}/password/verify`.
 ///
 /// An unknown user is no error: the answer is `false`, after the same time. Verify against

@@ -1,4 +1,4 @@
-//! What the host API takes and gives. Members that this version does not know are ignored.
+//! Users, sessions and tokens.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

@@ -1,0 +1,73 @@
+"""The audit log's writer: rows are collected and written together, off the path of the call.
+
+A call pays for appending to a list. What was collected is written every FLUSH_SECONDS, when somebody looks
+(`flush`), and when the server stops; a server that is killed loses at most the last FLUSH_SECONDS of it.
+"""
+
+import logging
+import threading
+from collections import deque
+
+from django.db import DatabaseError, IntegrityError, connection
+
+from plugins.models import HostCall
+
+logger = logging.getLogger("hostbridge.audit")
+
+FLUSH_SECONDS = 0.25
+MAX_ROWS = 500
+
+_rows: deque[HostCall] = deque()
+_one_writer = threading.Lock()
+_wake = threading.Event()
+_started = threading.Lock()
+
+
+def record(row: HostCall) -> None:
+    """Keeps the row for the next write. Never blocks on the database."""
+    _rows.append(row)
+    if not _wake.is_set():
+        _wake.set()
+        if _started.acquire(blocking=False):
+            threading.Thread(target=_write_for_ever, name="audit-writer", daemon=True).start()
+
+
+def flush() -> None:
+    """Writes what was recorded until now; when it returns, everybody can read it."""
+    with _one_writer:
+        while rows := _take():
+            _write(rows)
+
+
+def _take() -> list[HostCall]:
+    return [_rows.popleft() for _ in range(min(len(_rows), MAX_ROWS))]
+
+
+def _write(rows: list[HostCall]) -> None:
+    try:
+        HostCall.objects.bulk_create(rows)
+    except IntegrityError:
+        # An execution was deleted meanwhile, and its host calls with it: keep the others.
+        for row in rows:
+            try:
+                row.save(force_insert=True)
+            except IntegrityError:
+                continue
+    except DatabaseError:
+        logger.exception("The audit log cannot be written; %d rows are kept for the next try", len(rows))
+        _rows.extendleft(reversed(rows))
+        raise
+
+
+def _write_for_ever() -> None:
+    pause = threading.Event()
+    while True:
+        _wake.wait()
+        pause.wait(FLUSH_SECONDS)
+        _wake.clear()
+        try:
+            flush()
+        except DatabaseError:
+            _wake.set()
+        finally:
+            connection.close()

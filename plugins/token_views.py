@@ -1,0 +1,77 @@
+"""/api/v1/tokens: tokens with scopes, for programs. Made and revoked by people who are logged in."""
+
+import uuid
+
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework.generics import ListAPIView
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts import services
+from accounts.authentication import API_SCOPE
+from accounts.models import APIToken, User
+from accounts.problems import Forbidden, InvalidInput
+from accounts.schemas import problems
+from plugins import registry, schemas
+from plugins.operations import OPERATIONS
+from plugins.permissions import HasSession
+from plugins.views import PluginPages, checked, signed_in
+
+
+@extend_schema_view(
+    get=extend_schema(
+        operation_id="list_tokens",
+        responses={200: schemas.APITokenSerializer(many=True), **problems(401, 403, 404)},
+        tags=["tokens"],
+    )
+)
+class TokenListView(ListAPIView[APIToken]):
+    """Your tokens, latest first; their secrets are never shown again."""
+
+    permission_classes = (IsAuthenticated, HasSession)
+    serializer_class = schemas.APITokenSerializer
+    pagination_class = PluginPages
+
+    def get_queryset(self):  # type: ignore[no-untyped-def] # a queryset of an abstract model's child
+        return APIToken.objects.filter(user=signed_in(self.request))
+
+    @extend_schema(
+        operation_id="create_token",
+        request=schemas.CreateAPITokenSerializer,
+        responses={201: schemas.NewAPITokenSerializer, **problems(400, 401, 403, 404, 413, 415)},
+        tags=["tokens"],
+    )
+    def post(self, request: Request) -> Response:
+        """Makes a token. Operations of the host API as scopes are for administrators."""
+        data = checked(schemas.CreateAPITokenSerializer, request)
+        user = signed_in(request)
+        check_scopes(user, data["scopes"])
+        if "plugin" in data:
+            registry.get_plugin(data["plugin"])
+        made, token = services.create_api_token(user, **data)
+        return Response(schemas.APITokenSerializer(made).data | {"token": token}, status=201)
+
+
+class TokenView(APIView):
+    permission_classes = (IsAuthenticated, HasSession)
+
+    @extend_schema(
+        operation_id="delete_token", responses={204: None, **problems(401, 403, 404)}, tags=["tokens"]
+    )
+    def delete(self, request: Request, token_id: uuid.UUID) -> Response:
+        """Revokes the token; it is worthless from then on."""
+        services.delete_api_token(signed_in(request), token_id)
+        return Response(status=204)
+
+
+def check_scopes(user: User, scopes: list[str]) -> None:
+    """Raises InvalidInput for an unknown scope, Forbidden for one that this user may not give."""
+    for index, scope in enumerate(scopes):
+        if scope != API_SCOPE and scope not in OPERATIONS:
+            raise InvalidInput.at(f"/scopes/{index}", f"There is no scope {scope!r}.")
+    if not user.is_staff and set(scopes) != {API_SCOPE}:
+        raise Forbidden(
+            "Operations of the host API reach everybody's data; only administrators may give them."
+        )

@@ -1,0 +1,233 @@
+"""Permissions and consent: what waits, what is granted, what an upgrade may not gain silently."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+
+from accounts.models import User
+from plugins import registry
+from plugins.bundle import read_folder
+from plugins.models import Grant, Plugin, Release
+from plugins.operations import PERMISSIONS
+from tests.conftest import API, ROOT, assert_problem
+
+HOSTCALL = ROOT / "wasm-plugins" / "fixtures" / "hostcall"
+URL = "/api/v1/plugins/hostcall"
+Build = Callable[..., Release]
+
+
+@pytest.fixture
+def build(transactional_db: None, tmp_path: Path) -> Build:
+    """Installs a release of `hostcall` that asks for exactly these permissions."""
+
+    def build(version: str, *permissions: str, network: list[dict[str, Any]] | None = None) -> Release:
+        folder = tmp_path / version
+        shutil.copytree(HOSTCALL, folder, ignore=shutil.ignore_patterns("src", "Cargo.toml"))
+        manifest = json.loads((folder / "plugin.json").read_text())
+        manifest["version"] = version
+        manifest["permissions"] = [{"operation": name, "reason": f"for {name}"} for name in permissions]
+        manifest["network"] = network or []
+        (folder / "plugin.json").write_text(json.dumps(manifest))
+        return registry.install(read_folder(folder))
+
+    return build
+
+
+def serving(slug: str = "hostcall") -> str | None:
+    release = registry.get_plugin(slug).release
+    return release.version if release else None
+
+
+def test_a_new_plugin_waits_and_answers_nobody(build: Build, charlie: User) -> None:
+    build("1.0.0", "db_get_user_by_uuid")
+    client = API(charlie)
+    detail = client.get(URL).json()
+    assert (detail["state"], detail["active_version"], detail["version"]) == ("waiting", None, "1.0.0")
+    assert detail["pending"]["version"] == "1.0.0"
+    (asked,) = detail["pending"]["permissions"]
+    assert asked["new"]
+    assert asked["reason"] == "for db_get_user_by_uuid"
+    assert asked["meaning"] == PERMISSIONS["db_get_user_by_uuid"].meaning
+    assert not asked["granted"]
+    assert_problem(client.post(f"{URL}/call/fetch", {}), 409, "plugin-waiting")
+    assert not Grant.objects.exists()
+
+
+def test_consent_grants_some_and_activates(build: Build, charlie: User) -> None:
+    build("1.0.0", "db_get_user_by_uuid", "db_delete_user")
+    answer = API(charlie).post(f"{URL}/releases/1.0.0/activate", {"grants": ["db_get_user_by_uuid"]})
+    assert answer.status_code == 200
+    assert (answer.json()["state"], answer.json()["pending"]) == ("enabled", None)
+    granted = {row["operation"]: row["granted"] for row in answer.json()["permissions"]}
+    assert granted == {"db_get_user_by_uuid": True, "db_delete_user": False}
+    assert Grant.objects.get().granted_by == charlie
+
+
+def test_only_administrators_consent_or_change(build: Build, alice: User) -> None:
+    build("1.0.0", "db_get_user_by_uuid")
+    for client, status, code in ((API(), 401, "not-authenticated"), (API(alice), 403, "forbidden")):
+        assert_problem(client.post(f"{URL}/releases/1.0.0/activate", {"grants": []}), status, code)
+        assert_problem(client.request("PATCH", URL, {"enabled": False}), status, code)
+    assert serving() is None
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("/releases/1.0.0/activate", {"grants": ["db_delete_user"]}, 400),
+        ("/releases/1.0.0/activate", {"grants": ["no_such_thing"]}, 400),
+        ("/releases/1.0.0/activate", {"grants": "db_get_user_by_uuid"}, 400),
+        ("/releases/1.0.0/activate", {}, 400),
+        ("/releases/1.0.0/activate", {"grants": [], "x": 1}, 400),
+        ("/releases/9.9.9/activate", {"grants": []}, 404),
+    ],
+)
+def test_a_wrong_consent_is_told_and_changes_nothing(
+    build: Build, charlie: User, path: str, body: Any, status: int
+) -> None:
+    build("1.0.0", "db_get_user_by_uuid")
+    assert API(charlie).post(URL + path, body).status_code == status
+    assert serving() is None
+    assert not Grant.objects.exists()
+
+
+def test_an_upgrade_that_asks_for_more_waits_and_the_old_one_serves(build: Build, charlie: User) -> None:
+    registry.activate(build("1.0.0", "db_get_user_by_uuid"), ["db_get_user_by_uuid"])
+    build("1.1.0", "db_get_user_by_uuid", "db_delete_user")
+    assert serving() == "1.0.0"
+    detail = API(charlie).get(URL).json()
+    assert (detail["version"], detail["active_version"]) == ("1.0.0", "1.0.0")
+    assert {row["operation"]: row["new"] for row in detail["pending"]["permissions"]} == {
+        "db_get_user_by_uuid": False,
+        "db_delete_user": True,
+    }
+    assert registry.get_plugin("hostcall").granted == {"db_get_user_by_uuid"}
+
+
+def test_asking_for_another_address_is_asking_for_more(build: Build) -> None:
+    registry.activate(build("1.0.0"), [])
+    build("1.1.0", network=[{"url": "https://example.com/", "reason": "x"}])
+    assert serving() == "1.0.0"
+
+
+def test_an_upgrade_that_asks_for_no_more_serves_at_once_with_no_more(build: Build) -> None:
+    registry.activate(build("1.0.0", "db_get_user_by_uuid", "kv_get"), ["db_get_user_by_uuid"])
+    build("1.1.0", "db_get_user_by_uuid", "kv_get")
+    assert serving() == "1.1.0"
+    assert registry.get_plugin("hostcall").granted == {"db_get_user_by_uuid"}
+
+
+def test_an_upgrade_that_asks_for_less_loses_what_it_no_longer_asks_for(build: Build) -> None:
+    registry.activate(build("1.0.0", "db_get_user_by_uuid", "kv_get"), ["db_get_user_by_uuid", "kv_get"])
+    build("1.1.0", "kv_get")
+    assert (serving(), registry.get_plugin("hostcall").granted) == ("1.1.0", {"kv_get"})
+
+
+def test_going_back_to_an_earlier_release(build: Build, charlie: User) -> None:
+    registry.activate(build("1.0.0", "kv_get"), ["kv_get"])
+    registry.activate(build("1.1.0", "kv_get", "kv_set"), ["kv_get", "kv_set"])
+    client = API(charlie)
+    states = {row["version"]: row["state"] for row in client.get(f"{URL}/releases").json()}
+    assert states == {"1.1.0": "active", "1.0.0": "previous"}
+    assert client.post(f"{URL}/releases/1.0.0/activate", {"grants": ["kv_get"]}).status_code == 200
+    assert (serving(), registry.get_plugin("hostcall").granted) == ("1.0.0", {"kv_get"})
+    assert client.get(URL).json()["pending"] is None
+
+
+def test_the_same_version_with_other_content_is_refused(build: Build, tmp_path: Path) -> None:
+    build("1.0.0", "kv_get")
+    shutil.rmtree(tmp_path / "1.0.0")
+    with pytest.raises(registry.ReleaseConflict):
+        build("1.0.0", "kv_set")
+
+
+def test_grants_change_with_the_next_call(install: Callable[..., Plugin], charlie: User, alice: User) -> None:
+    install("hostcall")
+    client = API(charlie)
+    asked = {"method": "GET", "url": f"http://hostbridge.invalid/host/v1/users/{alice.pk}", "headers": {}}
+
+    def status() -> int:
+        return int(json.loads(client.post(f"{URL}/call/fetch", asked).content)["status"])
+
+    assert status() == 403
+    client.request("PATCH", URL, {"grants": ["db_get_user_by_uuid"]})
+    assert status() == 200
+    client.request("PATCH", URL, {"grants": []})
+    assert status() == 403
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"grants": ["no_such"]}, "/grants"),
+        ({"enabled": "yes"}, "/enabled"),
+        ({"settings": {"hashing": "nowhere"}}, "/settings/hashing"),
+        ({"settings": {"unknown": 1}}, "/settings/unknown"),
+        ({"settings": []}, "/settings"),
+        ({"surprise": 1}, "/surprise"),
+    ],
+)
+def test_a_wrong_change_is_told_and_nothing_of_it_is_kept(
+    bundled: dict[str, Plugin], charlie: User, body: dict[str, Any], pointer: str
+) -> None:
+    before = registry.get_plugin("auth").granted
+    problem = API(charlie).request("PATCH", "/api/v1/plugins/auth", {"enabled": False} | body)
+    assert problem.status_code == 400
+    assert problem.json()["errors"][0]["pointer"] == pointer
+    plugin = registry.get_plugin("auth")
+    assert plugin.enabled
+    assert plugin.granted == before
+
+
+def test_secret_settings_are_written_and_never_read(
+    bundled: dict[str, Plugin], charlie: User, alice: User
+) -> None:
+    release = registry.get_plugin("template").active
+    release.manifest_data["settings_schema"] = {
+        "type": "object",
+        "properties": {"key": {"type": "string", "secret": True}, "colour": {"type": "string"}},
+    }
+    release.save()
+    client = API(charlie)
+    url = "/api/v1/plugins/template"
+    client.request("PATCH", url, {"settings": {"key": "s3cret", "colour": "red"}})
+    shown = client.get(url)
+    assert shown.json()["settings"] == {"key": None, "colour": "red"}
+    assert "s3cret" not in shown.content.decode()
+    client.request("PATCH", url, {"settings": {"colour": "blue"}})
+    assert registry.get_plugin("template").settings == {"key": "s3cret", "colour": "blue"}
+    assert API(alice).get(url).json()["settings"] is None
+    run = API(alice).post(f"{url}/browser-runs", {"function": "greet"})
+    assert run.json()["config"] == {"colour": "blue"}
+
+
+def test_bundled_plugins_keep_what_an_administrator_decided(bundled: dict[str, Plugin]) -> None:
+    registry.revoke(bundled["auth"], ["verify_password"])
+    registry.install_bundled()
+    assert "verify_password" not in registry.get_plugin("auth").granted
+
+
+def test_the_command_line_says_what_is_asked(
+    transactional_db: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call_command("plugin", "install", str(HOSTCALL))
+    said = capsys.readouterr().out
+    assert "waits for consent" in said
+    assert "db_delete_user (risk: highest" in said
+    call_command("plugin", "activate", "hostcall", "1.0.0", "--grant", "kv_get")
+    call_command("plugin", "list")
+    assert "hostcall 1.0.0 enabled granted: kv_get" in capsys.readouterr().out
+    call_command("plugin", "disable", "hostcall")
+    assert not registry.get_plugin("hostcall").enabled
+
+
+def test_everybody_learns_what_can_be_granted(alice: User) -> None:
+    rows = API(alice).get("/api/v1/permissions").json()
+    assert {row["operation"]: row["risk"] for row in rows} == {p.name: p.risk for p in PERMISSIONS.values()}
+    highest = {row["operation"] for row in rows if row["risk"] == "highest"}
+    assert {"read_password_hash", "db_delete_user"} <= highest

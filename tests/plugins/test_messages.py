@@ -1,0 +1,120 @@
+"""send_email and notify: what reaches a person through a plugin, and from whom."""
+
+import re
+from smtplib import SMTPServerDisconnected
+from typing import Any
+
+import pytest
+from django.core import mail
+
+from accounts import services
+from accounts.events import STAFF_GROUP, user_group
+from accounts.mail import EmailNotSent, send_account_email
+from accounts.models import SentEmail, User
+from accounts.problems import RateLimited
+from plugins import registry
+from plugins.host.caller import Caller
+from plugins.models import Plugin
+from plugins.operations import notify
+from tests.conftest import API, Listen, assert_problem, at_once
+
+HOUR = 3600
+
+
+def test_an_email_goes_to_the_accounts_own_address_with_a_link_to_this_server(
+    alice: User, settings: Any
+) -> None:
+    settings.PUBLIC_URL = "https://plugins.example.com"
+    _row, token = services.create_password_reset_token(alice.pk, HOUR)
+    send_account_email(alice.pk, "reset-password", token)
+    (sent,) = mail.outbox
+    assert sent.to == ["alice@example.com"]
+    (link,) = re.findall(r"https?://\S+", sent.body)
+    assert link == f"https://plugins.example.com/reset-password#token={token}"
+    assert "Alice" in sent.body
+
+
+def test_a_name_cannot_bring_a_link_or_a_header(alice: User) -> None:
+    services.update_profile(alice.pk, name="x\r\nBcc: eve@example.com <b>bold</b> &amp;")
+    _row, token = services.create_email_verification_token(alice.pk, HOUR)
+    send_account_email(alice.pk, "verify-email", token)
+    (sent,) = mail.outbox
+    assert sent.recipients() == ["alice@example.com"]
+    assert "\n" not in sent.subject
+    assert sent.alternatives == []
+
+
+def test_a_person_gets_only_so_many_an_hour_also_of_many_at_once(transactional_db: None, alice: User) -> None:
+    _row, token = services.create_email_verification_token(alice.pk, HOUR)
+    results = at_once(12, lambda: send_account_email(alice.pk, "verify-email", token))
+    assert results.count(None) == 5
+    assert len([result for result in results if isinstance(result, RateLimited)]) == 7
+    assert SentEmail.objects.count() == 5
+
+
+def test_an_email_that_could_not_be_sent_is_told_and_not_counted(
+    alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def down(*_: Any) -> None:
+        raise SMTPServerDisconnected("secret server detail")
+
+    monkeypatch.setattr("accounts.mail.send_mail", down)
+    _row, token = services.create_email_verification_token(alice.pk, HOUR)
+    with pytest.raises(EmailNotSent) as raised:
+        send_account_email(alice.pk, "verify-email", token)
+    assert "secret" not in raised.value.detail
+    assert not SentEmail.objects.exists()
+
+
+@pytest.fixture
+def plugin(db: None) -> Plugin:
+    return Plugin.objects.create(slug="weather")
+
+
+def tell(plugin: Plugin, **data: Any) -> Any:
+    return notify(
+        Caller(frozenset({"notify"}), plugin.slug), {"title": "Rain", "body": "", "level": "info"} | data
+    )
+
+
+@pytest.mark.parametrize(("who", "hears"), [("alice", 1), ("bob", 0), ("staff", 0)])
+def test_a_notification_reaches_that_user_and_nobody_else(
+    plugin: Plugin, alice: User, bob: User, listen: Listen, who: str, hears: int
+) -> None:
+    group = {"alice": user_group(alice.pk), "bob": user_group(bob.pk), "staff": STAFF_GROUP}[who]
+    with listen(group) as events:
+        assert tell(plugin, user_id=alice.pk) == {"delivered_to": "user"}
+    assert len(events) == hears
+    for event in events:
+        assert event["type"] == "notification"
+        assert event["data"] == {"title": "Rain", "body": "", "level": "info", "plugin": "weather"}
+
+
+@pytest.mark.parametrize(("who", "hears"), [("alice", 1), ("bob", 0)])
+def test_a_notification_to_watchers_reaches_those_who_watch(
+    plugin: Plugin, alice: User, bob: User, listen: Listen, who: str, hears: int
+) -> None:
+    group = user_group({"alice": alice, "bob": bob}[who].pk)
+    registry.set_watching(plugin, alice, True)
+    registry.set_watching(plugin, alice, True)
+    with listen(group) as events:
+        assert tell(plugin) == {"delivered_to": "watchers"}
+    assert len(events) == hears
+    registry.set_watching(plugin, alice, False)
+    with listen(group) as events:
+        tell(plugin)
+    assert events == []
+
+
+def test_watching_is_switched_over_rest(bundled: dict[str, Plugin], alice: User) -> None:
+    client = API(alice)
+    url = "/api/v1/plugins/template"
+    assert client.get(url).json()["watching"] is False
+    for _ in range(2):
+        assert client.request("PUT", f"{url}/watch").status_code == 204
+    assert client.get(url).json()["watching"] is True
+    for _ in range(2):
+        assert client.request("DELETE", f"{url}/watch").status_code == 204
+    assert client.get(url).json()["watching"] is False
+    assert_problem(client.request("PUT", "/api/v1/plugins/nothing/watch"), 404, "not-found")
+    assert_problem(API().request("PUT", f"{url}/watch"), 401, "not-authenticated")

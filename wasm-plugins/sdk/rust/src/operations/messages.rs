@@ -1,0 +1,39 @@
+//! What a plugin may tell people.
+
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::client::{call, call_without_reply};
+use crate::{DeliveredTo, EmailTemplate, Notification, Problem};
+
+/// Send account e-mails.
+///
+/// Sends this server's own verification and reset e-mails to the address of the account.
+///
+/// Operation `send_email`: `POST /host/v1/emails`. The token must be a live one of this user and
+/// of the template's kind; the host makes the link from it.
+///
+/// # Errors
+/// `404 not-found` (no such user); `400 invalid-input` (the token is none of those);
+/// `429 rate-limited`; `503 email-not-sent` (the mail server refused it).
+pub fn send_email(user_id: &str, template: EmailTemplate, token: &str) -> Result<(), Problem> {
+    let body = json!({ "user_id": user_id, "template": template, "token": token });
+    call_without_reply("POST", "emails", Some(body))
+}
+
+/// Show notifications.
+///
+/// Shows a short message, marked as coming from this plugin, to one person or its watchers.
+///
+/// Operation `notify`: `POST /host/v1/notifications`.
+///
+/// # Errors
+/// `404 not-found` (no such user); `400 invalid-input`.
+pub fn notify(notification: Notification<'_>) -> Result<DeliveredTo, Problem> {
+    #[derive(Deserialize)]
+    struct Delivery {
+        delivered_to: DeliveredTo,
+    }
+    let delivery: Delivery = call("POST", "notifications", Some(json!(notification)))?;
+    Ok(delivery.delivered_to)
+}
