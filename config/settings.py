@@ -249,6 +249,12 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": r"/api/v1",
+    "ENUM_NAME_OVERRIDES": {
+        "ExecutionState": "plugins.models.Execution.State",
+        "PluginState": ["waiting", "enabled", "disabled"],
+        "ReleaseState": ["active", "pending", "previous"],
+        "RunEnd": ["succeeded", "failed", "timed_out", "cancelled"],
+    },
 }
 
 LOGGING = {

@@ -197,7 +197,7 @@ class FinishRunView(APIView):
     @extend_schema(
         operation_id="finish_browser_run",
         request=schemas.FinishRunSerializer,
-        responses={204: None, **problems(400, 401, 403, 409, 413, 415)},
+        responses={204: None, **problems(400, 401, 403, 404, 409, 413, 415)},
         tags=["executions"],
     )
     def post(self, request: Request, execution_id: uuid.UUID) -> Response:

@@ -96,11 +96,12 @@ class Server:
 
     def install_fixture(self, name: str) -> None:
         """Installs a plugin of wasm-plugins/fixtures from the command line, while the server runs."""
-        subprocess.run(
-            [sys.executable, "manage.py", "plugin", "install", f"wasm-plugins/fixtures/{name}"],
-            cwd=ROOT, env=clean_environment() | {"DATA_DIR": str(self.data_dir)},
-            check=True, capture_output=True,
-        )  # fmt: skip
+        for arguments in (["install", f"wasm-plugins/fixtures/{name}"], ["activate", name, "1.0.0"]):
+            subprocess.run(
+                [sys.executable, "manage.py", "plugin", *arguments],
+                cwd=ROOT, env=clean_environment() | {"DATA_DIR": str(self.data_dir)},
+                check=True, capture_output=True,
+            )  # fmt: skip
 
     # --- people ---------------------------------------------------------------------------------------
 

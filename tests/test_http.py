@@ -55,6 +55,11 @@ def test_an_unknown_address_of_an_api_is_a_problem(client: httpx.Client, path: s
     assert problem_code(response) == "not-found"
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_an_unknown_address_is_not_found_by_any_method(client: httpx.Client, method: str) -> None:
+    assert problem_code(client.request(method, "/api/v1/nothing")) == "not-found"
+
+
 def test_another_host_header_is_refused(client: httpx.Client) -> None:
     assert client.get("/api/v1/setup", headers={"Host": "evil.example"}).status_code == 400
 

@@ -115,7 +115,7 @@ def view_of(operations: dict[str, Operation]) -> type[HostView]:
             request=operation.request,
             responses={
                 operation.status: operation.response,
-                **problems(400, 401, 403, 404, 405, 409, 413, 415, 500),
+                **problems(400, 401, 403, 404, 405, 409, 412, 413, 415, 429, 500, 503),
             },
             tags=[operation.route.split("/")[0]],
         )(handler)

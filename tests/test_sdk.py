@@ -1,0 +1,34 @@
+"""The Rust SDK says of each operation what the host says of it."""
+
+import re
+
+import pytest
+
+from plugins.operations import OPERATIONS, Operation
+from tests.server import ROOT
+
+SOURCES = sorted((ROOT / "wasm-plugins" / "sdk" / "rust" / "src" / "operations").glob("*.rs"))
+FUNCTION = re.compile(r"((?:^///.*\n)+)(?:^#\[.*\n)*^pub fn (\w+)", re.MULTILINE)
+
+
+def documented() -> dict[str, list[str]]:
+    """The paragraphs above each public function, unwrapped."""
+    found = {}
+    for source in SOURCES:
+        for comment, name in FUNCTION.findall(source.read_text()):
+            lines = [line.removeprefix("///").strip() for line in comment.splitlines()]
+            found[name] = " ".join(line or "\n" for line in lines).split(" \n ")
+    return found
+
+
+def test_the_sdk_has_every_operation_and_no_other() -> None:
+    assert set(documented()) == set(OPERATIONS)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=lambda operation: operation.name)
+def test_its_comments_are_the_hosts_own_words(operation: Operation) -> None:
+    title, meaning, *rest = documented()[operation.name]
+    assert title == f"{operation.title}."
+    assert meaning == operation.meaning
+    route = re.sub(r"<\w+:(\w+)>", r"{\1}", operation.route)
+    assert f"`{operation.method} /host/v1/{route}" in " ".join(rest)

@@ -1,0 +1,71 @@
+"""Two server processes with one database and one Redis: what one is told, the other acts on."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from websockets.asyncio.client import connect
+
+from tests.backing import redis
+from tests.server import Server
+
+Two = tuple[Server, Server]
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Two]:
+    data = tmp_path_factory.mktemp("two") / "data"
+    with redis() as url:
+        one = Server.start(data, REDIS_URL=url)
+        one.make_owner()
+        other = Server.start(Path(f"{data}"), REDIS_URL=url)
+        yield one, other
+        one.stop()
+        other.stop()
+
+
+@pytest.mark.asyncio
+async def test_an_event_of_one_is_heard_at_the_other(two: Two) -> None:
+    one, other = two
+    with one.log_in("owner@example.com") as owner:
+        headers = {"Authorization": owner.headers["Authorization"]}
+        async with connect(other.ws_url, additional_headers=headers, origin=None) as socket:
+            await asyncio.sleep(0.5)
+            call = owner.post
+            response = await asyncio.to_thread(
+                call, "/api/v1/plugins/template/call/greet", json={"name": "x"}
+            )
+            seen = []
+            while not seen or seen[-1]["type"] != "execution.finished":
+                seen.append(json.loads(await asyncio.wait_for(socket.recv(), 10)))
+    assert [event["type"] for event in seen] == ["execution.started", "execution.finished"]
+    assert seen[-1]["data"]["id"] == response.headers["Execution-Id"]
+
+
+def test_what_is_revoked_at_one_is_gone_at_the_other(two: Two) -> None:
+    one, other = two
+    with one.log_in("owner@example.com") as here:
+        token = here.headers["Authorization"]
+        with httpx.Client(base_url=other.url, headers={"Authorization": token}, timeout=30) as there:
+            url = "/api/v1/plugins/auth"
+            asked = {"email": "nobody@example.com", "password": "x"}
+            assert there.post(f"{url}/call/login", json=asked).status_code == 401
+            held = [row["operation"] for row in here.get(url).json()["permissions"] if row["granted"]]
+            fewer = [name for name in held if name != "db_get_user_by_email"]
+            assert here.patch(url, json={"grants": fewer}).status_code == 200
+            assert there.post(f"{url}/call/login", json=asked).status_code == 403
+            assert here.patch(url, json={"grants": held}).status_code == 200
+            assert there.post(f"{url}/call/login", json=asked).status_code == 401
+
+
+def test_logging_out_at_one_logs_out_at_the_other(two: Two) -> None:
+    one, other = two
+    with one.log_in("owner@example.com") as here:
+        token = here.headers["Authorization"]
+        with httpx.Client(base_url=other.url, headers={"Authorization": token}) as there:
+            assert there.get("/api/v1/plugins").status_code == 200
+            here.post("/api/v1/auth/logout")
+            assert there.get("/api/v1/plugins").status_code == 401
