@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts import events
@@ -62,12 +63,12 @@ def create_user(
 
 def get_user_by_email(email: str) -> User:
     """Raises NotFound."""
-    return _found(User.objects.filter(email=normalise_email(email)).first())
+    return _found(User.objects.filter(email=normalise_email(email)))
 
 
 def get_user(user_id: uuid.UUID) -> User:
     """Raises NotFound."""
-    return _found(User.objects.filter(pk=user_id).first())
+    return _found(User.objects.filter(pk=user_id))
 
 
 def update_password(
@@ -151,7 +152,7 @@ def create_session(
     """The session and its token, shown this once. Raises NotFound or UserDisabled."""
     with transaction.atomic():
         # Locked, so that an account which is disabled at this moment keeps no session.
-        user = _active(User.objects.select_for_update(no_key=True).filter(pk=user_id).first())
+        user = _active(_found(User.objects.select_for_update(no_key=True).filter(pk=user_id)))
         session, token = Session.issue(user, ttl_seconds, user_agent=user_agent[:256], ip_address=ip_address)
         User.objects.filter(pk=user.pk).update(last_login=session.created_at)
         events.publish("session.created", session.event_data(), to_users=[user.pk])
@@ -322,8 +323,7 @@ def _set_password(user: User, password: str | None, password_hash: str | None) -
     user.set_password(password)
 
 
-def _active(user: User | None) -> User:
-    user = _found(user)
+def _active(user: User) -> User:
     if not user.is_active:
         raise UserDisabled("An administrator has to enable it first.")
     return user
@@ -335,7 +335,9 @@ def _usable(model: type[T], token: str) -> T | None:
     return found
 
 
-def _found(user: User | None) -> User:
-    if user is None:
-        raise NotFound("There is no such user.")
-    return user
+def _found(users: QuerySet[User]) -> User:
+    # get() and not first(): it drops the order, which is most of what there is to compile.
+    try:
+        return users.get()
+    except User.DoesNotExist as error:
+        raise NotFound("There is no such user.") from error

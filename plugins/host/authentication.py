@@ -1,4 +1,7 @@
-"""Who may speak to the host API: the bridge in this process, a run in a browser, a program with scopes."""
+"""Who may speak to the host API over the network: a run in a browser, a program with scopes.
+
+A guest on the server comes by the bridge, which knows who it is and asks plugins.host.dispatch itself.
+"""
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
@@ -14,18 +17,10 @@ from plugins.models import ExecutionToken
 
 
 class HostAuthentication(BaseAuthentication):
-    """A Caller, as request.auth. Cookies and sessions mean nothing here.
-
-    The bridge puts its Caller on the request object itself, where nothing that arrives over a socket can
-    reach. Over the network it takes an execution token or an API token in the Authorization header.
-    """
+    """A Caller, as request.auth, for a bearer token. Cookies and sessions mean nothing here."""
 
     def authenticate(self, request: Request) -> tuple[None, Caller]:
-        caller = getattr(request._request, "host_caller", None)
-        if not isinstance(caller, Caller):
-            caller = caller_of(bearer_token(request) or "", request)
-            request._request.host_caller = caller  # type: ignore[attr-defined] # for the audit log
-        return None, caller
+        return None, caller_of(bearer_token(request) or "", request)
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"

@@ -1,21 +1,17 @@
 """The host API over HTTP: one view per route, made from the table in plugins.operations."""
 
-import logging
-import time
 from typing import Any, ClassVar
 
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
-from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.problems import InternalError, InvalidInput, as_problem
 from accounts.schemas import problems
 from plugins.host.authentication import HostAuthentication
-from plugins.host.caller import Caller, OperationNotGranted
-from plugins.operations import OPERATIONS, Operation, subject
+from plugins.host.caller import Caller
+from plugins.host.dispatch import MAX_BODY_BYTES, Inquiry, answer
+from plugins.operations import OPERATIONS, Operation
 
 CORS_HEADERS = {
     "Access-Control-Allow-Origin": "*",
@@ -24,13 +20,11 @@ CORS_HEADERS = {
     "Access-Control-Max-Age": "600",
 }
 
-logger = logging.getLogger("hostbridge.host")
-
 
 class HostView(APIView):
-    """The operations of one route, by method. First the grant, then the shape; audited whatever comes."""
+    """The operations of one route, by method."""
 
-    authentication_classes: Any = (HostAuthentication,)
+    authentication_classes = (HostAuthentication,)
     permission_classes = ()
     operations: ClassVar[dict[str, Operation]]
 
@@ -38,65 +32,30 @@ class HostView(APIView):
         if request.method == "OPTIONS":
             # A browser's preflight, which carries no token: https://fetch.spec.whatwg.org/#cors-preflight-fetch
             return HttpResponse(status=204, headers=CORS_HEADERS)
-        started = time.perf_counter()
-        self.subject = ""
         response = super().dispatch(request, *args, **kwargs)
         # A run in a browser has an opaque origin. No cookie counts here, so any page may ask, with a token.
         response["Access-Control-Allow-Origin"] = "*"
-        caller = getattr(request, "host_caller", None)
-        if isinstance(caller, Caller):
-            found = self.operations.get(request.method)
-            caller.record(found.name if found else "", self.subject, response.status_code, started)
         return response
 
-    def handle_exception(self, exc: Exception) -> Response:
-        if as_problem(exc) is None:
-            # The guest gets a problem and never a trap; the traceback is the log's.
-            logger.error("A host operation failed", exc_info=exc)
-            exc = InternalError()
-        response: Response = super().handle_exception(exc)
-        return response
-
-    def answer(self, request: Request, **path: Any) -> Response:
-        operation = self.operations.get(request.method or "")
-        if operation is None:
-            raise MethodNotAllowed(str(request.method))
-        caller: Caller = request.auth  # type: ignore[assignment]
-        caller.require(operation.name)
-        data = checked(operation, request) | path
-        self.subject = subject(data, None)
-        check_own(operation, caller, data)
-        result = operation.perform(caller, data)
-        self.subject = self.subject or subject(data, result)
-        return Response(result, status=operation.status)
-
-
-def check_own(operation: Operation, caller: Caller, data: dict[str, Any]) -> None:
-    """Raises OperationNotGranted if a run in a browser asks for what is not its user's own."""
-    user = caller.own_data_of
-    if user is not None and (operation.own is None or not operation.own(user, data)):
-        raise OperationNotGranted(
-            f"In a browser, {operation.name} is for the user's own data only.", operation=operation.name
+    def answer(self, request: Request, **path: Any) -> HttpResponse:
+        """What plugins.host.dispatch has to say, over HTTP."""
+        raw = request._request
+        inquiry = Inquiry(
+            method=str(raw.method),
+            path_fields=path,
+            query=raw.META.get("QUERY_STRING", ""),
+            content_type=raw.META.get("CONTENT_TYPE", ""),
+            body=raw.read(MAX_BODY_BYTES + 1),
         )
+        caller: Caller = request.auth  # type: ignore[assignment]
+        found = answer(inquiry, caller, self.operations)
+        response = HttpResponse(found.body, status=found.status, headers=dict(found.headers))
+        if found.body:
+            response["Content-Type"] = found.content_type
+        return response
 
-
-def checked(operation: Operation, request: Request) -> dict[str, Any]:
-    """The request's body and query in the operation's shapes. Raises InvalidInput."""
-    data: dict[str, Any] = {}
-    if operation.request is not None:
-        form = operation.request(data=request.data)
-        form.is_valid(raise_exception=True)
-        data |= form.validated_data
-    elif request._request.body:
-        raise InvalidInput(f"{operation.name} takes no body.")
-    query = request.query_params
-    if operation.query is not None:
-        form = operation.query(data={name: query[name] for name in query})
-        form.is_valid(raise_exception=True)
-        data |= form.validated_data
-    elif query:
-        raise InvalidInput(f"{operation.name} takes no query.")
-    return data
+    # A method that the route lacks is told, and audited, like any other refusal.
+    http_method_not_allowed = answer  # type: ignore[assignment]
 
 
 def view_of(operations: dict[str, Operation]) -> type[HostView]:
@@ -104,7 +63,7 @@ def view_of(operations: dict[str, Operation]) -> type[HostView]:
     members: dict[str, Any] = {"operations": operations}
     for method, operation in operations.items():
 
-        def handler(self: HostView, request: Request, **path: Any) -> Response:
+        def handler(self: HostView, request: Request, **path: Any) -> HttpResponse:
             return self.answer(request, **path)
 
         members[method.lower()] = extend_schema(

@@ -9,24 +9,16 @@ import json
 import logging
 import re
 import time
-from io import BytesIO
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from django.http import HttpRequest, QueryDict
 from django.urls import Resolver404, resolve
 
 from accounts.parsers import parse_json
-from accounts.problems import (
-    CONTENT_TYPE,
-    Forbidden,
-    InternalError,
-    InvalidInput,
-    NotFound,
-    PayloadTooLarge,
-    Problem,
-)
+from accounts.problems import Forbidden, InternalError, InvalidInput, NotFound, Problem
 from plugins.host.caller import Caller
+from plugins.host.dispatch import JSON, MAX_BODY_BYTES, Answer, Inquiry, answer, problem_answer
 from plugins.operations import OPERATIONS, PREFIX, Operation
 from plugins.runtime.protocol import Asked, HostFunction, HostReply, HostRequest
 
@@ -34,14 +26,12 @@ logger = logging.getLogger("hostbridge.bridge")
 
 HOST_ORIGIN = "http://hostbridge.invalid"
 MAX_URL_CHARS = 4096
-MAX_BODY_BYTES = 1 << 20
 # Every route of the host API fits; whatever needs decoding or resolving ("..", "%2e", "//", "\") does not.
 _SEGMENT = r"(?!\.{1,2}(?:/|\?|$))[A-Za-z0-9._:-]+"
 _ADDRESS = re.compile(
     re.escape(HOST_ORIGIN + PREFIX)
     + rf"(?P<path>{_SEGMENT}(?:/{_SEGMENT})*)(?:\?(?P<query>[\x21\x24-\x7e]*))?"
 )
-_METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 
 
 class NetworkNotGranted(Forbidden):
@@ -52,12 +42,12 @@ class NetworkNotGranted(Forbidden):
 
 def handle(asked: Asked, caller: Caller) -> HostReply:
     """The answer to what a guest asked, by HTTP or by host function. Never raises."""
-    if isinstance(asked, HostFunction):
-        return _call_function(asked, caller)
-    return _answer(asked, caller)
+    found = _call_function(asked, caller) if isinstance(asked, HostFunction) else _answer(asked, caller)
+    # The content type and no other header: the guest needs no more.
+    return HostReply(asked.call_id, found.status, {"content-type": found.content_type}, found.body)
 
 
-def _answer(request: HostRequest, caller: Caller) -> HostReply:
+def _answer(request: HostRequest, caller: Caller) -> Answer:
     started = time.perf_counter()
     try:
         return _dispatch(request, caller)
@@ -67,19 +57,20 @@ def _answer(request: HostRequest, caller: Caller) -> HostReply:
         logger.exception("A host request failed")
         problem = InternalError()
     caller.record("", "", problem.status, started)
-    return _problem_reply(request, problem)
+    return problem_answer(problem)
 
 
-def _call_function(asked: HostFunction, caller: Caller) -> HostReply:
+def _call_function(asked: HostFunction, caller: Caller) -> Answer:
     """The older interface: all fields of an operation in one JSON object, made into the same request."""
+    started = time.perf_counter()
     try:
-        reply = _answer(_as_request(asked, OPERATIONS[asked.name]), caller)
+        found = _answer(_as_request(asked, OPERATIONS[asked.name]), caller)
     except Problem as problem:
-        reply = _problem_reply(asked, problem)
-        caller.record(asked.name, "", problem.status, time.perf_counter())
-    answer: dict[str, Any] = {"ok": reply.status < 400}
-    answer["data" if answer["ok"] else "error"] = json.loads(reply.body) if reply.body else None
-    return HostReply(asked.call_id, reply.status, reply.headers, json.dumps(answer).encode())
+        found = problem_answer(problem)
+        caller.record(asked.name, "", problem.status, started)
+    said = found.body.decode() or "null"
+    told = f'{{"ok":true,"data":{said}}}' if found.status < 400 else f'{{"ok":false,"error":{said}}}'
+    return replace(found, body=told.encode())
 
 
 def _as_request(asked: HostFunction, operation: Operation) -> HostRequest:
@@ -105,7 +96,7 @@ def _as_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _dispatch(request: HostRequest, caller: Caller) -> HostReply:
+def _dispatch(request: HostRequest, caller: Caller) -> Answer:
     if len(request.url) > MAX_URL_CHARS:
         raise NetworkNotGranted(f"An address may have at most {MAX_URL_CHARS} characters.")
     address = _ADDRESS.fullmatch(request.url)
@@ -113,45 +104,17 @@ def _dispatch(request: HostRequest, caller: Caller) -> HostReply:
         if request.url.startswith(HOST_ORIGIN + "/"):
             raise NotFound("There is no such operation in the host API.")
         raise NetworkNotGranted
-    if len(request.body) > MAX_BODY_BYTES:
-        raise PayloadTooLarge(f"A request to the host API may have at most {MAX_BODY_BYTES} bytes.")
     try:
         match = resolve("/" + address["path"], urlconf="plugins.host.urls")
     except Resolver404 as error:
         raise NotFound("There is no such operation in the host API.") from error
-    response: Any = match.func(_BridgeRequest(request, address, caller), *match.args, **match.kwargs)
-    response.render()
-    # The content type and not all headers: the guest needs no more.
-    return HostReply(
-        request.call_id, response.status_code, {"content-type": _content_type(response)}, response.content
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    inquiry = Inquiry(
+        method=request.method,
+        path_fields=match.kwargs,
+        query=address["query"] or "",
+        content_type=headers.get("content-type", JSON),
+        body=request.body[: MAX_BODY_BYTES + 1],
     )
-
-
-class _BridgeRequest(HttpRequest):
-    """A request that came up the socket of a worker and not over the network; it carries its Caller."""
-
-    def __init__(self, request: HostRequest, address: "re.Match[str]", caller: Caller) -> None:
-        super().__init__()
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        self.host_caller = caller
-        self.method = request.method if request.method in _METHODS else "UNKNOWN"
-        self.path = self.path_info = PREFIX + address["path"]
-        self.GET = QueryDict(address["query"] or "", mutable=False)
-        self.content_type = headers.get("content-type", "application/json").split(";")[0].strip().lower()
-        self.META = {
-            "REQUEST_METHOD": self.method,
-            "CONTENT_TYPE": self.content_type,
-            "CONTENT_LENGTH": str(len(request.body)),
-        }
-        self._body = request.body
-        self._stream = BytesIO(request.body)
-        self._read_started = False
-
-
-def _content_type(response: Any) -> str:
-    return str(response.headers.get("Content-Type", ""))
-
-
-def _problem_reply(request: Asked, problem: Problem) -> HostReply:
-    body = json.dumps(problem.as_dict()).encode()
-    return HostReply(request.call_id, problem.status, {"content-type": CONTENT_TYPE}, body)
+    operations: Any = match.func
+    return answer(inquiry, caller, operations.cls.operations)

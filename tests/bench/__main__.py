@@ -5,6 +5,9 @@ Figures of one machine say little; the ratios of one run say more, and even they
 
 import asyncio
 import json
+import statistics
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -12,7 +15,7 @@ import httpx
 import uvloop
 
 from tests.bench.load import Figures, Request, measure
-from tests.server import PASSWORD, Server
+from tests.server import PASSWORD, ROOT, Server, clean_environment
 
 ROUNDS = 3
 SECONDS = 1.5
@@ -26,6 +29,8 @@ def main() -> None:
             server.make_owner()
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(bench(server))
+            print("\nOne host call that reads one row, p50 of 60 samples (lower is better)")
+            compare_host_calls(server)
         finally:
             server.stop()
 
@@ -42,6 +47,26 @@ async def bench(server: Server) -> None:
         await compare(server.port, [noop, greet], connections)
     print("\nOne log-in: the auth plugin with its host calls beside Django's own (admin form, same Argon2id)")
     await compare(server.port, [django_log_in(server), plugin_log_in()], 1)
+
+
+def compare_host_calls(server: Server) -> None:
+    """Prints the cost of one host call, and each way beside the relayed one."""
+    with server.log_in("owner@example.com") as owner:
+        asked = {"name": "bench", "scopes": ["db_get_user_by_uuid"], "expires_in_days": 1}
+        token = owner.post("/api/v1/tokens", json=asked).json()["token"]
+        user_id = owner.get("/api/v1/auth/session").json()["user"]["id"]
+    environment = clean_environment() | {
+        "DATA_DIR": str(server.data_dir),
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.bench.host_call", server.url, token, user_id],
+        cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True,
+    )  # fmt: skip
+    seen = {name: statistics.median(samples) for name, samples in json.loads(done.stdout).items()}
+    for name, microseconds in seen.items():
+        ratio = seen["relayed"] / microseconds
+        print(f"  {name:32}{microseconds:>9.0f} µs{'':8}relayed / this: {ratio:.2f}")
 
 
 def plugin_log_in() -> Request:

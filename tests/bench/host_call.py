@@ -1,0 +1,158 @@
+"""What one host call costs that reads one row: relayed, through libextism's own HTTP, as a plain function.
+
+Run in a process of its own, with the data of a running server. Prints JSON: samples in microseconds.
+"""
+
+import json
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import django
+
+django.setup()
+
+from django.conf import settings  # noqa: E402
+from extism import extism  # noqa: E402
+from extism_sys import ffi  # noqa: E402
+
+from accounts import services  # noqa: E402
+from plugins import audit  # noqa: E402
+from plugins.host.caller import Caller  # noqa: E402
+from plugins.operations import OPERATIONS  # noqa: E402
+from plugins.runtime import bridge  # noqa: E402
+from plugins.runtime.pool import Pool  # noqa: E402
+from plugins.runtime.process import Job  # noqa: E402
+from tests.server import ROOT  # noqa: E402
+
+FIXTURES = ROOT / "wasm-plugins" / "fixtures"
+CALLS = 20
+SAMPLES = 60
+Sample = Callable[[], float]
+
+
+def main() -> None:
+    url, token, user_id = sys.argv[1:]
+    ways: dict[str, Sample] = {
+        "relayed": relayed(user_id),
+        "relayed, audit off": without_audit(relayed(user_id)),
+        "libextism's own HTTP": own_http(url, token, user_id),
+        "plain host function": plain_function(user_id),
+    }
+    seen: dict[str, list[float]] = {name: [] for name in ways}
+    for way in ways.values():
+        way()
+    for _ in range(SAMPLES):
+        for name, way in ways.items():
+            seen[name].append(way())
+    audit.flush()
+    print(json.dumps(seen))
+
+
+def microseconds_each(run: Callable[[int], None]) -> float:
+    """Of one host call: a run with CALLS of them, less a run with none."""
+    started = time.perf_counter()
+    run(0)
+    none = time.perf_counter()
+    run(CALLS)
+    return ((time.perf_counter() - none) - (none - started)) / CALLS * 1e6
+
+
+def requests(count: int, origin: str, user_id: str, headers: dict[str, str]) -> bytes:
+    one = {"method": "GET", "url": f"{origin}/host/v1/users/{user_id}", "headers": headers, "body": None}
+    return json.dumps([one] * count).encode()
+
+
+def relayed(user_id: str) -> Sample:
+    """As the product does it: worker, socket, bridge, host API."""
+    pool = Pool(
+        size=1, queue=1, queue_timeout_ms=5000, guest_memory_bytes=64 << 20,
+        cache_dir=Path(settings.DATA_DIR) / "compile-cache",
+    )  # fmt: skip
+    wasm = FIXTURES / "hostcall" / "hostcall.wasm"
+    caller = Caller(frozenset(OPERATIONS), "bench", api_token_id=None)
+
+    def run(count: int) -> None:
+        payload = requests(count, bridge.HOST_ORIGIN, user_id, {})
+        job = Job("hostcall", wasm.read_bytes, "fetch_many", payload, {}, 30_000, 1024, 1 << 20)
+        answer, _ = pool.run(job, lambda asked: bridge.handle(asked, caller))
+        check(answer.reply.output, count)  # type: ignore[union-attr]
+
+    return lambda: microseconds_each(run)
+
+
+def without_audit(way: Sample) -> Sample:
+    def sample() -> float:
+        record, audit.record = audit.record, lambda row: None
+        try:
+            return way()
+        finally:
+            audit.record = record
+
+    return sample
+
+
+def own_http(url: str, token: str, user_id: str) -> Sample:
+    """What people write first: the same module with libextism's `http_request`, over loopback."""
+    manifest = {
+        "wasm": [{"data": (FIXTURES / "hostcall" / "hostcall.wasm").read_bytes()}],
+        "allowed_hosts": ["127.0.0.1"],
+    }
+    plugin = extism.Plugin(manifest, wasi=True, functions=[])
+
+    def run(count: int) -> None:
+        check(
+            plugin.call("fetch_many", requests(count, url, user_id, {"Authorization": f"Bearer {token}"})),
+            count,
+        )
+
+    return lambda: microseconds_each(run)
+
+
+def plain_function(user_id: str) -> Sample:
+    """A host function in the same process as libextism, with nothing around the query."""
+
+    def answer(payload: bytes) -> bytes:
+        asked = json.loads(payload)
+        if not asked:
+            return b"{}"
+        user = services.get_user(uuid.UUID(asked["uuid"]))
+        return json.dumps(
+            {"id": str(user.pk), "email": user.email, "name": user.name, "profile": user.profile}
+        ).encode()
+
+    @ffi.callback("void(ExtismCurrentPlugin*, const ExtismVal*, ExtismSize, ExtismVal*, ExtismSize, void*)")
+    def callback(current: Any, inputs: Any, _in: int, outputs: Any, _out: int, _data: Any) -> None:
+        guest = extism.CurrentPlugin(current)
+        data = answer(guest.input_bytes(inputs[0].v.i64))
+        block = guest.alloc(len(data))
+        guest.memory(block)[:] = data
+        outputs[0].v.i64 = block.offset
+
+    i64 = extism.ValType.I64
+    functions = [extism.Function("extism:host/user", name, [i64], [i64], callback) for name in OPERATIONS]
+    wasm = (FIXTURES / "hostfn" / "hostfn.wasm").read_bytes()
+    plugin = extism.Plugin({"wasm": [{"data": wasm}]}, wasi=True, functions=functions)
+    operation = "db_get_user_by_uuid"
+    nothing = json.dumps({"operation": operation, "input": {}}).encode()
+    query = json.dumps({"operation": operation, "input": {"uuid": user_id}}).encode()
+
+    def run(count: int) -> None:
+        # One call of the guest makes one call of the host, so the guest's own cost is taken off by the pair.
+        for _ in range(CALLS):
+            plugin.call("invoke", query if count else nothing)
+
+    return lambda: microseconds_each(run)
+
+
+def check(output: bytes, count: int) -> None:
+    statuses = [reply["status"] for reply in json.loads(output)]
+    if statuses != [200] * count:
+        raise RuntimeError(f"expected {count} answers, got {statuses}")
+
+
+if __name__ == "__main__":
+    main()
