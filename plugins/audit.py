@@ -6,7 +6,10 @@ A call pays for appending to a list. What was collected is written every FLUSH_S
 
 import logging
 import threading
+import uuid
 from collections import deque
+from datetime import UTC, datetime
+from typing import NamedTuple
 
 from django.db import DatabaseError, IntegrityError, connection
 
@@ -17,15 +20,31 @@ logger = logging.getLogger("hostbridge.audit")
 FLUSH_SECONDS = 0.25
 MAX_ROWS = 500
 
-_rows: deque[HostCall] = deque()
+_entries: "deque[Entry]" = deque()
 _one_writer = threading.Lock()
 _wake = threading.Event()
 _started = threading.Lock()
 
 
-def record(row: HostCall) -> None:
-    """Keeps the row for the next write. Never blocks on the database."""
-    _rows.append(row)
+class Entry(NamedTuple):
+    """What is kept of a host call; no body and no secret. `at` in seconds since the epoch."""
+
+    execution_id: uuid.UUID | None
+    api_token_id: uuid.UUID | None
+    operation: str
+    subject: str
+    status: int
+    duration_ms: float
+    at: float
+
+    def as_row(self) -> HostCall:
+        fields = self._asdict() | {"at": datetime.fromtimestamp(self.at, UTC), "subject": self.subject[:200]}
+        return HostCall(**fields)
+
+
+def record(entry: Entry) -> None:
+    """Keeps the entry for the next write. Never blocks on the database."""
+    _entries.append(entry)
     if not _wake.is_set():
         _wake.set()
         if _started.acquire(blocking=False):
@@ -35,15 +54,12 @@ def record(row: HostCall) -> None:
 def flush() -> None:
     """Writes what was recorded until now; when it returns, everybody can read it."""
     with _one_writer:
-        while rows := _take():
-            _write(rows)
+        while entries := [_entries.popleft() for _ in range(min(len(_entries), MAX_ROWS))]:
+            _write(entries)
 
 
-def _take() -> list[HostCall]:
-    return [_rows.popleft() for _ in range(min(len(_rows), MAX_ROWS))]
-
-
-def _write(rows: list[HostCall]) -> None:
+def _write(entries: list[Entry]) -> None:
+    rows = [entry.as_row() for entry in entries]
     try:
         HostCall.objects.bulk_create(rows)
     except IntegrityError:
@@ -55,7 +71,7 @@ def _write(rows: list[HostCall]) -> None:
                 continue
     except DatabaseError:
         logger.exception("The audit log cannot be written; %d rows are kept for the next try", len(rows))
-        _rows.extendleft(reversed(rows))
+        _entries.extendleft(reversed(entries))
         raise
 
 

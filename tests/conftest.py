@@ -39,7 +39,7 @@ def _workers_end_with_the_tests() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _audit_log_of_this_test_only() -> None:
-    audit._rows.clear()
+    audit._entries.clear()
 
 
 @pytest.fixture

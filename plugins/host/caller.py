@@ -3,12 +3,10 @@
 import time
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from accounts.models import User
 from accounts.problems import Forbidden
 from plugins import audit
-from plugins.models import HostCall
 
 
 class OperationNotGranted(Forbidden):
@@ -50,13 +48,13 @@ class Caller:
     def record(self, operation: str, subject: str, status: int, started: float) -> None:
         """Adds to the audit log. `started` is a time.perf_counter(). Unknown addresses have no operation."""
         audit.record(
-            HostCall(
+            audit.Entry(
                 execution_id=self.execution_id,
                 api_token_id=self.api_token_id,
                 operation=operation,
-                subject=subject[:200],
+                subject=subject,
                 status=status,
                 duration_ms=(time.perf_counter() - started) * 1000,
-                at=datetime.now(UTC),
+                at=time.time(),
             )
         )

@@ -86,7 +86,7 @@ def relayed(user_id: str) -> Sample:
 
 def without_audit(way: Sample) -> Sample:
     def sample() -> float:
-        record, audit.record = audit.record, lambda row: None
+        record, audit.record = audit.record, lambda entry: None
         try:
             return way()
         finally:

@@ -1,0 +1,99 @@
+"""The audit log: written in batches, read complete, and nothing acknowledged lost on a clean stop."""
+
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from django.db import DatabaseError
+
+from accounts.models import User
+from plugins import audit
+from plugins.models import Execution, HostCall, Plugin
+from tests.conftest import API, at_once
+from tests.server import Server
+
+
+def entry(execution: Execution | None = None, subject: str = "x") -> audit.Entry:
+    return audit.Entry(execution.pk if execution else None, None, "kv_get", subject, 200, 0.1, time.time())
+
+
+@pytest.fixture
+def execution(install: Callable[..., Plugin]) -> Execution:
+    plugin = install("hostcall")
+    return Execution.objects.create(plugin=plugin, release=plugin.active, function="fetch")
+
+
+def test_what_is_recorded_is_written_by_itself_within_a_moment(execution: Execution) -> None:
+    audit.record(entry(execution))
+    deadline = time.monotonic() + 5
+    while not HostCall.objects.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_many_writers_lose_nothing_and_write_nothing_twice(execution: Execution) -> None:
+    def write() -> None:
+        for _ in range(100):
+            audit.record(entry(execution, subject=uuid.uuid4().hex))
+
+    at_once(8, write)
+    audit.flush()
+    subjects = list(HostCall.objects.values_list("subject", flat=True))
+    assert len(subjects) == len(set(subjects)) == 800
+
+
+def test_a_row_whose_execution_is_gone_does_not_take_the_others_along(execution: Execution) -> None:
+    gone = Execution(pk=uuid.uuid4())
+    for one in (entry(execution, "before"), entry(gone), entry(execution, "after")):
+        audit.record(one)
+    audit.flush()
+    assert set(HostCall.objects.values_list("subject", flat=True)) == {"before", "after"}
+
+
+def test_while_the_database_is_away_nothing_is_lost(
+    execution: Execution, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: Any) -> None:
+        raise DatabaseError("no database")
+
+    audit.record(entry(execution, "kept"))
+    with monkeypatch.context() as broken:
+        broken.setattr(HostCall.objects, "bulk_create", away)
+        with pytest.raises(DatabaseError):
+            audit.flush()
+    audit.flush()
+    assert HostCall.objects.get().subject == "kept"
+
+
+def test_the_api_shows_a_host_call_as_soon_as_it_was_answered(
+    install: Callable[..., Plugin], charlie: User
+) -> None:
+    install("hostcall", "kv_list")
+    client = API(charlie)
+    asked = {"method": "GET", "url": "http://hostbridge.invalid/host/v1/kv", "headers": {}}
+    response = client.post("/api/v1/plugins/hostcall/call/fetch", asked)
+    shown = client.get(f"/api/v1/executions/{response['Execution-Id']}").json()
+    assert [(call["operation"], call["status"]) for call in shown["host_calls"]] == [("kv_list", 200)]
+
+
+def test_a_clean_stop_writes_what_was_recorded_last(tmp_path: Any) -> None:
+    server = Server.start(tmp_path / "data")
+    server.make_owner()
+    answer = httpx.post(
+        f"{server.url}/api/v1/auth/login", json={"email": "nobody@example.com", "password": "x"}
+    )
+    assert answer.status_code == 401
+    server.stop()  # at once: well before the next write is due
+    again = Server.start(tmp_path / "data")
+    try:
+        with again.log_in("owner@example.com") as owner:
+            shown = owner.get(f"/api/v1/executions/{answer.json()['execution']}").json()
+        assert [call["operation"] for call in shown["host_calls"]] == [
+            "db_get_user_by_email",
+            "verify_password",
+        ]
+    finally:
+        again.stop()
