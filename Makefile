@@ -8,7 +8,7 @@ UV := UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv
 FRONTEND_SOURCES := $(shell find frontend/src frontend/public -type f 2>/dev/null) $(wildcard frontend/*.json frontend/*.ts frontend/*.html)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fix plugins check-plugins bench frontend clean check-tools
+.PHONY: help run test lint fix plugins check-plugins api-types bench frontend clean check-tools
 
 help: ## Lists the commands.
 	@echo "make run            set up everything and serve on http://127.0.0.1:8000 (PORT, HOST and DATA_DIR change that)"
@@ -17,6 +17,7 @@ help: ## Lists the commands.
 	@echo "make fix            format, and mend what can be mended by itself"
 	@echo "make plugins        build the bundled plugins and fixtures from source (needs Rust)"
 	@echo "make check-plugins  check that the committed .wasm is what the source builds (needs Rust)"
+	@echo "make api-types      write the front end's types from the OpenAPI documents of the code"
 	@echo "make bench          measure, and print ratios beside the peers"
 	@echo "make clean          remove what the commands above made, except your data in var/"
 
@@ -29,12 +30,18 @@ test: .make/python-dev .make/frontend
 	@echo "Tests"
 	@$(BIN)/pytest -q $(PYTEST_ARGS)
 
+api-types: .make/python-dev .make/node
+	@mkdir -p frontend/openapi
+	@$(BIN)/python manage.py openapi frontend/openapi
+	cd frontend && npm run --silent generate:api
+
 lint: .make/python-dev .make/node
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	cd frontend && npm run --silent lint && npm run --silent typecheck
+	@mkdir -p frontend/openapi && $(BIN)/python manage.py openapi frontend/openapi
+	cd frontend && npm run --silent generate:api -- --check && npm run --silent lint && npm run --silent typecheck
 
 fix: .make/python-dev .make/node
 	$(BIN)/ruff check --fix .

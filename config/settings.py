@@ -250,7 +250,9 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "ENUM_NAME_OVERRIDES": {
-        "ExecutionState": "plugins.models.Execution.State",
+        "ExecutionState": [
+            "queued", "running", "succeeded", "failed", "timed_out", "cancelled", "crashed",
+        ],  # fmt: skip
         "PluginState": ["waiting", "enabled", "disabled"],
         "ReleaseState": ["active", "pending", "previous"],
         "RunEnd": ["succeeded", "failed", "timed_out", "cancelled"],

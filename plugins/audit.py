@@ -18,6 +18,7 @@ from plugins.models import HostCall
 logger = logging.getLogger("hostbridge.audit")
 
 FLUSH_SECONDS = 0.25
+RETRY_SECONDS = 5
 MAX_ROWS = 500
 
 _entries: "deque[Entry]" = deque()
@@ -84,6 +85,7 @@ def _write_for_ever() -> None:
         try:
             flush()
         except DatabaseError:
+            pause.wait(RETRY_SECONDS)
             _wake.set()
         finally:
             connection.close()

@@ -45,6 +45,14 @@ class PermissionSerializer(serializers.Serializer[Any]):
     granted = serializers.BooleanField()
 
 
+class NetworkRuleSerializer(serializers.Serializer[Any]):
+    """An address outside that the plugin asks for."""
+
+    url = serializers.CharField()
+    methods = serializers.ListField(child=serializers.CharField())
+    reason = serializers.CharField()
+
+
 class PendingPermissionSerializer(PermissionSerializer):
     new = serializers.BooleanField(help_text="The active release does not ask for it.")
 
@@ -69,11 +77,14 @@ class PluginSummarySerializer(serializers.ModelSerializer[Plugin]):
     description = serializers.CharField(source="shown.manifest.description")
     version = serializers.CharField(source="shown.version")
     state = serializers.ChoiceField(["waiting", "enabled", "disabled"])
+    pending_version = serializers.CharField(source="pending.version", default=None, allow_null=True)
     functions = FunctionSummarySerializer(many=True, source="shown.manifest.functions")
 
     class Meta:
         model = Plugin
-        fields = ["slug", "title", "description", "version", "enabled", "state", "functions"]
+        fields = [
+            "slug", "title", "description", "version", "enabled", "state", "pending_version", "functions",
+        ]  # fmt: skip
 
 
 class PendingSerializer(serializers.Serializer[Release]):
@@ -81,6 +92,7 @@ class PendingSerializer(serializers.Serializer[Release]):
 
     version = serializers.CharField()
     permissions = serializers.SerializerMethodField()
+    network = NetworkRuleSerializer(many=True, source="manifest.network")
 
     @extend_schema_field(PendingPermissionSerializer(many=True))
     def get_permissions(self, release: Release) -> list[dict[str, Any]]:
@@ -99,6 +111,7 @@ class PluginDetailSerializer(PluginSummarySerializer):
     installed_at = serializers.DateTimeField(source="shown.created_at")
     functions = FunctionSerializer(many=True, source="shown.manifest.functions")
     permissions = serializers.SerializerMethodField()
+    network = NetworkRuleSerializer(many=True, source="shown.manifest.network")
     limits = LimitsSerializer(source="shown.manifest.limits")
     active_version = serializers.CharField(source="release.version", default=None, allow_null=True)
     pending = PendingSerializer(allow_null=True)
@@ -110,7 +123,7 @@ class PluginDetailSerializer(PluginSummarySerializer):
     class Meta(PluginSummarySerializer.Meta):
         fields = [
             *PluginSummarySerializer.Meta.fields,
-            "license", "sha256", "size_bytes", "installed_at", "permissions", "limits",
+            "license", "sha256", "size_bytes", "installed_at", "permissions", "network", "limits",
             "active_version", "pending", "watching", "can_manage", "settings", "settings_schema",
         ]  # fmt: skip
 
@@ -156,7 +169,12 @@ class ChangePluginSerializer(StrictSerializer):
 
 
 class ConsentSerializer(StrictSerializer):
-    grants = serializers.ListField(child=TextField(max_length=64), max_length=200)
+    grants = serializers.ListField(
+        child=TextField(max_length=64),
+        max_length=200,
+        required=False,
+        help_text="Exactly what to hold from now on; left out, what it holds and this release asks for.",
+    )
 
 
 class ReleaseSerializer(serializers.ModelSerializer[Release]):
@@ -200,6 +218,8 @@ class FinishRunSerializer(StrictSerializer):
 
 
 class APITokenSerializer(serializers.ModelSerializer[APIToken]):
+    scopes = serializers.ListField(child=serializers.CharField())
+
     class Meta:
         model = APIToken
         fields = ["id", "name", "scopes", "plugin", "created_at", "expires_at", "last_used_at"]

@@ -124,7 +124,8 @@ class ActivateView(APIView):
         if release is None:
             raise NotFound(f"There is no release {version} of “{slug}”.")
         data = checked(schemas.ConsentSerializer, request)
-        registry.activate(release, data["grants"], by=signed_in(request))
+        grants = data.get("grants", registry.get_plugin(slug).granted & release.asks_for)
+        registry.activate(release, grants, by=signed_in(request))
         plugin = registry.get_plugin(slug)
         return Response(schemas.PluginDetailSerializer(plugin, context={"request": request}).data)
 

@@ -35,6 +35,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def _workers_end_with_the_tests() -> Iterator[None]:
     yield
     close_pool()
+    audit._entries.clear()
 
 
 @pytest.fixture(autouse=True)

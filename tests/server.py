@@ -96,12 +96,16 @@ class Server:
 
     def install_fixture(self, name: str) -> None:
         """Installs a plugin of wasm-plugins/fixtures from the command line, while the server runs."""
-        for arguments in (["install", f"wasm-plugins/fixtures/{name}"], ["activate", name, "1.0.0"]):
-            subprocess.run(
-                [sys.executable, "manage.py", "plugin", *arguments],
-                cwd=ROOT, env=clean_environment() | {"DATA_DIR": str(self.data_dir)},
-                check=True, capture_output=True,
-            )  # fmt: skip
+        self.manage("plugin", "install", f"wasm-plugins/fixtures/{name}")
+        self.manage("plugin", "activate", name, "1.0.0")
+
+    def manage(self, *arguments: str) -> None:
+        """Runs manage.py beside the server, with its data."""
+        subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT, env=clean_environment() | {"DATA_DIR": str(self.data_dir)},
+            check=True, capture_output=True,
+        )  # fmt: skip
 
     # --- people ---------------------------------------------------------------------------------------
 

@@ -1,4 +1,5 @@
 // Which page is shown, depending on the address and on who is there.
+import { lazy, type ReactNode } from 'react';
 import { Navigate, Outlet, Route, Routes, useLocation } from 'react-router';
 import { ActivityProvider } from './activity';
 import { AppLayout } from './components/AppLayout';
@@ -11,6 +12,11 @@ import { SetUpPage } from './pages/SetUpPage';
 import { SignUpPage } from './pages/SignUpPage';
 import { StartPage } from './pages/StartPage';
 import { useSession } from './session';
+import { ToastProvider } from './toasts';
+
+const ExecutionsPage = lazy(() => import('./pages/ExecutionsPage'));
+const ExecutionPage = lazy(() => import('./pages/ExecutionPage'));
+const TokensPage = lazy(() => import('./pages/TokensPage'));
 
 export function App() {
   const { state } = useSession();
@@ -32,6 +38,9 @@ export function App() {
       <Route element={<UserPages />}>
         <Route path="plugins" element={<CataloguePage />} />
         <Route path="plugins/:slug/:function?" element={<PluginPage />} />
+        <Route path="executions" element={<ExecutionsPage />} />
+        <Route path="executions/:id" element={<ExecutionPage />} />
+        <Route path="tokens" element={<TokensPage />} />
       </Route>
       <Route path="*" element={<LostPage />} />
     </Routes>
@@ -61,11 +70,9 @@ function UserPages() {
     );
   }
   return (
-    <ActivityProvider key={user.id}>
-      <AppLayout>
-        <Outlet />
-      </AppLayout>
-    </ActivityProvider>
+    <UserFrame userId={user.id}>
+      <Outlet />
+    </UserFrame>
   );
 }
 
@@ -79,10 +86,18 @@ function LostPage() {
     );
   }
   return (
-    <ActivityProvider key={user.id}>
-      <AppLayout>
-        <NotFoundPage />
-      </AppLayout>
+    <UserFrame userId={user.id}>
+      <NotFoundPage />
+    </UserFrame>
+  );
+}
+
+function UserFrame({ userId, children }: { userId: string; children: ReactNode }) {
+  return (
+    <ActivityProvider key={userId}>
+      <ToastProvider>
+        <AppLayout>{children}</AppLayout>
+      </ToastProvider>
     </ActivityProvider>
   );
 }

@@ -5,12 +5,15 @@ import { openEventStream, type ConnectionState } from './events';
 import { mergeExecutions, STATE_LABEL } from './executions';
 import { asProblem, type ApiProblem } from './problem';
 import { useSession } from './session';
-import type { Execution, LiveEvent } from './types';
+import type { Execution, LiveEvent, NotificationEvent } from './types';
 
 const SHOWN = 50;
+const NOTIFICATIONS_SHOWN = 20;
 
 interface ActivityContextValue {
   executions: Execution[];
+  /** What plugins told since the page was loaded, newest first. */
+  notifications: NotificationEvent[];
   connection: ConnectionState;
   loaded: boolean;
   problem: ApiProblem | null;
@@ -26,6 +29,7 @@ const ActivityContext = createContext<ActivityContextValue | null>(null);
 export function ActivityProvider({ children }: { children: ReactNode }) {
   const { recheck } = useSession();
   const [executions, setExecutions] = useState<Execution[]>([]);
+  const [notifications, setNotifications] = useState<NotificationEvent[]>([]);
   const [connection, setConnection] = useState<ConnectionState>('reconnecting');
   const [loaded, setLoaded] = useState(false);
   const [problem, setProblem] = useState<ApiProblem | null>(null);
@@ -66,6 +70,9 @@ export function ActivityProvider({ children }: { children: ReactNode }) {
           setExecutions((known) => mergeExecutions(known, [event.data], SHOWN));
         }
         if (event.type === 'execution.finished') setAnnouncement(describe(event.data));
+        if (event.type === 'notification') {
+          setNotifications((known) => [event, ...known].slice(0, NOTIFICATIONS_SHOWN));
+        }
         for (const listener of listeners.current) listener(event);
       },
     });
@@ -79,8 +86,8 @@ export function ActivityProvider({ children }: { children: ReactNode }) {
   }, []);
 
   const value = useMemo(
-    () => ({ executions, connection, loaded, problem, announcement, refresh, subscribe }),
-    [executions, connection, loaded, problem, announcement, refresh, subscribe],
+    () => ({ executions, notifications, connection, loaded, problem, announcement, refresh, subscribe }),
+    [executions, notifications, connection, loaded, problem, announcement, refresh, subscribe],
   );
   return <ActivityContext value={value}>{children}</ActivityContext>;
 }
@@ -89,6 +96,18 @@ export function useActivity(): ActivityContextValue {
   const value = use(ActivityContext);
   if (!value) throw new Error('useActivity needs an ActivityProvider above it');
   return value;
+}
+
+/** Calls `onFinish` when this execution has ended. */
+export function useExecutionEnd(id: string, onFinish: () => void): void {
+  const { subscribe } = useActivity();
+  useEffect(
+    () =>
+      subscribe((event) => {
+        if (event.type === 'execution.finished' && event.data.id === id) onFinish();
+      }),
+    [subscribe, id, onFinish],
+  );
 }
 
 /** Calls `onChange` when a plugin was installed, changed, enabled or disabled. */

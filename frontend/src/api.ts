@@ -1,6 +1,19 @@
 // Every HTTP request of the app is here. Failures are thrown as ApiProblem.
 import { asProblem, problemFromResponse, type ApiProblem } from './problem';
-import type { Execution, Page, PluginDetail, PluginSummary, SessionAnswer, User } from './types';
+import type {
+  AccessToken,
+  Execution,
+  ExecutionDetail,
+  ExecutionState,
+  NewAccessToken,
+  Page,
+  PermissionInfo,
+  PluginDetail,
+  PluginSummary,
+  Release,
+  SessionAnswer,
+  User,
+} from './types';
 
 const BASE = '/api/v1';
 const SAFE_METHODS = new Set(['GET', 'HEAD']);
@@ -27,7 +40,7 @@ export function createOwner(owner: {
   email: string;
   password: string;
 }): Promise<{ user: User }> {
-  return postJson('/setup', owner);
+  return sendJson('POST', '/setup', owner);
 }
 
 /** Who is logged in; nobody is an answer, not an error. */
@@ -36,11 +49,11 @@ export function getSession(): Promise<SessionAnswer> {
 }
 
 export function signUp(account: { name: string; email: string; password: string }): Promise<{ user: User }> {
-  return postJson('/auth/signup', account);
+  return sendJson('POST', '/auth/signup', account);
 }
 
 export function logIn(credentials: { email: string; password: string }): Promise<SessionAnswer> {
-  return postJson('/auth/login', credentials);
+  return sendJson('POST', '/auth/login', credentials);
 }
 
 export async function logOut(): Promise<void> {
@@ -48,21 +61,81 @@ export async function logOut(): Promise<void> {
 }
 
 /** The whole catalogue, page after page. */
-export async function listPlugins(signal?: AbortSignal): Promise<PluginSummary[]> {
-  const plugins: PluginSummary[] = [];
-  for (let page = 1; ; page += 1) {
-    const answer = await getJson<Page<PluginSummary>>(`/plugins?page=${page}&page_size=100`, signal);
-    plugins.push(...answer.results);
-    if (!answer.next) return plugins;
-  }
+export function listPlugins(signal?: AbortSignal): Promise<PluginSummary[]> {
+  return allPages('/plugins', signal);
 }
 
 export function getPlugin(slug: string, signal?: AbortSignal): Promise<PluginDetail> {
-  return getJson(`/plugins/${encodeURIComponent(slug)}`, signal);
+  return getJson(pluginPath(slug), signal);
 }
 
-export function listExecutions(options: { pageSize: number }): Promise<Page<Execution>> {
-  return getJson(`/executions?page_size=${options.pageSize}`);
+/** Turns a plugin on or off, or sets all it may do from now on. */
+export function changePlugin(
+  slug: string,
+  changes: { enabled?: boolean; grants?: string[] },
+): Promise<PluginDetail> {
+  return sendJson('PATCH', pluginPath(slug), changes);
+}
+
+export function listReleases(slug: string, signal?: AbortSignal): Promise<Release[]> {
+  return getJson(`${pluginPath(slug)}/releases`, signal);
+}
+
+/** This release serves from now on. It holds `grants`; left out, what the plugin holds and the release asks for. */
+export function activateRelease(slug: string, version: string, grants?: string[]): Promise<PluginDetail> {
+  return sendJson('POST', `${pluginPath(slug)}/releases/${encodeURIComponent(version)}/activate`, { grants });
+}
+
+/** Whether this user hears what the plugin tells everybody who watches it. */
+export async function watchPlugin(slug: string, watching: boolean): Promise<void> {
+  await request(`${pluginPath(slug)}/watch`, { method: watching ? 'PUT' : 'DELETE' });
+}
+
+export interface ExecutionFilter {
+  plugin?: string;
+  state?: ExecutionState;
+}
+
+export function listExecutions(
+  { pageSize, cursor, plugin, state }: ExecutionFilter & { pageSize: number; cursor?: string },
+  signal?: AbortSignal,
+): Promise<Page<Execution>> {
+  const query = new URLSearchParams({ page_size: String(pageSize) });
+  for (const [name, value] of Object.entries({ plugin, state, cursor })) if (value) query.set(name, value);
+  return getJson(`/executions?${query}`, signal);
+}
+
+/** Where the next page starts, from the address that a page gives for it. */
+export function cursorOf(next: string | null | undefined): string | null {
+  return next ? new URL(next, window.location.origin).searchParams.get('cursor') : null;
+}
+
+export function getExecution(id: string, signal?: AbortSignal): Promise<ExecutionDetail> {
+  return getJson(`/executions/${encodeURIComponent(id)}`, signal);
+}
+
+/** Everything a plugin or a token can be allowed to do. */
+export function listPermissions(signal?: AbortSignal): Promise<PermissionInfo[]> {
+  return getJson('/permissions', signal);
+}
+
+export function listTokens(signal?: AbortSignal): Promise<AccessToken[]> {
+  return allPages('/tokens', signal);
+}
+
+/** The answer holds the token itself, this one time. */
+export function createToken(token: {
+  name: string;
+  scopes: string[];
+  expires_in_days: number;
+  /** For operations on a plugin's own data. */
+  plugin?: string;
+}): Promise<NewAccessToken> {
+  return sendJson('POST', '/tokens', token);
+}
+
+export async function revokeToken(id: string): Promise<void> {
+  await request(`/tokens/${encodeURIComponent(id)}`, { method: 'DELETE' });
 }
 
 /** Calls a plugin function on the server: the input as it is, the raw answer back. */
@@ -70,7 +143,7 @@ export function callFunction(
   call: { slug: string; name: string; body: string; contentType: string },
   signal?: AbortSignal,
 ): Promise<Response> {
-  return request(`/plugins/${encodeURIComponent(call.slug)}/call/${encodeURIComponent(call.name)}`, {
+  return request(`${pluginPath(call.slug)}/call/${encodeURIComponent(call.name)}`, {
     method: 'POST',
     body: call.body,
     headers: { 'Content-Type': call.contentType },
@@ -83,9 +156,22 @@ async function getJson<Answer>(path: string, signal?: AbortSignal): Promise<Answ
   return (await response.json()) as Answer;
 }
 
-async function postJson<Answer>(path: string, body: unknown): Promise<Answer> {
+function pluginPath(slug: string): string {
+  return `/plugins/${encodeURIComponent(slug)}`;
+}
+
+async function allPages<Item>(path: string, signal?: AbortSignal): Promise<Item[]> {
+  const items: Item[] = [];
+  for (let page = 1; ; page += 1) {
+    const answer = await getJson<Page<Item>>(`${path}?page=${page}&page_size=100`, signal);
+    items.push(...answer.results);
+    if (!answer.next) return items;
+  }
+}
+
+async function sendJson<Answer>(method: 'POST' | 'PATCH', path: string, body: unknown): Promise<Answer> {
   const response = await request(path, {
-    method: 'POST',
+    method,
     body: JSON.stringify(body),
     headers: { 'Content-Type': 'application/json' },
   });

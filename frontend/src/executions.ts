@@ -1,4 +1,5 @@
 // The list behind the activity panel: answers of the API and live events merged into one order.
+import type { ExecutionFilter } from './api';
 import type { Execution, ExecutionState } from './types';
 
 const PROGRESS: Record<ExecutionState, number> = {
@@ -21,6 +22,23 @@ export function mergeExecutions(known: Execution[], news: Execution[], limit: nu
   return [...byId.values()]
     .sort((a, b) => Date.parse(b.created_at) - Date.parse(a.created_at) || (a.id < b.id ? 1 : -1))
     .slice(0, limit);
+}
+
+/** A filtered list with live news in it. Nothing older than its end is added while there are further pages to load. */
+export function withNews(
+  list: Execution[],
+  news: Execution[],
+  { plugin, state }: ExecutionFilter,
+  hasMore: boolean,
+): Execution[] {
+  const known = new Set(list.map((execution) => execution.id));
+  const oldest = Math.min(...list.map((execution) => Date.parse(execution.created_at)));
+  const fitting = news.filter(
+    (execution) => known.has(execution.id) || !hasMore || Date.parse(execution.created_at) >= oldest,
+  );
+  return mergeExecutions(list, fitting, Infinity).filter(
+    (execution) => (!plugin || execution.plugin === plugin) && (!state || execution.state === state),
+  );
 }
 
 export function isActive(execution: Execution): boolean {
@@ -46,3 +64,7 @@ export const STATE_LABEL: Record<ExecutionState, string> = {
   cancelled: 'Cancelled',
   crashed: 'Crashed',
 };
+
+export function isState(value: string): value is ExecutionState {
+  return Object.hasOwn(STATE_LABEL, value);
+}

@@ -20,8 +20,27 @@ export function relativeTime(iso: string, now: number): string {
   return '';
 }
 
+/** "in 3 days", "tomorrow", "in 5 hr."; "now" for what is over. */
+export function timeLeft(iso: string, now: number): string {
+  const seconds = Math.max(0, (Date.parse(iso) - now) / 1000);
+  if (seconds < 60) return 'now';
+  if (seconds < 3600) return relative.format(Math.floor(seconds / 60), 'minute');
+  if (seconds < 86_400) return relative.format(Math.floor(seconds / 3600), 'hour');
+  return relative.format(Math.floor(seconds / 86_400), 'day');
+}
+
 export function fullTime(iso: string): string {
   return new Date(iso).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
+}
+
+/** To the millisecond, for what happens many times a second. */
+export function clockTime(iso: string): string {
+  return new Date(iso).toLocaleTimeString(undefined, {
+    hour: '2-digit',
+    minute: '2-digit',
+    second: '2-digit',
+    fractionalSecondDigits: 3,
+  });
 }
 
 export function dayOf(iso: string): string {

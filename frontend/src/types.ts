@@ -1,96 +1,76 @@
-// The shapes of the REST API and of the live events, as the front end uses them.
+// The shapes of the REST API and of the live events, as the front end uses them. The REST ones are made from
+// the server's own OpenAPI document, so that a server that answers otherwise fails the type check here.
+import type { components } from './generated/public';
 
-export interface User {
-  id: string;
-  email: string;
-  name: string;
-  email_verified: boolean;
-  is_staff: boolean;
-  created_at: string;
-}
+type Schemas = components['schemas'];
+/** Fields that a request may leave out are always there in an answer. */
+type Answer<Name extends keyof Schemas> = Required<Schemas[Name]>;
 
-export interface Session {
-  id: string;
-  expires_at: string;
-}
+export type User = Schemas['PublicUser'];
+export type SessionAnswer = Schemas['WhoAmI'];
 
-export interface SessionAnswer {
-  user: User | null;
-  session: Session | null;
-}
-
-export type Access = 'public' | 'user' | 'staff';
-export type Target = 'server' | 'browser';
-export type Risk = 'low' | 'medium' | 'high' | 'highest';
+export type Access = Schemas['AccessEnum'];
+export type Target = Schemas['TargetsEnum'];
+export type Risk = Schemas['PermissionInfo']['risk'];
+/** A plugin that nobody consented to yet waits. */
+export type PluginState = Schemas['PluginSummary']['state'];
 export type JsonSchema = Record<string, unknown>;
 
-export interface FunctionSummary {
-  name: string;
-  title: string;
-  access: Access;
-  targets: Target[];
-}
+export type FunctionSummary = Schemas['FunctionSummary'];
 
-export interface FunctionDetail extends FunctionSummary {
-  description: string;
+export interface FunctionDetail extends Omit<Schemas['Function'], 'input_schema' | 'output_schema'> {
   input_schema: JsonSchema | null;
   output_schema: JsonSchema | null;
-  /** Input or output holds secrets: what is typed is never kept. */
-  sensitive?: boolean;
 }
 
-export interface PluginSummary {
-  slug: string;
-  title: string;
-  description: string;
-  version: string;
-  enabled: boolean;
-  functions: FunctionSummary[];
-}
+export type PluginSummary = Answer<'PluginSummary'>;
+export type NetworkRule = Answer<'NetworkRule'>;
 
-export interface Permission {
-  operation: string;
-  title: string;
-  meaning: string;
-  risk: Risk;
-  reason: string;
-  optional: boolean;
-  granted: boolean;
-}
+/** Something a plugin or a token may be allowed to do, in words for the person who decides. */
+export type PermissionInfo = Schemas['PermissionInfo'];
+export type Permission = Schemas['Permission'];
+export type PendingPermission = Schemas['PendingPermission'];
+/** A release that waits for consent. */
+export type PendingRelease = Schemas['Pending'];
 
-export interface PluginDetail extends Omit<PluginSummary, 'functions'> {
-  license: string;
-  sha256: string;
-  size_bytes: number;
-  installed_at: string;
+export interface PluginDetail extends Omit<Answer<'PluginDetail'>, 'functions'> {
   functions: FunctionDetail[];
-  permissions: Permission[];
-  limits: { timeout_ms: number; memory_mb: number; max_output_kb: number };
 }
+
+export type Release = Schemas['Release'];
 
 export interface Page<Item> {
   count?: number;
-  next: string | null;
-  previous: string | null;
+  next?: string | null;
+  previous?: string | null;
   results: Item[];
 }
 
-export type ExecutionState =
-  'queued' | 'running' | 'succeeded' | 'failed' | 'timed_out' | 'cancelled' | 'crashed';
+export type Execution = Schemas['Execution'];
+export type ExecutionState = Execution['state'];
+export type HostCall = Answer<'HostCall'>;
 
-export interface Execution {
-  id: string;
+export interface ExecutionDetail extends Omit<Schemas['ExecutionDetail'], 'problem' | 'host_calls'> {
+  /** A problem may have further members, such as the backtrace of a trap. */
+  problem: (Schemas['Problem'] & Record<string, unknown>) | null;
+  host_calls: HostCall[];
+}
+
+export interface AccessToken extends Omit<Answer<'APIToken'>, 'scopes'> {
+  scopes: string[];
+}
+
+export interface NewAccessToken extends AccessToken {
+  token: Schemas['NewAPIToken']['token'];
+}
+
+export type NotificationLevel = 'info' | 'success' | 'warning' | 'error';
+
+export interface Notification {
+  title: string;
+  body: string;
+  level: NotificationLevel;
   plugin: string;
-  function: string;
-  target: Target;
-  state: ExecutionState;
-  user: { id: string; name: string; email: string } | null;
-  problem: { title?: string; detail?: string } | null;
-  input_bytes: number | null;
-  output_bytes: number | null;
-  timing: { queue_ms: number; start_ms: number; run_ms: number; host_ms: number } | null;
-  created_at: string;
-  finished_at: string | null;
 }
 
 interface EventOf<Type extends string, Data> {
@@ -100,7 +80,10 @@ interface EventOf<Type extends string, Data> {
   data: Data;
 }
 
+export type NotificationEvent = EventOf<'notification', Notification>;
+
 export type LiveEvent =
   | EventOf<'execution.started' | 'execution.finished', Execution>
   | EventOf<'session.created' | 'session.ended', { id: string; user_id: string }>
-  | EventOf<'plugin.changed', { slug: string; enabled: boolean }>;
+  | EventOf<'plugin.changed', { slug: string; state: PluginState; version: string | null }>
+  | NotificationEvent;

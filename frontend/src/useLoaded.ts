@@ -5,11 +5,12 @@ import { asProblem, type ApiProblem } from './problem';
 export type Loaded<Value> =
   { status: 'loading' } | { status: 'loaded'; value: Value } | { status: 'failed'; problem: ApiProblem };
 
-/** `load` has to be stable (useCallback). `reload` keeps what is shown until the answer is there. */
+/** `load` has to be stable (useCallback). `reload` keeps what is shown until the answer is there; `put` shows a newer answer. */
 export function useLoaded<Value>(load: (signal: AbortSignal) => Promise<Value>): {
   state: Loaded<Value>;
   retry: () => void;
   reload: () => void;
+  put: (value: Value) => void;
 } {
   const [attempt, setAttempt] = useState(0);
   const [settled, setSettled] = useState<{ load: typeof load; state: Loaded<Value> } | null>(null);
@@ -31,7 +32,8 @@ export function useLoaded<Value>(load: (signal: AbortSignal) => Promise<Value>):
     setSettled(null);
     reload();
   }, [reload]);
+  const put = useCallback((value: Value) => setSettled({ load, state: { status: 'loaded', value } }), [load]);
   // What belongs to other inputs is not shown under the new ones.
   const state: Loaded<Value> = settled?.load === load ? settled.state : { status: 'loading' };
-  return { state, retry, reload };
+  return { state, retry, reload, put };
 }

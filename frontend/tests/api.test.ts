@@ -1,5 +1,14 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { callFunction, getSession, listPlugins, logIn, onSessionEnd, readCookie } from '../src/api';
+import {
+  callFunction,
+  cursorOf,
+  getSession,
+  listExecutions,
+  listPlugins,
+  logIn,
+  onSessionEnd,
+  readCookie,
+} from '../src/api';
 import { ApiProblem } from '../src/problem';
 import { describeOutput, runOnServer } from '../src/runner';
 
@@ -101,4 +110,21 @@ test('output is told apart into JSON, text and binary', () => {
   });
   expect(describeOutput(bytes('héllo'))).toEqual({ kind: 'text', text: 'héllo', bytes: 6 });
   expect(describeOutput(new Uint8Array([0xff, 0xfe]))).toMatchObject({ kind: 'binary', bytes: 2 });
+});
+
+test('only filters that are set are asked for', async () => {
+  fetchMock.mockImplementation(async () => json({ next: null, results: [] }));
+  await listExecutions({ pageSize: 25 });
+  await listExecutions({ pageSize: 25, state: 'failed', plugin: '', cursor: 'a=b' });
+  expect(fetchMock.mock.calls.map(([url]) => url)).toEqual([
+    '/api/v1/executions?page_size=25',
+    '/api/v1/executions?page_size=25&state=failed&cursor=a%3Db',
+  ]);
+});
+
+test('the cursor comes out of the address of the next page', () => {
+  expect(cursorOf('http://127.0.0.1:8000/api/v1/executions?cursor=cD0x%3D&page_size=25')).toBe('cD0x=');
+  expect(cursorOf('/api/v1/executions?cursor=x')).toBe('x');
+  expect(cursorOf(null)).toBeNull();
+  expect(cursorOf(undefined)).toBeNull();
 });

@@ -9,7 +9,7 @@ class FakeSocket {
   close = vi.fn();
   say(id: string) {
     this.onmessage?.({
-      data: JSON.stringify({ id, type: 'plugin.changed', at: '', data: { slug: 'x', enabled: true } }),
+      data: JSON.stringify({ id, type: 'plugin.changed', at: '', data: { slug: 'x', state: 'enabled' } }),
     });
   }
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { elapsedMs, isActive, mergeExecutions } from '../src/executions';
+import { elapsedMs, isActive, isState, mergeExecutions, withNews } from '../src/executions';
 import type { Execution } from '../src/types';
 
 const execution = (id: string, changes: Partial<Execution> = {}): Execution => ({
@@ -11,7 +11,7 @@ const execution = (id: string, changes: Partial<Execution> = {}): Execution => (
   user: null,
   problem: null,
   input_bytes: 1,
-  output_bytes: null,
+  output_bytes: 0,
   timing: null,
   created_at: '2026-05-04T12:00:00Z',
   finished_at: null,
@@ -57,4 +57,29 @@ test('elapsed time comes from the timing, the end, or the clock', () => {
 test('queued and running count as active', () => {
   expect(isActive(execution('a', { state: 'queued' }))).toBe(true);
   expect(isActive(execution('a', { state: 'timed_out' }))).toBe(false);
+});
+
+test('news joins a filtered list where it fits', () => {
+  const list = [execution('a', { created_at: at(3) }), execution('b', { created_at: at(2) })];
+  const news = [
+    execution('new', { created_at: at(5) }),
+    execution('other', { created_at: at(6), plugin: 'auth' }),
+    execution('old', { created_at: at(1) }),
+  ];
+  const ids = (hasMore: boolean) => withNews(list, news, { plugin: 'template' }, hasMore).map(({ id }) => id);
+  expect(ids(true)).toEqual(['new', 'a', 'b']);
+  expect(ids(false)).toEqual(['new', 'a', 'b', 'old']);
+});
+
+test('what no longer fits the filter leaves the list', () => {
+  const list = [execution('a', { state: 'running' })];
+  expect(withNews(list, [execution('a', { state: 'succeeded' })], { state: 'running' }, true)).toEqual([]);
+});
+
+test('an empty list takes all the news', () => {
+  expect(withNews([], [execution('a')], {}, false).map(({ id }) => id)).toEqual(['a']);
+});
+
+test('only the known states are states', () => {
+  expect([isState('crashed'), isState('toString'), isState('')]).toEqual([true, false, false]);
 });

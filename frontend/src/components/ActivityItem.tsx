@@ -1,3 +1,4 @@
+import { Link } from 'react-router';
 import { elapsedMs, isActive, STATE_LABEL } from '../executions';
 import { fullTime, relativeTime } from '../time';
 import { formatDuration } from '../timing';
@@ -8,10 +9,12 @@ export function ActivityItem({
   execution,
   now,
   showUser,
+  onFollow,
 }: {
   execution: Execution;
   now: number;
   showUser: boolean;
+  onFollow?: () => void;
 }) {
   const elapsed = elapsedMs(execution, now);
   const active = isActive(execution);
@@ -20,7 +23,9 @@ export function ActivityItem({
       <StateIcon state={execution.state} />
       <div className="activity-text">
         <p className="activity-title">
-          {execution.plugin} · {execution.function}
+          <Link to={`/executions/${execution.id}`} className="row-link" onClick={onFollow}>
+            {execution.plugin} · {execution.function}
+          </Link>
         </p>
         <p className="activity-meta">
           <span className={`state state-${execution.state}`}>{STATE_LABEL[execution.state]}</span>

@@ -1,5 +1,6 @@
 import { useEffect, useRef } from 'react';
 import { useActivity } from '../activity';
+import { timeline } from '../notifications';
 import { useSession } from '../session';
 import { useNow } from '../time';
 import { ActivityItem } from './ActivityItem';
@@ -7,13 +8,15 @@ import { ConnectionBadge } from './ConnectionBadge';
 import { EmptyState } from './EmptyState';
 import { IconButton } from './IconButton';
 import { LoadFailure } from './LoadFailure';
+import { NotificationItem } from './NotificationItem';
 import { Skeleton } from './Skeleton';
 
-/** Recent executions, live. `onClose` makes it a drawer. */
+/** Recent executions and what plugins tell, live. `onClose` makes it a drawer. */
 export function ActivityPanel({ onClose }: { onClose?: () => void }) {
-  const { executions, connection, loaded, problem, refresh } = useActivity();
+  const { executions, notifications, connection, loaded, problem, refresh } = useActivity();
   const { user } = useSession();
   const now = useNow(1000);
+  const items = timeline(executions, notifications);
   const closeButton = useRef<HTMLDivElement>(null);
 
   useEffect(() => {
@@ -27,24 +30,29 @@ export function ActivityPanel({ onClose }: { onClose?: () => void }) {
         <ConnectionBadge state={connection} />
         {onClose && <IconButton icon="x" label="Close activity" onClick={onClose} />}
       </div>
-      <div className="activity-body" role="group" aria-label="Recent executions" tabIndex={0}>
-        {problem && executions.length === 0 && <LoadFailure problem={problem} onRetry={refresh} />}
-        {!loaded && executions.length === 0 && <Skeleton lines={6} />}
-        {loaded && !problem && executions.length === 0 && (
+      <div className="activity-body" role="group" aria-label="Recent activity" tabIndex={0}>
+        {problem && items.length === 0 && <LoadFailure problem={problem} onRetry={refresh} />}
+        {!loaded && items.length === 0 && <Skeleton lines={6} />}
+        {loaded && !problem && items.length === 0 && (
           <EmptyState icon="activity" title="Quiet so far">
             <p>Run a function and it shows up here at once.</p>
           </EmptyState>
         )}
-        {executions.length > 0 && (
+        {items.length > 0 && (
           <ol className="activity-list">
-            {executions.map((execution) => (
-              <ActivityItem
-                key={execution.id}
-                execution={execution}
-                now={now}
-                showUser={Boolean(user?.is_staff)}
-              />
-            ))}
+            {items.map((item) =>
+              item.kind === 'execution' ? (
+                <ActivityItem
+                  key={item.execution.id}
+                  execution={item.execution}
+                  now={now}
+                  showUser={Boolean(user?.is_staff)}
+                  onFollow={onClose}
+                />
+              ) : (
+                <NotificationItem key={item.event.id} event={item.event} now={now} />
+              ),
+            )}
           </ol>
         )}
       </div>

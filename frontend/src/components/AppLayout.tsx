@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useRef, useState, type ReactNode } from 'react';
+import { Suspense, useCallback, useEffect, useRef, useState, type ReactNode } from 'react';
 import { NavLink, useLocation } from 'react-router';
 import { useActivity } from '../activity';
 import { isActive } from '../executions';
@@ -6,7 +6,9 @@ import { useMediaQuery } from '../useMediaQuery';
 import { ActivityPanel } from './ActivityPanel';
 import { ErrorBoundary } from './ErrorBoundary';
 import { Icon } from './Icon';
+import { Skeleton } from './Skeleton';
 import { SkipLink } from './SkipLink';
+import { Toasts } from './Toasts';
 import { UserMenu } from './UserMenu';
 import { Wordmark } from './Wordmark';
 
@@ -42,6 +44,7 @@ export function AppLayout({ children }: { children: ReactNode }) {
           <Wordmark />
           <nav aria-label="Main" className="topnav">
             <NavLink to="/plugins">Plugins</NavLink>
+            <NavLink to="/executions">Executions</NavLink>
           </nav>
           <div className="topbar-end">
             {!wide && (
@@ -66,7 +69,9 @@ export function AppLayout({ children }: { children: ReactNode }) {
           </div>
         </header>
         <main id="main" tabIndex={-1} className="app-main">
-          <ErrorBoundary resetKey={pathname}>{children}</ErrorBoundary>
+          <ErrorBoundary resetKey={pathname}>
+            <Suspense fallback={<Skeleton lines={7} />}>{children}</Suspense>
+          </ErrorBoundary>
         </main>
       </div>
       {drawerOpen && <div className="drawer-backdrop" onClick={close} />}
@@ -74,6 +79,7 @@ export function AppLayout({ children }: { children: ReactNode }) {
       <div role="status" className="visually-hidden">
         {announcement}
       </div>
+      <Toasts />
     </div>
   );
 }

@@ -6,14 +6,16 @@ export type Tone = 'neutral' | 'accent' | 'success' | 'warning' | 'danger';
 export function Badge({
   tone = 'neutral',
   icon,
+  title,
   children,
 }: {
   tone?: Tone;
   icon?: IconName;
+  title?: string;
   children: ReactNode;
 }) {
   return (
-    <span className={`badge tone-${tone}`}>
+    <span className={`badge tone-${tone}`} title={title}>
       {icon && <Icon name={icon} size={13} />}
       {children}
     </span>

@@ -3,7 +3,7 @@ import { Icon, type IconName } from './Icon';
 import { Spinner } from './Spinner';
 
 interface ButtonProps extends ButtonHTMLAttributes<HTMLButtonElement> {
-  look?: 'primary' | 'plain' | 'quiet';
+  look?: 'primary' | 'plain' | 'quiet' | 'danger';
   small?: boolean;
   icon?: IconName;
   /** Shows that work is under way; the button then does nothing. */

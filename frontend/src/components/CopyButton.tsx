@@ -2,7 +2,18 @@ import { useEffect, useState } from 'react';
 import { copyText } from '../clipboard';
 import { Button } from './Button';
 
-export function CopyButton({ text, label = 'Copy' }: { text: string; label?: string }) {
+/** `hiddenLabel` leaves only the icon, for places with little room. */
+export function CopyButton({
+  text,
+  label = 'Copy',
+  hiddenLabel,
+  look = 'quiet',
+}: {
+  text: string;
+  label?: string;
+  hiddenLabel?: string;
+  look?: 'quiet' | 'primary';
+}) {
   const [result, setResult] = useState<'copied' | 'failed' | null>(null);
 
   useEffect(() => {
@@ -13,13 +24,15 @@ export function CopyButton({ text, label = 'Copy' }: { text: string; label?: str
 
   return (
     <Button
-      small
-      look="quiet"
-      icon={result === 'copied' ? 'check' : 'copy'}
+      small={look === 'quiet'}
+      look={look}
+      icon={result === 'copied' ? 'check' : result === 'failed' ? 'x' : 'copy'}
+      className={hiddenLabel ? 'copy-icon' : undefined}
+      title={hiddenLabel}
       onClick={() => void copyText(text).then((worked) => setResult(worked ? 'copied' : 'failed'))}
     >
-      <span aria-live="polite">
-        {result === 'copied' ? 'Copied' : result === 'failed' ? 'Not copied' : label}
+      <span aria-live="polite" className={hiddenLabel ? 'visually-hidden' : undefined}>
+        {result === 'copied' ? 'Copied' : result === 'failed' ? 'Not copied' : (hiddenLabel ?? label)}
       </span>
     </Button>
   );

@@ -2,7 +2,7 @@ import type { ReactNode } from 'react';
 import type { Tone } from './Badge';
 import { Icon, type IconName } from './Icon';
 
-const ICONS: Record<Tone, IconName> = {
+export const TONE_ICON: Record<Tone, IconName> = {
   neutral: 'info',
   accent: 'info',
   success: 'checkCircle',
@@ -24,7 +24,7 @@ export function Notice({
 }) {
   return (
     <div className={`notice tone-${tone}`} role={live}>
-      <Icon name={ICONS[tone]} size={18} />
+      <Icon name={TONE_ICON[tone]} size={18} />
       <div className="notice-text">
         {title && <p className="notice-title">{title}</p>}
         {children}

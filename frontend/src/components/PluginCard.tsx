@@ -1,6 +1,6 @@
 import { Link } from 'react-router';
 import type { PluginSummary } from '../types';
-import { Badge } from './Badge';
+import { PluginBadge } from './PluginBadge';
 import { PluginMark } from './PluginMark';
 
 export function PluginCard({ plugin }: { plugin: PluginSummary }) {
@@ -17,7 +17,7 @@ export function PluginCard({ plugin }: { plugin: PluginSummary }) {
           </h2>
           <p className="mono muted">{plugin.slug}</p>
         </div>
-        {!plugin.enabled && <Badge icon="ban">Disabled</Badge>}
+        <PluginBadge plugin={plugin} />
       </div>
       <p className="plugin-card-text">{plugin.description}</p>
       <p className="plugin-card-foot">

@@ -1,6 +1,7 @@
 import { dayOf } from '../time';
 import { formatBytes, formatDuration } from '../timing';
 import type { PluginDetail } from '../types';
+import { Fact } from './Fact';
 
 export function PluginFacts({ plugin }: { plugin: PluginDetail }) {
   const { limits } = plugin;
@@ -12,18 +13,9 @@ export function PluginFacts({ plugin }: { plugin: PluginDetail }) {
       <Fact term="Time limit">{formatDuration(limits.timeout_ms)}</Fact>
       <Fact term="Memory limit">{limits.memory_mb} MB</Fact>
       <Fact term="Output limit">{formatBytes(limits.max_output_kb * 1000)}</Fact>
-      <Fact term="SHA-256">
+      <Fact term="SHA-256" wide>
         <code className="sha">{plugin.sha256}</code>
       </Fact>
     </dl>
-  );
-}
-
-function Fact({ term, children }: { term: string; children: React.ReactNode }) {
-  return (
-    <div>
-      <dt>{term}</dt>
-      <dd>{children}</dd>
-    </div>
   );
 }

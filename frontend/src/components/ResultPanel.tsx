@@ -1,4 +1,5 @@
 import { useEffect, useRef } from 'react';
+import { Link } from 'react-router';
 import type { Outcome } from '../runner';
 import { Badge } from './Badge';
 import { CopyButton } from './CopyButton';
@@ -47,7 +48,10 @@ export function ResultPanel({
           {outcome.timing && <TimingBar timing={outcome.timing} />}
           {outcome.executionId && (
             <p className="execution-id">
-              <span className="muted">Execution</span> <code>{outcome.executionId}</code>
+              <span className="muted">Execution</span>
+              <Link to={`/executions/${outcome.executionId}`}>
+                <code>{outcome.executionId}</code>
+              </Link>
               <CopyButton text={outcome.executionId} label="Copy id" />
             </p>
           )}

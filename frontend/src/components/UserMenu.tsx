@@ -1,4 +1,5 @@
 import { useEffect, useId, useRef, useState } from 'react';
+import { Link } from 'react-router';
 import { asProblem } from '../problem';
 import { useSession } from '../session';
 import { Badge } from './Badge';
@@ -69,9 +70,13 @@ export function UserMenu() {
           {user.is_staff && <Badge icon="shield">Administrator</Badge>}
         </div>
         <ThemeChoice />
+        <Link className="menu-item" to="/tokens" onClick={() => setOpen(false)}>
+          <Icon name="key" />
+          Access tokens
+        </Link>
         {user.is_staff && (
           <a className="menu-item" href="/admin/">
-            <Icon name="key" />
+            <Icon name="shield" />
             Administration
           </a>
         )}

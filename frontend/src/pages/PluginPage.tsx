@@ -1,27 +1,35 @@
-import { useCallback, useEffect } from 'react';
+import { useCallback, useEffect, useRef, useState } from 'react';
 import { Link, useParams } from 'react-router';
 import { usePluginChanges } from '../activity';
 import { getPlugin } from '../api';
 import { Badge } from '../components/Badge';
+import { Button } from '../components/Button';
+import { ConsentPanel } from '../components/ConsentPanel';
 import { FunctionPicker } from '../components/FunctionPicker';
 import { FunctionRunner } from '../components/FunctionRunner';
 import { EmptyState } from '../components/EmptyState';
 import { Icon } from '../components/Icon';
 import { LoadFailure } from '../components/LoadFailure';
+import { Notice } from '../components/Notice';
 import { PageHeading } from '../components/PageHeading';
+import { PermissionEditor } from '../components/PermissionEditor';
 import { PermissionList } from '../components/PermissionList';
+import { PluginActions } from '../components/PluginActions';
+import { PluginBadge } from '../components/PluginBadge';
 import { PluginFacts } from '../components/PluginFacts';
 import { PluginMark } from '../components/PluginMark';
+import { ReleaseList } from '../components/ReleaseList';
 import { Skeleton } from '../components/Skeleton';
 import { loadSchemaForm } from '../loadSchemaForm';
 import { useSession } from '../session';
 import type { FunctionDetail, PluginDetail, User } from '../types';
+import { useFocusRescue } from '../useFocusRescue';
 import { useLoaded } from '../useLoaded';
 import { NotFoundPage } from './NotFoundPage';
 
 export function PluginPage() {
   const { slug = '', function: functionName } = useParams();
-  const { state, retry, reload } = useLoaded(useCallback((signal) => getPlugin(slug, signal), [slug]));
+  const { state, retry, reload, put } = useLoaded(useCallback((signal) => getPlugin(slug, signal), [slug]));
   usePluginChanges(
     useCallback(
       (changed) => {
@@ -49,34 +57,55 @@ export function PluginPage() {
       </nav>
       {state.status === 'loading' && <Skeleton lines={7} />}
       {state.status === 'failed' && <LoadFailure problem={state.problem} onRetry={retry} />}
-      {state.status === 'loaded' && <PluginView plugin={state.value} functionName={functionName} />}
+      {state.status === 'loaded' && (
+        <PluginView plugin={state.value} functionName={functionName} onChanged={put} />
+      )}
     </>
   );
 }
 
-function PluginView({ plugin, functionName }: { plugin: PluginDetail; functionName: string | undefined }) {
+function PluginView({
+  plugin,
+  functionName,
+  onChanged,
+}: {
+  plugin: PluginDetail;
+  functionName: string | undefined;
+  onChanged: (plugin: PluginDetail) => void;
+}) {
   const { user } = useSession();
   const blockedBecause = (candidate: FunctionDetail) => whyBlocked(plugin, candidate, user);
   const chosen = functionName
     ? plugin.functions.find((candidate) => candidate.name === functionName)
     : (plugin.functions.find((candidate) => !blockedBecause(candidate)) ?? plugin.functions[0]);
-  const granted = plugin.permissions.filter((permission) => permission.granted).length;
+  const { pending } = plugin;
+  useFocusRescue(plugin.active_version);
 
   return (
     <>
       <div className="plugin-head">
         <PluginMark slug={plugin.slug} title={plugin.title} large />
-        <div>
+        <div className="plugin-head-text">
           <div className="plugin-title">
             <PageHeading title={chosen && functionName ? `${chosen.title} · ${plugin.title}` : plugin.title}>
               {plugin.title}
             </PageHeading>
             <Badge>v{plugin.version}</Badge>
-            {!plugin.enabled && <Badge icon="ban">Disabled</Badge>}
+            <PluginBadge plugin={plugin} />
           </div>
           <p className="lead">{plugin.description}</p>
         </div>
+        <PluginActions plugin={plugin} onChanged={onChanged} />
       </div>
+      {pending && plugin.can_manage && (
+        <ConsentPanel
+          key={`${plugin.slug}/${pending.version}`}
+          plugin={plugin}
+          pending={pending}
+          onChanged={onChanged}
+        />
+      )}
+      {!plugin.can_manage && <WaitingNotice plugin={plugin} />}
       <section aria-labelledby="functions-heading" className="section">
         <h2 id="functions-heading">Functions</h2>
         {plugin.functions.length === 0 ? (
@@ -105,19 +134,22 @@ function PluginView({ plugin, functionName }: { plugin: PluginDetail; functionNa
           )
         )}
       </section>
-      <section aria-labelledby="permissions-heading" className="section">
-        <div className="section-head">
-          <h2 id="permissions-heading">What it may do</h2>
-          {plugin.permissions.length > 0 && (
-            <span className="muted">
-              {granted} of {plugin.permissions.length} granted
-            </span>
-          )}
-        </div>
-        <div className="card">
-          <PermissionList permissions={plugin.permissions} />
-        </div>
-      </section>
+      {/* What a plugin asks for that never served stands in the consent above. */}
+      {(plugin.active_version || !plugin.can_manage) && (
+        <PermissionSection plugin={plugin} onChanged={onChanged} />
+      )}
+      {plugin.can_manage && (
+        <section aria-labelledby="releases-heading" className="section">
+          <h2 id="releases-heading">Releases</h2>
+          <div className="card">
+            <ReleaseList
+              key={`${plugin.slug}/${plugin.active_version}/${pending?.version}`}
+              plugin={plugin}
+              onChanged={onChanged}
+            />
+          </div>
+        </section>
+      )}
       <section aria-labelledby="facts-heading" className="section">
         <h2 id="facts-heading">Details</h2>
         <div className="card">
@@ -128,8 +160,83 @@ function PluginView({ plugin, functionName }: { plugin: PluginDetail; functionNa
   );
 }
 
+function WaitingNotice({ plugin }: { plugin: PluginDetail }) {
+  if (plugin.state === 'waiting') {
+    return (
+      <div className="section">
+        <Notice tone="warning" title="Waits for an administrator">
+          <p>Nothing of this plugin runs until an administrator has agreed to what it asks for.</p>
+        </Notice>
+      </div>
+    );
+  }
+  if (!plugin.pending) return null;
+  return (
+    <div className="section">
+      <Notice tone="neutral">
+        Version {plugin.pending.version} waits for an administrator. {plugin.active_version} keeps serving.
+      </Notice>
+    </div>
+  );
+}
+
+function PermissionSection({
+  plugin,
+  onChanged,
+}: {
+  plugin: PluginDetail;
+  onChanged: (plugin: PluginDetail) => void;
+}) {
+  const [editing, setEditing] = useState(false);
+  const section = useRef<HTMLElement>(null);
+  const wasEditing = useRef(editing);
+
+  useEffect(() => {
+    // Opening leads to the first choice; closing leads back to where it was opened.
+    if (wasEditing.current !== editing)
+      section.current?.querySelector<HTMLElement>(editing ? 'input' : 'button')?.focus();
+    wasEditing.current = editing;
+  }, [editing]);
+
+  const granted = plugin.permissions.filter((permission) => permission.granted).length;
+  const count = plugin.permissions.length;
+  return (
+    <section ref={section} aria-labelledby="permissions-heading" className="section">
+      <div className="section-head">
+        <h2 id="permissions-heading">What it may do</h2>
+        {count > 0 && (
+          <span className="section-tools">
+            <span className="muted">
+              {granted} of {count} granted
+            </span>
+            {plugin.can_manage && !editing && (
+              <Button small icon="pencil" onClick={() => setEditing(true)}>
+                Edit permissions
+              </Button>
+            )}
+          </span>
+        )}
+      </div>
+      <div className="card">
+        {editing ? (
+          <PermissionEditor
+            key={plugin.version}
+            plugin={plugin}
+            onChanged={onChanged}
+            onClose={() => setEditing(false)}
+          />
+        ) : (
+          <PermissionList permissions={plugin.permissions} />
+        )}
+      </div>
+    </section>
+  );
+}
+
 function whyBlocked(plugin: PluginDetail, candidate: FunctionDetail, user: User | null): string | null {
-  if (!plugin.enabled)
+  if (plugin.state === 'waiting')
+    return 'This plugin waits for consent. Nothing of it can be run until an administrator has given it.';
+  if (plugin.state === 'disabled')
     return 'This plugin is turned off. Nothing of it can be run until an administrator turns it on again.';
   if (candidate.access === 'staff' && !user?.is_staff) return 'Only administrators may run this function.';
   if (candidate.access === 'user' && !user) return 'Log in to run this function.';

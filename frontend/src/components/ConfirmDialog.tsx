@@ -1,0 +1,71 @@
+import { useEffect, useId, useRef, useState, type ReactNode } from 'react';
+import { asProblem, type ApiProblem } from '../problem';
+import { Button } from './Button';
+import { ProblemNotice } from './ProblemNotice';
+
+/** Asks before something that others feel. Shown as long as it is mounted; the browser keeps the focus inside. */
+export function ConfirmDialog({
+  title,
+  confirm,
+  danger,
+  children,
+  onConfirm,
+  onClose,
+}: {
+  title: string;
+  /** What the button that goes ahead says. */
+  confirm: string;
+  danger?: boolean;
+  children: ReactNode;
+  onConfirm: () => Promise<void>;
+  onClose: () => void;
+}) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const titleId = useId();
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState<ApiProblem | null>(null);
+
+  useEffect(() => {
+    const opener = document.activeElement;
+    dialog.current?.showModal();
+    return () => {
+      if (opener instanceof HTMLElement) opener.focus();
+    };
+  }, []);
+
+  async function goAhead() {
+    setBusy(true);
+    setProblem(null);
+    try {
+      await onConfirm();
+      onClose();
+    } catch (error) {
+      setProblem(asProblem(error));
+      setBusy(false);
+    }
+  }
+
+  return (
+    <dialog
+      ref={dialog}
+      className="dialog"
+      aria-labelledby={titleId}
+      onCancel={(event) => {
+        event.preventDefault();
+        if (!busy) onClose();
+      }}
+    >
+      <h2 id={titleId}>{title}</h2>
+      <div className="dialog-text">{children}</div>
+      {problem && <ProblemNotice problem={problem} />}
+      <div className="dialog-foot">
+        <Button onClick={onClose} disabled={busy}>
+          Cancel
+        </Button>
+        <Button look={danger ? 'danger' : 'primary'} busy={busy} onClick={() => void goAhead()}>
+          {confirm}
+        </Button>
+      </div>
+    </dialog>
+  );
+}

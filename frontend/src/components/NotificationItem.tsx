@@ -1,0 +1,27 @@
+import { fullTime, relativeTime } from '../time';
+import { LEVEL_TONE } from '../toasts';
+import type { NotificationEvent } from '../types';
+import { Icon } from './Icon';
+import { TONE_ICON } from './Notice';
+
+export function NotificationItem({ event, now }: { event: NotificationEvent; now: number }) {
+  const { title, body, level, plugin } = event.data;
+  const tone = LEVEL_TONE[level];
+  return (
+    <li className="activity-item">
+      <span className={`state-icon text-${tone}`}>
+        <Icon name={tone === 'accent' ? 'bell' : TONE_ICON[tone]} size={18} />
+      </span>
+      <div className="activity-text">
+        <p className="activity-title">{title}</p>
+        {body && <p className="activity-body-text">{body}</p>}
+        <p className="activity-meta">
+          <span>{plugin}</span>
+          <time dateTime={event.at} title={fullTime(event.at)}>
+            {relativeTime(event.at, now)}
+          </time>
+        </p>
+      </div>
+    </li>
+  );
+}

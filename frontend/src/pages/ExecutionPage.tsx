@@ -1,0 +1,138 @@
+import { useCallback } from 'react';
+import { Link, useParams } from 'react-router';
+import { useExecutionEnd } from '../activity';
+import { getExecution } from '../api';
+import { CopyButton } from '../components/CopyButton';
+import { Fact } from '../components/Fact';
+import { HostCallTable } from '../components/HostCallTable';
+import { Icon } from '../components/Icon';
+import { LoadFailure } from '../components/LoadFailure';
+import { PageHeading } from '../components/PageHeading';
+import { ProblemNotice } from '../components/ProblemNotice';
+import { Skeleton } from '../components/Skeleton';
+import { StateIcon } from '../components/StateIcon';
+import { TimingBar } from '../components/TimingBar';
+import { elapsedMs, isActive, STATE_LABEL } from '../executions';
+import { problemFromBody } from '../problem';
+import { fullTime, relativeTime, useNow } from '../time';
+import { formatBytes, formatDuration } from '../timing';
+import type { ExecutionDetail } from '../types';
+import { useLoaded } from '../useLoaded';
+import { NotFoundPage } from './NotFoundPage';
+
+export default function ExecutionPage() {
+  const { id = '' } = useParams();
+  const { state, retry, reload } = useLoaded(useCallback((signal) => getExecution(id, signal), [id]));
+  useExecutionEnd(id, reload);
+
+  if (state.status === 'failed' && state.problem.status === 404) {
+    return <NotFoundPage what="There is no such execution, or it is not yours" />;
+  }
+  return (
+    <>
+      <nav aria-label="Breadcrumb" className="breadcrumb">
+        <Link to="/executions">
+          <Icon name="arrowLeft" size={14} />
+          All executions
+        </Link>
+      </nav>
+      {state.status === 'loading' && <Skeleton lines={7} />}
+      {state.status === 'failed' && <LoadFailure problem={state.problem} onRetry={retry} />}
+      {state.status === 'loaded' && <ExecutionView execution={state.value} />}
+    </>
+  );
+}
+
+function ExecutionView({ execution }: { execution: ExecutionDetail }) {
+  const now = useNow(1000);
+  const { user, timing, host_calls: calls } = execution;
+  const active = isActive(execution);
+  return (
+    <>
+      <div className="execution-head">
+        <PageHeading title={`${execution.plugin} · ${execution.function}`}>
+          {execution.plugin} · {execution.function}
+        </PageHeading>
+        <p role="status" className={`execution-state state state-${execution.state}`}>
+          <StateIcon state={execution.state} />
+          {STATE_LABEL[execution.state]}
+        </p>
+      </div>
+      {execution.problem && <ProblemSection problem={execution.problem} />}
+      <section aria-labelledby="summary-heading" className="section">
+        <h2 id="summary-heading">Summary</h2>
+        <div className="card">
+          <dl className="facts">
+            <Fact term="Function">
+              <Link to={`/plugins/${execution.plugin}/${execution.function}`}>
+                {execution.plugin} · {execution.function}
+              </Link>
+            </Fact>
+            <Fact term="Called by">{user ? user.name || user.email : 'A visitor'}</Fact>
+            <Fact term="Started">
+              <time dateTime={execution.created_at}>{fullTime(execution.created_at)}</time>{' '}
+              <span className="muted">({relativeTime(execution.created_at, now)})</span>
+            </Fact>
+            <Fact term={active ? 'Running for' : 'Took'}>{formatDuration(elapsedMs(execution, now))}</Fact>
+            <Fact term="Ran">{execution.target === 'browser' ? 'In the browser' : 'On the server'}</Fact>
+            <Fact term="Input and output">
+              {formatBytes(execution.input_bytes)} in, {formatBytes(execution.output_bytes)} out
+            </Fact>
+            <Fact term="Id" wide>
+              <span className="copyable">
+                <code>{execution.id}</code>
+                <CopyButton text={execution.id} label="Copy id" />
+              </span>
+            </Fact>
+          </dl>
+          {timing && (
+            <div className="execution-timing">
+              <TimingBar
+                timing={{
+                  queue: timing.queue_ms,
+                  start: timing.start_ms,
+                  run: timing.run_ms,
+                  host: timing.host_ms,
+                }}
+              />
+            </div>
+          )}
+        </div>
+      </section>
+      <section aria-labelledby="host-calls-heading" className="section">
+        <div className="section-head">
+          <h2 id="host-calls-heading">Host calls</h2>
+          {calls.length > 0 && (
+            <span className="muted">{calls.length === 1 ? '1 call' : `${calls.length} calls`}</span>
+          )}
+        </div>
+        <div className="card">
+          <HostCallTable calls={calls} active={active} />
+        </div>
+      </section>
+    </>
+  );
+}
+
+function ProblemSection({ problem }: { problem: NonNullable<ExecutionDetail['problem']> }) {
+  const { backtrace } = problem;
+  return (
+    <section aria-label="Problem" className="section">
+      <ProblemNotice problem={problemFromBody(problem, problem.status, new Headers())} />
+      {typeof backtrace === 'string' && backtrace && (
+        <details className="backtrace">
+          <summary>
+            <Icon name="chevronRight" size={14} />
+            Backtrace, for the plugin’s author
+          </summary>
+          <div className="backtrace-tools">
+            <CopyButton text={backtrace} />
+          </div>
+          <pre className="output-text" role="group" tabIndex={0} aria-label="Backtrace">
+            {backtrace}
+          </pre>
+        </details>
+      )}
+    </section>
+  );
+}

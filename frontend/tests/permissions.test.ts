@@ -1,0 +1,83 @@
+import { expect, test } from 'vitest';
+import {
+  byRisk,
+  compareReleases,
+  firstTicks,
+  grantedOf,
+  missing,
+  revoked,
+  toggled,
+} from '../src/permissions';
+import type { PendingPermission } from '../src/types';
+
+const permission = (operation: string, changes: Partial<PendingPermission> = {}): PendingPermission => ({
+  operation,
+  title: operation,
+  meaning: '',
+  reason: '',
+  risk: 'low',
+  optional: false,
+  granted: false,
+  new: true,
+  ...changes,
+});
+const names = (items: { operation: string }[]) => items.map((item) => item.operation);
+
+test('the highest risk comes first, and the order is kept within a risk', () => {
+  const sorted = byRisk([
+    permission('a'),
+    permission('b', { risk: 'high' }),
+    permission('c', { risk: 'highest' }),
+    permission('d', { risk: 'medium' }),
+    permission('e', { risk: 'high' }),
+  ]);
+  expect(names(sorted)).toEqual(['c', 'b', 'e', 'd', 'a']);
+});
+
+test('what is newly needed is ticked, what is optional is not, whatever its risk', () => {
+  const ticks = firstTicks([
+    permission('needed'),
+    permission('needed-highest', { risk: 'highest' }),
+    permission('optional', { optional: true }),
+    permission('optional-highest', { optional: true, risk: 'highest' }),
+  ]);
+  expect([...ticks]).toEqual(['needed', 'needed-highest']);
+});
+
+test('an upgrade keeps what was decided before: held stays held, refused stays refused', () => {
+  const ticks = firstTicks([
+    permission('held', { new: false, granted: true }),
+    permission('held-optional', { new: false, granted: true, optional: true }),
+    permission('refused', { new: false, granted: false }),
+    permission('fresh'),
+  ]);
+  expect([...ticks]).toEqual(['held', 'held-optional', 'fresh']);
+});
+
+test('the difference between two releases', () => {
+  const now = [permission('kept', { granted: true }), permission('dropped', { granted: true })];
+  const { added, kept, dropped } = compareReleases(now, [
+    permission('kept', { new: false, granted: true }),
+    permission('added'),
+  ]);
+  expect([names(added), names(kept), names(dropped)]).toEqual([['added'], ['kept'], ['dropped']]);
+});
+
+test('what would be missing, and what would be lost', () => {
+  const asked = [
+    permission('held', { granted: true }),
+    permission('held-optional', { granted: true, optional: true }),
+    permission('never'),
+  ];
+  expect([...grantedOf(asked)]).toEqual(['held', 'held-optional']);
+  const ticked = new Set(['held-optional']);
+  expect(names(missing(asked, ticked))).toEqual(['held', 'never']);
+  expect(names(revoked(asked, ticked))).toEqual(['held']);
+});
+
+test('ticking is undone by ticking again, and leaves the old set alone', () => {
+  const before = new Set(['a']);
+  expect([...toggled(before, 'b')]).toEqual(['a', 'b']);
+  expect([...toggled(before, 'a')]).toEqual([]);
+  expect([...before]).toEqual(['a']);
+});

@@ -1,0 +1,22 @@
+"""`manage.py openapi FOLDER`: writes both OpenAPI documents, for tools that generate clients."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.test import RequestFactory
+
+from plugins.openapi import HostSchemaView, PublicSchemaView
+
+
+class Command(BaseCommand):
+    help = "Writes public.json and host.json into the folder."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("folder", type=Path)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        for name, view in (("public", PublicSchemaView), ("host", HostSchemaView)):
+            response = view.as_view()(RequestFactory().get("/"))
+            (options["folder"] / f"{name}.json").write_bytes(response.render().content)
