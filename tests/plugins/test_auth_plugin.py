@@ -16,7 +16,7 @@ from accounts.authentication import COOKIE
 from accounts.models import Session, User
 from plugins import executions, registry
 from plugins.models import Execution, Plugin
-from tests.conftest import API, PASSWORD, assert_problem, host_calls
+from tests.conftest import API, PASSWORD, assert_problem, at_once, host_calls
 
 SIGN_UP = {"email": "dora@example.com", "name": "Dora", "password": PASSWORD}
 LOG_IN = {"email": "dora@example.com", "password": PASSWORD}
@@ -122,6 +122,13 @@ def test_an_email_is_taken_in_any_case(hashing: str) -> None:
     API().post("/api/v1/auth/signup", SIGN_UP)
     response = API().post("/api/v1/auth/signup", SIGN_UP | {"email": "DORA@Example.com"})
     assert_problem(response, 409, "email-taken")
+
+
+def test_of_several_who_sign_up_with_one_email_at_once_one_wins(bundled: dict[str, Plugin]) -> None:
+    emails = iter(["dora@example.com", "DORA@example.com", "Dora@Example.com", " dora@example.com"])
+    responses = at_once(4, lambda: API().post("/api/v1/auth/signup", SIGN_UP | {"email": next(emails)}))
+    assert sorted(response.status_code for response in responses) == [201, 409, 409, 409]
+    assert User.objects.count() == 1
 
 
 @pytest.mark.parametrize(
