@@ -258,7 +258,7 @@ SPECTACULAR_SETTINGS = {
             "timed_out",
             "cancelled",
             "crashed",
-        ],  # fmt: skip
+        ],
         "PluginState": ["waiting", "enabled", "disabled"],
         "ReleaseState": ["active", "pending", "previous"],
         "RunEnd": ["succeeded", "failed", "timed_out", "cancelled"],
