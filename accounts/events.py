@@ -4,10 +4,11 @@ Delivery is a courtesy, never the record: a lost event loses nothing but immedia
 layer is logged and never fails the work that published.
 """
 
+import asyncio
 import logging
 import uuid
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
@@ -45,8 +46,52 @@ def publish(
     transaction.on_commit(lambda: _send(groups, {"type": "event", "event": event}))
 
 
+class Outbox:
+    """Sends events from one task on the server's event loop, in the order in which they were published.
+
+    Whoever publishes does not wait: somebody else waits for them. Beyond MAX_WAITING, which takes a channel
+    layer that hangs, events are dropped.
+    """
+
+    MAX_WAITING = 10_000
+    running: "ClassVar[Outbox | None]" = None
+
+    def __init__(self) -> None:
+        """Must be called on the event loop; from then on everything published goes this way."""
+        self._loop = asyncio.get_running_loop()
+        self._waiting: asyncio.Queue[tuple[list[str], dict[str, Any]]] = asyncio.Queue(self.MAX_WAITING)
+        self._task = self._loop.create_task(self._send_for_ever())
+        Outbox.running = self
+
+    def put(self, groups: list[str], message: dict[str, Any]) -> None:
+        """From any thread."""
+        self._loop.call_soon_threadsafe(self._offer, (groups, message))
+
+    async def close(self) -> None:
+        """Sends what is waiting, then stops."""
+        Outbox.running = None
+        await asyncio.sleep(0)  # what was put from threads is offered first
+        await self._waiting.join()
+        self._task.cancel()
+
+    def _offer(self, item: tuple[list[str], dict[str, Any]]) -> None:
+        if self._waiting.full():
+            logger.error("An event was dropped: %d are waiting to be sent", self.MAX_WAITING)
+        else:
+            self._waiting.put_nowait(item)
+
+    async def _send_for_ever(self) -> None:
+        while True:
+            groups, message = await self._waiting.get()
+            await _send_to_all(groups, message)
+            self._waiting.task_done()
+
+
 def _send(groups: list[str], message: dict[str, Any]) -> None:
-    async_to_sync(_send_to_all)(groups, message)
+    if Outbox.running is not None:
+        Outbox.running.put(groups, message)
+    else:  # a management command, or a test
+        async_to_sync(_send_to_all)(groups, message)
 
 
 async def _send_to_all(groups: list[str], message: dict[str, Any]) -> None:

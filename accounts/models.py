@@ -171,7 +171,10 @@ class SingleUseSecret(Secret):
         One UPDATE decides: of any number of callers at once, the database lets one match the row.
         """
         now = now or timezone.now()
-        usable = cls.objects.for_token(token).filter(used_at=None, expires_at__gt=now, user__is_active=True)
+        # The owner by subquery, not by join: with a join Django turns all of this into `id IN (…)`, which
+        # PostgreSQL does not ask again once it has waited for the row, and a second caller gets through.
+        active = User.objects.filter(is_active=True).values("pk")
+        usable = cls.objects.for_token(token).filter(used_at=None, expires_at__gt=now, user__in=active)
         if usable.update(used_at=now) != 1:
             return None
         found: Self = cls.objects.for_token(token).select_related("user").get()

@@ -13,6 +13,7 @@ from asgiref.sync import sync_to_async  # noqa: E402 - Django has to be set up f
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from django.conf import settings  # noqa: E402
 
+from accounts.events import Outbox  # noqa: E402
 from accounts.problems import CONTENT_TYPE, PayloadTooLarge, response_for  # noqa: E402
 from config.handler import Receive, Scope, Send, ThreadPerRequestHandler  # noqa: E402
 from plugins import audit  # noqa: E402
@@ -67,13 +68,17 @@ class BodyLimit:
 
 
 async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
+    outbox = None
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
+            outbox = Outbox()
             await send({"type": "lifespan.startup.complete"})
         else:
             await sync_to_async(close_pool)()
             await sync_to_async(audit.flush)()
+            if outbox is not None:
+                await outbox.close()
             await send({"type": "lifespan.shutdown.complete"})
             return
 

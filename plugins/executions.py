@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import timezone
 
 from accounts import events
@@ -36,6 +36,9 @@ PAGE_BYTES = 64 << 10
 # A guest may speak with these statuses; 401 and 403 from it mean what it says of its own users.
 GUEST_STATUSES = range(400, 430)
 _TRAP_FRAME = re.compile(r"\S+\.wasm!(?P<name>(?!abort\b|std\W|core\W|rust_|__rust)[^\s]+)")
+_AT_THE_END = [
+    "state", "problem", "output_bytes", "finished_at", "queue_ms", "start_ms", "run_ms", "host_ms",
+]  # fmt: skip
 _GUEST_CODE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
@@ -247,9 +250,8 @@ def _finish(
         execution.start_ms = answer.load_ms + answer.reply.start_ms
         execution.run_ms = max(answer.reply.run_ms - answer.host_ms, 0.0)
         execution.host_ms = answer.host_ms
-    with transaction.atomic():
-        execution.save()
-        publish("execution.finished", execution)
+    execution.save(update_fields=_AT_THE_END)
+    publish("execution.finished", execution)
 
 
 def _kept_problem(function: Function, problem: Problem | None) -> dict[str, Any] | None:

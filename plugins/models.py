@@ -1,6 +1,7 @@
 """Plugins, their releases and grants, and the record of what ran."""
 
 import uuid
+from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
@@ -43,8 +44,9 @@ class Plugin(models.Model):
             raise NotFound(f"The plugin “{self.slug}” has no active release.")
         return self.release
 
-    @property
+    @cached_property
     def granted(self) -> frozenset[str]:
+        """What it held when this object was read."""
         return frozenset(grant.permission for grant in self.grants.all())
 
     @property
@@ -86,6 +88,10 @@ class Release(models.Model):
     def __str__(self) -> str:
         return f"{self.plugin.slug} {self.version}"
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        super().save(*args, **kwargs)
+        kept_release.cache_clear()
+
     @cached_property
     def manifest(self) -> PluginManifest:
         return load_manifest(self.manifest_data)
@@ -93,6 +99,12 @@ class Release(models.Model):
     @property
     def asks_for(self) -> frozenset[str]:
         return frozenset(permission.operation for permission in self.manifest.permissions)
+
+
+@lru_cache(maxsize=256)
+def kept_release(release_id: int) -> Release:
+    """A release, read once by each process: it never changes, and its manifest takes long to parse."""
+    return Release.objects.get(pk=release_id)
 
 
 class Grant(models.Model):

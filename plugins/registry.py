@@ -18,7 +18,7 @@ from accounts.problems import InvalidInput, NotFound, Problem
 from plugins import store
 from plugins.bundle import Bundle, read_folder
 from plugins.manifest import PluginManifest
-from plugins.models import Grant, Plugin, PluginWatch, Release
+from plugins.models import Grant, Plugin, PluginWatch, Release, kept_release
 
 logger = logging.getLogger("hostbridge.registry")
 
@@ -36,6 +36,9 @@ class PluginDisabled(Problem):
     default_detail = "An administrator can enable it."
 
 
+_PLUGIN_FIELDS = [field.attname for field in Plugin._meta.concrete_fields]
+
+
 class PluginWaiting(Problem):
     status = 409
     code = "plugin-waiting"
@@ -49,10 +52,17 @@ class InvalidSettings(InvalidInput):
 
 
 def get_plugin(slug: str) -> Plugin:
-    """The plugin with its active release, if it has one, and its grants. Raises NotFound."""
-    plugin = Plugin.objects.filter(slug=slug).select_related("release").prefetch_related("grants").first()
-    if plugin is None:
+    """The plugin as it is now: state, settings, active release, grants. Raises NotFound.
+
+    On the path of every call, so it is one query for all that can change; releases cannot, and are kept.
+    """
+    rows = list(Plugin.objects.filter(slug=slug).values_list(*_PLUGIN_FIELDS, "grants__permission"))
+    if not rows:
         raise NotFound(f"There is no plugin “{slug}”.")
+    plugin = Plugin.from_db(None, _PLUGIN_FIELDS, rows[0][:-1])
+    plugin.granted = frozenset(row[-1] for row in rows if row[-1] is not None)
+    if plugin.release_id is not None:
+        plugin.release = kept_release(plugin.release_id)
     return plugin
 
 
