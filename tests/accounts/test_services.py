@@ -1,13 +1,15 @@
 """What can be done with accounts: each service works, refuses, and holds when many ask at once."""
 
+import time
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.hashers import make_password
-from django.db import IntegrityError
+from django.db import IntegrityError, connections, transaction
 from django.utils import timezone
 
 from accounts import passwords, services
@@ -433,6 +435,27 @@ def test_of_twenty_who_use_a_token_at_once_exactly_one_succeeds(
     row, token = create(alice.pk, 60)
     results = at_once(20, lambda: use(token))
     assert [result for result in results if result is not None] == [row]
+
+
+@each_kind
+def test_who_waited_for_another_who_used_the_token_gets_nothing(
+    create: Any, get: Any, use: Any, model: Any, transactional_db: None, alice: User
+) -> None:
+    """The collision itself, not left to chance: the second is in the midst of it when the first commits."""
+    _row, token = create(alice.pk, 60)
+
+    def second() -> Any:
+        try:
+            return use(token)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as thread:
+        with transaction.atomic():
+            assert use(token) is not None
+            waiting = thread.submit(second)
+            time.sleep(0.3)
+        assert waiting.result() is None
 
 
 @each_kind
