@@ -33,7 +33,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_threads_of_its_own() -> Iterator[None]:
-    """No writer of the audit log beside the tests, in the middle of whose databases it would write: they flush.
+    """No writer of the audit log, which would write into the middle of the tests: they flush.
     No worker outlives them.
     """
     audit._started.acquire()
