@@ -161,9 +161,8 @@ def create_session(
 
 def get_session(token: str) -> Session | None:
     """The live session of an active user, with the user, or None."""
-    found: Session | None = (
-        Session.objects.for_token(token).live().filter(user__is_active=True).select_related("user").first()
-    )
+    rows = Session.objects.for_token(token).live().filter(user__is_active=True)
+    found: Session | None = _only(rows.select_related("user"))
     return found
 
 
@@ -239,7 +238,7 @@ def create_api_token(
 def get_api_token(token: str) -> APIToken | None:
     """The live token of an active user, with the user, or None. Notes that it was used, to the minute."""
     rows = APIToken.objects.for_token(token).live().filter(user__is_active=True)
-    found: APIToken | None = rows.select_related("user").first()
+    found: APIToken | None = _only(rows.select_related("user"))
     now = timezone.now()
     if found is not None and (found.last_used_at is None or found.last_used_at < now - _USED_EVERY):
         APIToken.objects.filter(pk=found.pk).update(last_used_at=now)
@@ -331,8 +330,13 @@ def _active(user: User) -> User:
 
 def _usable(model: type[T], token: str) -> T | None:
     rows = model.objects.for_token(token).live().filter(used_at=None, user__is_active=True)
-    found: T | None = rows.select_related("user").first()
+    found: T | None = _only(rows.select_related("user"))
     return found
+
+
+def _only(rows: Any) -> Any:
+    """The one row there is, or None. Not first(), which sorts, on the path of every request."""
+    return next(iter(rows.order_by()), None)
 
 
 def _found(users: QuerySet[User]) -> User:

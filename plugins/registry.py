@@ -66,6 +66,15 @@ def get_plugin(slug: str) -> Plugin:
     return plugin
 
 
+def get_release(slug: str, version: str) -> Release:
+    """The plugin's release of that version. Raises NotFound."""
+    # Compared here: the version comes from an address, and not every database takes every text.
+    for release in get_plugin(slug).releases.select_related("plugin"):
+        if release.version == version:
+            return release
+    raise NotFound(f"There is no release {version} of “{slug}”.")
+
+
 def install(bundle: Bundle) -> Release:
     """Keeps the bundle as a release. Installing grants nothing.
 

@@ -56,7 +56,7 @@ class PluginListView(ListAPIView[Plugin]):
 
     def get_queryset(self) -> QuerySet[Plugin]:
         found = Plugin.objects.select_related("release").prefetch_related("grants")
-        search = self.request.query_params.get("search", "").strip()
+        search = self.request.query_params.get("search", "").strip().replace("\0", "")
         return found.filter(slug__icontains=search) if search else found
 
 
@@ -120,9 +120,7 @@ class ActivateView(APIView):
     )
     def post(self, request: Request, slug: str, version: str) -> Response:
         """Consent, or the way back: the release serves from now on and holds exactly these grants."""
-        release = registry.get_plugin(slug).releases.filter(version=version).first()
-        if release is None:
-            raise NotFound(f"There is no release {version} of “{slug}”.")
+        release = registry.get_release(slug, version)
         data = checked(schemas.ConsentSerializer, request)
         grants = data.get("grants", registry.get_plugin(slug).granted & release.asks_for)
         registry.activate(release, grants, by=signed_in(request))
@@ -138,9 +136,7 @@ class WasmView(APIView):
     )
     def get(self, request: Request, slug: str, version: str) -> HttpResponse:
         """The release's bytes, for a run in the browser."""
-        release = registry.get_plugin(slug).releases.filter(version=version).first()
-        if release is None:
-            raise NotFound(f"There is no release {version} of “{slug}”.")
+        release = registry.get_release(slug, version)
         headers = {"Cache-Control": "private, max-age=31536000, immutable", "ETag": f'"{release.sha256}"'}
         return HttpResponse(store.load_wasm(release.sha256), "application/wasm", headers=headers)
 

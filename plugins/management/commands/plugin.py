@@ -71,11 +71,7 @@ class Command(BaseCommand):
         )
 
     def activate(self, options: dict[str, Any]) -> None:
-        plugin = registry.get_plugin(options["slug"])
-        release = plugin.releases.filter(version=options["version"]).first()
-        if release is None:
-            raise CommandError(f"{plugin.slug} has no release {options['version']}.")
-        registry.activate(release, options["grant"])
+        registry.activate(registry.get_release(options["slug"], options["version"]), options["grant"])
 
     def grant(self, options: dict[str, Any]) -> None:
         registry.grant(registry.get_plugin(options["slug"]), options["operations"])
