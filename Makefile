@@ -4,7 +4,8 @@ PYTHON ?= python3
 UV_VERSION := 0.13.9
 VENV := .venv
 BIN := $(VENV)/bin
-UV := UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv
+# The system's certificates: where a proxy signs for the registry, pip and npm are set up for it that way too.
+UV := UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv --system-certs
 FRONTEND_SOURCES := $(shell find frontend/src frontend/public -type f 2>/dev/null) $(wildcard frontend/*.json frontend/*.ts frontend/*.html)
 
 .DEFAULT_GOAL := help
