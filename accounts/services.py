@@ -32,6 +32,10 @@ from accounts.tokens import hash_token
 
 T = TypeVar("T", bound=SingleUseSecret)
 
+# Where look-ups of one row begin: made once, and without the models' order, which each would pay for.
+_USERS = User.objects.order_by()
+_SESSIONS = Session.objects.order_by().select_related("user").filter(user__is_active=True)
+
 # --- users --------------------------------------------------------------------------------------------
 
 
@@ -63,12 +67,12 @@ def create_user(
 
 def get_user_by_email(email: str) -> User:
     """Raises NotFound."""
-    return _found(User.objects.filter(email=normalise_email(email)))
+    return _found(_USERS.filter(email=normalise_email(email)))
 
 
 def get_user(user_id: uuid.UUID) -> User:
     """Raises NotFound."""
-    return _found(User.objects.filter(pk=user_id))
+    return _found(_USERS.filter(pk=user_id))
 
 
 def update_password(
@@ -152,7 +156,7 @@ def create_session(
     """The session and its token, shown this once. Raises NotFound or UserDisabled."""
     with transaction.atomic():
         # Locked, so that an account which is disabled at this moment keeps no session.
-        user = _active(_found(User.objects.select_for_update(no_key=True).filter(pk=user_id)))
+        user = _active(_found(_USERS.select_for_update(no_key=True).filter(pk=user_id)))
         session, token = Session.issue(user, ttl_seconds, user_agent=user_agent[:256], ip_address=ip_address)
         User.objects.filter(pk=user.pk).update(last_login=session.created_at)
         events.publish("session.created", session.event_data(), to_users=[user.pk])
@@ -161,8 +165,7 @@ def create_session(
 
 def get_session(token: str) -> Session | None:
     """The live session of an active user, with the user, or None."""
-    rows = Session.objects.for_token(token).live().filter(user__is_active=True)
-    found: Session | None = _only(rows.select_related("user"))
+    found: Session | None = _only(_SESSIONS.for_token(token).live())
     return found
 
 
@@ -238,7 +241,7 @@ def create_api_token(
 def get_api_token(token: str) -> APIToken | None:
     """The live token of an active user, with the user, or None. Notes that it was used, to the minute."""
     rows = APIToken.objects.for_token(token).live().filter(user__is_active=True)
-    found: APIToken | None = _only(rows.select_related("user"))
+    found: APIToken | None = _only(rows.select_related("user").order_by())
     now = timezone.now()
     if found is not None and (found.last_used_at is None or found.last_used_at < now - _USED_EVERY):
         APIToken.objects.filter(pk=found.pk).update(last_used_at=now)
@@ -330,18 +333,17 @@ def _active(user: User) -> User:
 
 def _usable(model: type[T], token: str) -> T | None:
     rows = model.objects.for_token(token).live().filter(used_at=None, user__is_active=True)
-    found: T | None = _only(rows.select_related("user"))
+    found: T | None = _only(rows.select_related("user").order_by())
     return found
 
 
 def _only(rows: Any) -> Any:
     """The one row there is, or None. Not first(), which sorts, on the path of every request."""
-    return next(iter(rows.order_by()), None)
+    return next(iter(rows), None)
 
 
 def _found(users: QuerySet[User]) -> User:
-    # get() and not first(): it drops the order, which is most of what there is to compile.
-    try:
-        return users.get()
-    except User.DoesNotExist as error:
-        raise NotFound("There is no such user.") from error
+    user: User | None = _only(users)
+    if user is None:
+        raise NotFound("There is no such user.")
+    return user
