@@ -1,92 +1,12 @@
-"""The ASGI application: HTTP to Django, WebSocket to Channels; the workers end with the server."""
+"""The ASGI application, for any ASGI server: `config.asgi:application`."""
 
 import os
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from typing import Any, cast
 
 import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup()
 
-from asgiref.sync import sync_to_async  # noqa: E402 - Django has to be set up first
-from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
-from django.conf import settings  # noqa: E402
+from config.application import application  # noqa: E402 - Django has to be set up first
 
-from accounts.events import Outbox  # noqa: E402
-from accounts.problems import CONTENT_TYPE, PayloadTooLarge, response_for  # noqa: E402
-from config.handler import Receive, Scope, Send, ThreadPerRequestHandler  # noqa: E402
-from plugins import audit  # noqa: E402
-from plugins.routing import websocket_urlpatterns  # noqa: E402
-from plugins.runtime.service import close_pool  # noqa: E402
-
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
-
-
-class BodyLimit:
-    """Refuses bodies over `max_bytes` while they arrive: Django would first write them to disk whole."""
-
-    def __init__(self, app: App, max_bytes: int) -> None:
-        self.app = app
-        self.max_bytes = max_bytes
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = dict(scope["headers"])
-        announced = headers.get(b"content-length", b"0")
-        if announced.isdigit() and int(announced) > self.max_bytes:
-            await self._refuse(send)
-            return
-        seen = 0
-        refused = False
-
-        async def counted() -> MutableMapping[str, Any]:
-            nonlocal seen, refused
-            message = await receive()
-            seen += len(message.get("body", b""))
-            if seen <= self.max_bytes:
-                return message
-            if not refused:
-                refused = True
-                await self._refuse(send)
-            return {"type": "http.disconnect"}
-
-        async def unless_refused(message: Mapping[str, Any]) -> None:
-            if not refused:
-                await send(message)
-
-        await self.app(scope, counted, unless_refused)
-
-    async def _refuse(self, send: Send) -> None:
-        body = response_for(PayloadTooLarge(f"A request may have at most {self.max_bytes} bytes.")).content
-        headers = [
-            (b"content-type", CONTENT_TYPE.encode()),
-            (b"content-length", str(len(body)).encode()),
-            (b"connection", b"close"),
-        ]
-        await send({"type": "http.response.start", "status": 413, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
-
-
-async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
-    outbox = None
-    while True:
-        message = await receive()
-        if message["type"] == "lifespan.startup":
-            outbox = Outbox()
-            await send({"type": "lifespan.startup.complete"})
-        else:
-            await sync_to_async(close_pool)()
-            await sync_to_async(audit.flush)()
-            if outbox is not None:
-                await outbox.close()
-            await send({"type": "lifespan.shutdown.complete"})
-            return
-
-
-application = ProtocolTypeRouter(
-    {
-        "http": BodyLimit(cast(App, ThreadPerRequestHandler()), settings.MAX_REQUEST_BYTES),
-        "websocket": URLRouter(websocket_urlpatterns),
-        "lifespan": lifespan,
-    }
-)
+__all__ = ["application"]

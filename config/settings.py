@@ -198,7 +198,7 @@ PLUGIN_MAX_OUTPUT_BYTES = env_int("PLUGIN_MAX_OUTPUT_BYTES", 16 << 20, 1, 1 << 3
 
 # --- HTTP ---------------------------------------------------------------------------------------------
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1 << 20  # of a JSON body; a plugin's input has PLUGIN_MAX_INPUT_BYTES
-MAX_REQUEST_BYTES = max(PLUGIN_MAX_INPUT_BYTES, 2 << 20)  # of any body; see config/asgi.py
+MAX_REQUEST_BYTES = max(PLUGIN_MAX_INPUT_BYTES, 2 << 20)  # of any body; see config/application.py
 SESSION_COOKIE_NAME = "hostbridge_admin"  # Django admin's own; people's cookie is accounts.authentication's
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_HTTPS
 CSRF_FAILURE_VIEW = "config.urls.csrf_failure"
