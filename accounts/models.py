@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
+from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models.functions import Lower
 from django.utils import timezone
@@ -66,6 +67,10 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def clean(self) -> None:
         self.email = normalise_email(self.email)
+        owners = User.objects.filter(is_superuser=True, is_active=True)
+        stays_owner = self.is_superuser and self.is_active
+        if not stays_owner and [owner.pk for owner in owners] == [self.pk]:
+            raise ValidationError("This is the only owner's account: make another owner first.")
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.email = normalise_email(self.email)

@@ -5,6 +5,7 @@ loop and that thread for every middleware. Here the whole chain of middleware an
 does under WSGI; signals, streaming, disconnects and error pages stay the stock handler's.
 """
 
+import os
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -48,6 +49,14 @@ class ThreadPerRequestHandler(ASGIHandler):
                 executor.submit(int).add_done_callback(lambda _: self._free.append(executor))
             else:
                 self._free.append(executor)
+
+    def create_request(self, scope: Any, body_file: Any) -> Any:
+        """Says how long a body is that came without its length, in chunks: some readers go by that alone."""
+        request, error = super().create_request(scope, body_file)
+        if request is not None and "CONTENT_LENGTH" not in request.META:
+            request.META["CONTENT_LENGTH"] = str(body_file.seek(0, os.SEEK_END))
+            body_file.seek(0)
+        return request, error
 
     async def run_get_response(self, request: HttpRequest) -> HttpResponseBase:
         response: HttpResponseBase = await sync_to_async(self.get_response)(request)

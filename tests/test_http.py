@@ -86,6 +86,14 @@ def test_a_body_of_unknown_length_is_cut_off_at_the_bound(client: httpx.Client) 
     assert problem_code(response) == "payload-too-large"
 
 
+def test_a_body_in_chunks_is_read_like_any_other(client: httpx.Client) -> None:
+    body = b'{"code": "WRONG", "email": "eve@example.com", "name": "Eve", "password": "a long walk at dusk"}'
+    response = client.post(
+        "/api/v1/setup", content=iter([body[:20], body[20:]]), headers={"Content-Type": "application/json"}
+    )
+    assert problem_code(response) == "setup-done"
+
+
 def test_a_json_body_has_a_bound_of_its_own(client: httpx.Client) -> None:
     response = client.post("/api/v1/setup", json={"code": "x" * (2 << 20)})
     assert response.status_code == 413

@@ -370,6 +370,19 @@ def test_the_last_owner_stays_and_the_page_says_why(staff: Client, charlie: User
     assert set(User.objects.all()) == {alice, charlie}
 
 
+@pytest.mark.parametrize("flag", ["is_active", "is_superuser"])
+def test_the_last_owner_stays_an_owner(flag: str, staff: Client, charlie: User, alice: User) -> None:
+    form = user_form(charlie)
+    form.pop(flag)
+    page = staff.post(address(User, "change", charlie.pk), form)
+    assert page.status_code == 200
+    assert "make another owner first" in page.content.decode()
+    charlie.refresh_from_db()
+    assert getattr(charlie, flag)
+    User.objects.filter(pk=alice.pk).update(is_superuser=True)
+    assert staff.post(address(User, "change", charlie.pk), form).status_code == 302
+
+
 def test_owners_cannot_all_be_deleted_together(staff: Client, charlie: User, alice: User) -> None:
     User.objects.filter(pk=alice.pk).update(is_superuser=True)
     delete_selected(staff, User, charlie, alice)
