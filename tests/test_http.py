@@ -1,7 +1,6 @@
 """What every address has in common, against a real server: headers, health, errors, large bodies."""
 
 import socket
-import time
 from collections.abc import Iterator
 
 import httpx
@@ -107,9 +106,9 @@ def test_clients_that_hang_up_in_the_middle_hold_up_nobody(server: Server) -> No
         for _ in range(6):
             with pytest.raises(httpx.ReadTimeout):
                 owner.post("/api/v1/plugins/faults/call/sleep_forever", timeout=0.1)
-        started = time.monotonic()
         for _ in range(20):
             assert owner.get("/healthz").status_code == 200
-        assert time.monotonic() - started < 0.8
+        still = owner.get("/api/v1/executions?state=running&plugin=faults").json()["results"]
+        assert still, "the others waited until the given-up calls had ended"
         answers = [owner.post("/api/v1/plugins/faults/call/echo", content=f"{n}".encode()) for n in range(10)]
         assert [answer.text for answer in answers] == [str(n) for n in range(10)]

@@ -85,10 +85,9 @@ def test_a_worker_that_dribbles_does_not_stretch_its_time(pair: Pair) -> None:
 
     thread = threading.Thread(target=dribble)
     thread.start()
-    started = time.monotonic()
     with pytest.raises(TimeoutError):
-        protocol.receive(ours, deadline=started + 0.2)
-    assert time.monotonic() - started < 0.9
+        protocol.receive(ours, deadline=time.monotonic() + 0.2)
+    assert thread.is_alive(), "each byte gave it more time"
     thread.join()
 
 
