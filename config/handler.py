@@ -32,23 +32,13 @@ class ThreadPerRequestHandler(ASGIHandler):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[override]
         executor = self._free.pop() if self._free else ThreadPoolExecutor(1, thread_name_prefix="request")
-        disconnected = False
-
-        async def noticing() -> MutableMapping[str, Any]:
-            nonlocal disconnected
-            message = await receive()
-            disconnected = disconnected or message["type"] == "http.disconnect"
-            return message
-
         try:
             async with ThreadSensitiveContext(executor=executor):
-                await self.handle(dict(scope), noticing, send)
+                await self.handle(dict(scope), receive, send)
         finally:
-            if disconnected:
-                # The view was given up but still runs: its thread is free when it has come to its end.
-                executor.submit(int).add_done_callback(lambda _: self._free.append(executor))
-            else:
-                self._free.append(executor)
+            # If the client hung up, handle() gave the view up but has waited for its end: the signal that the
+            # request is finished is sent in this same thread.
+            self._free.append(executor)
 
     def create_request(self, scope: Any, body_file: Any) -> Any:
         """Says how long a body is that came without its length, in chunks: some readers go by that alone."""

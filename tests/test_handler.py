@@ -1,0 +1,78 @@
+"""config.handler: a thread serves one request at a time, also when clients hang up in the middle."""
+
+import asyncio
+import threading
+from typing import Any
+
+import pytest
+from django.http import HttpRequest, HttpResponse
+
+from config.handler import ThreadPerRequestHandler
+
+pytestmark = [pytest.mark.asyncio, pytest.mark.django_db]
+SCOPE = {
+    "type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": [], "http_version": "1.1",
+}  # fmt: skip
+
+
+class Conversation:
+    """One request: the client hangs up when told to."""
+
+    def __init__(self) -> None:
+        self.hang_up = asyncio.Event()
+        self.sent: list[dict[str, Any]] = []
+        self.asked = False
+
+    async def receive(self) -> dict[str, Any]:
+        if not self.asked:
+            self.asked = True
+            return {"type": "http.request", "body": b"", "more_body": False}
+        await self.hang_up.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Any) -> None:
+        self.sent.append(message)
+
+
+class Slow(ThreadPerRequestHandler):
+    """Its one view waits until it is let go, and says in which thread it ran."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun = threading.Event()
+        self.let_go = threading.Event()
+        self.threads: list[int] = []
+
+    def get_response(self, request: HttpRequest) -> HttpResponse:
+        self.threads.append(threading.get_ident())
+        self.begun.set()
+        assert self.let_go.wait(10)
+        return HttpResponse("done")
+
+
+async def test_a_thread_whose_client_hung_up_is_lent_again_only_when_its_view_has_ended() -> None:
+    handler, first, second = Slow(), Conversation(), Conversation()
+    given_up = asyncio.create_task(handler(SCOPE, first.receive, first.send))
+    await asyncio.to_thread(handler.begun.wait, 10)
+    first.hang_up.set()
+    await asyncio.sleep(0.2)
+    assert handler._free == [], "the thread is still in the view"
+    running = asyncio.create_task(handler(SCOPE, second.receive, second.send))
+    while len(handler.threads) < 2:  # it began although the first still runs: in a thread of its own
+        await asyncio.sleep(0.01)
+    assert len(set(handler.threads)) == 2
+    handler.let_go.set()
+    await asyncio.gather(given_up, running)
+    assert first.sent == []
+    assert second.sent[0]["status"] == 200
+    assert len(handler._free) == 2
+
+
+async def test_a_thread_is_used_again() -> None:
+    handler = Slow()
+    handler.let_go.set()
+    for _ in range(5):
+        conversation = Conversation()
+        await handler(SCOPE, conversation.receive, conversation.send)
+        assert conversation.sent[0]["status"] == 200
+    assert len(set(handler.threads)) == 1
