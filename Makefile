@@ -90,5 +90,5 @@ $(BIN)/uv: | check-tools
 
 .make/frontend: .make/node $(FRONTEND_SOURCES)
 	@echo "Front end"
-	@cd frontend && npm run --silent build
+	@cd frontend && npm run --silent build -- --logLevel warn
 	@touch $@

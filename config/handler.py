@@ -6,13 +6,13 @@ does under WSGI; signals, streaming, disconnects and error pages stay the stock 
 """
 
 import os
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.core.handlers.asgi import ASGIHandler
-from django.http import FileResponse, HttpRequest
+from django.http import FileResponse, HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 Scope = MutableMapping[str, Any]
@@ -53,4 +53,12 @@ class ThreadPerRequestHandler(ASGIHandler):
         response._handler_class = self.__class__  # type: ignore[attr-defined]
         if isinstance(response, FileResponse):
             response.block_size = self.chunk_size
+        if isinstance(response, StreamingHttpResponse) and not response.is_async:
+            response.streaming_content = _piece_by_piece(iter(response))
         return response
+
+
+async def _piece_by_piece(content: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """Reads a file as it is sent. Django would read it whole first, and warn that it does."""
+    while (piece := await sync_to_async(lambda: next(content, None))()) is not None:
+        yield piece

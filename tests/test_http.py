@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.server import Server, problem_code
+from tests.server import ROOT, Server, problem_code
 
 
 @pytest.fixture
@@ -32,12 +32,14 @@ def test_the_app_is_served_under_a_strict_policy(client: httpx.Client) -> None:
         assert "csrftoken" in response.cookies
 
 
-def test_hashed_files_are_kept_for_ever_and_others_are_not(client: httpx.Client) -> None:
+def test_hashed_files_are_kept_for_ever_and_others_are_not(server: Server, client: httpx.Client) -> None:
     page = client.get("/").text
     script = page.partition('src="/static/assets/')[2].partition('"')[0]
     response = client.get(f"/static/assets/{script}")
     assert response.status_code == 200
     assert "immutable" in response.headers["Cache-Control"]
+    assert response.content == (ROOT / "frontend" / "dist" / "assets" / script).read_bytes()
+    assert "Warning" not in server.log.read_text()
     assert "no-store" in client.get("/").headers["Cache-Control"]
 
 
