@@ -155,6 +155,23 @@ def test_plugins_refuse_to_run_inside_a_transaction(faults: Plugin) -> None:
         executions.run(faults, "echo", b"", executions.Client())
 
 
+@pytest.mark.parametrize(("function", "word"), [("fail_text", "liking"), ("deep_recursion", "descend")])
+def test_a_sensitive_functions_words_reach_its_caller_and_are_not_kept(
+    faults: Plugin, call: Callable[..., Any], function: str, word: str
+) -> None:
+    """What a guest says of a secret input could repeat it; the history must not."""
+    release = faults.active
+    for declared in release.manifest_data["functions"]:
+        declared["sensitive"] = True
+    release.save()
+    response = call(function)
+    assert word in response.content.decode()
+    kept = Execution.objects.get(pk=response["Execution-Id"]).problem
+    assert word not in json.dumps(kept)
+    assert kept is not None
+    assert kept["status"] == response.status_code
+
+
 def test_every_execution_is_recorded_with_its_timing(
     faults: Plugin, call: Callable[..., Any], alice: User
 ) -> None:
