@@ -14,21 +14,16 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
-from accounts.problems import Forbidden, InvalidInput, NotAuthenticated, NotFound, Problem
+from accounts.problems import Forbidden, InvalidInput, NotAuthenticated, NotFound
 from accounts.tokens import hash_token, new_token
 from plugins import executions
 from plugins.host.caller import Caller
 from plugins.models import Execution, ExecutionToken, Plugin
 from plugins.operations import OPERATIONS
+from plugins.outcomes import PluginCancelled, PluginTimedOut
 
 State = Execution.State
 ENDS = (State.SUCCEEDED, State.FAILED, State.TIMED_OUT, State.CANCELLED)
-
-
-class RunEnded(Problem):
-    status = 409
-    code = "run-ended"
-    title = "This run has ended already"
 
 
 @dataclass(frozen=True)
@@ -51,7 +46,7 @@ def start(plugin: Plugin, function_name: str, user: User) -> BrowserRun:
     token = new_token(ExecutionToken.PREFIX)
     expires_at = timezone.now() + timedelta(seconds=settings.EXECUTION_TOKEN_SECONDS)
     with transaction.atomic():
-        execution = executions.begin(plugin, function, user, target="browser")
+        execution = executions.begin_in_browser(plugin, function, user)
         ExecutionToken.objects.create(
             execution=execution, token_hash=hash_token(token), operations=operations, expires_at=expires_at
         )
@@ -86,11 +81,16 @@ def finish(execution_id: uuid.UUID, token: str, state: str, problem: dict[str, A
     _end(execution, state, problem)
 
 
+def cancel(execution: Execution) -> None:
+    """Ends it; its token is worthless from then on. Raises RunEnded."""
+    _end(execution, State.CANCELLED, PluginCancelled().as_dict())
+
+
 def expire() -> int:
     """Ends runs whose token ran out without a word from the browser; how many."""
     forgotten = Execution.objects.filter(state=State.RUNNING, token__expires_at__lte=timezone.now())
     for execution in forgotten.select_related("plugin", "user"):
-        problem = executions.PluginTimedOut("Its browser did not report an end in time.")
+        problem = PluginTimedOut("Its browser did not report an end in time.")
         _end(execution, State.TIMED_OUT, problem.as_dict())
     return len(forgotten)
 
@@ -115,6 +115,6 @@ def _end(execution: Execution, state: str, problem: dict[str, Any] | None) -> No
     with transaction.atomic():
         running = Execution.objects.filter(pk=execution.pk, state=State.RUNNING)
         if running.update(state=state, problem=problem, finished_at=timezone.now()) != 1:
-            raise RunEnded
+            raise executions.RunEnded
         execution.refresh_from_db()
         executions.publish("execution.finished", execution)

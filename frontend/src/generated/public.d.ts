@@ -108,6 +108,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/executions/{execution_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Ends a run, waiting or running; whoever waits for it is told `plugin-cancelled`. */
+        post: operations["cancel_execution"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/executions/{execution_id}/finish": {
         parameters: {
             query?: never;
@@ -119,6 +136,23 @@ export interface paths {
         put?: never;
         /** @description Ends a run in a browser, with the run's own token in the Authorization header. */
         post: operations["finish_browser_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/executions/{execution_id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Runs the function again with the same input, as you and now; answers as a call does. */
+        post: operations["replay_execution"];
         delete?: never;
         options?: never;
         head?: never;
@@ -385,6 +419,12 @@ export interface components {
             /** @description Slug: for operations on a plugin's own data. */
             plugin?: string;
         };
+        /**
+         * @description * `text` - text
+         *     * `base64` - base64
+         * @enum {string}
+         */
+        EncodingEnum: "text" | "base64";
         /** @description An execution, in the words that the events use as well. */
         Execution: {
             /** Format: uuid */
@@ -421,6 +461,11 @@ export interface components {
             /** Format: date-time */
             finished_at: string | null;
             host_calls: components["schemas"]["HostCall"][];
+            /** @description Null if it is too large to keep, or sensitive. */
+            input: components["schemas"]["Kept"] | null;
+            /** @description Null if it is too large to keep, or sensitive. */
+            output: components["schemas"]["Kept"] | null;
+            logs: components["schemas"]["LogLine"][];
         };
         /**
          * @description * `queued` - queued
@@ -471,15 +516,38 @@ export interface components {
             /** Format: date-time */
             at: string;
         };
+        /** @description Bytes in JSON: as text if they are UTF-8, otherwise in base64. */
+        Kept: {
+            encoding: components["schemas"]["EncodingEnum"];
+            content: string;
+        };
+        /**
+         * @description * `trace` - trace
+         *     * `debug` - debug
+         *     * `info` - info
+         *     * `warn` - warn
+         *     * `error` - error
+         * @enum {string}
+         */
+        LevelEnum: "trace" | "debug" | "info" | "warn" | "error";
         Limits: {
             timeout_ms: number;
             memory_mb: number;
+            fuel: number;
+            max_input_kb: number;
             max_output_kb: number;
+            max_host_calls: number;
+            max_bridge_kb: number;
+            concurrency: number;
         };
         /** @description Refuses fields it does not know, so that a misspelt one is told and not dropped. */
         LogIn: {
             email: string;
             password: string;
+        };
+        LogLine: {
+            level: components["schemas"]["LevelEnum"];
+            text: string;
         };
         LoggedIn: {
             user: components["schemas"]["PublicUser"];
@@ -616,6 +684,8 @@ export interface components {
                 [key: string]: unknown;
             } | null;
             settings_schema: unknown;
+            /** @description Why calls are refused for a while; empty if they are not. */
+            readonly paused: string;
         };
         /**
          * @description * `waiting` - waiting
@@ -1156,6 +1226,50 @@ export interface operations {
             };
         };
     };
+    cancel_execution: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                execution_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     finish_browser_run: {
         parameters: {
             query?: never;
@@ -1227,6 +1341,125 @@ export interface operations {
                 };
             };
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    replay_execution: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                execution_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The function's output. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                    "application/octet-stream": string;
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            504: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1499,7 +1732,9 @@ export interface operations {
     call_function: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                Prefer?: "respond-async";
+            };
             path: {
                 function: string;
                 slug: string;
@@ -1522,6 +1757,13 @@ export interface operations {
                     "application/json": unknown;
                     "application/octet-stream": string;
                 };
+            };
+            /** @description It runs; `Location` is its record. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             400: {
                 headers: {
