@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from array import array
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
@@ -48,6 +49,8 @@ def serve() -> Iterator[Serve]:
 
     def serve(*pieces: bytes, seen: list[bytes] | None = None) -> int:
         class Handler(StreamRequestHandler):
+            disable_nagle_algorithm = True
+
             def handle(self) -> None:
                 while asked := self.request.recv(65536):
                     if seen is not None:
@@ -56,7 +59,7 @@ def serve() -> Iterator[Serve]:
                         return
                     for piece in pieces:
                         self.wfile.write(piece)
-                        self.wfile.flush()
+                        time.sleep(0.01)  # or the next piece may arrive with this one
 
         server = ThreadingTCPServer(("127.0.0.1", 0), Handler)
         server.daemon_threads = True
@@ -120,6 +123,7 @@ def test_a_server_that_hangs_up_is_an_error(load: Generator, serve: Serve) -> No
 def test_figures_are_in_milliseconds() -> None:
     latencies = array("d", [i / 1000 for i in range(1, 102)])
     assert Figures.of(latencies, 2.0) == pytest.approx((50.5, 51, 96, 100))
+    assert Figures.of(array("d", [0.25]), 0.5) == (2, 250, 250, 250)
 
 
 def test_targets_take_turns_and_each_is_first_once(load: Generator, serve: Serve) -> None:

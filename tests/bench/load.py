@@ -88,10 +88,11 @@ def _measure(port: int, request: Request, connections: int, seconds: float) -> F
 async def _load(port: int, request: Request, connections: int, seconds: float) -> Figures:
     loop = asyncio.get_running_loop()
     round_ = _Round(request, request.encode(port), loop.create_future())
-    clients = [_Client(round_) for _ in range(connections)]
+    clients: list[_Client] = []
     try:
-        for client in clients:
-            await loop.create_connection(lambda client=client: client, "127.0.0.1", port)
+        for _ in range(connections):
+            _, client = await loop.create_connection(lambda: _Client(round_), "127.0.0.1", port)
+            clients.append(client)
         async with asyncio.timeout(seconds + _PATIENCE_SECONDS):
             return await round_.run(clients, seconds)
     finally:
@@ -134,7 +135,6 @@ class _Client(asyncio.Protocol):
 
     def __init__(self, round_: _Round) -> None:
         self.round = round_
-        self.transport: asyncio.Transport | None = None
         self.received = b""
         self.sent_at = 0.0
 
@@ -145,11 +145,9 @@ class _Client(asyncio.Protocol):
         self.round.fail(error or ConnectionError(f"{self.round.request.name} closed the connection"))
 
     def close(self) -> None:
-        if self.transport is not None:
-            self.transport.abort()
+        self.transport.abort()
 
     def send(self) -> None:
-        assert self.transport is not None
         self.sent_at = time.perf_counter()
         self.transport.write(self.round.raw)
 

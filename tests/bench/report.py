@@ -25,9 +25,8 @@ def medians(rounds: Iterable[Figures]) -> Figures:
 
 def ratio(ours: Sequence[Figures], theirs: Sequence[Figures], field: str = "per_second") -> float:
     """The median of the rounds' own ratios: a machine that slows down for a while slows both sides down."""
-    return median(
-        getattr(mine, field) / getattr(other, field) for mine, other in zip(ours, theirs, strict=True)
-    )
+    pairs = zip(ours, theirs, strict=True)
+    return float(median(getattr(mine, field) / getattr(other, field) for mine, other in pairs))
 
 
 def heading(connections: int, what: str, *columns: str) -> str:
