@@ -15,16 +15,16 @@ import pytest
 
 from accounts.models import User
 from plugins.bundle import read_folder
-from plugins.models import Execution, Plugin
+from plugins.models import Execution
 from plugins.runtime.service import get_pool
 from plugins.wasm import InvalidWasm
 from tests.conftest import API, assert_problem, host_calls
 from tests.plugins.unchecked import FIXTURES, install_unchecked
 
-Install = Callable[..., Plugin]
 Call = Callable[..., Any]
 State = Execution.State
 ECHO = b"\x00\xffany bytes"
+LONG_MS = 30_000  # on a busy machine, too, what ends by itself ends before its time is up
 
 # What the upload gate refuses; behind it, such a module must not cost more than its worker.
 REFUSED = ["start_loop", "start_host_call", "nul_import", "nul_export", "duplicate_export"]
@@ -38,6 +38,11 @@ class Hostile(NamedTuple):
     status: int
     code: str
     state: str
+    input: bytes = b""
+
+    @property
+    def timeout_ms(self) -> int:
+        return 1000 if self.state == State.TIMED_OUT else LONG_MS
 
 
 TIMED_OUT = (504, "plugin-timed-out", State.TIMED_OUT)
@@ -81,6 +86,7 @@ class Futile(NamedTuple):
     function: str
     output: bytes
     input: bytes = b""
+    timeout_ms: int = LONG_MS
 
 
 FUTILE = [
@@ -94,15 +100,14 @@ FUTILE = [
 
 
 @pytest.fixture
-def call(alice: User, install: Install) -> Call:
+def call(transactional_db: None, alice: User) -> Call:
     """Calls a function of a fixture, which is installed without grants when it is called first."""
     client = API(alice)
     slugs: dict[str, str] = {}
 
-    def call(fixture: str, function: str, data: bytes = b"") -> Any:
+    def call(fixture: str, function: str, data: bytes = b"", timeout_ms: int = LONG_MS) -> Any:
         if fixture not in slugs:
-            plugin = install_unchecked(fixture) if fixture in REFUSED else install(fixture)
-            slugs[fixture] = plugin.slug
+            slugs[fixture] = install_unchecked(fixture, timeout_ms).slug
         return client.post(f"/api/v1/plugins/{slugs[fixture]}/call/{function}", data)
 
     return call
@@ -125,7 +130,7 @@ def assert_others_are_served(call: Call) -> None:
     ids=lambda case: f"{case.fixture}-{case.function}",
 )
 def test_a_hostile_call_costs_one_execution_and_nothing_else(call: Call, case: Hostile) -> None:
-    response = call(case.fixture, case.function)
+    response = call(case.fixture, case.function, case.input, case.timeout_ms)
     problem = assert_problem(response, case.status, case.code)
     execution = Execution.objects.get(pk=response["Execution-Id"])
     assert execution.state == case.state
@@ -138,7 +143,7 @@ def test_a_hostile_call_costs_one_execution_and_nothing_else(call: Call, case: H
 @pytest.mark.parametrize("case", FUTILE, ids=lambda case: f"{case.fixture}-{case.function}")
 def test_what_is_futile_succeeds_and_leaves_nothing_for_the_next_call(call: Call, case: Futile) -> None:
     for _ in range(get_pool().size + 1):  # at least one worker serves twice
-        response = call(case.fixture, case.function, case.input)
+        response = call(case.fixture, case.function, case.input, case.timeout_ms)
         assert (response.status_code, response.content) == (200, case.output)
         assert Execution.objects.get(pk=response["Execution-Id"]).state == State.SUCCEEDED
     assert_others_are_served(call)

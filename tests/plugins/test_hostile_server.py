@@ -9,10 +9,14 @@ import pytest
 from tests.plugins.test_hostile import FUTILE, HOSTILE, Futile, Hostile
 from tests.server import Server, problem_code, processes_gone
 
-FIXTURES = sorted({case.fixture for case in (*HOSTILE, *FUTILE)} | {"redirect_follower"})
-INSTALL = (
-    f"from tests.plugins.unchecked import install_unchecked\nfor name in {FIXTURES}: install_unchecked(name)"
-)
+Case = Hostile | Futile
+FOLLOWER = Futile("redirect_follower", "run", b"", b"http://127.0.0.1/")
+CASES: list[Case] = [*HOSTILE, *FUTILE, FOLLOWER]
+
+
+def slug(case: Case) -> str:
+    """Each case is a plugin of its own: those of one fixture differ in how much time they get."""
+    return f"{case.fixture}-{case.function}".replace("_", "-")
 
 
 @pytest.fixture
@@ -24,60 +28,53 @@ def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     )
     try:
         server.make_owner()
-        server.manage("shell", "-v", "0", "-c", INSTALL)
+        rows = [(case.fixture, case.timeout_ms, slug(case)) for case in CASES]
+        code = f"from tests.plugins.unchecked import *\nfor row in {rows}: install_unchecked(*row)"
+        server.manage("shell", "-v", "0", "-c", code)
         yield server
     finally:
         server.stop()
 
 
-Call = Callable[[httpx.Client], None]
+def call(client: httpx.Client, case: Case) -> httpx.Response:
+    return client.post(f"/api/v1/plugins/{slug(case)}/call/{case.function}", content=case.input)
 
 
-def hostile(case: Hostile) -> Call:
-    def call(client: httpx.Client) -> None:
-        response = client.post(address(case.fixture, case.function))
-        assert (response.status_code, problem_code(response)) == (case.status, case.code), case
-
-    return call
+def check_hostile(client: httpx.Client, case: Hostile) -> None:
+    response = call(client, case)
+    assert (response.status_code, problem_code(response)) == (case.status, case.code), case
 
 
-def futile(case: Futile) -> Call:
-    def call(client: httpx.Client) -> None:
-        response = client.post(address(case.fixture, case.function), content=case.input)
-        assert (response.status_code, response.content) == (200, case.output), case
-
-    return call
+def check_futile(client: httpx.Client, case: Futile) -> None:
+    response = call(client, case)
+    assert (response.status_code, response.content) == (200, case.output), case
 
 
-def follow_redirects(client: httpx.Client) -> None:
-    """From the server's own address, which would lead to its log-in page."""
-    url = f"{client.base_url}/admin/"
-    response = client.post(address("redirect_follower", "run"), content=url.encode())
-    assert response.status_code == 200
-    assert problem_code(response) == "network-not-granted"
+def check_follower(client: httpx.Client, case: Futile) -> None:
+    response = call(client, case)
+    assert (response.status_code, problem_code(response)) == (200, "network-not-granted")
 
 
-def ordinary(number: int) -> Call:
+def check_ordinary(client: httpx.Client, number: int) -> None:
     """Each with a name of its own, so that an answer to somebody else's call would show."""
-
-    def call(client: httpx.Client) -> None:
-        response = client.post(address("template", "greet"), json={"name": f"caller {number}"})
-        assert response.status_code == 200, response.text
-        assert response.json() == {"message": f"Hello, caller {number}!"}
-
-    return call
-
-
-def address(fixture: str, function: str) -> str:
-    return f"/api/v1/plugins/{fixture.replace('_', '-')}/call/{function}"
+    response = client.post("/api/v1/plugins/template/call/greet", json={"name": f"caller {number}"})
+    assert response.status_code == 200, response.text
+    assert response.json() == {"message": f"Hello, caller {number}!"}
 
 
 def test_all_hostile_plugins_at_once_disturb_neither_the_server_nor_other_calls(own_server: Server) -> None:
-    faults = [*map(hostile, HOSTILE), *map(futile, FUTILE), follow_redirects]
-    calls = [call for number, fault in enumerate(faults) for call in (fault, ordinary(number))]
+    checks: list[tuple[Callable[..., None], Case]] = [
+        *((check_hostile, case) for case in HOSTILE),
+        *((check_futile, case) for case in FUTILE),
+        (check_follower, FOLLOWER),
+    ]
     with own_server.log_in("owner@example.com") as client, ThreadPoolExecutor(16) as threads:
         client.timeout = httpx.Timeout(120)
-        for done in [threads.submit(call, client) for call in calls]:
+        running = []
+        for number, (check, case) in enumerate(checks):
+            running.append(threads.submit(check, client, case))
+            running.append(threads.submit(check_ordinary, client, number))
+        for done in running:
             done.result()
         assert client.get("/healthz").status_code == 200
     assert own_server.process.poll() is None, "the web process has ended"
