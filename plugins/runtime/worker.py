@@ -342,7 +342,8 @@ def run_function(
 
 def classify(message: str) -> tuple[FailureKind, str]:
     """A guest's own error text, or one of the runtime's: a trap comes with a WebAssembly backtrace."""
-    if message == "oom" or "memory minimum size" in message:
+    # In this order: Extism's limit, an initial memory that is over it, this process's limit (tables).
+    if message == "oom" or "memory minimum size" in message or message.startswith("out of memory (failed"):
         return "memory", message
     if message == "plugin ran out of fuel":
         return "fuel", message
