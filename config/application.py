@@ -20,7 +20,7 @@ from config.handler import ThreadPerRequestHandler
 from plugins import controls, executions, instances, journal
 from plugins.calls import App, CallEndpoint, Receive, Scope, Send
 from plugins.routing import websocket_urlpatterns
-from plugins.runtime.service import close_pool
+from plugins.runtime.service import close_pool, get_pool
 
 logger = logging.getLogger("hostbridge.server")
 
@@ -88,6 +88,7 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
         message = await receive()
         if message["type"] == "lifespan.startup":
             outbox = Outbox()
+            get_pool()  # workers start now, not when the first caller waits for them
             await sync_to_async(instances.mark_orphans)()
             tasks = [asyncio.create_task(_mark_orphans_for_ever()), asyncio.create_task(controls.listen())]
             await send({"type": "lifespan.startup.complete"})

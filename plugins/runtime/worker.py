@@ -6,7 +6,6 @@ variables) from a module that was compiled once. Where calls of one plugin follo
 instance is made between them, before anybody waits for it.
 """
 
-import base64
 import contextlib
 import ctypes
 import json
@@ -144,11 +143,13 @@ class Relay:
 
 
 class Module(extism.CompiledPlugin):  # type: ignore[misc]  # the package has no types
-    """A compiled module. The package's own constructor knows no fuel."""
+    """A compiled module. The package's own constructor knows no fuel, and sends the bytes through base64."""
 
     def __init__(self, frame: Load, functions: list[extism.Function]) -> None:
+        """Raises extism.Error."""
+        wasm = ffi.from_buffer(frame.wasm)
         manifest = {
-            "wasm": [{"data": base64.b64encode(frame.wasm).decode()}],
+            "wasm": [{"data": {"ptr": int(ffi.cast("uintptr_t", wasm)), "len": len(frame.wasm)}}],
             "memory": {
                 "max_pages": frame.max_pages,
                 "max_var_bytes": 1 << 20,
@@ -156,17 +157,17 @@ class Module(extism.CompiledPlugin):  # type: ignore[misc]  # the package has no
             },
             "allowed_hosts": [],
         }
-        if not frame.fuel:
-            super().__init__(manifest, wasi=True, functions=functions)
-            return
-        self.functions = functions
         raw = json.dumps(manifest).encode()
+        self.functions = functions  # called for as long as instances live
         metadata = [extism._ExtismFunctionMetadata(function) for function in functions]
         pointers = ffi.new("ExtismFunction*[]", [each.pointer for each in metadata])
         error = ffi.new("char**")
-        self.pointer = lib.extism_compiled_plugin_new_with_fuel_limit(
-            raw, len(raw), pointers, len(metadata), True, frame.fuel, error
-        )
+        if frame.fuel:
+            self.pointer = lib.extism_compiled_plugin_new_with_fuel_limit(
+                raw, len(raw), pointers, len(metadata), True, frame.fuel, error
+            )
+        else:
+            self.pointer = lib.extism_compiled_plugin_new(raw, len(raw), pointers, len(metadata), True, error)
         if self.pointer == ffi.NULL:
             message = ffi.string(error[0]).decode(errors="replace")
             lib.extism_plugin_new_error_free(error[0])
