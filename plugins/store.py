@@ -7,7 +7,8 @@ from pathlib import Path
 
 from django.conf import settings
 
-from plugins.wasm import USER_NAMESPACE, read_module
+from plugins.wasm import read_module
+from plugins.wasm_imports import USER_NAMESPACE
 
 
 class CorruptFile(Exception):
@@ -39,7 +40,7 @@ def load_wasm(sha256: str) -> bytes:
 def host_functions(sha256: str) -> tuple[str, ...]:
     """The names in `extism:host/user` that the stored module imports."""
     imports = read_module(load_wasm(sha256)).imports
-    return tuple(sorted(name for namespace, name in imports if namespace == USER_NAMESPACE))
+    return tuple(sorted({taken.name for taken in imports if taken.namespace == USER_NAMESPACE}))
 
 
 def wasm_path(sha256: str) -> Path:
