@@ -37,8 +37,8 @@ _ENCRYPTED_FLAGS = 0x1 | 0x40 | 0x2000  # the file, strongly; the directory
 _METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 _ARCHIVE = re.compile(r"\.(zip|jar|whl|tar|t?gz|t?bz2|t?xz|zst|7z|rar)$", re.IGNORECASE)
 _UNUSABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-# What zipfile raises for archives that are not as they should be: also for positions before the file or beyond
-# what C can count, and for names that are not UTF-8.
+# What zipfile raises for archives that are not as they should be: also for positions before the file, or
+# beyond what C can count, and for names that are not UTF-8.
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, OverflowError)
 _MACOS = re.compile(r"(^__MACOSX/)|((^|/)\.DS_Store$)")  # what macOS adds by itself
 
@@ -232,8 +232,8 @@ def _top_folder(files: dict[str, zipfile.ZipInfo]) -> str:
 def _read_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limit: int) -> bytes:
     """The file as it is there, whatever size was announced for it."""
     announced = entry.file_size
-    # zipfile would stop at the announced size and call that the file. One more than is read here: at the end it
-    # asks for the checksum.
+    # zipfile would stop at the announced size and call that the file. One more than is read here, as at the
+    # end it asks for the checksum.
     entry.file_size = limit + 2
     with _damage_told(), archive.open(entry) as file:
         data = file.read(limit + 1)

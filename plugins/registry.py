@@ -1,8 +1,9 @@
-"""What is installed: install, consent, grant, enable, set up. Each change is one transaction."""
+"""What is installed: install, consent, grant, enable, set up, remove. Each change is one transaction."""
 
 import json
 import logging
 from collections.abc import Iterable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,13 @@ from django.utils import timezone
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
-from accounts import events
+from accounts import events, services
 from accounts.models import User
 from accounts.problems import InvalidInput, NotFound, Problem
 from plugins import store
 from plugins.bundle import Bundle, read_folder
 from plugins.manifest import PluginManifest
-from plugins.models import Grant, Plugin, PluginWatch, Release, kept_release
+from plugins.models import Execution, Grant, Plugin, PluginWatch, Release, kept_release
 
 logger = logging.getLogger("hostbridge.registry")
 
@@ -27,6 +28,18 @@ class ReleaseConflict(Problem):
     status = 409
     code = "release-exists"
     title = "This version is installed with other content"
+
+
+class NotRemovable(Problem):
+    status = 409
+    code = "plugin-not-removable"
+    title = "This plugin cannot be removed"
+
+
+class PluginBusy(Problem):
+    status = 409
+    code = "plugin-busy"
+    title = "This plugin is running"
 
 
 class PluginDisabled(Problem):
@@ -80,28 +93,83 @@ def install(bundle: Bundle) -> Release:
 
     A new plugin, or a release that asks for more than the one that serves, waits for consent (`activate`);
     a release that asks for no more serves at once. Installing the same bundle again changes nothing.
-    Raises ReleaseConflict if the version exists with other content.
+    Raises ReleaseConflict if the version exists with other content; then nothing is kept.
     """
-    manifest = bundle.manifest
-    data = json.loads(bundle.manifest_data)
-    sha256 = store.save_wasm(bundle.wasm)
-    with transaction.atomic():
-        plugin, _ = Plugin.objects.get_or_create(slug=manifest.name)
-        release, created = Release.objects.get_or_create(
-            plugin=plugin,
-            version=manifest.version,
-            defaults={"manifest_data": data, "sha256": sha256, "size_bytes": len(bundle.wasm)},
+    with store.changing(), transaction.atomic():
+        return _add_release(bundle)
+
+
+def _add_release(bundle: Bundle) -> Release:
+    """The bundle's release, as a row and, once nothing speaks against it, as a file."""
+    manifest, data = bundle.manifest, json.loads(bundle.manifest_data)
+    sha256 = manifest.wasm.sha256
+    plugin, _ = Plugin.objects.get_or_create(slug=manifest.name)
+    release, created = Release.objects.get_or_create(
+        plugin=plugin,
+        version=manifest.version,
+        defaults={"manifest_data": data, "sha256": sha256, "size_bytes": len(bundle.wasm)},
+    )
+    if not created and (release.sha256 != sha256 or release.manifest_data != data):
+        raise ReleaseConflict(
+            f"{manifest.name} {manifest.version} is installed already, from other files. "
+            "Give the changed plugin a new version in plugin.json."
         )
-        if not created and (release.sha256 != sha256 or release.manifest_data != data):
-            raise ReleaseConflict(
-                f"{manifest.name} {manifest.version} is installed already, from other files. "
-                "Give the changed plugin a new version in plugin.json."
-            )
-        if created and plugin.release is not None and not asks_for_more(release, plugin.release):
-            activate(release, plugin.granted & release.asks_for)
-        elif created:
-            _tell(plugin)
+    store.save_wasm(bundle.wasm)
+    if created and plugin.release is not None and not asks_for_more(release, plugin.release):
+        activate(release, plugin.granted & release.asks_for)
+    elif created:
+        _tell(plugin)
     return release
+
+
+def remove(plugin: Plugin) -> dict[str, int]:
+    """Removes the plugin with all that is its: releases, grants, settings, store, executions with their audit
+    log, service tokens, and .wasm files that no other release uses. This cannot be undone.
+
+    Returns how many releases, executions and stored values that were. Raises NotRemovable for the plugin that
+    people log in with and for those that come with Hostbridge, PluginBusy while it runs on the server.
+    """
+    if plugin.slug == settings.AUTH_PLUGIN:
+        raise NotRemovable(f"People log in with “{plugin.slug}” (AUTH_PLUGIN). Choose another one first.")
+    if plugin.slug in settings.BUNDLED_PLUGINS:
+        raise NotRemovable(
+            f"“{plugin.slug}” comes with Hostbridge; the next start brings it back. Disable it."
+        )
+    with store.changing():
+        with transaction.atomic():
+            removed = _remove_rows(plugin)
+        store.keep_only(set(Release.objects.values_list("sha256", flat=True)))
+    logger.info("The plugin %s was removed: %s", plugin.slug, removed)
+    return removed
+
+
+def _remove_rows(plugin: Plugin) -> dict[str, int]:
+    """Raises PluginBusy."""
+    Plugin.objects.select_for_update().get(pk=plugin.pk)
+    if running := _running(plugin):
+        raise PluginBusy(
+            f"{running} calls are running. Disable the plugin, and remove it when they have ended."
+        )
+    removed = {
+        "releases": plugin.releases.count(),
+        "executions": plugin.executions.count(),
+        "stored_values": plugin.kv_entries.count(),
+    }
+    # The release that serves is protected against being deleted by itself.
+    Plugin.objects.filter(pk=plugin.pk).update(release=None)
+    plugin.delete()
+    # Otherwise they would speak for the next plugin of this name.
+    services.delete_plugin_tokens(plugin.slug)
+    events.publish("plugin.removed", {"slug": plugin.slug}, to_all=True)
+    return removed
+
+
+def _running(plugin: Plugin) -> int:
+    """Calls on the server that can still be going on; others were left behind when a server was killed."""
+    longest = timedelta(milliseconds=settings.PLUGIN_QUEUE_TIMEOUT_MS + settings.PLUGIN_MAX_TIMEOUT_MS)
+    unfinished = (Execution.State.QUEUED, Execution.State.RUNNING)
+    recent = plugin.executions.filter(created_at__gte=timezone.now() - longest)
+    return recent.filter(target="server", state__in=unfinished).count()
 
 
 def asks_for_more(new: Release, old: Release) -> bool:

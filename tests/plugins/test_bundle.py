@@ -1,8 +1,5 @@
 """Bundles as folders and archives: what is read, and what is refused before anything is run or kept."""
 
-import hashlib
-import io
-import json
 import random
 import shutil
 import stat
@@ -19,12 +16,7 @@ from plugins import bundle
 from plugins.bundle import InvalidBundle, read_folder, read_path, read_zip
 from plugins.manifest import InvalidManifest
 from plugins.wasm import InvalidWasm
-from tests.conftest import ROOT
-
-HOSTCALL = ROOT / "wasm-plugins" / "fixtures" / "hostcall"
-MANIFEST = (HOSTCALL / "plugin.json").read_bytes()
-WASM = (HOSTCALL / "hostcall.wasm").read_bytes()
-FILES = {"plugin.json": MANIFEST, "hostcall.wasm": WASM}
+from tests.plugins.bundles import FILES, HOSTCALL, MANIFEST, WASM, in_folder, make_zip, manifest
 
 
 @pytest.fixture
@@ -34,24 +26,6 @@ def folder(tmp_path: Path) -> Path:
     for name in FILES:
         shutil.copy(HOSTCALL / name, copy / name)
     return copy
-
-
-def manifest_for(wasm: bytes) -> bytes:
-    manifest = json.loads(MANIFEST)
-    manifest["wasm"]["sha256"] = hashlib.sha256(wasm).hexdigest()
-    return json.dumps(manifest).encode()
-
-
-Entries = dict[str, bytes] | list[tuple[str | zipfile.ZipInfo, bytes]]
-
-
-def make_zip(entries: Entries, method: int = zipfile.ZIP_DEFLATED) -> bytes:
-    """An archive of these entries, in this order, without asking whether they make sense."""
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", method) as archive:
-        for entry, data in entries.items() if isinstance(entries, dict) else entries:
-            archive.writestr(entry, data)
-    return made.getvalue()
 
 
 def refused(data: bytes, reason: str) -> None:
@@ -101,7 +75,7 @@ def test_other_bytes_than_the_manifest_names_are_refused(folder: Path) -> None:
 def test_the_module_goes_through_the_gate(folder: Path) -> None:
     other = WASM.replace(b"fetch_many", b"fetch_none")
     (folder / "hostcall.wasm").write_bytes(other)
-    (folder / "plugin.json").write_bytes(manifest_for(other))
+    (folder / "plugin.json").write_bytes(manifest(wasm=other))
     with pytest.raises(InvalidWasm, match=r"^hostcall\.wasm: It does not export fetch_many"):
         read_folder(folder)
 
@@ -133,10 +107,6 @@ def test_other_files_are_left_alone() -> None:
         "other.wasm": b"no",
     }
     assert read_zip(make_zip(FILES | other))
-
-
-def in_folder(files: dict[str, bytes]) -> dict[str, bytes]:
-    return {f"hostcall/{name}": data for name, data in files.items()}
 
 
 @pytest.mark.parametrize(
