@@ -169,8 +169,12 @@ def _check_names(entries: list[zipfile.ZipInfo]) -> None:
     """Names lead nowhere but down, and none could be another's on any file system."""
     seen: dict[str, str] = {}
     for entry in entries:
-        name = entry.orig_filename  # zipfile cuts the other one at a NUL
+        name = entry.filename
         parts = name.removesuffix("/").split("/")
+        if name != entry.orig_filename:  # cut at a NUL, or given another one in an extra field
+            raise InvalidBundle(
+                f"The archive has two names for one entry: {entry.orig_filename!r}, {name!r}."
+            )
         if _UNUSABLE.search(name):
             raise InvalidBundle(f"The archive has a name with a control character: {name!r}.")
         if "\\" in name:

@@ -42,6 +42,12 @@ class PluginBusy(Problem):
     title = "This plugin is running"
 
 
+class NameReserved(Problem):
+    status = 409
+    code = "plugin-name-reserved"
+    title = "This name is that of a plugin that comes with Hostbridge"
+
+
 class PluginDisabled(Problem):
     status = 409
     code = "plugin-disabled"
@@ -97,6 +103,17 @@ def install(bundle: Bundle) -> Release:
     """
     with store.changing(), transaction.atomic():
         return _add_release(bundle)
+
+
+def install_uploaded(bundle: Bundle) -> Release:
+    """As `install`, but raises NameReserved for the name of a plugin that comes with Hostbridge.
+
+    A release that asks for no more serves at once: an upload could replace what people log in with.
+    """
+    name = bundle.manifest.name
+    if name in settings.BUNDLED_PLUGINS:
+        raise NameReserved(f"“{name}” comes with Hostbridge. Give the plugin another name in plugin.json.")
+    return install(bundle)
 
 
 def _add_release(bundle: Bundle) -> Release:

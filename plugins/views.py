@@ -79,7 +79,7 @@ class PluginListView(ListAPIView[Plugin]):
         if file.size > limit:
             raise PayloadTooLarge(f"A bundle may have at most {limit} bytes.")
         bundle = read_zip(file.read())
-        release = registry.install(bundle)
+        release = registry.install_uploaded(bundle)
         plugin = registry.get_plugin(release.plugin.slug)
         answer = {"plugin": plugin, "version": release.version, "report": report(bundle)}
         return Response(

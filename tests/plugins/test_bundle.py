@@ -157,7 +157,8 @@ def test_names_that_differ_by_their_spelling_in_unicode_are_one() -> None:
 
 
 def test_a_name_that_ends_at_a_nul_for_some_tools_is_refused() -> None:
-    refused(make_zip(FILES | {"READMEx.md": b""}).replace(b"READMEx.md", b"README\0.md"), "control character")
+    data = make_zip(FILES | {"READMEx.md": b""}).replace(b"READMEx.md", b"README\0.md")
+    refused(data, "two names for one entry")
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from plugins.wasm_imports import (
     WASI_NAMESPACE,
 )
 from tests.plugins import wasm_builder as build
+from tests.plugins.mutations import mutants
 
 RUN = {"run": "() -> i32"}
 EVERYTHING = [
@@ -32,7 +33,7 @@ EVERYTHING = [
 ]
 
 
-def check(module: bytes, *, memory_mb: int = 64) -> Module:
+def check(module: bytes, *, memory_mb: int = 64, functions: tuple[str, ...] = ("run",)) -> Module:
     manifest = PluginManifest(
         manifest_version=1,
         name="made",
@@ -41,7 +42,7 @@ def check(module: bytes, *, memory_mb: int = 64) -> Module:
         description="Made by hand.",
         license="MIT",
         wasm=Wasm(path="made.wasm", sha256=""),
-        functions=(Function(name="run", title="Run"),),
+        functions=tuple(Function(name=name, title=name) for name in functions),
         limits=Limits(memory_mb=memory_mb),
     )
     return gate.check(module, manifest, operations=frozenset(OPERATIONS))
@@ -172,3 +173,22 @@ def test_the_first_memory_fits_the_servers_limit(settings: Any) -> None:
     settings.PLUGIN_MAX_MEMORY_MB = 8
     module = build.module(functions=RUN, replaced={build.MEMORY: build.vector([build.limits(9 * 16)])})
     refused(module, "It begins with 9 MB of memory; this server allows 8 (PLUGIN_MAX_MEMORY_MB).")
+
+
+# --- damage -------------------------------------------------------------------------------------------
+
+
+def test_ten_thousand_damaged_modules_pass_or_are_refused() -> None:
+    passed = 0
+    for mutant in mutants(10_000, seed=4):
+        try:
+            check(mutant, functions=())
+            passed += 1
+        except InvalidWasm as problem:
+            assert problem.detail
+    assert 1_000 < passed < 9_000, "damage that is never or always seen tests nothing"
+
+
+def test_the_same_seed_gives_the_same_damage() -> None:
+    assert list(mutants(20, seed=1)) == list(mutants(20, seed=1))
+    assert list(mutants(20, seed=1)) != list(mutants(20, seed=2))

@@ -79,7 +79,8 @@ def test_it_serves_once_it_is_activated(charlie: User) -> None:
     upload(charlie, {"bundle": zipped(permissions=[])})
     client = API(charlie)
     assert client.post(f"{URL}/hostcall/releases/1.0.0/activate", {}).status_code == 200
-    assert client.post(f"{URL}/hostcall/call/fetch_many", {"calls": []}).status_code in {200, 422}
+    asked = {"method": "GET", "url": "http://hostbridge.invalid/host/v1/kv", "headers": {}}
+    assert client.post(f"{URL}/hostcall/call/fetch", asked).status_code == 200
 
 
 def test_the_same_bundle_again_changes_nothing(charlie: User) -> None:
@@ -137,6 +138,17 @@ def test_a_version_is_installed_once(charlie: User) -> None:
     assert "Give the changed plugin a new version" in problem["detail"]
     assert stored() == kept
     assert_problem(upload(charlie, {"bundle": zipped(title="Other")}), 409, "release-exists")
+
+
+@pytest.mark.parametrize("name", ["auth", "template"])
+def test_an_upload_cannot_take_the_place_of_what_comes_with_hostbridge(
+    bundled: dict[str, Plugin], charlie: User, name: str
+) -> None:
+    """It would serve at once, with the grants of the one before: it asks for no more."""
+    upgrade = zipped(name=name, version="99.0.0", permissions=[])
+    problem = assert_problem(upload(charlie, {"bundle": upgrade}), 409, "plugin-name-reserved")
+    assert "Give the plugin another name" in problem["detail"]
+    assert registry.get_plugin(name).active.version != "99.0.0"
 
 
 def test_a_bundle_over_the_bound_is_refused(charlie: User, settings: Any) -> None:

@@ -11,7 +11,7 @@ from plugins import wasm
 from plugins.wasm import Import, InvalidWasm, Module, read_module
 from plugins.wasm_imports import EXTISM_NAMESPACE
 from tests.plugins import wasm_builder as build
-from tests.plugins.mutations import SOURCES, mutants
+from tests.plugins.mutations import SOURCES
 
 RUN = {"run": "() -> i32"}
 ALLOC = (EXTISM_NAMESPACE, "alloc", "(i64) -> i64")
@@ -251,11 +251,6 @@ def test_numbers_may_be_padded() -> None:
 @given(st.binary(max_size=300))
 def test_any_bytes_after_the_header_are_read_or_refused(tail: bytes) -> None:
     assert read_or_refused(build.HEADER + tail)
-
-
-def test_ten_thousand_damaged_modules_are_read_or_refused() -> None:
-    read = sum(read_or_refused(mutant) == "read" for mutant in mutants(10_000, seed=4))
-    assert 1_000 < read < 9_000, "damage that is never or always seen tests nothing"
 
 
 def test_every_beginning_of_a_module_is_read_or_refused() -> None:
