@@ -55,7 +55,7 @@ class UploadParser(MultiPartParser):
         try:
             return super().parse(stream, media_type, parser_context)
         except ParseError as error:
-            raise MalformedMultipart(str(error.detail)) from error
+            raise MalformedMultipart from error
 
 
 class JSONOnlyNegotiation(BaseContentNegotiation):

@@ -85,6 +85,7 @@ class MalformedJSON(Problem):
 class MalformedMultipart(Problem):
     code = "malformed-multipart"
     title = "The body is not valid multipart/form-data"
+    default_detail = "Let your HTTP client make both the body and its header Content-Type, with the boundary."
 
 
 class NotAuthenticated(Problem):
@@ -210,7 +211,7 @@ _TRANSLATIONS: dict[type[Exception], Callable[[Any], Problem]] = {
     drf.Throttled: lambda error: RateLimited(str(error.detail)),
     RequestDataTooBig: lambda _: PayloadTooLarge("Send less."),
     # With a cookie, Django's CSRF check reads the form before any parser of ours.
-    MultiPartParserError: lambda error: MalformedMultipart(f"{error}."),
+    MultiPartParserError: lambda _: MalformedMultipart(),
     TooManyFieldsSent: lambda _: MalformedMultipart("It has too many fields."),
     TooManyFilesSent: lambda _: MalformedMultipart("It has too many files."),
 }

@@ -139,12 +139,13 @@ def _add_release(bundle: Bundle) -> Release:
     return release
 
 
-def remove(plugin: Plugin) -> dict[str, int]:
+def remove(plugin: Plugin, *, by: User | None = None) -> dict[str, int]:
     """Removes the plugin with all that is its: releases, grants, settings, store, executions with their audit
     log, service tokens, and .wasm files that no other release uses. This cannot be undone.
 
     Returns how many releases, executions and stored values that were. Raises NotRemovable for the plugin that
-    people log in with and for those that come with Hostbridge, PluginBusy while it runs on the server.
+    people log in with and for those that come with Hostbridge, PluginBusy while it runs on the server, and
+    NotFound if somebody was faster.
     """
     if plugin.slug == settings.AUTH_PLUGIN:
         raise NotRemovable(f"People log in with “{plugin.slug}” (AUTH_PLUGIN). Choose another one first.")
@@ -156,17 +157,16 @@ def remove(plugin: Plugin) -> dict[str, int]:
         with transaction.atomic():
             removed = _remove_rows(plugin)
         store.keep_only(set(Release.objects.values_list("sha256", flat=True)))
-    logger.info("The plugin %s was removed: %s", plugin.slug, removed)
+    logger.info("%s removed the plugin %s: %s", by.pk if by else "An operator", plugin.slug, removed)
     return removed
 
 
 def _remove_rows(plugin: Plugin) -> dict[str, int]:
-    """Raises PluginBusy."""
-    Plugin.objects.select_for_update().get(pk=plugin.pk)
+    """Raises PluginBusy or NotFound."""
+    if Plugin.objects.select_for_update().filter(pk=plugin.pk).first() is None:
+        raise NotFound(f"There is no plugin “{plugin.slug}”.")
     if running := _running(plugin):
-        raise PluginBusy(
-            f"{running} calls are running. Disable the plugin, and remove it when they have ended."
-        )
+        raise PluginBusy(f"Calls still run: {running}. Disable it, and remove it when they have ended.")
     removed = {
         "releases": plugin.releases.count(),
         "executions": plugin.executions.count(),

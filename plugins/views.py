@@ -127,7 +127,8 @@ class PluginView(APIView):
     )
     def delete(self, request: Request, slug: str) -> Response:
         """Removes the plugin with its releases, store and history; how many of each. There is no way back."""
-        return Response(schemas.RemovedSerializer(registry.remove(registry.get_plugin(slug))).data)
+        removed = registry.remove(registry.get_plugin(slug), by=signed_in(request))
+        return Response(schemas.RemovedSerializer(removed).data)
 
     @staticmethod
     def _answer(request: Request, slug: str) -> Response:

@@ -13,10 +13,11 @@ from django.utils import timezone
 from accounts import services
 from accounts.events import EVERYONE_GROUP
 from accounts.models import APIToken, User
+from accounts.problems import NotFound
 from plugins import kv, registry, store
 from plugins.bundle import read_zip
 from plugins.models import Execution, KVEntry, Plugin, Release
-from tests.conftest import API, Listen, assert_problem, host_calls
+from tests.conftest import API, Listen, assert_problem, at_once, host_calls
 from tests.plugins.bundles import zipped
 
 URL = "/api/v1/plugins/hostcall"
@@ -120,7 +121,7 @@ def test_the_plugin_that_people_log_in_with_stays(install: Install, charlie: Use
 
 def test_a_plugin_that_runs_stays(install: Install, charlie: User, settings: Any) -> None:
     execution = running(install("hostcall"))
-    assert "1 calls are running" in assert_problem(remove(charlie), 409, "plugin-busy")["detail"]
+    assert "Calls still run: 1." in assert_problem(remove(charlie), 409, "plugin-busy")["detail"]
     execution.state = Execution.State.SUCCEEDED
     execution.save()
     assert remove(charlie).status_code == 200
@@ -161,6 +162,14 @@ def test_installing_and_removing_wait_for_each_other(install: Install, what: str
     assert {found.slug for found in Plugin.objects.all()} == (
         {"hostcall", "twin"} if what == "install" else set()
     )
+
+
+def test_of_two_who_remove_it_at_once_one_is_told_that_it_is_gone(install: Install) -> None:
+    install("hostcall")
+    seen = [registry.get_plugin("hostcall") for _ in range(2)]
+    results = at_once(2, lambda: registry.remove(seen.pop()))
+    assert {"releases": 1, "executions": 0, "stored_values": 0} in results
+    assert any(isinstance(result, NotFound) for result in results)
 
 
 def test_the_command_line_removes(install: Install, capsys: pytest.CaptureFixture[str]) -> None:

@@ -181,6 +181,11 @@ def test_what_is_not_declared_cannot_be_meant(number: int) -> None:
         read_module(with_section(number, beyond[number]))
 
 
+def test_functions_are_of_declared_types() -> None:
+    two = {build.FUNCTION: build.vector([b"\0", b"\7"]), build.CODE: b"\2"}
+    refused(build.module(functions=RUN, replaced=two), "a function of the type 7, which it does not declare")
+
+
 # --- how much -----------------------------------------------------------------------------------------
 
 
