@@ -73,7 +73,7 @@ def test_a_body_over_the_bound_is_refused_before_it_is_read(server: Server) -> N
 
 
 @pytest.mark.parametrize(
-    ("path", "most"), [("/api/v1/setup", 10 << 20), ("/api/v1/plugins", (40 << 20) + (64 << 10))]
+    ("path", "most"), [("/api/v1/setup", 16 << 20), ("/api/v1/plugins", (40 << 20) + (64 << 10))]
 )
 def test_only_uploads_of_bundles_may_be_larger(server: Server, path: str, most: int) -> None:
     def answer(size: int) -> bytes:
