@@ -10,7 +10,10 @@ import time
 from collections import deque
 from pathlib import Path
 
+from plugins.runtime.cache import write_cache_config
+from plugins.runtime.layers import missing
 from plugins.runtime.process import Answer, HostHandler, Job, WorkerProcess
+from plugins.runtime.protocol import Closed, ProtocolError
 
 logger = logging.getLogger("hostbridge.runtime")
 
@@ -36,13 +39,15 @@ class Pool:
         self.queue = queue
         self.queue_timeout_ms = queue_timeout_ms
         self._memory_bytes = WORKER_BASE_BYTES + guest_memory_bytes
-        self._cache_config = _write_cache_config(cache_dir)
+        self._cache_config = write_cache_config(cache_dir)
         self._condition = threading.Condition()
         self._idle: deque[WorkerProcess] = deque()
         self._busy: set[WorkerProcess] = set()
         self._waiting: deque[object] = deque()
         self._missing = size
         self._closed = False
+        self._layers: dict[str, str] = {}
+        self._layers_known = threading.Event()
         self._starter = threading.Thread(target=self._keep_full, name="worker-starter", daemon=True)
         self._starter.start()
 
@@ -76,6 +81,11 @@ class Pool:
     def pids(self) -> list[int]:
         with self._condition:
             return [worker.pid for worker in (*self._idle, *self._busy)]
+
+    def layers(self, timeout_seconds: float = 5) -> dict[str, str]:
+        """How the layers of the newest worker's confinement turned out; empty if none came up in time."""
+        self._layers_known.wait(timeout_seconds)
+        return self._layers
 
     def _take(self, deadline: float) -> WorkerProcess:
         ticket = object()
@@ -118,8 +128,8 @@ class Pool:
                 if self._closed:
                     return
             try:
-                worker = WorkerProcess.start(memory_bytes=self._memory_bytes, cache_config=self._cache_config)
-            except OSError:
+                worker = self._start_worker()
+            except (Closed, OSError, ProtocolError, ValueError):
                 logger.exception("A worker could not be started; trying again")
                 time.sleep(0.5)
                 continue
@@ -132,12 +142,24 @@ class Pool:
             worker.kill()  # the pool was closed while it started
             return
 
+    def _start_worker(self) -> WorkerProcess:
+        """A worker that is up. Raises Closed, OSError, ProtocolError and ValueError."""
+        worker = WorkerProcess.start(memory_bytes=self._memory_bytes, cache_config=self._cache_config)
+        try:
+            layers = worker.wait_ready()
+        except BaseException:
+            worker.kill()
+            raise
+        if layers != self._layers:
+            _log_layers(layers)
+            self._layers = layers
+            self._layers_known.set()
+        return worker
 
-def _write_cache_config(directory: Path) -> Path:
-    """wasmtime's cache of compiled code. It is native code: only this user may write there."""
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    directory.chmod(0o700)
-    path = directory / "cache.toml"
-    modules = str(directory / "modules").replace("\\", "\\\\").replace('"', '\\"')
-    path.write_text(f'[cache]\ndirectory = "{modules}"\n')
-    return path
+
+def _log_layers(layers: dict[str, str]) -> None:
+    if lacking := missing(layers):
+        told = "".join(f"\n  {name}: {meaning}" for name, meaning in lacking.items())
+        logger.warning("Workers run without these layers of their confinement:%s", told)
+    else:
+        logger.info("Workers are confined by all layers: %s", ", ".join(layers))

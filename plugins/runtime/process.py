@@ -43,7 +43,8 @@ MODULES_PER_WORKER = 16
 # -I: neither the environment nor the current directory decides what a worker imports.
 _BOOT = (
     "import sys; sys.path.insert(0, sys.argv[1]); "
-    "from plugins.runtime.worker import main; main(int(sys.argv[2]), int(sys.argv[3]))"
+    "from plugins.runtime.worker import main; "
+    "main(int(sys.argv[2]), int(sys.argv[3]), sys.argv[4], sys.argv[5] == 'writable')"
 )
 _ROOT = str(Path(__file__).resolve().parents[2])
 
@@ -106,21 +107,34 @@ class WorkerProcess:
     process: subprocess.Popen[bytes]
     sock: socket.socket
     modules: OrderedDict[str, None] = field(default_factory=OrderedDict)
-    ready: bool = False
+    layers: dict[str, str] | None = None
     _killed: bool = False
     _ids: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     @classmethod
-    def start(cls, *, memory_bytes: int, cache_config: Path) -> "WorkerProcess":
-        """Starts the process and returns at once; the first call waits until it is up."""
+    def start(cls, *, memory_bytes: int, cache_config: Path, cache_writable: bool = False) -> "WorkerProcess":
+        """Starts the process and returns at once; the first call waits until it is up.
+
+        With `cache_writable` it fills the compile cache, and does nothing but load modules.
+        """
         ours, theirs = socket.socketpair()
         with theirs:
             process = subprocess.Popen(
-                [sys.executable, "-I", "-c", _BOOT, _ROOT, str(theirs.fileno()), str(memory_bytes)],
+                [
+                    sys.executable,
+                    "-I",
+                    "-c",
+                    _BOOT,
+                    _ROOT,
+                    str(theirs.fileno()),
+                    str(memory_bytes),
+                    str(cache_config),
+                    "writable" if cache_writable else "readable",
+                ],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 # Nothing of ours is handed on: no secrets, no proxy. A backtrace costs 48 ms a trap.
-                env={"EXTISM_CACHE_CONFIG": str(cache_config), "RUST_BACKTRACE": "0", "LANG": "C.UTF-8"},
+                env={"RUST_BACKTRACE": "0", "LANG": "C.UTF-8"},
                 cwd="/",
                 start_new_session=True,
             )
@@ -141,7 +155,7 @@ class WorkerProcess:
         """
         allowed = f"{LOAD_SECONDS} s for loading the module"
         try:
-            self._wait_ready()
+            self.wait_ready()
             load_ms = self._load(job)
             allowed = f"{job.timeout_ms} ms of wall-clock time"
             answer = self._converse(job, handle, load_ms)
@@ -169,12 +183,17 @@ class WorkerProcess:
         self.process.wait()
         self.sock.close()
 
-    def _wait_ready(self) -> None:
-        if not self.ready:
+    def wait_ready(self) -> dict[str, str]:
+        """Waits until the worker is up; how the layers of its confinement turned out.
+
+        Raises Closed, OSError (also TimeoutError) and ProtocolError: the worker is of no use then.
+        """
+        if self.layers is None:
             frame = self._receive(time.monotonic() + BOOT_SECONDS)
             if not isinstance(frame, Ready):
                 raise ProtocolError("the worker did not say that it is ready")
-            self.ready = True
+            self.layers = frame.layers
+        return self.layers
 
     def _load(self, job: Job) -> float:
         """Makes sure that the worker has the module; how many milliseconds that took."""

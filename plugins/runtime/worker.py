@@ -5,20 +5,19 @@ setting, only the socket to its parent. One call at a time; each call gets a fre
 variables) from a module that was compiled once.
 """
 
-import ctypes
 import json
 import os
-import resource
 import signal
 import socket
-import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from extism import extism  # the package itself does not offer CompiledPlugin
 from extism_sys import ffi, lib
 
+from plugins.runtime import confine
 from plugins.runtime.protocol import (
     Call,
     Closed,
@@ -39,37 +38,27 @@ from plugins.runtime.protocol import (
     send,
 )
 
-_PR_SET_PDEATHSIG = 1
 _MAX_MESSAGE = 8000
 _HOST_FUNCTION = "void(ExtismCurrentPlugin*, const ExtismVal*, ExtismSize, ExtismVal*, ExtismSize, void*)"
 I32, I64 = extism.ValType.I32, extism.ValType.I64
 
 
-def main(fd: int, memory_bytes: int) -> None:
+def main(fd: int, memory_bytes: int, cache_config: str, cache_writable: bool) -> None:
     """Serves calls from the socket `fd` until it closes. `memory_bytes` bounds this process's data."""
-    confine(memory_bytes)
-    with socket.socket(fileno=fd) as sock:
-        worker = Worker(sock)
-        send(sock, Ready(extism.extism_version()))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sock = socket.socket(fileno=fd)
+    layers = confine.apply(
+        confine.Confinement(fd, memory_bytes, Path(cache_config).parent, cache_writable=cache_writable)
+    )
+    # Where the cache is out of this user's reach, every compilation would fail; without one they are slower.
+    os.environ["EXTISM_CACHE_CONFIG"] = cache_config if os.access(cache_config, os.R_OK) else ""
+    with sock:
+        worker = Worker(sock, compiles_only=cache_writable)
+        send(sock, Ready(extism.extism_version(), layers))
         try:
             worker.serve()
         except (Closed, BrokenPipeError, ConnectionResetError):
             return
-
-
-def confine(memory_bytes: int) -> None:
-    """Limits that need no rights: dies with its parent, no core dumps, bounded memory.
-
-    RLIMIT_DATA and not RLIMIT_AS: each instance reserves 16 GiB of address space that it never touches.
-    """
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    null = os.open(os.devnull, os.O_RDWR)
-    for standard in (0, 1, 2):
-        os.dup2(null, standard)
-    os.close(null)
 
 
 class Relay:
@@ -119,14 +108,21 @@ class Relay:
 
 
 class Worker:
-    def __init__(self, sock: socket.socket) -> None:
+    """`compiles_only`: it may fill the compile cache, from which other workers take native code. So it runs
+    no plugin code, which could have broken out and would write there what it likes.
+    """
+
+    def __init__(self, sock: socket.socket, *, compiles_only: bool = False) -> None:
         self.sock = sock
+        self.compiles_only = compiles_only
         self.modules: dict[str, Any] = {}
         self.relay = Relay(sock, 0)
 
     def serve(self) -> None:
         while True:
             frame = decode_to_worker(receive(self.sock))
+            if self.compiles_only and not isinstance(frame, Load | Unload):
+                raise ProtocolError("this worker only compiles")
             match frame:
                 case Call():
                     send(self.sock, self.call(frame))
@@ -280,7 +276,3 @@ def _ms_since(started: float) -> float:
 
 def _clip(message: str) -> str:
     return message[:_MAX_MESSAGE]
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))

@@ -167,7 +167,7 @@ def test_an_answer_that_belongs_to_another_call_is_not_taken(make_pool: Callable
     [
         Result(99, b"somebody else's", 0, 0),
         HostRequest(99, "GET", "http://x", {}, b""),
-        Ready("again"),
+        Ready("again", {}),
         HostReply(1, 200, {}, b"not a worker's frame"),
     ],
     ids=lambda frame: type(frame).__name__,
@@ -178,7 +178,7 @@ def test_a_worker_that_breaks_the_protocol_is_killed(tmp_path: Path, frame: Fram
     real, (worker.sock, theirs) = worker.sock, socket.socketpair()
     with real, theirs:
         worker.modules[job("echo").module] = None
-        send(theirs, Ready("1"))
+        send(theirs, Ready("1", {}))
         send(theirs, frame)
         with pytest.raises(Crashed):
             worker.call(job("echo"), refuse)
