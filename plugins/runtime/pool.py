@@ -11,6 +11,7 @@ from collections import deque
 from pathlib import Path
 
 from plugins.runtime.cache import write_cache_config
+from plugins.runtime.filler import CacheFiller
 from plugins.runtime.layers import missing
 from plugins.runtime.process import Answer, HostHandler, Job, WorkerProcess
 from plugins.runtime.protocol import Closed, ProtocolError
@@ -50,6 +51,11 @@ class Pool:
         self._layers_known = threading.Event()
         self._starter = threading.Thread(target=self._keep_full, name="worker-starter", daemon=True)
         self._starter.start()
+        self._filler = CacheFiller(
+            lambda: WorkerProcess.start(
+                memory_bytes=self._memory_bytes, cache_config=self._cache_config, cache_writable=True
+            )
+        )
 
     def run(self, job: Job, handle: HostHandler) -> tuple[Answer, float]:
         """The answer and the milliseconds spent waiting for a worker.
@@ -65,6 +71,8 @@ class Pool:
         try:
             return worker.call(job, handle), queue_ms
         finally:
+            if job.module in worker.modules:
+                self._filler.fill(job)
             self._give_back(worker)
 
     def close(self) -> None:
@@ -76,6 +84,7 @@ class Pool:
             self._condition.notify_all()
         for worker in workers:
             worker.kill()
+        self._filler.close()
         self._starter.join(timeout=5)
 
     def pids(self) -> list[int]:

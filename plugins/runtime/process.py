@@ -115,7 +115,7 @@ class WorkerProcess:
     def start(cls, *, memory_bytes: int, cache_config: Path, cache_writable: bool = False) -> "WorkerProcess":
         """Starts the process and returns at once; the first call waits until it is up.
 
-        With `cache_writable` it fills the compile cache, and does nothing but load modules.
+        With `cache_writable` it fills the compile cache, and is good for `compile` only.
         """
         ours, theirs = socket.socketpair()
         with theirs:
@@ -173,6 +173,19 @@ class WorkerProcess:
             self.kill()
             raise
         return answer
+
+    def compile(self, job: Job) -> None:
+        """Loads the job's module and does nothing more: the one use of a worker that fills the cache.
+
+        Raises TimedOut, Crashed or InvalidModule.
+        """
+        try:
+            self.wait_ready()
+            self._load(job)
+        except TimeoutError as error:
+            raise TimedOut(f"{LOAD_SECONDS} s for compiling the module were up") from error
+        except (Closed, OSError, ProtocolError, ValueError) as error:
+            raise Crashed(self._cause_of_death(error)) from error
 
     def kill(self) -> None:
         """Ends the process and everything it started, and waits until it is gone. Safe to call twice."""

@@ -9,17 +9,23 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from django.test import Client
 
-from plugins.runtime import process
+from plugins.runtime import confine, process
 from plugins.runtime.cache import write_cache_config
+from plugins.runtime.filler import CacheFiller
 from plugins.runtime.layers import MISSING, holds, missing
 from plugins.runtime.pool import Pool
 from plugins.runtime.process import Crashed, WorkerProcess
 from plugins.runtime.protocol import Result
+from plugins.runtime.service import get_pool
 from tests.plugins.attempts import ATTEMPTS
 from tests.plugins.test_pool import FAULTS, HOSTCALL, fail, job, output, refuse
 from tests.server import ROOT
@@ -142,6 +148,17 @@ def test_every_attempt_and_every_layer_is_tried() -> None:
     assert tried == set(MISSING)
 
 
+def test_a_process_with_threads_is_not_confined_halfway() -> None:
+    """Landlock and the change of namespaces would not bind the others."""
+    enough = threading.Event()
+    thread = threading.Thread(target=enough.wait)
+    thread.start()
+    with pytest.raises(RuntimeError):
+        confine.apply(confine.Confinement(0, 0, Path("/")), only=())
+    enough.set()
+    thread.join()
+
+
 # --- Real workers -------------------------------------------------------------------------------------
 
 BECOME_SOMEBODY = f"""
@@ -200,11 +217,6 @@ def cached(worker: WorkerProcess) -> dict[str, Path]:
     return {path.name: path for path in files if "." not in path.name}
 
 
-def load(worker: WorkerProcess, wasm: Path) -> None:
-    worker.wait_ready()
-    worker._load(job("", wasm=wasm))
-
-
 def test_here_every_layer_holds_and_nothing_is_left(start: Start) -> None:
     worker = start()
     layers = worker.wait_ready()
@@ -219,9 +231,9 @@ def test_here_every_layer_holds_and_nothing_is_left(start: Start) -> None:
 
 def test_a_serving_worker_reads_the_cache_and_does_not_write_it(start: Start) -> None:
     compiler = start(cache_writable=True)
-    load(compiler, FAULTS)
+    compiler.compile(job("", wasm=FAULTS))
     of_faults = cached(compiler)
-    load(compiler, HOSTCALL)
+    compiler.compile(job("", wasm=HOSTCALL))
     (of_hostcall,) = set(cached(compiler)) - set(of_faults)
     before = {name: path.read_bytes() for name, path in cached(compiler).items()}
     largest = max(of_faults.values(), key=lambda path: path.stat().st_size)
@@ -246,6 +258,40 @@ def test_a_worker_that_writes_the_cache_runs_no_plugin(start: Start) -> None:
         start(cache_writable=True).call(job("echo"), refuse)
 
 
+def test_a_module_that_was_called_is_soon_in_the_cache(pool: Callable[[], Pool], tmp_path: Path) -> None:
+    output(pool(), job("echo", b"1"))
+    deadline = time.monotonic() + 30
+    while not any(path.stat().st_size > 100_000 for path in (tmp_path / "modules").rglob("wasmtime-*/*")):
+        assert time.monotonic() < deadline, "nothing was cached"
+        time.sleep(0.05)
+
+
+def test_a_module_that_cannot_be_cached_is_told_and_the_next_one_is_cached(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = write_cache_config(tmp_path)
+    done = threading.Event()
+
+    def start() -> WorkerProcess:
+        return WorkerProcess.start(memory_bytes=600 << 20, cache_config=config, cache_writable=True)
+
+    filler = CacheFiller(start)
+    filler.fill(replace(job(""), sha256="broken", wasm=lambda: b"not a module"))
+    filler.fill(replace(job(""), sha256="lost", wasm=(tmp_path / "lost.wasm").read_bytes))
+
+    def last() -> bytes:
+        done.set()
+        return FAULTS.read_bytes()
+
+    filler.fill(replace(job(""), wasm=last))
+    assert done.wait(30)
+    filler.close()
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == 2
+    assert all("not in the compile cache" in line for line in told)
+    assert "lost.wasm" in told[1]
+
+
 @pytest.fixture
 def pool(tmp_path: Path) -> Iterator[Callable[[], Pool]]:
     made: list[Pool] = []
@@ -259,6 +305,33 @@ def pool(tmp_path: Path) -> Iterator[Callable[[], Pool]]:
     yield make
     for each in made:
         each.close()
+
+
+LIKE_A_CONTAINER = """
+import ctypes, os, struct, plugins.runtime.worker
+from plugins.runtime.confine import kernel
+if os.geteuid() == 0:  # root in a container is without CAP_SYS_ADMIN
+    header = ctypes.create_string_buffer(struct.pack("=Ii", 0x20080522, 0))
+    sets = ctypes.create_string_buffer(24)
+    kernel.call("capget", header, sets)
+    fewer = (each & ~(1 << 21) for each in struct.unpack("=6I", sets.raw))
+    kernel.call("capset", header, ctypes.create_string_buffer(struct.pack("=6I", *fewer)))
+else:  # where others may make no user namespaces
+    def refused(flags): raise PermissionError(1, "Operation not permitted")
+    from plugins.runtime.confine import namespaces
+    namespaces.unshare = refused
+"""
+
+
+def test_in_a_container_workers_serve_without_namespaces(
+    pool: Callable[[], Pool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boot_with(monkeypatch, LIKE_A_CONTAINER)
+    started = pool()
+    assert output(started, job("echo", b"still here")) == b"still here"
+    lacking = missing(started.layers())
+    assert set(lacking) == {"network", "files"} if AM_ROOT else {"network", "files", "processes"}
+    assert lacking["network"].startswith("off: Operation not permitted")
 
 
 @pytest.mark.parametrize("layer", MISSING)
@@ -286,3 +359,14 @@ def test_the_log_says_once_that_all_layers_hold(
     assert output(started, job("echo", b"2")) == b"2"
     assert len([r for r in caplog.records if "confined by all layers" in r.getMessage()]) == 1
     assert missing(started.layers()) == {}
+
+
+def test_readyz_tells_the_layers_and_is_not_ready_without_workers(
+    db: None, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layers = get_pool().layers(timeout_seconds=30)
+    assert client.get("/readyz").json() == {"status": "ok", "database": "ok", "sandbox": layers}
+    monkeypatch.setattr(get_pool(), "_layers", {})
+    response = client.get("/readyz")
+    assert response.status_code == 503
+    assert response.json() == {"status": "unavailable", "database": "ok", "sandbox": {}}
