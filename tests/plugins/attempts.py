@@ -192,6 +192,21 @@ def surroundings(place: Path) -> Host:
     return Host(place, socket.create_server(("127.0.0.1", 0), backlog=50), udp, path, abstract, inherited)
 
 
+def layers_here(host: Host) -> dict[str, str]:
+    """How the layers turn out on this system."""
+    reader, writer = os.pipe()
+    if os.fork() == 0:
+        os.dup2(writer, REPORT)
+        layers = confine.apply(confine.Confinement(REPORT, MEMORY_BYTES, host.place / "cache"))
+        os.write(REPORT, json.dumps(layers).encode())
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as report:
+        found: dict[str, str] = json.load(report)
+    os.wait()
+    return found
+
+
 def outcome(host: Host, attempt: str, layers: list[str] | None) -> str:
     """ "done", "refused: …" or "killed by …" of a child that has these layers (all of them if None)."""
     (host.place / "old").write_text("")
@@ -217,7 +232,8 @@ def main() -> None:
     become(int(sys.argv[2]))
     host = surroundings(Path(sys.argv[1]))
     wanted = json.load(sys.stdin)
-    json.dump([outcome(host, attempt, layers) for attempt, layers in wanted], sys.stdout)
+    ended = [outcome(host, attempt, layers) for attempt, layers in wanted]
+    json.dump([layers_here(host), ended], sys.stdout)
 
 
 if __name__ == "__main__":
