@@ -50,6 +50,10 @@ def write_a_file(host: Host) -> None:
     (host.place / "written").write_text("x")
 
 
+def create_an_empty_file(host: Host) -> None:
+    os.close(os.open(host.place / "created", os.O_RDONLY | os.O_CREAT))
+
+
 def delete_a_file(host: Host) -> None:
     (host.place / "old").unlink()
 
@@ -157,12 +161,13 @@ def start_too_many_threads(host: Host) -> None:
 ATTEMPTS: dict[str, Callable[[Host], None]] = {
     function.__name__: function
     for function in (
-        read_a_file, write_a_file, delete_a_file, write_the_compile_cache, read_the_parents_environment,
-        read_the_parents_memory, write_its_own_memory, use_an_inherited_descriptor, connect_to_a_port,
-        listen_on_a_port, send_a_datagram, connect_to_a_unix_socket, connect_to_an_abstract_socket, fork,
-        run_a_program, run_a_program_from_memory, trace_the_parent, signal_the_parent, become_root,
-        mount_something, make_a_user_namespace, gain_rights_by_a_program, use_too_much_memory,
-        open_too_many_files, start_too_many_threads,
+        read_a_file, write_a_file, create_an_empty_file, delete_a_file, write_the_compile_cache,
+        read_the_parents_environment, read_the_parents_memory, write_its_own_memory,
+        use_an_inherited_descriptor, connect_to_a_port, listen_on_a_port, send_a_datagram,
+        connect_to_a_unix_socket, connect_to_an_abstract_socket, fork, run_a_program,
+        run_a_program_from_memory, trace_the_parent, signal_the_parent, become_root, mount_something,
+        make_a_user_namespace, gain_rights_by_a_program, use_too_much_memory, open_too_many_files,
+        start_too_many_threads,
     )
 }  # fmt: skip
 

@@ -244,7 +244,8 @@ from plugins.runtime.pool import Pool
 from tests.plugins.test_pool import job, refuse
 cache = Path(sys.argv[2])
 pool = Pool(size=2, queue=4, queue_timeout_ms=5000, guest_memory_bytes=64 << 20, cache_dir=cache)
-pool.run(job("echo"), refuse)
+for _ in range(pool.size):  # or the next one would still compile when its parent dies, and notice by itself
+    pool.run(job("echo"), refuse)
 endless = job("loop_forever", timeout_ms=60000)
 threading.Thread(target=pool.run, args=(endless, refuse), daemon=True).start()
 time.sleep(0.3)
