@@ -20,6 +20,7 @@ def uid_for(*, writer: bool) -> int:
 
 def write_cache_config(directory: Path) -> Path:
     """Prepares the directory; the file that tells wasmtime of it."""
+    directory = directory.absolute()  # workers run in another one
     modules = directory / "modules"
     modules.mkdir(parents=True, exist_ok=True)
     if os.geteuid() == 0:

@@ -139,6 +139,7 @@ def test_a_killed_workers_place_is_taken_by_a_new_one(faults: Plugin, call: Call
     before = set(pool.pids())
     for pid in before:
         os.kill(pid, 9)
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)  # until it is dead, and leaves the rest to the pool
     for _ in range(4):
         assert_next_call_works(call)
     assert not before & set(pool.pids())
