@@ -29,10 +29,9 @@ def test_the_list_of_plugins_says_how_workers_are_confined(
     admin: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def page(layers: dict[str, str]) -> str:
-        monkeypatch.setattr(get_pool(), "_layers", layers)
+        monkeypatch.setattr(get_pool(), "layers", lambda: layers)
         return admin.get("/admin/plugins/plugin/").content.decode()
 
-    get_pool().layers(timeout_seconds=30)
     all_on = dict.fromkeys(MISSING, "on")
     assert "confined by every layer: descriptors, " in page(all_on)
     some = page(all_on | {"landlock": "off: Function not implemented"})

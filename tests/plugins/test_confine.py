@@ -383,7 +383,7 @@ def test_readyz_tells_the_layers_and_is_not_ready_without_workers(
 ) -> None:
     layers = get_pool().layers(timeout_seconds=30)
     assert client.get("/readyz").json() == {"status": "ok", "database": "ok", "sandbox": layers}
-    monkeypatch.setattr(get_pool(), "_layers", {})
+    monkeypatch.setattr(get_pool(), "layers", dict)
     response = client.get("/readyz")
     assert response.status_code == 503
     assert response.json() == {"status": "unavailable", "database": "ok", "sandbox": {}}
