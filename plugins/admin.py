@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from plugins import audit, registry
-from plugins.models import Execution, Grant, HostCall, Plugin, Release
+from plugins.models import Execution, Grant, HostCall, NetworkGrant, Plugin, Release
 
 
 class ReadOnly:
@@ -21,6 +21,16 @@ class GrantInline(admin.TabularInline[Grant, Plugin]):
     model = Grant
     extra = 0
     fields = ("permission", "granted_by", "granted_at")
+    readonly_fields = fields
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class NetworkGrantInline(admin.TabularInline[NetworkGrant, Plugin]):
+    model = NetworkGrant
+    extra = 0
+    fields = ("methods", "url", "granted_by", "granted_at")
     readonly_fields = fields
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -43,7 +53,7 @@ class PluginAdmin(admin.ModelAdmin[Plugin]):
     list_select_related = ("release__plugin",)
     fields = ("slug", "enabled", "release", "settings", "created_at")
     readonly_fields = ("slug", "release", "created_at")
-    inlines = (GrantInline, ReleaseInline)
+    inlines = (GrantInline, NetworkGrantInline, ReleaseInline)
     actions = ("enable", "disable")
 
     def has_add_permission(self, request: HttpRequest) -> bool:

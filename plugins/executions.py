@@ -8,7 +8,6 @@ import json
 import logging
 import re
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -22,6 +21,7 @@ from plugins import registry, store
 from plugins.host.caller import Caller
 from plugins.manifest import Function, PluginManifest
 from plugins.models import Execution, Plugin, Release
+from plugins.network import Rule
 from plugins.registry import PluginDisabled, PluginWaiting
 from plugins.runtime import bridge
 from plugins.runtime.pool import Overloaded
@@ -144,6 +144,7 @@ def run(plugin: Plugin, function_name: str, payload: bytes, client: Client) -> O
         plugin.granted,
         plugin.slug,
         execution.pk,
+        network=_network(plugin, manifest),
         user_agent=client.user_agent,
         ip_address=client.ip_address,
     )
@@ -151,7 +152,7 @@ def run(plugin: Plugin, function_name: str, payload: bytes, client: Client) -> O
     try:
         answer, execution.queue_ms = get_pool().run(
             _job(plugin, plugin.active, manifest, function, payload),
-            partial(bridge.handle, caller=caller),
+            lambda asked, deadline: bridge.handle(asked, caller, deadline),
         )
         if isinstance(answer.reply, Result):
             output = answer.reply.output
@@ -288,6 +289,14 @@ def _job(
         host_functions=store.host_functions(sha256),
         max_output_bytes=min(limits.max_output_kb << 10, settings.PLUGIN_MAX_OUTPUT_BYTES),
     )
+
+
+def _network(plugin: Plugin, manifest: PluginManifest) -> tuple[Rule, ...]:
+    """The granted rules. Costs a query only if the manifest asks for any."""
+    if not manifest.network:
+        return ()
+    granted = plugin.network_granted
+    return tuple(Rule.parse(asked.url, asked.methods) for asked in manifest.network if asked.key in granted)
 
 
 def _config(plugin: Plugin, manifest: PluginManifest) -> dict[str, str]:

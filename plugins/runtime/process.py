@@ -47,7 +47,8 @@ _BOOT = (
 )
 _ROOT = str(Path(__file__).resolve().parents[2])
 
-HostHandler = Callable[[Asked], HostReply]
+# Takes what the guest asked, and the time.monotonic() at which the guest's time is up.
+HostHandler = Callable[[Asked, float], HostReply]
 
 
 class WorkerError(Exception):
@@ -209,7 +210,7 @@ class WorkerProcess:
                     return Answer(reply, load_ms, host_ms)
                 case HostRequest(call_id=id_) | HostFunction(call_id=id_) if id_ == call_id:
                     started = time.monotonic()
-                    host_reply = handle(reply)
+                    host_reply = handle(reply, deadline)
                     host_ms += (time.monotonic() - started) * 1000
                     send(self.sock, host_reply, deadline)
                 case _:

@@ -78,7 +78,7 @@ def relayed(user_id: str) -> Sample:
     def run(count: int) -> None:
         payload = requests(count, bridge.HOST_ORIGIN, user_id, {})
         job = Job("hostcall", wasm.read_bytes, "fetch_many", payload, {}, 30_000, 1024, 1 << 20)
-        answer, _ = pool.run(job, lambda asked: bridge.handle(asked, caller))
+        answer, _ = pool.run(job, lambda asked, deadline: bridge.handle(asked, caller, deadline))
         check(answer.reply.output, count)  # type: ignore[union-attr]
 
     return lambda: microseconds_each(run)
