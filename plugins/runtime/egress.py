@@ -37,6 +37,7 @@ MAX_REDIRECTS = 5
 MAX_REQUEST_BYTES = 1 << 20
 MAX_HEADERS = 100
 MAX_HEADER_BYTES = 32 << 10
+MAX_PIECES = 1 << 15  # one byte to a chunk would cost this process, too, half a minute for a megabyte
 # https://www.rfc-editor.org/rfc/rfc9110#name-connection, and what "Connection" names besides.
 _HOP_BY_HOP = frozenset(
     {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te",
@@ -217,11 +218,10 @@ def _send(
         port=address.port,
         target=address.target.encode(),
     )
-    body = request.body if request.body or request.method not in {"GET", "HEAD"} else None
     # One connection for one request: what was checked is what is used, and plugins share nothing.
     with httpcore.HTTPConnection(url.origin, gate.trust(), network_backend=dialer) as connection:
         response = connection.handle_request(
-            httpcore.Request(request.method.encode(), url, headers=headers, content=body)
+            httpcore.Request(request.method.encode(), url, headers=headers, content=request.body)
         )
         try:
             if response.status < 200:
@@ -236,10 +236,12 @@ def _send(
 def _read(response: httpcore.Response, most: int) -> bytes:
     """The body as it came: nothing is unpacked here, so a small answer cannot become a large one."""
     body = bytearray()
-    for chunk in response.iter_stream():
-        body += chunk
+    for number, piece in enumerate(response.iter_stream()):
+        body += piece
         if len(body) > most:
             raise EgressTooLarge(f"An answer may have at most {most} bytes.")
+        if number >= MAX_PIECES:
+            raise EgressTooLarge(f"An answer may come in at most {MAX_PIECES} pieces.")
     return bytes(body)
 
 
@@ -257,12 +259,10 @@ def _outgoing(request: Request, address: Address, via: str) -> list[tuple[bytes,
         for name, value in given.items()
         if name not in dropped and not name.startswith(("x-forwarded-", "proxy-", "sec-"))
     }
-    sent |= {
-        "host": address.authority,
-        "via": f"1.1 {via}",
-        "accept-encoding": "identity",
-        "connection": "close",
-    }
+    sent |= {"host": address.authority, "via": f"1.1 {via}", "connection": "close"}
+    sent |= {"accept-encoding": "identity"}
+    if request.body or request.method not in {"GET", "HEAD"}:
+        sent["content-length"] = str(len(request.body))
     return [(name.encode(), value.encode("latin-1")) for name, value in sent.items()]
 
 
