@@ -218,8 +218,9 @@ def _send(
         port=address.port,
         target=address.target.encode(),
     )
+    trust = gate.trust() if address.scheme == "https" else None
     # One connection for one request: what was checked is what is used, and plugins share nothing.
-    with httpcore.HTTPConnection(url.origin, gate.trust(), network_backend=dialer) as connection:
+    with httpcore.HTTPConnection(url.origin, trust, network_backend=dialer) as connection:
         response = connection.handle_request(
             httpcore.Request(request.method.encode(), url, headers=headers, content=request.body)
         )
