@@ -6,6 +6,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -198,6 +199,19 @@ def test_another_address_of_the_name_is_tried_if_the_first_does_not_answer(
 ) -> None:
     guest.resolver.answers = [["127.0.0.3", "127.0.0.1"]]  # nobody listens on the first
     assert guest.ask(f"{base}/").status == 200
+
+
+def test_an_address_that_swallows_connections_leaves_time_for_the_next(server: Outside, base: str) -> None:
+    with socket.socket() as full, ExitStack() as waiting:
+        full.bind(("127.0.0.3", server.port))
+        full.listen(0)
+        for _ in range(4):  # they fill its queue, and from then on it does not even refuse
+            one = waiting.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex(("127.0.0.3", server.port))
+        guest = Guest(server)
+        guest.resolver.answers = [["127.0.0.3", "127.0.0.1"]]
+        assert guest.send(Request("GET", f"{base}/", {}, b""), deadline=time.monotonic() + 4).status == 200
 
 
 @pytest.mark.parametrize("answer", [[], OSError("no such name")])

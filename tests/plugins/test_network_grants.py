@@ -189,6 +189,8 @@ def test_the_command_line_grants_rules(
     assert held() == {KEY_A}
     call_command("plugin", "grant", "hostcall", "kv_get")
     assert held() == {KEY_A}
+    call_command("plugin", "list")
+    assert "granted: kv_get, GET https://a.example/v1/" in capsys.readouterr().out
 
 
 def test_the_admin_shows_what_is_granted_and_takes_it_back(build: Build, charlie: User) -> None:

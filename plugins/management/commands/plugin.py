@@ -55,8 +55,9 @@ class Command(BaseCommand):
             raise CommandError(f"{problem.title}: {problem.detail}") from problem
 
     def list(self, options: dict[str, Any]) -> None:
-        for plugin in Plugin.objects.select_related("release").prefetch_related("grants"):
-            granted = ", ".join(sorted(plugin.granted)) or "-"
+        for plugin in Plugin.objects.select_related("release").prefetch_related("grants", "network_grants"):
+            network = [f"{' '.join(methods)} {url}" for url, methods in sorted(plugin.network_granted)]
+            granted = ", ".join(sorted(plugin.granted) + network) or "-"
             waits = f" {plugin.pending.version} waits for consent" if plugin.pending else ""
             self.stdout.write(
                 f"{plugin.slug} {plugin.shown.version} {plugin.state}{waits} granted: {granted}"
