@@ -225,11 +225,8 @@ def _send(
             httpcore.Request(request.method.encode(), url, headers=headers, content=request.body)
         )
         try:
-            if response.status < 200:
-                raise httpcore.RemoteProtocolError("it wants to speak another protocol")
-            return Response(
-                response.status, _incoming(response.headers), _read(response, gate.max_response_bytes)
-            )
+            received = _incoming(response.headers)
+            return Response(response.status, received, _read(response, gate.max_response_bytes))
         finally:
             response.close()
 
