@@ -17,6 +17,7 @@ from accounts.problems import InvalidInput, PayloadTooLarge, Problem
 from plugins.network import Rule
 from plugins.runtime import egress
 from plugins.runtime.destinations import Destinations, PrivateException
+from plugins.runtime.dialing import Stream
 from plugins.runtime.egress import (
     EgressRefused,
     EgressTimeout,
@@ -537,26 +538,37 @@ def test_the_gates_own_time_holds_for_all_hops_together(guest: Guest, server: Ou
     assert len(server.seen) <= 3
 
 
-def test_a_server_that_does_not_read_is_given_up() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:  # it accepts, and that is all
-        port = listener.getsockname()[1]
-        guest = Guest(Outside("127.0.0.1", port)).may(f"http://{NAME}:{port}/", "POST")
-        request = Request("POST", f"http://{NAME}:{port}/", {}, b"x" * egress.MAX_REQUEST_BYTES)
-        with pytest.raises(EgressTimeout):
-            guest.send(request, deadline=time.monotonic() + 0.3)
+def test_a_server_that_reads_in_sips_is_given_up() -> None:
+    """Each piece gets away in time; all of them together would not."""
+    ours, theirs = socket.socketpair()
+
+    def sip() -> None:
+        while theirs.recv(1 << 16):
+            time.sleep(0.02)
+
+    reader = threading.Thread(target=sip)
+    reader.start()
+    with ours, theirs:
+        ours.settimeout(1)
+        with pytest.raises(TimeoutError):
+            Stream(ours, time.monotonic() + 0.3).write(b"x" * (4 << 20))
+        ours.shutdown(socket.SHUT_WR)
+        reader.join()
 
 
 def test_a_name_server_that_does_not_answer_is_given_up(guest: Guest, base: str) -> None:
-    done = threading.Event()
+    done, answered = threading.Event(), threading.Event()
 
     def resolve(host: str, port: int) -> list[str]:
         done.wait(30)
+        answered.set()
         return ["127.0.0.1"]
 
     guest.gate = replace(guest.gate, resolve=resolve)
     try:
         with pytest.raises(EgressTimeout):
             guest.send(Request("GET", f"{base}/", {}, b""), deadline=time.monotonic() + 0.2)
+        assert not answered.is_set()
     finally:
         done.set()
 
