@@ -20,7 +20,7 @@ import re
 import ssl
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import urljoin
 
@@ -290,7 +290,7 @@ def _redirected(request: Request, status: int, location: str) -> Request:
         same_origin = _parsed(url).origin == _parsed(request.url).origin
     except (ValueError, NetworkNotGranted):
         # It is refused as the next hop, where that is audited.
-        return replace(request, url=location)
+        return Request(request.method, location, {}, b"")
     headers, method, body = dict(request.headers), request.method, request.body
     if (status == 303 and method != "HEAD") or (status in {301, 302} and method == "POST"):
         method, body = "GET", b""
