@@ -1,5 +1,6 @@
 """Network rules: what is asked for, granted, kept through upgrades, taken back; what a guest then gets."""
 
+import ipaddress
 import json
 import shutil
 import threading
@@ -19,7 +20,7 @@ from plugins.bundle import read_folder
 from plugins.manifest import InvalidManifest
 from plugins.models import Execution, NetworkGrant, Release
 from plugins.runtime.destinations import parse_exceptions
-from plugins.runtime.service import own_pseudonym
+from plugins.runtime.service import get_gate, own_pseudonym
 from tests.conftest import API, ROOT, assert_problem, host_calls
 from tests.plugins.outside import Outside, outside
 
@@ -321,6 +322,16 @@ def test_the_server_itself_is_not_reached(fetch: Callable[..., Any], server: Out
     settings.PUBLIC_URL = f"https://hostbridge.example:{server.port}"
     assert problem_of(fetch("/v1/")) == (403, "egress-refused")
     assert server.seen == []
+
+
+def test_the_gate_knows_where_this_server_listens(settings: Any) -> None:
+    settings.HOST, settings.PORT, settings.PUBLIC_URL = "any", 8123, "https://hostbridge.example"
+    destinations = get_gate().destinations
+    assert destinations.is_own_name("hostbridge.example", 443)
+    assert not destinations.is_own_name("hostbridge.example", 8443)
+    here = ipaddress.ip_address("127.0.0.1")
+    told = [destinations.why_not("x.example", port, here) for port in (8123, 443, 8443)]
+    assert told == ["is this server itself", "is this server itself", "is not a public address"]
 
 
 def test_nor_through_a_proxy_in_front_of_it(fetch: Callable[..., Any], server: Outside) -> None:
