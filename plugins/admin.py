@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from plugins import journal, registry
-from plugins.models import Execution, Grant, HostCall, Plugin, Release
+from plugins.models import Execution, Grant, HostCall, NetworkGrant, Plugin, Release
 from plugins.runtime.layers import missing
 from plugins.runtime.service import get_pool
 
@@ -29,6 +29,16 @@ class GrantInline(admin.TabularInline[Grant, Plugin]):
         return False
 
 
+class NetworkGrantInline(admin.TabularInline[NetworkGrant, Plugin]):
+    model = NetworkGrant
+    extra = 0
+    fields = ("methods", "url", "granted_by", "granted_at")
+    readonly_fields = fields
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
 class ReleaseInline(ReadOnly, admin.TabularInline[Release, Plugin]):
     model = Release
     fk_name = "plugin"
@@ -45,7 +55,7 @@ class PluginAdmin(admin.ModelAdmin[Plugin]):
     list_select_related = ("release__plugin",)
     fields = ("slug", "enabled", "release", "settings", "created_at")
     readonly_fields = ("slug", "release", "created_at")
-    inlines = (GrantInline, ReleaseInline)
+    inlines = (GrantInline, NetworkGrantInline, ReleaseInline)
     actions = ("enable", "disable")
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -50,7 +50,8 @@ _BOOT = (
 )
 _ROOT = str(Path(__file__).resolve().parents[2])
 
-HostHandler = Callable[[Asked], HostReply]
+# Takes what the guest asked, and the time.monotonic() at which the guest's time is up.
+HostHandler = Callable[[Asked, float], HostReply]
 
 
 class WorkerError(Exception):
@@ -133,14 +134,14 @@ class _Meter:
         self._bytes_left = job.max_bridge_bytes
         self._job = job
 
-    def count(self, asked: Asked, handle: HostHandler) -> HostReply:
+    def count(self, asked: Asked, handle: HostHandler, deadline: float) -> HostReply:
         """What `handle` answers. Raises LimitReached."""
         self._calls_left -= 1
         if self._calls_left < 0:
             raise LimitReached("max_host_calls", self._job.max_host_calls)
         self._take(len(asked.body if isinstance(asked, HostRequest) else asked.payload))
         started = time.monotonic()
-        reply = handle(asked)
+        reply = handle(asked, deadline)
         self.host_ms += (time.monotonic() - started) * 1000
         self._take(len(reply.body))
         return reply
@@ -332,7 +333,7 @@ class WorkerProcess:
                     self._unsettled = True
                     return Answer(reply, load_ms, meter.host_ms)
                 case HostRequest(call_id=id_) | HostFunction(call_id=id_) if id_ == call_id:
-                    self.channel.send(meter.count(reply, handle), deadline)
+                    self.channel.send(meter.count(reply, handle, deadline), deadline)
                 case _:
                     raise ProtocolError("a frame that belongs to no call of ours")
 

@@ -62,6 +62,8 @@ def test_a_plugin_is_switched_off_and_a_grant_taken_back(bundled: dict[str, Plug
         "settings": "{}",
         "grants-TOTAL_FORMS": len(grants),
         "grants-INITIAL_FORMS": len(grants),
+        "network_grants-TOTAL_FORMS": 0,
+        "network_grants-INITIAL_FORMS": 0,
         "releases-TOTAL_FORMS": 0,
         "releases-INITIAL_FORMS": 0,
         "grants-0-id": grants[0].pk,

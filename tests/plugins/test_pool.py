@@ -253,7 +253,7 @@ def test_a_timed_out_worker_is_gone_and_replaced(make_pool: Callable[..., Pool])
 def test_time_spent_in_the_host_counts(make_pool: Callable[..., Pool]) -> None:
     pool = make_pool()
 
-    def slow(request: HostRequest) -> HostReply:
+    def slow(request: HostRequest, deadline: float) -> HostReply:
         time.sleep(0.6)
         return HostReply(request.call_id, 200, {}, b"late")
 
@@ -266,7 +266,7 @@ def test_a_call_that_is_broken_off_leaves_no_worker_in_the_middle(make_pool: Cal
     """Whatever ends the conversation early, the next caller must not get the last one's answer."""
     pool = make_pool()
 
-    def interrupted(request: HostRequest) -> HostReply:
+    def interrupted(request: HostRequest, deadline: float) -> HostReply:
         raise KeyboardInterrupt
 
     fetch = job("fetch", b'{"url":"http://x"}', wasm=HOSTCALL)
@@ -278,7 +278,7 @@ def test_a_call_that_is_broken_off_leaves_no_worker_in_the_middle(make_pool: Cal
 def test_an_answer_that_belongs_to_another_call_is_not_taken(make_pool: Callable[..., Pool]) -> None:
     pool = make_pool()
 
-    def forged(request: HostRequest) -> HostReply:
+    def forged(request: HostRequest, deadline: float) -> HostReply:
         return HostReply(request.call_id + 1, 200, {}, b"somebody else's")
 
     with pytest.raises(Crashed):
