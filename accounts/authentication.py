@@ -4,6 +4,7 @@ A cookie travels by itself, also from a page of somebody else's; so with the coo
 needs Django's CSRF proof, and with the header none does.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -21,7 +22,11 @@ COOKIE = "hostbridge_session"
 API_SCOPE = "api"  # the public API, as the token's owner
 
 
-def authenticate(request: HttpRequest) -> tuple[User, Session | APIToken] | None:
+def authenticate(
+    request: HttpRequest,
+    find_session: Callable[[str], Session | None] = services.get_session,
+    find_api_token: Callable[[str], APIToken | None] = services.get_api_token,
+) -> tuple[User, Session | APIToken] | None:
     """Who sent the request, by its bearer token or session cookie; None if it names nobody.
 
     Raises NotAuthenticated, SessionExpired, Forbidden, or CSRFFailed for a cookie without its proof.
@@ -33,15 +38,14 @@ def authenticate(request: HttpRequest) -> tuple[User, Session | APIToken] | None
             return None
         check_csrf(request)
     if token.startswith(f"{APIToken.prefix}_"):
-        return _by_api_token(token)
-    session = services.get_session(token)
+        return _checked(find_api_token(token))
+    session = find_session(token)
     if session is None:
         raise SessionExpired
     return session.user, session
 
 
-def _by_api_token(token: str) -> tuple[User, APIToken]:
-    found = services.get_api_token(token)
+def _checked(found: APIToken | None) -> tuple[User, APIToken]:
     if found is None:
         raise NotAuthenticated("This API token is unknown, expired or revoked.")
     if API_SCOPE not in found.scopes:

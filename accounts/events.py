@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from asgiref.sync import async_to_sync
-from channels.layers import get_channel_layer
+from channels.layers import InMemoryChannelLayer, get_channel_layer
 from django.db import transaction
 from django.utils import timezone
 
@@ -71,6 +71,12 @@ def publish_all(told: Iterable[Told]) -> None:
 
 def _event(kind: str, data: dict[str, Any]) -> dict[str, Any]:
     return {"id": uuid.uuid4().hex, "type": kind, "at": timezone.now().isoformat(), "data": data}
+
+
+def somebody_listens() -> bool:
+    """False if it is certain that nobody would hear: then an event need not be put together."""
+    layer = get_channel_layer()
+    return not isinstance(layer, InMemoryChannelLayer) or bool(layer.groups)
 
 
 class Outbox:

@@ -124,7 +124,7 @@ application = ProtocolTypeRouter(
         "http": BodyLimit(
             CallEndpoint(
                 cast(App, ThreadPerRequestHandler()),
-                threads=settings.PLUGIN_WORKERS + settings.PLUGIN_QUEUE,
+                most=settings.PLUGIN_WORKERS + settings.PLUGIN_QUEUE,
                 headers=safety_headers(),
             ),
             settings.MAX_REQUEST_BYTES,

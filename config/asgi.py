@@ -1,9 +1,12 @@
 """The ASGI application, for any ASGI server: `config.asgi:application`."""
 
 import os
+import sys
 
 import django
 
+# The thread that writes the journal would keep the event loop waiting for five milliseconds at a time.
+sys.setswitchinterval(0.0005)
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup()
 

@@ -7,7 +7,6 @@ does under WSGI; signals, streaming, disconnects and error pages stay the stock 
 
 import os
 from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
@@ -15,6 +14,7 @@ from django.core.handlers.asgi import ASGIHandler
 from django.http import FileResponse, HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
+from accounts.threads import WarmThreads
 from plugins.calls import Receive, Scope, Send
 
 
@@ -23,20 +23,16 @@ class ThreadPerRequestHandler(ASGIHandler):
 
     def __init__(self) -> None:
         super().__init__()
-        self._free: list[ThreadPoolExecutor] = []
+        self._threads = WarmThreads("request")
 
     def load_middleware(self, is_async: bool = False) -> None:
         super().load_middleware(is_async=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[override]
-        executor = self._free.pop() if self._free else ThreadPoolExecutor(1, thread_name_prefix="request")
-        try:
-            async with ThreadSensitiveContext(executor=executor):
-                await self.handle(dict(scope), receive, send)
-        finally:
-            # If the client hung up, handle() gave the view up but has waited for its end: the signal that the
-            # request is finished is sent in this same thread.
-            self._free.append(executor)
+        # If the client hangs up, handle() gives the view up but waits for its end: the signal that the
+        # request is finished is sent in this same thread.
+        async with self._threads.lend() as thread, ThreadSensitiveContext(executor=thread):
+            await self.handle(dict(scope), receive, send)
 
     def create_request(self, scope: Any, body_file: Any) -> Any:
         """Says how long a body is that came without its length, in chunks: some readers go by that alone."""

@@ -16,6 +16,7 @@ from typing import Literal, NamedTuple
 from django.conf import settings
 
 from accounts import events
+from plugins import journal
 from plugins.outcomes import PluginPaused
 
 WINDOW_SECONDS = 60
@@ -72,6 +73,8 @@ class Breaker:
             self._seen.clear()
             return True
         self._seen.append(_Seen(now, verdict))
+        if verdict == "good":
+            return False
         self.reason = self._judge(now)
         self._until = now + self._pause
         return bool(self.reason)
@@ -110,7 +113,7 @@ def note(slug: str, release_id: int, verdict: Verdict) -> None:
         changed, reason = breaker.note(verdict), breaker.reason
     if changed:
         kind = "plugin.paused" if reason else "plugin.resumed"
-        events.publish(kind, {"slug": slug, "reason": reason})
+        journal.tell(events.Told(kind, {"slug": slug, "reason": reason}, []))
 
 
 def paused(slug: str, release_id: int | None) -> str:

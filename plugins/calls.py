@@ -6,28 +6,30 @@ application; elsewhere (a WSGI server, a test client) plugins.views.CallView doe
 middleware.
 """
 
-import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from typing import Any
 
 from django.conf import settings
-from django.core import signals
 from django.core.exceptions import SuspiciousOperation
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse
 
 from accounts.authentication import authenticate
 from accounts.problems import InternalError, Problem, response_for
-from plugins import executions, registry
-from plugins.executions import Client, Outcome
+from accounts.threads import WarmThreads
+from plugins import executions
+from plugins.executions import Call, Client, Outcome
+from plugins.kept import Kept, Lookups, NotKept, Remembering
 from plugins.middleware import is_from_own_plugin
-from plugins.models import Execution
+from plugins.models import Execution, Plugin
 from plugins.outcomes import PoolOverloaded
+from plugins.runtime import bridge
 from plugins.runtime.egress import RequestLoop
+from plugins.runtime.process import AsyncHostHandler
+from plugins.runtime.protocol import Asked, HostReply
 
 logger = logging.getLogger("hostbridge.calls")
 
@@ -38,23 +40,27 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _ADDRESS = re.compile(r"/api/v1/plugins/(?P<slug>[-a-zA-Z0-9_]+)/call/(?P<function>[^/]+)")
 
+CHECKING_THREADS = 2  # enough for a database that is a network away; more only wait for each other
 _PREFER_ASYNC = re.compile(r"(^|[,\s])respond-async\b", re.IGNORECASE)  # RFC 7240
 
 
 class CallEndpoint:
     """Answers calls itself and hands everything else to `app`.
 
-    `headers`: what every response carries, for the safety of those who open it in a browser. A call has a
-    thread from here to its end; when all are taken, the answer is 503 at once. A client that goes away
-    changes nothing: the call runs to its end, and only then does its worker serve somebody else.
+    `headers`: what every response carries, for the safety of those who open it in a browser. Threads are for
+    what waits for the database, before a call and for what the guest asks of the host; the call itself is
+    waited for on the event loop. With more than `most` on their way the answer is 503 at once. A client that
+    goes away changes nothing: its call runs to its end, and only then does its worker serve somebody else.
     """
 
-    def __init__(self, app: App, *, threads: int, headers: Sequence[tuple[bytes, bytes]]) -> None:
+    def __init__(self, app: App, *, most: int, headers: Sequence[tuple[bytes, bytes]]) -> None:
         self.app = app
-        self.threads = threads
+        self.most = most
         self.headers = list(headers)
-        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="call")
-        self._active = 0
+        self._checks = WarmThreads("check", CHECKING_THREADS)
+        self._host_calls = WarmThreads("host-call")
+        self._kept = Kept()
+        self._on_their_way = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         address = _ADDRESS.fullmatch(scope["path"]) if scope["method"] == "POST" else None
@@ -72,45 +78,76 @@ class CallEndpoint:
         await send({"type": "http.response.body", "body": response.content})
 
     async def _answer(self, scope: Scope, body: bytes, slug: str, function: str) -> HttpResponse:
-        if self._active >= self.threads:
+        if self._on_their_way >= self.most:
             return response_for(PoolOverloaded())
-        self._active += 1
-        running = asyncio.get_running_loop().run_in_executor(
-            self._executor, _in_thread, dict(scope), body, slug, function
-        )
-        running.add_done_callback(self._done)  # also when this task is given up meanwhile
-        return await asyncio.shield(running)
+        self._on_their_way += 1
+        try:
+            request = ASGIRequest(scope, BytesIO(body))
+            if _wants_no_wait(request):
+                return await self._checks.run(answer, request, slug, function)
+            call = await self._checked(request, slug, function)
+            return call_response(await executions.run_async(call, self._handler_for(call)))
+        except Exception as error:
+            return _problem_response(error)
+        finally:
+            self._on_their_way -= 1
 
-    def _done(self, _running: "asyncio.Future[HttpResponse]") -> None:
-        self._active -= 1
+    async def _checked(self, request: HttpRequest, slug: str, function: str) -> Call:
+        """The call, if it may be made: by what is kept, or by what the database says. Raises Problems."""
+        try:
+            return _check(request, slug, function, self._kept)
+        except NotKept:
+            remembering = Remembering()
+            call = await self._checks.run(_check, request, slug, function, remembering)
+            self._kept.keep(remembering)
+            return call
+
+    def _handler_for(self, call: Call) -> AsyncHostHandler:
+        async def handle(asked: Asked, deadline: float) -> HostReply:
+            return await self._host_calls.run(bridge.handle, asked, call.caller, deadline)
+
+        return handle
 
 
 def answer(request: HttpRequest, slug: str, function: str) -> HttpResponse:
     """The function's output, or a problem. Never raises."""
     try:
-        request.get_host()  # raises for a host that is not ours
-        _refuse_own_plugin(request)
-        # One byte more than any function takes: executions.run says what is too much.
-        payload = request.read(settings.PLUGIN_MAX_INPUT_BYTES + 1)
-        found = authenticate(request)
-        client = client_of(request, found[0] if found else None)
-        plugin = registry.get_plugin(slug)
-        if _PREFER_ASYNC.search(request.META.get("HTTP_PREFER", "")):
+        plugin, payload, client = _read(request, slug, Lookups())
+        if _wants_no_wait(request):
             return _accepted(executions.run_later(plugin, function, payload, client))
         return call_response(executions.run(plugin, function, payload, client))
-    except Problem as problem:
-        return response_for(problem)
-    except SuspiciousOperation:
-        return response_for(Problem("The server cannot make sense of this request."))
-    except Exception:
-        logger.exception("A call failed")
-        return response_for(InternalError())
+    except Exception as error:
+        return _problem_response(error)
 
 
-def _refuse_own_plugin(request: HttpRequest) -> None:
-    """Raises RequestLoop."""
+def _check(request: HttpRequest, slug: str, function: str, lookups: Lookups) -> Call:
+    """Raises Problems, SuspiciousOperation, and NotKept from the lookups."""
+    plugin, payload, client = _read(request, slug, lookups)
+    return executions.check(plugin, function, payload, client)
+
+
+def _read(request: HttpRequest, slug: str, lookups: Lookups) -> tuple[Plugin, bytes, Client]:
+    request.get_host()  # raises for a host that is not ours
     if is_from_own_plugin(request):
         raise RequestLoop
+    found = authenticate(request, lookups.session, lookups.api_token)
+    plugin = lookups.plugin(slug)
+    # One byte more than any function takes: executions.check says what is too much. Last: it is read once.
+    payload = request.read(settings.PLUGIN_MAX_INPUT_BYTES + 1)
+    return plugin, payload, client_of(request, found[0] if found else None)
+
+
+def _problem_response(error: Exception) -> HttpResponse:
+    if isinstance(error, Problem):
+        return response_for(error)
+    if isinstance(error, SuspiciousOperation):
+        return response_for(Problem("The server cannot make sense of this request."))
+    logger.error("A call failed", exc_info=error)
+    return response_for(InternalError())
+
+
+def _wants_no_wait(request: HttpRequest) -> bool:
+    return _PREFER_ASYNC.search(request.META.get("HTTP_PREFER", "")) is not None
 
 
 def _accepted(execution: Execution) -> HttpResponse:
@@ -150,15 +187,6 @@ def server_timing(execution: Execution) -> str:
         "host": execution.host_ms,
     }
     return ", ".join(f"{name};dur={ms or 0:.3f}" for name, ms in parts.items())
-
-
-def _in_thread(scope: Scope, body: bytes, slug: str, function: str) -> HttpResponse:
-    # Django's own signals look after the database connection of this thread.
-    signals.request_started.send(sender=CallEndpoint, scope=scope)
-    try:
-        return answer(ASGIRequest(scope, BytesIO(body)), slug, function)
-    finally:
-        signals.request_finished.send(sender=CallEndpoint)
 
 
 async def _read_body(receive: Receive, limit: int) -> bytes | None:

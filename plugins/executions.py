@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from typing import Any, Self
 
 from django.conf import settings
 from django.db import connection, connections
@@ -42,8 +41,8 @@ from plugins.outcomes import (
 from plugins.registry import PluginDisabled, PluginWaiting
 from plugins.runtime import bridge
 from plugins.runtime.pool import Overloaded, Place, Stopping
-from plugins.runtime.process import Answer, Job, WorkerError
-from plugins.runtime.protocol import Result
+from plugins.runtime.process import Answer, AsyncHostHandler, Job, WorkerError
+from plugins.runtime.protocol import Failure, Result
 from plugins.runtime.service import get_pool
 
 logger = logging.getLogger("hostbridge.executions")
@@ -87,34 +86,41 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class _Call:
-    """A call that may begin, with all that it needs."""
+class Call:
+    """A call that may begin, with all that it needs: from here to its end nobody asks the database."""
 
     execution: Execution
     plugin: Plugin
     function: Function
     limits: CallLimits
-    payload: bytes
-    client: Client
+    job: Job
+    caller: Caller
 
 
 def run(plugin: Plugin, function_name: str, payload: bytes, client: Client) -> Outcome:
     """Calls the function and records it. Blocks until it ended; at most the plugin's timeout and the queue's.
 
-    Raises what keeps a call from beginning (NotFound, PluginWaiting, PluginDisabled, NotAuthenticated,
-    Forbidden, PayloadTooLarge, PluginPaused, PoolOverloaded). Whatever goes wrong after that is the Outcome's
-    problem.
+    Raises what `check` raises, and PoolOverloaded. Whatever goes wrong after that is the Outcome's problem.
     """
     if connection.in_atomic_block:
         raise RuntimeError("A plugin may not run inside a database transaction.")
-    call = _checked(plugin, function_name, payload, client)
+    call = check(plugin, function_name, payload, client)
     with _placed(call) as place:
         return _perform(call, place)
 
 
+async def run_async(call: Call, handle: AsyncHostHandler) -> Outcome:
+    """As `run`, on the event loop, for a call that was checked. `handle` is to do what bridge.handle does."""
+    with _placed(call) as place, _Ending(call) as ending:
+        ending.answer, call.execution.queue_ms = await get_pool().run_async(
+            place, call.job, handle, on_start=ending.started
+        )
+    return ending.outcome()
+
+
 def run_later(plugin: Plugin, function_name: str, payload: bytes, client: Client) -> Execution:
     """Begins a call and does not wait for it: its end is in the record. Raises what `run` raises."""
-    call = _checked(plugin, function_name, payload, client)
+    call = check(plugin, function_name, payload, client)
     leaving = ExitStack()
     place = leaving.enter_context(_placed(call))
 
@@ -153,18 +159,31 @@ def replay(execution: Execution, client: Client) -> Outcome:
     return run(plugin, execution.function, bytes(execution.input), client)
 
 
-def _checked(plugin: Plugin, function_name: str, payload: bytes, client: Client) -> _Call:
+def check(plugin: Plugin, function_name: str, payload: bytes, client: Client) -> Call:
+    """The call, if this client may make it now.
+
+    Raises NotFound, PluginWaiting, PluginDisabled, NotAuthenticated, Forbidden, PayloadTooLarge and
+    PluginPaused.
+    """
     function = prepare(plugin, function_name, client.user)
     limits = limits_of(plugin.active.manifest, function)
     if len(payload) > limits.max_input_bytes:
         raise PayloadTooLarge(f"The input may have at most {limits.max_input_bytes} bytes.")
     breaker.check(plugin.slug, plugin.active.pk)
     execution = _new_execution(plugin, function, client.user, payload)
-    return _Call(execution, plugin, function, limits, payload, client)
+    caller = Caller(
+        plugin.granted,
+        plugin.slug,
+        execution.pk,
+        network=_network(plugin, plugin.active.manifest),
+        user_agent=client.user_agent,
+        ip_address=client.ip_address,
+    )
+    return Call(execution, plugin, function, limits, _job(plugin, function, limits, payload), caller)
 
 
 @contextmanager
-def _placed(call: _Call) -> Iterator[Place]:
+def _placed(call: Call) -> Iterator[Place]:
     """Its place in the queue, from where on it is recorded. Raises PoolOverloaded."""
     plugin = call.plugin
     try:
@@ -176,37 +195,50 @@ def _placed(call: _Call) -> Iterator[Place]:
         raise PoolOverloaded from error
 
 
-def _perform(call: _Call, place: Place) -> Outcome:
-    execution, plugin = call.execution, call.plugin
-    caller = Caller(
-        plugin.granted,
-        plugin.slug,
-        execution.pk,
-        network=_network(plugin, plugin.active.manifest),
-        user_agent=call.client.user_agent,
-        ip_address=call.client.ip_address,
-    )
-    output, problem, answer = b"", None, None
-    try:
-        answer, execution.queue_ms = get_pool().run(
+def _perform(call: Call, place: Place) -> Outcome:
+    with _Ending(call) as ending:
+        ending.answer, call.execution.queue_ms = get_pool().run(
             place,
-            _job(call),
-            lambda asked, deadline: bridge.handle(asked, caller, deadline),
-            on_start=partial(journal.change, execution, state=State.RUNNING),
+            call.job,
+            lambda asked, deadline: bridge.handle(asked, call.caller, deadline),
+            on_start=ending.started,
         )
-        if isinstance(answer.reply, Result):
-            output = answer.reply.output
-        else:
-            problem = failure_problem(answer.reply, call.limits)
-    except (WorkerError, Overloaded, Stopping) as error:
-        problem = runtime_problem(error, plugin.active.manifest.wasm.path)
-    except BaseException:
-        problem = PluginCrashed()
-        raise
-    finally:
-        _finish(execution, call.function, answer, output, problem)
-        breaker.note(plugin.slug, plugin.active.pk, _verdict(execution, problem, call.limits))
-    return Outcome(execution, call.function, output, problem)
+    return ending.outcome()
+
+
+class _Ending:
+    """Records how a call ends, whatever ends it: an answer, the runtime, or somebody's exception."""
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+        self.answer: Answer | None = None
+        self.problem: Problem | None = None
+
+    def started(self) -> None:
+        journal.change(self.call.execution, state=State.RUNNING)
+
+    def outcome(self) -> Outcome:
+        return Outcome(self.call.execution, self.call.function, self.output, self.problem)
+
+    @property
+    def output(self) -> bytes:
+        return self.answer.reply.output if self.answer and isinstance(self.answer.reply, Result) else b""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> bool:
+        call, known = self.call, isinstance(error, WorkerError | Overloaded | Stopping)
+        if isinstance(error, WorkerError | Overloaded | Stopping):
+            self.problem = runtime_problem(error, call.plugin.active.manifest.wasm.path)
+        elif error is not None:
+            self.problem = PluginCrashed()
+        elif self.answer is not None and isinstance(self.answer.reply, Failure):
+            self.problem = failure_problem(self.answer.reply, call.limits)
+        _finish(call.execution, call.function, self.answer, self.output, self.problem)
+        verdict = _verdict(call.execution, self.problem, call.limits)
+        breaker.note(call.plugin.slug, call.plugin.active.pk, verdict)
+        return known
 
 
 def prepare(plugin: Plugin, function_name: str, user: User | None) -> Function:
@@ -315,15 +347,15 @@ def _kept_problem(function: Function, problem: Problem | None) -> dict[str, Any]
     return told
 
 
-def _job(call: _Call) -> Job:
-    release, limits = call.plugin.active, call.limits
+def _job(plugin: Plugin, function: Function, limits: CallLimits, payload: bytes) -> Job:
+    release = plugin.active
     sha256 = release.sha256
     return Job(
         sha256=sha256,
         wasm=lambda: store.load_wasm(sha256),
-        function=call.function.name,
-        payload=call.payload,
-        config=_config(call.plugin, release.manifest),
+        function=function.name,
+        payload=payload,
+        config=_config(plugin, release.manifest),
         timeout_ms=limits.timeout_ms,
         max_pages=limits.max_pages,
         max_output_bytes=limits.max_output_bytes,

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, connections, transaction
 
 from accounts import events
 from accounts.models import User
@@ -33,6 +33,7 @@ _lock = threading.Lock()
 _new: dict[uuid.UUID, Execution] = {}
 _changed: dict[uuid.UUID, Execution] = {}
 _calls: "deque[Entry]" = deque()
+_to_tell: deque[events.Told] = deque()
 _one_writer = threading.Lock()
 _wake = threading.Event()
 _started = threading.Lock()
@@ -77,10 +78,16 @@ def record(entry: Entry) -> None:
     _wake_writer()
 
 
+def tell(event: events.Told) -> None:
+    """Tells administrators at the next flush, and whom it concerns. Never blocks on the database."""
+    _to_tell.append(event)
+    _wake_writer()
+
+
 def flush() -> None:
     """Writes what happened until now, for everybody to read, and tells those who watch."""
     with _one_writer:
-        while _new or _changed or _calls:
+        while _new or _changed or _calls or _to_tell:
             _write_what_there_is()
 
 
@@ -121,7 +128,7 @@ def _write(new: list[Execution], changed: list[Execution], calls: list[Entry]) -
     rows = [entry.as_row() for entry in calls]
     try:
         with transaction.atomic():
-            Execution.objects.bulk_create(new)
+            _insert_all(new)
             for execution in changed:
                 _update(execution)
             HostCall.objects.bulk_create(rows)
@@ -133,6 +140,27 @@ def _write(new: list[Execution], changed: list[Execution], calls: list[Entry]) -
             _update(execution)
         for row in rows:
             _unless_orphaned(lambda row=row: row.save(force_insert=True))  # type: ignore[misc]
+
+
+def _insert_all(executions: list[Execution]) -> None:
+    """What bulk_create does, at a third of its cost: every row has the same columns."""
+    if not executions:
+        return
+    columns = Execution._meta.concrete_fields
+    names = ", ".join(connection.ops.quote_name(str(column.column)) for column in columns)
+    sql = (
+        f"INSERT INTO {connection.ops.quote_name(Execution._meta.db_table)} ({names}) "  # noqa: S608
+        f"VALUES ({', '.join(['%s'] * len(columns))})"
+    )
+    database = connections[connection.alias]  # the proxy would be asked for each value
+    with database.cursor() as cursor:
+        cursor.executemany(
+            sql,
+            [
+                [column.get_db_prep_save(getattr(row, column.attname), database) for column in columns]
+                for row in executions
+            ],
+        )
 
 
 def _insert(execution: Execution) -> None:
@@ -157,8 +185,8 @@ def _unless_orphaned(write: Callable[[], None]) -> None:
 
 def _tell(new: list[Execution], changed: list[Execution]) -> None:
     """A call that was over before it was written is told once, by its end."""
-    told = []
-    for execution in (*new, *changed):
+    told = [_to_tell.popleft() for _ in range(len(_to_tell))]
+    for execution in (*new, *changed) if events.somebody_listens() else ():
         kind = "execution.started" if execution.finished_at is None else "execution.finished"
         told.append(events.Told(kind, execution.event_data(), [execution.user_id]))
     events.publish_all(told)

@@ -15,7 +15,7 @@ def is_from_own_plugin(request: HttpRequest) -> bool:
     The egress gate knows the addresses on which this server listens, but not those of a proxy in front of it.
     Via is passed on by proxies and cannot be set by a guest.
     """
-    return own_pseudonym() in request.headers.get("Via", "")
+    return own_pseudonym() in request.META.get("HTTP_VIA", "")
 
 
 def refuse_own_plugins(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[..., HttpResponse]:

@@ -1,5 +1,7 @@
 """Plugins, their releases and grants, and the record of what ran."""
 
+import os
+import time
 import uuid
 from functools import lru_cache
 from typing import Any
@@ -155,6 +157,15 @@ class NetworkGrant(models.Model):
         return self.url, tuple(self.methods.split())
 
 
+def new_execution_id() -> uuid.UUID:
+    """A UUID that begins with the time (version 7, RFC 9562): rows that are written together stand together
+    in the indexes. Random ones would touch a page of each index for every row.
+    """
+    milliseconds = time.time_ns() // 1_000_000
+    bits = milliseconds << 80 | int.from_bytes(os.urandom(10))
+    return uuid.UUID(int=bits & ~(0xF << 76 | 0x3 << 62) | 0x7 << 76 | 0x2 << 62)
+
+
 class ExecutionQuerySet(models.QuerySet["Execution"]):
     def visible_to(self, user: Any) -> "ExecutionQuerySet":
         """Staff see every execution, others their own."""
@@ -176,12 +187,14 @@ class Execution(models.Model):
         CANCELLED = "cancelled"
         CRASHED = "crashed"
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    id = models.UUIDField(primary_key=True, default=new_execution_id, editable=False)
     plugin = models.ForeignKey(Plugin, on_delete=models.CASCADE, related_name="executions")
-    release = models.ForeignKey(Release, on_delete=models.CASCADE, related_name="+")
+    release = models.ForeignKey(Release, on_delete=models.CASCADE, related_name="+", db_index=False)
     function = models.CharField(max_length=64)
     target = models.CharField(max_length=16, default="server")
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, db_index=False
+    )
     state = models.CharField(max_length=16, choices=State.choices, default=State.RUNNING)
     problem = models.JSONField(null=True, blank=True)
     input_bytes = models.PositiveIntegerField(default=0)
@@ -206,7 +219,7 @@ class Execution(models.Model):
         indexes = [
             models.Index(fields=["-created_at", "-id"], name="execution_latest"),
             models.Index(fields=["user", "-created_at"], name="execution_of_user"),
-            models.Index(fields=["state"], name="execution_state"),
+            models.Index(fields=["server"], condition=models.Q(finished_at=None), name="execution_going_on"),
         ]
 
     def __str__(self) -> str:

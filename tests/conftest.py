@@ -43,7 +43,7 @@ def _no_threads_of_its_own() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _journal_of_this_test_only() -> None:
-    for kept in (journal._new, journal._changed, journal._calls):
+    for kept in (journal._new, journal._changed, journal._calls, journal._to_tell):
         kept.clear()
     breaker.reset()
 

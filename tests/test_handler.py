@@ -56,7 +56,7 @@ async def test_a_thread_whose_client_hung_up_is_lent_again_only_when_its_view_ha
     await asyncio.to_thread(handler.begun.wait, 10)
     first.hang_up.set()
     await asyncio.sleep(0.2)
-    assert handler._free == [], "the thread is still in the view"
+    assert handler._threads._free == [], "the thread is still in the view"
     running = asyncio.create_task(handler(SCOPE, second.receive, second.send))
     while len(handler.threads) < 2:  # it began although the first still runs: in a thread of its own
         await asyncio.sleep(0.01)
@@ -65,7 +65,7 @@ async def test_a_thread_whose_client_hung_up_is_lent_again_only_when_its_view_ha
     await asyncio.gather(given_up, running)
     assert first.sent == []
     assert second.sent[0]["status"] == 200
-    assert len(handler._free) == 2
+    assert len(handler._threads._free) == 2
 
 
 async def test_a_thread_is_used_again() -> None:

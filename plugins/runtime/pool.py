@@ -5,6 +5,7 @@ are served in the order of asking, except that no plugin takes more workers, or 
 than its share: a slow one waits for itself, and the others pass by.
 """
 
+import asyncio
 import logging
 import threading
 import time
@@ -18,7 +19,7 @@ from pathlib import Path
 from plugins.runtime.cache import write_cache_config
 from plugins.runtime.filler import CacheFiller
 from plugins.runtime.layers import missing
-from plugins.runtime.process import Answer, Cancelled, HostHandler, Job, WorkerProcess
+from plugins.runtime.process import Answer, AsyncHostHandler, Cancelled, HostHandler, Job, WorkerProcess
 from plugins.runtime.protocol import Closed, ProtocolError
 
 logger = logging.getLogger("hostbridge.runtime")
@@ -47,6 +48,11 @@ class Place:
     worker: WorkerProcess | None = None
     cancelled: bool = False
     turn: threading.Event = field(default_factory=threading.Event)
+    on_turn: Callable[[], object] = lambda: None  # called when `turn` is set, from any thread
+
+    def wake(self) -> None:
+        self.turn.set()
+        self.on_turn()
 
 
 class Pool:
@@ -115,12 +121,31 @@ class Pool:
         try:
             answer = worker.call(job, handle)
         except Cancelled as error:
-            if self._closed:
-                raise Stopping from error
-            raise
+            raise self._cancelled_how() from error
+        self._note_load(job, answer)
+        return answer, queue_ms
+
+    async def run_async(
+        self, place: Place, job: Job, handle: AsyncHostHandler, on_start: Callable[[], None] = lambda: None
+    ) -> tuple[Answer, float]:
+        """As `run`, on the event loop."""
+        started = time.monotonic()
+        worker = await self._wait_async(place, started + self.queue_timeout_ms / 1000)
+        queue_ms = (time.monotonic() - started) * 1000
+        on_start()
+        try:
+            answer = await worker.call_async(job, handle)
+        except Cancelled as error:
+            raise self._cancelled_how() from error
+        self._note_load(job, answer)
+        return answer, queue_ms
+
+    def _cancelled_how(self) -> Exception:
+        return Stopping() if self._closed else Cancelled()
+
+    def _note_load(self, job: Job, answer: Answer) -> None:
         if answer.load_ms > SLOW_LOAD_MS:
             self._filler.fill(job)
-        return answer, queue_ms
 
     def cancel(self, call_id: uuid.UUID) -> bool:
         """Ends the call, waiting or running, which then raises Cancelled. False if it is not here."""
@@ -179,7 +204,7 @@ class Pool:
             self._waiting.remove(place)
             self._running[place.plugin] += 1
             place.worker = self._best_for(place)
-            place.turn.set()
+            place.wake()
 
     def _best_for(self, place: Place) -> WorkerProcess:
         """The idle worker that served this plugin last: it may have an instance ready. Or the next one."""
@@ -192,25 +217,44 @@ class Pool:
     def _wait(self, place: Place, deadline: float) -> WorkerProcess:
         while True:
             place.turn.wait(deadline - time.monotonic())
-            with self._lock:
-                if place.cancelled:
-                    raise Stopping if self._closed else Cancelled
-                worker = place.worker
-                if worker is None:
-                    raise Overloaded("No worker became free in time.")
+            worker = self._worker_of(place)
             if worker.settle():
                 worker.last_plugin = place.plugin
                 return worker
-            # Ended while idle (by the kernel's OOM killer for one), or kept busy by the plugin before: not
-            # this call's fault, so it is first in line for the next worker.
-            logger.warning("A worker was not ready after a call of “%s”; it was replaced", worker.last_plugin)
-            worker.kill()
-            with self._lock:
-                place.worker = None
-                place.turn.clear()
-                self._running[place.plugin] -= 1
-                self._waiting.appendleft(place)
-                self._replace_one()
+            self._next_worker_for(place, worker)
+
+    async def _wait_async(self, place: Place, deadline: float) -> WorkerProcess:
+        loop = asyncio.get_running_loop()
+        while True:
+            if not place.turn.is_set():
+                await _turn(place, deadline)
+            worker = self._worker_of(place)
+            if worker.settled() or await loop.run_in_executor(None, worker.settle):
+                worker.last_plugin = place.plugin
+                return worker
+            await loop.run_in_executor(None, self._next_worker_for, place, worker)
+
+    def _worker_of(self, place: Place) -> WorkerProcess:
+        """Raises Stopping, Cancelled, or Overloaded if its turn has not come."""
+        with self._lock:
+            if place.cancelled:
+                raise self._cancelled_how()
+            if place.worker is None:
+                raise Overloaded("No worker became free in time.")
+            return place.worker
+
+    def _next_worker_for(self, place: Place, worker: WorkerProcess) -> None:
+        """Ends the worker, which was ended while idle (by the kernel's OOM killer for one) or is kept busy by
+        the plugin before. That is not this call's fault: it is first in line for the next one.
+        """
+        logger.warning("A worker was not ready after a call of “%s”; it was replaced", worker.last_plugin)
+        worker.kill()
+        with self._lock:
+            place.worker = None
+            place.turn.clear()
+            self._running[place.plugin] -= 1
+            self._waiting.appendleft(place)
+            self._replace_one()
 
     def _leave(self, place: Place) -> None:
         worker = place.worker
@@ -239,7 +283,7 @@ class Pool:
     def _cancel(self, place: Place) -> None:
         place.cancelled = True
         if place.worker is None:
-            place.turn.set()
+            place.wake()
         else:
             place.worker.cancel()
 
@@ -277,6 +321,22 @@ class Pool:
             self._layers = layers
             self._layers_known.set()
         return worker
+
+
+async def _turn(place: Place, deadline: float) -> None:
+    """Waits for the place's turn, or until the deadline."""
+    loop = asyncio.get_running_loop()
+    turned: asyncio.Future[None] = loop.create_future()
+
+    def settle() -> None:
+        if not turned.done():
+            turned.set_result(None)
+
+    place.on_turn = lambda: loop.call_soon_threadsafe(settle)
+    if not place.turn.is_set():  # it may have come before anybody was told
+        timer = loop.call_later(max(deadline - time.monotonic(), 0), settle)
+        await turned
+        timer.cancel()
 
 
 def _log_layers(layers: dict[str, str]) -> None:

@@ -1,5 +1,6 @@
 """One worker as the web process holds it: started, spoken to, and killed when it breaks a rule."""
 
+import asyncio
 import contextlib
 import itertools
 import logging
@@ -10,10 +11,12 @@ import subprocess
 import sys
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from plugins.runtime import aio
 from plugins.runtime.protocol import (
     Asked,
     Call,
@@ -52,6 +55,8 @@ _ROOT = str(Path(__file__).resolve().parents[2])
 
 # Takes what the guest asked, and the time.monotonic() at which the guest's time is up.
 HostHandler = Callable[[Asked, float], HostReply]
+AsyncHostHandler = Callable[[Asked, float], Awaitable[HostReply]]
+Conversation = Generator[Call | HostReply | Asked, Any, "Answer"]
 
 
 class WorkerError(Exception):
@@ -133,18 +138,20 @@ class _Meter:
         self._calls_left = job.max_host_calls
         self._bytes_left = job.max_bridge_bytes
         self._job = job
+        self._asked_at = 0.0
 
-    def count(self, asked: Asked, handle: HostHandler, deadline: float) -> HostReply:
-        """What `handle` answers. Raises LimitReached."""
+    def asked(self, asked: Asked) -> None:
+        """Raises LimitReached."""
         self._calls_left -= 1
         if self._calls_left < 0:
             raise LimitReached("max_host_calls", self._job.max_host_calls)
         self._take(len(asked.body if isinstance(asked, HostRequest) else asked.payload))
-        started = time.monotonic()
-        reply = handle(asked, deadline)
-        self.host_ms += (time.monotonic() - started) * 1000
+        self._asked_at = time.monotonic()
+
+    def answered(self, reply: HostReply) -> None:
+        """Raises LimitReached."""
+        self.host_ms += (time.monotonic() - self._asked_at) * 1000
         self._take(len(reply.body))
-        return reply
 
     def _take(self, size: int) -> None:
         self._bytes_left -= size
@@ -206,10 +213,16 @@ class WorkerProcess:
 
     def settle(self) -> bool:
         """Waits until nothing of the last call is left; False if that does not come to an end."""
+        return self._settle(lambda: self.channel.receive(time.monotonic() + SETTLE_SECONDS))
+
+    def settled(self) -> bool:
+        """Whether nothing of the last call is left, without waiting. False may change by `settle`."""
+        return self._settle(self.channel.take)
+
+    def _settle(self, receive: Callable[[], bytes | None]) -> bool:
         try:
-            if self._unsettled:
-                frame = self._receive(time.monotonic() + SETTLE_SECONDS)
-                self._unsettled = not isinstance(frame, Settled)
+            if self._unsettled and (body := receive()) is not None:
+                self._unsettled = not isinstance(decode_from_worker(body), Settled)
         except (Closed, OSError, ProtocolError, ValueError):
             return False
         return self.usable and self.process.poll() is None and not self._unsettled
@@ -219,28 +232,74 @@ class WorkerProcess:
 
         Raises WorkerErrors.
         """
-        allowed = f"{LOAD_SECONDS} s for loading the module"
+        load_ms = self.load(job)
+        deadline = time.monotonic() + job.timeout_ms / 1000
+        conversation = self._conversation(job, load_ms)
+        step = next(conversation)
+        try:
+            while True:
+                if isinstance(step, HostRequest | HostFunction):
+                    step = conversation.send(handle(step, deadline))
+                else:
+                    self.channel.send(step, deadline)
+                    step = conversation.send(self._receive(deadline))
+        except StopIteration as end:
+            answer: Answer = end.value
+            return answer
+        except BaseException as error:
+            raise self._broken_off(error, f"{job.timeout_ms} ms of wall-clock time") from error
+
+    async def call_async(self, job: Job, handle: AsyncHostHandler) -> Answer:
+        """As `call`, on the event loop. A task that is cancelled takes the worker with it."""
+        loop = asyncio.get_running_loop()
+        load_ms = 0.0
+        if job.module not in self.modules:
+            load_ms = await loop.run_in_executor(None, self.load, job)
+        deadline = time.monotonic() + job.timeout_ms / 1000
+        conversation = self._conversation(job, load_ms)
+        step = next(conversation)
+        try:
+            while True:
+                if isinstance(step, HostRequest | HostFunction):
+                    step = conversation.send(await handle(step, deadline))
+                else:
+                    body = await aio.exchange(self.channel, step, deadline)
+                    step = conversation.send(decode_from_worker(body))
+        except StopIteration as end:
+            answer: Answer = end.value
+            return answer
+        except asyncio.CancelledError:
+            self._killed = True
+            self._end_process()
+            raise
+        except BaseException as error:
+            allowed = f"{job.timeout_ms} ms of wall-clock time"
+            raise await loop.run_in_executor(None, self._broken_off, error, allowed) from error
+
+    def load(self, job: Job) -> float:
+        """Makes sure that the worker has the module; how many milliseconds that took. Raises WorkerErrors."""
         try:
             self.wait_ready()
-            load_ms = self._load(job)
-            allowed = f"{job.timeout_ms} ms of wall-clock time"
-            answer = self._converse(job, handle, load_ms)
-        except TimeoutError as error:
-            self.kill()
-            raise TimedOut(f"{allowed} were up") from error
+            return self._load(job)
         except InvalidModule:
             raise
-        except (Closed, OSError, ProtocolError, ValueError) as error:
+        except BaseException as error:
+            raise self._broken_off(error, f"{LOAD_SECONDS} s for loading the module") from error
+
+    def _broken_off(self, error: BaseException, allowed: str) -> BaseException:
+        """Ends the worker in the middle of what it did: nobody may be given what it would say next.
+
+        What to raise for the `error`.
+        """
+        if isinstance(error, TimeoutError):
+            self.kill()
+            return TimedOut(f"{allowed} were up")
+        if isinstance(error, Closed | OSError | ProtocolError | ValueError):
             cause = self._cause_of_death(error)
             self.kill()
-            if self._cancelled:
-                raise Cancelled from error
-            raise Crashed(cause) from error
-        except BaseException:
-            # The conversation is broken off in the middle: nobody may be given what it would say next.
-            self.kill()
-            raise
-        return answer
+            return Cancelled() if self._cancelled else Crashed(cause)
+        self.kill()
+        return error
 
     def try_out(self, job: Job) -> None:
         """Loads the job's module and makes an instance of it. Raises TimedOut, Crashed or InvalidModule."""
@@ -278,7 +337,8 @@ class WorkerProcess:
     def kill(self) -> None:
         """Ends the process and everything it started, and waits until it is gone. Safe to call twice."""
         self._killed = True
-        self._end_process()
+        if self.process.returncode is None:  # afterwards the number may be somebody else's
+            self._end_process()
         self.process.wait()
         self.channel.close()
 
@@ -320,20 +380,25 @@ class WorkerProcess:
                 raise ProtocolError("expected the end of loading")
         return (time.monotonic() - started) * 1000
 
-    def _converse(self, job: Job, handle: HostHandler, load_ms: float) -> Answer:
+    def _conversation(self, job: Job, load_ms: float) -> Conversation:
+        """One call, step by step, without waiting for anything: whoever drives it does that.
+
+        A Call or HostReply that it yields is to be sent, and answered with the next frame that comes; what
+        the guest asked, with the host's reply.
+        """
         meter = _Meter(job)
         call_id = next(self._ids)
-        deadline = time.monotonic() + job.timeout_ms / 1000
-        frame = Call(call_id, job.module, job.function, job.payload, job.config, job.max_output_bytes)
-        self.channel.send(frame, deadline)
+        reply = yield Call(call_id, job.module, job.function, job.payload, job.config, job.max_output_bytes)
         while True:
-            reply = self._receive(deadline)
             match reply:
                 case Result(call_id=id_) | Failure(call_id=id_) if id_ == call_id:
                     self._unsettled = True
                     return Answer(reply, load_ms, meter.host_ms)
                 case HostRequest(call_id=id_) | HostFunction(call_id=id_) if id_ == call_id:
-                    self.channel.send(meter.count(reply, handle, deadline), deadline)
+                    meter.asked(reply)
+                    answer = yield reply
+                    meter.answered(answer)
+                    reply = yield answer
                 case _:
                     raise ProtocolError("a frame that belongs to no call of ours")
 

@@ -155,8 +155,8 @@ class Closed(Exception):
 class Channel:
     """One end of the socket between the two, in whole frames. For one thread at a time.
 
-    A deadline is a time.monotonic() for the whole frame, not for each piece of it. Without one it waits for
-    ever, as the worker does.
+    `send` and `receive` wait; a deadline is a time.monotonic() for the whole frame, not for each piece of
+    it, and without one they wait for ever, as the worker does. What never waits is for plugins.runtime.aio.
     """
 
     def __init__(self, sock: socket.socket) -> None:
@@ -169,24 +169,35 @@ class Channel:
 
     def send(self, frame: Frame, deadline: float | None = None) -> None:
         """Raises OSError (also TimeoutError), ProtocolError if the frame is too large to send."""
-        body = _encode(frame)
-        if len(body) > MAX_FRAME_BYTES:
-            raise ProtocolError(f"a frame of {len(body)} bytes is too large")
-        left = memoryview(_LENGTH.pack(len(body)) + body)
+        left = self.send_some(pack(frame))
         while left:
-            try:
-                left = left[self.sock.send(left) :]
-            except BlockingIOError:
-                _wait(self._writable, deadline)
+            _wait(self._writable, deadline)
+            left = self.send_some(left)
 
     def receive(self, deadline: float | None = None) -> bytes:
         """The next frame's body. Raises Closed, ProtocolError, TimeoutError, OSError."""
-        self._read_up_to(_LENGTH.size, deadline)
-        (length,) = _LENGTH.unpack_from(self._buffer)
-        if length > MAX_FRAME_BYTES:
-            raise ProtocolError(f"a frame of {length} bytes was announced")
-        end = _LENGTH.size + length
-        self._read_up_to(end, deadline)
+        while (body := self.take()) is None:
+            _wait(self._readable, deadline)
+        return body
+
+    def send_some(self, data: memoryview) -> memoryview:
+        """Sends what can be sent at once; what is left. Never waits."""
+        with contextlib.suppress(BlockingIOError):
+            while data:
+                data = data[self.sock.send(data) :]
+        return data
+
+    def take(self) -> bytes | None:
+        """The next frame's body if all of it is here. Never waits. Raises Closed, ProtocolError, OSError."""
+        while (end := self._end_of_frame()) is None or len(self._buffer) < end:
+            missing = (end or _LENGTH.size) - len(self._buffer)
+            try:
+                chunk = self.sock.recv(min(max(missing, _CHUNK_BYTES), _MAX_CHUNK_BYTES))
+            except BlockingIOError:
+                return None
+            if not chunk:
+                raise Closed
+            self._buffer += chunk
         body = bytes(memoryview(self._buffer)[_LENGTH.size : end])
         del self._buffer[:end]
         return body
@@ -194,14 +205,22 @@ class Channel:
     def close(self) -> None:
         self.sock.close()
 
-    def _read_up_to(self, size: int, deadline: float | None) -> None:
-        while len(self._buffer) < size:
-            _wait(self._readable, deadline)
-            with contextlib.suppress(BlockingIOError):
-                chunk = self.sock.recv(min(max(size - len(self._buffer), _CHUNK_BYTES), _MAX_CHUNK_BYTES))
-                if not chunk:
-                    raise Closed
-                self._buffer += chunk
+    def _end_of_frame(self) -> int | None:
+        """Where in the buffer the next frame ends, once that is known."""
+        if len(self._buffer) < _LENGTH.size:
+            return None
+        (length,) = _LENGTH.unpack_from(self._buffer)
+        if length > MAX_FRAME_BYTES:
+            raise ProtocolError(f"a frame of {length} bytes was announced")
+        return _LENGTH.size + int(length)
+
+
+def pack(frame: Frame) -> memoryview:
+    """The frame as it is sent. Raises ProtocolError if it is too large."""
+    body = _encode(frame)
+    if len(body) > MAX_FRAME_BYTES:
+        raise ProtocolError(f"a frame of {len(body)} bytes is too large")
+    return memoryview(_LENGTH.pack(len(body)) + body)
 
 
 def _wait(poll: "select.poll", deadline: float | None) -> None:

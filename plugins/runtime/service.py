@@ -1,6 +1,7 @@
 """This process's pool of workers, made when the first call needs it, and its way out to other servers."""
 
 import threading
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -58,6 +59,7 @@ def get_gate() -> Gate:
     )
 
 
+@cache
 def own_pseudonym() -> str:
     """How requests of this server's plugins are signed in the header Via (RFC 9110, 7.6.3).
 

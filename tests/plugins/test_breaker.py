@@ -7,7 +7,7 @@ import pytest
 
 from accounts.events import STAFF_GROUP
 from accounts.models import User
-from plugins import breaker
+from plugins import breaker, journal
 from plugins.breaker import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, WINDOW_SECONDS, Breaker
 from plugins.models import Plugin
 from tests.conftest import API, Listen, assert_problem
@@ -143,6 +143,7 @@ def test_it_goes_on_by_itself(
     monkeypatch.setattr(Breaker, "_pause", 0.0)
     API(alice).post("/api/v1/plugins/faults/call/trap")
     breaker._breakers["faults", faults.active.pk]._until = 0.0
+    journal.flush()
     with listen(STAFF_GROUP) as events:
         assert API(alice).post("/api/v1/plugins/faults/call/echo", b"x").content == b"x"
     assert [event["type"] for event in events if event["type"].startswith("plugin.")] == ["plugin.resumed"]
