@@ -49,6 +49,9 @@ class PluginAdmin(admin.ModelAdmin[Plugin]):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False  # registry.remove does more than delete rows
+
     @admin.action(description="Enable the chosen plugins")
     def enable(self, request: HttpRequest, queryset: Any) -> None:
         for plugin in queryset:

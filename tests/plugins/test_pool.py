@@ -18,10 +18,8 @@ import pytest
 
 from plugins.runtime.pool import Overloaded, Pool, Stopping
 from plugins.runtime.process import (
-    Answer,
     Cancelled,
     Crashed,
-    HostHandler,
     InvalidModule,
     Job,
     TimedOut,
@@ -29,6 +27,8 @@ from plugins.runtime.process import (
     WorkerProcess,
 )
 from plugins.runtime.protocol import Channel, Frame, HostReply, HostRequest, Ready, Result
+from tests import runtime
+from tests.runtime import make_job, refuse, run
 from tests.server import ROOT, processes_gone
 
 FAULTS = ROOT / "wasm-plugins" / "fixtures" / "faults" / "faults.wasm"
@@ -36,27 +36,7 @@ HOSTCALL = ROOT / "wasm-plugins" / "fixtures" / "hostcall" / "hostcall.wasm"
 
 
 def job(function: str, payload: bytes = b"", *, wasm: Path = FAULTS, timeout_ms: int = 5000) -> Job:
-    return Job(
-        sha256=wasm.name,
-        wasm=wasm.read_bytes,
-        function=function,
-        payload=payload,
-        config={},
-        timeout_ms=timeout_ms,
-        max_pages=64,
-        max_output_bytes=1 << 20,
-        max_host_calls=100,
-        max_bridge_bytes=1 << 20,
-    )
-
-
-def run(pool: Pool, job: Job, handle: HostHandler, plugin: str = "any") -> tuple[Answer, float]:
-    with pool.place(uuid.uuid4(), plugin) as place:
-        return pool.run(place, job, handle)
-
-
-def refuse(request: HostRequest) -> HostReply:
-    raise AssertionError(f"nobody asked for {request.url}")
+    return make_job(wasm.name, wasm.read_bytes, function, payload, timeout_ms=timeout_ms, memory_mb=4)
 
 
 @pytest.fixture
@@ -64,15 +44,8 @@ def make_pool(tmp_path: Path) -> Iterator[Callable[..., Pool]]:
     made: list[Pool] = []
 
     def make(size: int = 1, queue: int = 4, queue_timeout_ms: int = 5000) -> Pool:
-        made.append(
-            Pool(
-                size=size,
-                queue=queue,
-                queue_timeout_ms=queue_timeout_ms,
-                guest_memory_bytes=64 << 20,
-                cache_dir=tmp_path / "cache",
-            )
-        )
+        cache_dir = tmp_path / "cache"
+        made.append(runtime.make_pool(cache_dir, size=size, queue=queue, queue_timeout_ms=queue_timeout_ms))
         return made[-1]
 
     yield make
@@ -385,7 +358,8 @@ import sys; sys.path.insert(0, sys.argv[1])
 import threading, time
 from pathlib import Path
 from plugins.runtime.pool import Pool
-from tests.plugins.test_pool import job, refuse, run
+from tests.plugins.test_pool import job
+from tests.runtime import refuse, run
 cache = Path(sys.argv[2])
 pool = Pool(size=2, queue=4, queue_timeout_ms=5000, guest_memory_bytes=64 << 20, cache_dir=cache)
 run(pool, job("echo"), refuse)
