@@ -4,6 +4,9 @@ import os
 
 import django
 
+from config.memory import bound_heaps
+
+bound_heaps()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup()
 

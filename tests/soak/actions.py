@@ -74,6 +74,10 @@ class Actor:
         return response
 
 
+# Raises Busy, HungUp or WrongAnswer.
+Action = Callable[[Actor], None]
+
+
 def is_busy(response: httpx.Response) -> bool:
     return response.status_code == 503 and problem_code(response) == "overloaded"
 
@@ -221,7 +225,7 @@ def look(actor: Actor) -> None:
 
 # How often, relative to each other. A hostile call takes a second of a worker, or a new worker, and so do
 # those that are left or cancelled: with more of them there would be hardly anything else.
-MIX: dict[Callable[[Actor], None], int] = {
+MIX: dict[Action, int] = {
     greet: 30,
     echo: 20,
     store: 10,

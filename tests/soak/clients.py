@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import httpx
 
 from tests.server import Server
-from tests.soak.actions import MIX, Actor, Busy, HungUp, WrongAnswer
+from tests.soak.actions import MIX, Action, Actor, Busy, HungUp, WrongAnswer
 
 ANSWER_SECONDS = 60  # more than any call may take, its time in the queue included
 
@@ -32,11 +32,12 @@ def at_work(server: Server, actors: Sequence[Actor]) -> Iterator[None]:
 
 
 def _work(server: Server, actor: Actor, stop: threading.Event) -> None:
-    kinds, weights, tally = [*MIX], [*MIX.values()], actor.tally
+    tally = actor.tally
     with server.log_in(actor.email) as actor.http:
         actor.http.timeout = httpx.Timeout(ANSWER_SECONDS)
-        while not stop.is_set():
-            (kind,) = actor.chance.choices(kinds, weights)
+        for kind in _kinds(actor):
+            if stop.is_set():
+                break
             try:
                 kind(actor)
             except Busy:
@@ -49,3 +50,11 @@ def _work(server: Server, actor: Actor, stop: threading.Event) -> None:
                 time.sleep(0.5)
             else:
                 tally.count(kind.__name__, "right")
+
+
+def _kinds(actor: Actor) -> Iterator[Action]:
+    """Without an end. The clients begin with different ones, so that each is tried however short it lasts."""
+    kinds, weights = [*MIX], [*MIX.values()]
+    yield kinds[actor.number % len(kinds)]
+    while True:
+        yield from actor.chance.choices(kinds, weights)

@@ -14,11 +14,10 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from plugins.wasm_imports import USER_NAMESPACE
-
 from plugins.runtime.process import Crashed, InvalidModule, Job, TimedOut
 from plugins.runtime.trial import try_out
 from plugins.wasm import InvalidWasm, Module
+from plugins.wasm_imports import USER_NAMESPACE
 from tests.plugins.mutations import mutants
 from tests.plugins.test_gate import check
 from tests.soak.watch import children
