@@ -3,6 +3,7 @@
 import ctypes
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -10,8 +11,6 @@ from tests.server import ROOT, clean_environment
 
 MANY_THREADS = """
 import ctypes, threading
-from config.memory import bound_heaps
-bound_heaps()
 all_there = threading.Barrier(9)
 def work():
     kept = bytearray(100_000)
@@ -25,20 +24,22 @@ libc.malloc_info(0, ctypes.c_void_p.in_dll(libc, "stdout"))
 libc.fflush(None)
 all_there.wait()
 """
-
-
-def heaps(**environment: str) -> int:
-    output = subprocess.run(
-        [sys.executable, "-c", MANY_THREADS],
-        cwd=ROOT, env=clean_environment() | environment, check=True, capture_output=True, text=True,
-    ).stdout  # fmt: skip
-    return output.count("<heap nr=")
+WAYS_TO_SERVE = {
+    "manage.py": ["manage.py", "shell", "-v", "0", "-c", f"exec({MANY_THREADS!r}, {{}})"],
+    "config.asgi": ["-c", f"import config.asgi\n{MANY_THREADS}"],
+}
 
 
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_info"), reason="not glibc")
+@pytest.mark.parametrize("way", WAYS_TO_SERVE)
+@pytest.mark.parametrize(("chosen", "heaps"), [({}, 2), ({"MALLOC_ARENA_MAX": "4"}, 4)])
 def test_many_threads_share_two_heaps_unless_the_operator_says_otherwise(
-    monkeypatch: pytest.MonkeyPatch,
+    way: str, chosen: dict[str, str], heaps: int, tmp_path: Path
 ) -> None:
-    monkeypatch.delenv("MALLOC_ARENA_MAX", raising=False)
-    assert heaps() <= 2
-    assert heaps(MALLOC_ARENA_MAX="4") == 4
+    environment = clean_environment() | {"DATA_DIR": str(tmp_path)}
+    environment.pop("MALLOC_ARENA_MAX", None)
+    output = subprocess.run(
+        [sys.executable, *WAYS_TO_SERVE[way]],
+        cwd=ROOT, env=environment | chosen, check=True, capture_output=True, text=True,
+    ).stdout  # fmt: skip
+    assert output.count("<heap nr=") == heaps

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def fuzz(count: int, seed: int, folder: Path, say: Callable[[str], None]) -> Fat
     numbered = enumerate(mutants(count, seed))
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         while some := [*islice(numbered, SAY_EVERY)]:  # not all of them at once: that is gigabytes
-            fates_of_some = threads.map(lambda mutant: _fate(*mutant, folder), some)
+            fates_of_some = threads.map(partial(_fate, folder=folder), some)
             for (number, _), fate in zip(some, fates_of_some, strict=True):
                 if isinstance(fate, str):
                     fates.counts[fate] += 1
@@ -58,8 +59,9 @@ def fuzz(count: int, seed: int, folder: Path, say: Callable[[str], None]) -> Fat
     return fates
 
 
-def _fate(number: int, wasm: bytes, folder: Path) -> str | Exception:
+def _fate(mutant: tuple[int, bytes], folder: Path) -> str | Exception:
     """What became of it; an exception if that is none of those that are declared."""
+    number, wasm = mutant
     try:
         return _through_gate_and_trial(wasm, folder / str(number))
     except Exception as error:
