@@ -51,6 +51,10 @@ def with_record(plugin: str, state: str, left_behind: bool) -> dict[str, Any]:
         (with_record("auth", "failed", False), None),
         ({"rested": sample(socket=4, database=21)}, None),
         ({"samples": [sample(100)] * 5 + [sample(104)] * 5}, None),
+        (
+            {"log": "2026-11-22 16:00:00,000 ERROR django.request: Service Unavailable: /api/v1/auth/login"},
+            None,
+        ),
         ({"tally": Tally()}, "Everything was tried"),
         (with_record("echo", "running", True), "Every execution has an end"),
         (with_record("echo", "succeeded", False), "Each call is recorded"),
