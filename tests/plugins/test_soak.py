@@ -12,7 +12,7 @@ from django.conf import settings
 from tests.soak.actions import MIX
 from tests.soak.course import Findings, Plan, Record, run
 from tests.soak.promises import PROMISES, judge
-from tests.soak.tally import Tally
+from tests.soak.tally import Outcome, Tally
 from tests.soak.watch import Sample
 
 
@@ -34,7 +34,7 @@ def good() -> Findings:
         tally.count(kind.__name__, "right")
     tally.expect_end("told", {"succeeded"})
     return Findings(
-        Plan(1, 1, workers=2), tally, sample(socket=5, database=21), [sample()] * 10,
+        Plan(1, 1, workers=2), tally, sample(socket=5, database=21), [sample()] * 10, 1.1,
         sample(socket=5, database=21), {"told": Record("echo", "succeeded", False)}, True, [], "WARNING slow",
     )  # fmt: skip
 
@@ -80,8 +80,21 @@ def test_each_promise_is_seen_to_be_broken(found: dict[str, Any], broken: str | 
     assert all(verdict.startswith(str(broken)) for verdict in verdicts)
 
 
-def test_a_wrong_answer_is_told_in_its_words() -> None:
-    findings = good()
-    findings.tally.count("greet", "wrong", "Hello, somebody else!")
-    (verdict,) = [verdict for verdict in judge(findings) if verdict.broken]
-    assert verdict.broken == ["greet: Hello, somebody else!"]
+@pytest.mark.parametrize(
+    ("outcome", "pause", "broken"),
+    [
+        ("wrong", 1.1, True),
+        ("lost", 1.1, True),
+        ("wrong", 25.0, True),
+        ("lost", 25.0, False),
+        ("busy", 1.1, False),
+    ],
+)
+def test_answers_that_are_wrong_or_lost_are_told_in_their_words(
+    outcome: Outcome, pause: float, broken: bool
+) -> None:
+    """But a connection may end while the whole machine stands still."""
+    findings = replace(good(), longest_pause=pause)
+    findings.tally.count("greet", outcome, "Hello, somebody else!")
+    told = [line for verdict in judge(findings) for line in verdict.broken]
+    assert told == (["greet: Hello, somebody else!"] if broken else [])

@@ -35,6 +35,10 @@ class Busy(Exception):
     """503 `overloaded`: the client was told to come back later, as it should be."""
 
 
+class NoAnswer(Exception):
+    """504 for a call that takes no time: the plugin was kept from answering."""
+
+
 class HungUp(Exception):
     """This client did, before it was answered."""
 
@@ -68,13 +72,15 @@ class Actor:
         response = self.http.post(path, content=content, **options)
         busy = is_busy(response)
         if "Execution-Id" in response.headers:
-            self.tally.expect_end(response.headers["Execution-Id"], {"failed"} if busy else {*states})
+            late = response.status_code == 504
+            end = {"failed"} if busy else {"timed_out"} if late else {*states}
+            self.tally.expect_end(response.headers["Execution-Id"], end)
         if busy:
             raise Busy
         return response
 
 
-# Raises Busy, HungUp or WrongAnswer.
+# Raises Busy, NoAnswer, HungUp or WrongAnswer.
 Action = Callable[[Actor], None]
 
 
@@ -83,9 +89,11 @@ def is_busy(response: httpx.Response) -> bool:
 
 
 def expect(response: httpx.Response, status: int, code: str = "", content: bytes | None = None) -> None:
-    """`code`: of the problem. Raises Busy or WrongAnswer."""
+    """`code`: of the problem. Raises Busy, NoAnswer or WrongAnswer."""
     if is_busy(response):
         raise Busy
+    if response.status_code == 504 and status != 504:
+        raise NoAnswer(response.text)
     if (
         response.status_code != status
         or (code and problem_code(response) != code)

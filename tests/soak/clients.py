@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import httpx
 
 from tests.server import Server
-from tests.soak.actions import MIX, Action, Actor, Busy, HungUp, WrongAnswer
+from tests.soak.actions import MIX, Action, Actor, Busy, HungUp, NoAnswer, WrongAnswer
 
 ANSWER_SECONDS = 60  # more than any call may take, its time in the queue included
 
@@ -45,8 +45,11 @@ def _work(server: Server, actor: Actor, stop: threading.Event) -> None:
                 time.sleep(0.5)
             except HungUp:
                 tally.count(kind.__name__, "left")
-            except (WrongAnswer, httpx.TransportError) as error:
-                tally.count(kind.__name__, "wrong", repr(error))
+            except (NoAnswer, httpx.TransportError) as error:
+                tally.count(kind.__name__, "lost", repr(error))
+                time.sleep(0.5)
+            except WrongAnswer as error:
+                tally.count(kind.__name__, "wrong", str(error))
                 time.sleep(0.5)
             else:
                 tally.count(kind.__name__, "right")

@@ -4,8 +4,10 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from random import Random
+from typing import get_args
 
 import httpx
 
@@ -13,7 +15,7 @@ from tests.server import Server, processes_gone
 from tests.soak.actions import LEFT, Actor
 from tests.soak.clients import at_work
 from tests.soak.stage import start
-from tests.soak.tally import Tally
+from tests.soak.tally import Outcome, Tally
 from tests.soak.watch import Sample, sample, watching
 
 SAY_EVERY_SECONDS = 60
@@ -47,13 +49,15 @@ class Record:
 class Findings:
     """What is judged. `warm` and `rested`: at rest, before and after the soak; `samples`: during it.
 
-    `outliving`: workers that were there when the server stopped, and still are.
+    `longest_pause`: in seconds, between two samples, which should be one. `outliving`: workers that were
+    there when the server stopped, and still are.
     """
 
     plan: Plan
     tally: Tally
     warm: Sample
     samples: list[Sample]
+    longest_pause: float
     rested: Sample
     records: dict[str, Record]
     alive: bool
@@ -67,7 +71,7 @@ def run(plan: Plan, folder: Path, say: Say) -> Findings:
         tally = Tally()
         actors = [Actor(number, tally, Random(plan.seed + number)) for number in range(plan.clients)]
         say(f"Warming up for {plan.warm_up_seconds:.0f} s with {plan.clients} clients")
-        work(server, actors, plan.warm_up_seconds, Progress(tally, say))
+        warming = work(server, actors, plan.warm_up_seconds, Progress(tally, say))
         warm = rest(server, plan.workers)
         say(f"At rest: {warm}\nSoaking for {plan.soak_seconds:.0f} s")
         samples = work(server, actors, plan.soak_seconds, Progress(tally, say))
@@ -78,7 +82,13 @@ def run(plan: Plan, folder: Path, say: Say) -> Findings:
     finally:
         server.stop()
     outliving = [] if processes_gone([*rested.children], within_seconds=5) else [*rested.children]
-    return Findings(plan, tally, warm, samples, rested, records, alive, outliving, server.log.read_text())
+    pause = max(longest_pause(warming), longest_pause(samples))
+    log = server.log.read_text()
+    return Findings(plan, tally, warm, samples, pause, rested, records, alive, outliving, log)
+
+
+def longest_pause(samples: Sequence[Sample]) -> float:
+    return max((later.at - earlier.at for earlier, later in pairwise(samples)), default=0.0)
 
 
 def work(server: Server, actors: Sequence[Actor], seconds: float, progress: "Progress") -> list[Sample]:
@@ -108,7 +118,7 @@ class Progress:
         self.since, self.before = now.at, outcomes
 
     def _outcomes(self) -> Counter[str]:
-        return Counter({name: self.tally.total(name) for name in ("right", "busy", "left", "wrong")})
+        return Counter({name: self.tally.total(name) for name in get_args(Outcome)})
 
 
 def rest(server: Server, workers: int) -> Sample:

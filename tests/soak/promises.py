@@ -1,11 +1,14 @@
 """What must hold after a soak, and whether it does."""
 
+import re
 from collections.abc import Callable, Iterator
 from statistics import median
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from tests.soak.actions import MIX
 from tests.soak.course import Findings
+from tests.soak.tally import Outcome
+from tests.soak.watch import SAMPLE_SECONDS
 
 RSS_GROWTH = 0.05
 GOING_ON = {"queued", "running"}
@@ -13,7 +16,11 @@ AUTH_PLUGIN = "auth"  # its calls are behind log-in and the like, which do not n
 # A thread keeps a connection to the database, which is two files in SQLite (itself and its log); the memory
 # that connections share is one more for all. As many threads are started as calls once came together.
 DATABASE_FILES_PER_THREAD, DATABASE_FILES_SHARED = 2, 1
-DJANGO_SAYS_BUSY = "ERROR django.request: Service Unavailable"  # a client was told to come back later
+# What Django says of 503 and 504, with which clients are told of others' failures. Our own are tracebacks.
+DJANGO_SAYS = re.compile(r"ERROR django\.request: (Service Unavailable|Gateway Timeout)")
+# A server may end a connection that was idle for so long. Clients send at once; only where the whole machine
+# stands still (a paused virtual machine) can both happen together. Then the time of calls is up, too.
+KEEP_ALIVE_SECONDS = 5 - SAMPLE_SECONDS
 SHOWN = 5
 
 
@@ -38,8 +45,13 @@ def judge(findings: Findings) -> list[Verdict]:
 
 def answers(findings: Findings) -> Verdict:
     tally = findings.tally
-    right, busy, left, wrong = (tally.total(outcome) for outcome in ("right", "busy", "left", "wrong"))
-    found = f"{right} right, {busy} told to come back later, {left} left by their clients, {wrong} wrong"
+    right, busy, left, lost, wrong = map(tally.total, get_args(Outcome))
+    found = (
+        f"{right} right, {busy} told to come back later, {left} left by clients, {lost} lost, {wrong} wrong"
+    )
+    if findings.longest_pause < KEEP_ALIVE_SECONDS:
+        return Verdict("No answer is wrong or lost", [*tally.wrong, *tally.lost], found)
+    found += f"; the machine stood still for {findings.longest_pause:.0f} s, which ends connections and calls"
     return Verdict("No answer is wrong", tally.wrong, found)
 
 
@@ -99,7 +111,7 @@ def log(findings: Findings) -> Verdict:
     bad = [
         line
         for line in findings.log.splitlines()
-        if line.startswith("Traceback") or (" ERROR " in line and DJANGO_SAYS_BUSY not in line)
+        if line.startswith("Traceback") or (" ERROR " in line and not DJANGO_SAYS.search(line))
     ]
     return Verdict("The server's log tells of no failure of its own", bad)
 

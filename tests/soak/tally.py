@@ -4,9 +4,9 @@ import threading
 from collections import Counter
 from typing import Literal
 
-# busy: told to come back later. left: the client hung up before the answer.
-Outcome = Literal["right", "busy", "left", "wrong"]
-_WRONG_ANSWERS_KEPT = 20
+# busy: told to come back later. left: the client hung up before the answer. lost: none came.
+Outcome = Literal["right", "busy", "left", "lost", "wrong"]
+_WORDS_KEPT = 20
 
 
 class Tally:
@@ -15,15 +15,17 @@ class Tally:
     def __init__(self) -> None:
         self.outcomes: Counter[tuple[str, Outcome]] = Counter()
         self.wrong: list[str] = []
+        self.lost: list[str] = []
         self.ends: dict[str, set[str]] = {}
         self._lock = threading.Lock()
 
     def count(self, kind: str, outcome: Outcome, words: str = "") -> None:
-        """`words`: what was wrong."""
+        """`words`: what was wrong, or how it was lost."""
         with self._lock:
             self.outcomes[kind, outcome] += 1
-            if outcome == "wrong" and len(self.wrong) < _WRONG_ANSWERS_KEPT:
-                self.wrong.append(f"{kind}: {words}")
+            kept = {"wrong": self.wrong, "lost": self.lost}.get(outcome)
+            if kept is not None and len(kept) < _WORDS_KEPT:
+                kept.append(f"{kind}: {words}")
 
     def expect_end(self, execution_id: str, states: set[str]) -> None:
         """The server named this execution; its record must end in one of these states."""
