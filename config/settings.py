@@ -15,6 +15,8 @@ import django_stubs_ext
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from plugins.runtime.destinations import parse_exceptions
+
 django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -105,6 +107,7 @@ INSTALLED_APPS = [
     "plugins",
 ]
 MIDDLEWARE = [
+    "plugins.middleware.refuse_own_plugins",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -202,6 +205,14 @@ PLUGIN_MAX_BUNDLE_BYTES = env_int("PLUGIN_MAX_BUNDLE_BYTES", 40 << 20, 1, 1 << 3
 PLUGIN_KV_QUOTA_BYTES = env_int("PLUGIN_KV_QUOTA_BYTES", 1 << 20, 0, 1 << 30)
 EXECUTION_TOKEN_SECONDS = env_int("EXECUTION_TOKEN_SECONDS", 300, 10, 3600)
 PLUGIN_MAX_OUTPUT_BYTES = env_int("PLUGIN_MAX_OUTPUT_BYTES", 48 << 20, 1, 1 << 30)
+
+# What plugins may reach outside; administrators grant the addresses, this is what holds for all of them.
+EGRESS_TIMEOUT_MS = env_int("EGRESS_TIMEOUT_MS", 10_000, 1, 600_000)
+EGRESS_MAX_RESPONSE_BYTES = env_int("EGRESS_MAX_RESPONSE_BYTES", 4 << 20, 1, 32 << 20)
+try:
+    EGRESS_ALLOW_PRIVATE = parse_exceptions(env_list("EGRESS_ALLOW_PRIVATE"))
+except ValueError as error:
+    raise ImproperlyConfigured(f"EGRESS_ALLOW_PRIVATE: {error}.") from error
 
 # --- HTTP ---------------------------------------------------------------------------------------------
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1 << 20  # of a JSON body; a plugin's input has PLUGIN_MAX_INPUT_BYTES

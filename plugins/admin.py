@@ -6,7 +6,9 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from plugins import journal, registry
-from plugins.models import Execution, Grant, HostCall, Plugin, Release
+from plugins.models import Execution, Grant, HostCall, NetworkGrant, Plugin, Release
+from plugins.runtime.layers import missing
+from plugins.runtime.service import get_pool
 
 
 class ReadOnly:
@@ -21,6 +23,16 @@ class GrantInline(admin.TabularInline[Grant, Plugin]):
     model = Grant
     extra = 0
     fields = ("permission", "granted_by", "granted_at")
+    readonly_fields = fields
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class NetworkGrantInline(admin.TabularInline[NetworkGrant, Plugin]):
+    model = NetworkGrant
+    extra = 0
+    fields = ("methods", "url", "granted_by", "granted_at")
     readonly_fields = fields
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -43,7 +55,7 @@ class PluginAdmin(admin.ModelAdmin[Plugin]):
     list_select_related = ("release__plugin",)
     fields = ("slug", "enabled", "release", "settings", "created_at")
     readonly_fields = ("slug", "release", "created_at")
-    inlines = (GrantInline, ReleaseInline)
+    inlines = (GrantInline, NetworkGrantInline, ReleaseInline)
     actions = ("enable", "disable")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -51,6 +63,12 @@ class PluginAdmin(admin.ModelAdmin[Plugin]):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False  # registry.remove does more than delete rows
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """Says above the list how the workers are confined that run these plugins."""
+        layers = get_pool().layers()
+        context = {"sandbox": layers, "sandbox_missing": missing(layers)}
+        return super().changelist_view(request, context | (extra_context or {}))
 
     @admin.action(description="Enable the chosen plugins")
     def enable(self, request: HttpRequest, queryset: Any) -> None:

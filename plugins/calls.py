@@ -24,8 +24,10 @@ from accounts.authentication import authenticate
 from accounts.problems import InternalError, Problem, response_for
 from plugins import executions, registry
 from plugins.executions import Client, Outcome
+from plugins.middleware import is_from_own_plugin
 from plugins.models import Execution
 from plugins.outcomes import PoolOverloaded
+from plugins.runtime.egress import RequestLoop
 
 logger = logging.getLogger("hostbridge.calls")
 
@@ -87,6 +89,7 @@ def answer(request: HttpRequest, slug: str, function: str) -> HttpResponse:
     """The function's output, or a problem. Never raises."""
     try:
         request.get_host()  # raises for a host that is not ours
+        _refuse_own_plugin(request)
         # One byte more than any function takes: executions.run says what is too much.
         payload = request.read(settings.PLUGIN_MAX_INPUT_BYTES + 1)
         found = authenticate(request)
@@ -102,6 +105,12 @@ def answer(request: HttpRequest, slug: str, function: str) -> HttpResponse:
     except Exception:
         logger.exception("A call failed")
         return response_for(InternalError())
+
+
+def _refuse_own_plugin(request: HttpRequest) -> None:
+    """Raises RequestLoop."""
+    if is_from_own_plugin(request):
+        raise RequestLoop
 
 
 def _accepted(execution: Execution) -> HttpResponse:

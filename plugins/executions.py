@@ -24,6 +24,7 @@ from plugins.host.caller import Caller
 from plugins.limits import CallLimits, limits_of
 from plugins.manifest import Function, PluginManifest
 from plugins.models import Execution, Plugin
+from plugins.network import Rule
 from plugins.outcomes import (
     GuestProblem,
     PluginCancelled,
@@ -181,6 +182,7 @@ def _perform(call: _Call, place: Place) -> Outcome:
         plugin.granted,
         plugin.slug,
         execution.pk,
+        network=_network(plugin, plugin.active.manifest),
         user_agent=call.client.user_agent,
         ip_address=call.client.ip_address,
     )
@@ -189,7 +191,7 @@ def _perform(call: _Call, place: Place) -> Outcome:
         answer, execution.queue_ms = get_pool().run(
             place,
             _job(call),
-            partial(bridge.handle, caller=caller),
+            lambda asked, deadline: bridge.handle(asked, caller, deadline),
             on_start=partial(journal.change, execution, state=State.RUNNING),
         )
         if isinstance(answer.reply, Result):
@@ -330,6 +332,14 @@ def _job(call: _Call) -> Job:
         fuel=limits.fuel,
         host_functions=store.host_functions(sha256),
     )
+
+
+def _network(plugin: Plugin, manifest: PluginManifest) -> tuple[Rule, ...]:
+    """The granted rules. Costs a query only if the manifest asks for any."""
+    if not manifest.network:
+        return ()
+    granted = plugin.network_granted
+    return tuple(Rule.parse(asked.url, asked.methods) for asked in manifest.network if asked.key in granted)
 
 
 def _config(plugin: Plugin, manifest: PluginManifest) -> dict[str, str]:

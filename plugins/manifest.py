@@ -15,6 +15,7 @@ from jsonschema.exceptions import SchemaError, best_match
 
 from accounts.parsers import parse_json
 from accounts.problems import InvalidInput, Problem
+from plugins.network import InvalidAddress, Rule
 
 MAX_MANIFEST_BYTES = 256 << 10
 JsonSchema = dict[str, Any] | bool
@@ -53,10 +54,19 @@ class Permission(msgspec.Struct, frozen=True, kw_only=True):
     optional: bool = False
 
 
+# What is granted: a rule's address and its methods in alphabetical order, just as asked.
+NetworkKey = tuple[str, tuple[str, ...]]
+
+
 class NetworkRule(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     reason: str
     methods: tuple[str, ...] = ("GET",)
+    optional: bool = False
+
+    @property
+    def key(self) -> NetworkKey:
+        return self.url, tuple(sorted(self.methods))
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,6 +155,21 @@ def _check_names(data: dict[str, Any], operations: frozenset[str]) -> None:
         if operation in asked:
             raise _at(where, f"{operation!r} stands twice")
         asked.add(operation)
+    _check_network(data.get("network", []))
+
+
+def _check_network(rules: list[dict[str, Any]]) -> None:
+    asked: set[NetworkKey] = set()
+    for index, rule in enumerate(rules):
+        where = ["network", index, "url"]
+        try:
+            Rule.parse(rule["url"], ())
+        except InvalidAddress as error:
+            raise _at(where, str(error)) from error
+        key = msgspec.convert(rule, NetworkRule).key
+        if key in asked:
+            raise _at(where, "is asked for twice, with the same methods")
+        asked.add(key)
 
 
 def _check_schema(schema: Any, path: Sequence[object]) -> None:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 
 from accounts.problems import NotFound
-from plugins.manifest import PluginManifest, load_manifest
+from plugins.manifest import NetworkKey, PluginManifest, load_manifest
 
 
 class Plugin(models.Model):
@@ -48,6 +48,11 @@ class Plugin(models.Model):
     def granted(self) -> frozenset[str]:
         """What it held when this object was read."""
         return frozenset(grant.permission for grant in self.grants.all())
+
+    @cached_property
+    def network_granted(self) -> frozenset[NetworkKey]:
+        """The network rules that it held when this was first asked for."""
+        return frozenset(grant.key for grant in self.network_grants.all())
 
     @property
     def shown(self) -> "Release":
@@ -100,6 +105,10 @@ class Release(models.Model):
     def asks_for(self) -> frozenset[str]:
         return frozenset(permission.operation for permission in self.manifest.permissions)
 
+    @property
+    def network_asked(self) -> frozenset[NetworkKey]:
+        return frozenset(rule.key for rule in self.manifest.network)
+
 
 @lru_cache(maxsize=256)
 def kept_release(release_id: int) -> Release:
@@ -121,6 +130,29 @@ class Grant(models.Model):
 
     def __str__(self) -> str:
         return f"{self.plugin.slug}: {self.permission}"
+
+
+class NetworkGrant(models.Model):
+    """A network rule that an administrator granted a plugin, as its manifest words it."""
+
+    plugin = models.ForeignKey(Plugin, on_delete=models.CASCADE, related_name="network_grants")
+    url = models.CharField("URL", max_length=500)
+    methods = models.CharField(max_length=64, help_text="In alphabetical order, with spaces between.")
+    granted_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
+    granted_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["url", "methods"]
+        constraints = [
+            models.UniqueConstraint(fields=["plugin", "url", "methods"], name="network_grant_unique")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.plugin.slug}: {self.methods} {self.url}"
+
+    @property
+    def key(self) -> NetworkKey:
+        return self.url, tuple(self.methods.split())
 
 
 class ExecutionQuerySet(models.QuerySet["Execution"]):

@@ -20,8 +20,8 @@ from accounts.problems import InvalidInput, NotFound, Problem
 from plugins import journal, store
 from plugins.bundle import Bundle, read_folder
 from plugins.limits import limits_of
-from plugins.manifest import PluginManifest
-from plugins.models import Execution, Grant, Plugin, PluginWatch, Release, kept_release
+from plugins.manifest import NetworkKey, PluginManifest
+from plugins.models import Execution, Grant, NetworkGrant, Plugin, PluginWatch, Release, kept_release
 from plugins.runtime import trial
 from plugins.runtime.process import Job, WorkerError
 from plugins.wasm_imports import USER_NAMESPACE
@@ -178,7 +178,7 @@ def _add_release(bundle: Bundle) -> Release:
         )
     store.save_wasm(bundle.wasm)
     if created and plugin.release is not None and not asks_for_more(release, plugin.release):
-        activate(release, plugin.granted & release.asks_for)
+        activate(release, plugin.granted & release.asks_for, plugin.network_granted & release.network_asked)
     elif created:
         _tell(plugin)
     return release
@@ -237,14 +237,12 @@ def _running(plugin: Plugin) -> int:
 
 def asks_for_more(new: Release, old: Release) -> bool:
     """Whether `new` could do anything, once granted, that `old` did not ask for."""
-    network = {(rule.url, rule.methods) for rule in old.manifest.network}
-    return not (
-        new.asks_for <= old.asks_for
-        and {(rule.url, rule.methods) for rule in new.manifest.network} <= network
-    )
+    return not (new.asks_for <= old.asks_for and new.network_asked <= old.network_asked)
 
 
-def activate(release: Release, grants: Iterable[str], *, by: User | None = None) -> None:
+def activate(
+    release: Release, grants: Iterable[str], network: Iterable[NetworkKey] = (), *, by: User | None = None
+) -> None:
     """Consent: from the next call on this release serves, and holds exactly these grants.
 
     Also the way back to an earlier release. Raises InvalidInput for a grant that it does not ask for.
@@ -255,22 +253,51 @@ def activate(release: Release, grants: Iterable[str], *, by: User | None = None)
         plugin.save(update_fields=["release"])
         release.activated_at = timezone.now()
         release.save(update_fields=["activated_at"])
-        set_grants(plugin, grants, by=by)
+        set_grants(plugin, grants, network, by=by)
 
 
-def set_grants(plugin: Plugin, permissions: Iterable[str], *, by: User | None = None) -> None:
-    """From the next call on it holds exactly these. Raises InvalidInput for what it does not ask for."""
-    wanted = set(permissions)
-    if unasked := sorted(wanted - plugin.active.asks_for):
-        raise InvalidInput.at("/grants", f"{plugin.slug} does not ask for {', '.join(unasked)}.")
+def set_grants(
+    plugin: Plugin,
+    permissions: Iterable[str] | None = None,
+    network: Iterable[NetworkKey] | None = None,
+    *,
+    by: User | None = None,
+) -> None:
+    """From the next call on it holds exactly these permissions and network rules. None: as before.
+
+    Raises InvalidInput for what it does not ask for.
+    """
     with transaction.atomic():
         Plugin.objects.select_for_update().get(pk=plugin.pk)
-        plugin.grants.exclude(permission__in=wanted).delete()
-        held = set(plugin.grants.values_list("permission", flat=True))
-        Grant.objects.bulk_create(
-            Grant(plugin=plugin, permission=permission, granted_by=by) for permission in sorted(wanted - held)
-        )
+        if permissions is not None:
+            _set_permissions(plugin, set(permissions), by)
+        if network is not None:
+            _set_network(plugin, set(network), by)
         _tell(plugin)
+
+
+def _set_permissions(plugin: Plugin, wanted: set[str], by: User | None) -> None:
+    if unasked := sorted(wanted - plugin.active.asks_for):
+        raise InvalidInput.at("/grants", f"{plugin.slug} does not ask for {', '.join(unasked)}.")
+    plugin.grants.exclude(permission__in=wanted).delete()
+    held = set(plugin.grants.values_list("permission", flat=True))
+    Grant.objects.bulk_create(
+        Grant(plugin=plugin, permission=permission, granted_by=by) for permission in sorted(wanted - held)
+    )
+
+
+def _set_network(plugin: Plugin, wanted: set[NetworkKey], by: User | None) -> None:
+    if unasked := sorted(wanted - plugin.active.network_asked):
+        url, methods = unasked[0]
+        raise InvalidInput.at(
+            "/network_grants", f"{plugin.slug} does not ask for {', '.join(methods)} {url}."
+        )
+    rows = {row.key: row for row in plugin.network_grants.all()}
+    plugin.network_grants.filter(pk__in=[row.pk for key, row in rows.items() if key not in wanted]).delete()
+    NetworkGrant.objects.bulk_create(
+        NetworkGrant(plugin=plugin, url=url, methods=" ".join(methods), granted_by=by)
+        for url, methods in sorted(wanted - rows.keys())
+    )
 
 
 def grant(plugin: Plugin, permissions: Iterable[str], *, by: User | None = None) -> None:

@@ -17,6 +17,7 @@ from accounts.schemas import (
     UserRefSerializer,
 )
 from plugins import breaker
+from plugins.manifest import NetworkKey
 from plugins.models import Execution, HostCall, Plugin, Release
 from plugins.operations import PERMISSIONS
 from plugins.registry import public_settings
@@ -52,9 +53,15 @@ class NetworkRuleSerializer(serializers.Serializer[Any]):
     url = serializers.CharField()
     methods = serializers.ListField(child=serializers.CharField())
     reason = serializers.CharField()
+    optional = serializers.BooleanField()
+    granted = serializers.BooleanField()
 
 
 class PendingPermissionSerializer(PermissionSerializer):
+    new = serializers.BooleanField(help_text="The active release does not ask for it.")
+
+
+class PendingNetworkRuleSerializer(NetworkRuleSerializer):
     new = serializers.BooleanField(help_text="The active release does not ask for it.")
 
 
@@ -98,7 +105,7 @@ class PendingSerializer(serializers.Serializer[Release]):
 
     version = serializers.CharField()
     permissions = serializers.SerializerMethodField()
-    network = NetworkRuleSerializer(many=True, source="manifest.network")
+    network = serializers.SerializerMethodField()
 
     @extend_schema_field(PendingPermissionSerializer(many=True))
     def get_permissions(self, release: Release) -> list[dict[str, Any]]:
@@ -109,6 +116,16 @@ class PendingSerializer(serializers.Serializer[Release]):
             for permission in permission_rows(release, release.plugin.granted)
         ]
 
+    @extend_schema_field(PendingNetworkRuleSerializer(many=True))
+    def get_network(self, release: Release) -> list[dict[str, Any]]:
+        active = release.plugin.release
+        known = active.network_asked if active else frozenset()
+        rows = network_rows(release, release.plugin.network_granted)
+        return [
+            row | {"new": rule.key not in known}
+            for row, rule in zip(rows, release.manifest.network, strict=True)
+        ]
+
 
 class PluginDetailSerializer(PluginSummarySerializer):
     license = serializers.CharField(source="shown.manifest.license")
@@ -117,7 +134,7 @@ class PluginDetailSerializer(PluginSummarySerializer):
     installed_at = serializers.DateTimeField(source="shown.created_at")
     functions = FunctionSerializer(many=True, source="shown.manifest.functions")
     permissions = serializers.SerializerMethodField()
-    network = NetworkRuleSerializer(many=True, source="shown.manifest.network")
+    network = serializers.SerializerMethodField()
     limits = LimitsSerializer(source="shown.manifest.limits")
     active_version = serializers.CharField(source="release.version", default=None, allow_null=True)
     pending = PendingSerializer(allow_null=True)
@@ -142,6 +159,10 @@ class PluginDetailSerializer(PluginSummarySerializer):
     def get_paused(self, plugin: Plugin) -> str:
         """Why calls are refused for a while; empty if they are not."""
         return breaker.paused(plugin.slug, plugin.release_id)
+
+    @extend_schema_field(NetworkRuleSerializer(many=True))
+    def get_network(self, plugin: Plugin) -> list[dict[str, Any]]:
+        return network_rows(plugin.shown, plugin.network_granted)
 
     def get_watching(self, plugin: Plugin) -> bool:
         return plugin.watchers.filter(user=self.context["request"].user).exists()
@@ -174,10 +195,31 @@ def permission_rows(release: Release, granted: frozenset[str]) -> list[dict[str,
     return found
 
 
+def network_rows(release: Release, granted: frozenset[NetworkKey]) -> list[dict[str, Any]]:
+    return [
+        {
+            "url": rule.url,
+            "methods": list(rule.methods),
+            "reason": rule.reason,
+            "optional": rule.optional,
+            "granted": rule.key in granted,
+        }
+        for rule in release.manifest.network
+    ]
+
+
+class NetworkGrantSerializer(StrictSerializer):
+    """One of the release's network rules, just as it asks for it."""
+
+    url = TextField(max_length=500)
+    methods = serializers.ListField(child=TextField(max_length=10), min_length=1, max_length=10)
+
+
 class ChangePluginSerializer(StrictSerializer):
     enabled = StrictBooleanField(required=False)
     settings = serializers.DictField(required=False)
     grants = serializers.ListField(child=TextField(max_length=64), max_length=200, required=False)
+    network_grants = NetworkGrantSerializer(many=True, required=False)
 
 
 class ConsentSerializer(StrictSerializer):
@@ -187,6 +229,7 @@ class ConsentSerializer(StrictSerializer):
         required=False,
         help_text="Exactly what to hold from now on; left out, what it holds and this release asks for.",
     )
+    network_grants = NetworkGrantSerializer(many=True, required=False, help_text="Likewise.")
 
 
 class ReleaseSerializer(serializers.ModelSerializer[Release]):

@@ -23,6 +23,7 @@ from accounts.problems import InvalidInput, NotAuthenticated, NotFound, PayloadT
 from accounts.schemas import problems
 from plugins import browser_runs, calls, executions, journal, registry, schemas, store
 from plugins.bundle import read_zip, report
+from plugins.manifest import NetworkKey
 from plugins.models import Execution, Plugin
 from plugins.operations import PERMISSIONS
 from plugins.permissions import IsStaff, IsStaffOrReads
@@ -117,8 +118,13 @@ class PluginView(APIView):
         plugin = registry.get_plugin(slug)
         data = checked(schemas.ChangePluginSerializer, request)
         with transaction.atomic():
-            if "grants" in data:
-                registry.set_grants(plugin, data["grants"], by=signed_in(request))
+            if "grants" in data or "network_grants" in data:
+                registry.set_grants(
+                    plugin,
+                    data.get("grants"),
+                    network_keys(data.get("network_grants")),
+                    by=signed_in(request),
+                )
             if "settings" in data:
                 registry.set_settings(plugin, data["settings"])
             if "enabled" in data:
@@ -166,8 +172,12 @@ class ActivateView(APIView):
         """Consent, or the way back: the release serves from now on and holds exactly these grants."""
         release = registry.get_release(slug, version)
         data = checked(schemas.ConsentSerializer, request)
-        grants = data.get("grants", registry.get_plugin(slug).granted & release.asks_for)
-        registry.activate(release, grants, by=signed_in(request))
+        held = registry.get_plugin(slug)
+        grants = data.get("grants", held.granted & release.asks_for)
+        network = network_keys(data.get("network_grants"))
+        if network is None:
+            network = held.network_granted & release.network_asked
+        registry.activate(release, grants, network, by=signed_in(request))
         plugin = registry.get_plugin(slug)
         return Response(schemas.PluginDetailSerializer(plugin, context={"request": request}).data)
 
@@ -365,6 +375,12 @@ def checked(shape: Any, request: Request) -> dict[str, Any]:
     form.is_valid(raise_exception=True)
     data: dict[str, Any] = form.validated_data
     return data
+
+
+def network_keys(rules: list[dict[str, Any]] | None) -> frozenset[NetworkKey] | None:
+    return (
+        None if rules is None else frozenset((rule["url"], tuple(sorted(rule["methods"]))) for rule in rules)
+    )
 
 
 def signed_in(request: Request) -> User:

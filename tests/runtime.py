@@ -45,7 +45,7 @@ def make_pool(cache_dir: Path, *, size: int = 1, queue: int = 1, queue_timeout_m
     )
 
 
-def refuse(asked: Asked) -> HostReply:
+def refuse(asked: Asked, deadline: float) -> HostReply:
     raise AssertionError(f"nobody asked for {asked}")
 
 

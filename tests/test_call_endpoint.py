@@ -7,8 +7,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+from django.test import RequestFactory
 
 from accounts.authentication import COOKIE
+from plugins import calls
+from plugins.runtime.service import own_pseudonym
 from tests.server import PASSWORD, Server, problem_code
 
 GREET = "/api/v1/plugins/template/call/greet"
@@ -67,6 +70,12 @@ def test_a_cookie_needs_its_proof_here_too(server: Server) -> None:
         assert COOKIE in browser.cookies
         assert problem_code(browser.post(GREET, json={"name": "Ada"})) == "csrf-failed"
         assert browser.post(GREET, json={"name": "Ada"}, headers=proof).status_code == 200
+
+
+def test_what_an_own_plugin_sent_is_refused_here_too(rf: RequestFactory) -> None:
+    request = rf.post(GREET, headers={"Via": f"1.1 {own_pseudonym()}, 1.1 proxy"})
+    response = calls.answer(request, "template", "greet")
+    assert (response.status_code, b"request-loop" in response.content) == (508, True)
 
 
 @pytest.mark.parametrize("token", ["hbs_forged", "hbt_forged", "two words"])

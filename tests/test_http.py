@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from plugins.runtime.layers import MISSING
 from tests.server import ROOT, Server, problem_code
 
 
@@ -45,7 +46,9 @@ def test_hashed_files_are_kept_for_ever_and_others_are_not(server: Server, clien
 
 def test_health_says_ok(client: httpx.Client) -> None:
     assert client.get("/healthz").json() == {"status": "ok"}
-    assert client.get("/readyz").json()["status"] == "ok"
+    ready = client.get("/readyz").json()
+    assert (ready["status"], ready["database"]) == ("ok", "ok")
+    assert list(ready["sandbox"]) == list(MISSING)
 
 
 @pytest.mark.parametrize("path", ["/api/v1/nothing", "/api/", "/host/v1/nothing", "/host/v2/users"])

@@ -5,6 +5,7 @@ import type {
   Execution,
   ExecutionDetail,
   ExecutionState,
+  Grants,
   NewAccessToken,
   Page,
   PermissionInfo,
@@ -70,10 +71,7 @@ export function getPlugin(slug: string, signal?: AbortSignal): Promise<PluginDet
 }
 
 /** Turns a plugin on or off, or sets all it may do from now on. */
-export function changePlugin(
-  slug: string,
-  changes: { enabled?: boolean; grants?: string[] },
-): Promise<PluginDetail> {
+export function changePlugin(slug: string, changes: { enabled: boolean } | Grants): Promise<PluginDetail> {
   return sendJson('PATCH', pluginPath(slug), changes);
 }
 
@@ -82,8 +80,12 @@ export function listReleases(slug: string, signal?: AbortSignal): Promise<Releas
 }
 
 /** This release serves from now on. It holds `grants`; left out, what the plugin holds and the release asks for. */
-export function activateRelease(slug: string, version: string, grants?: string[]): Promise<PluginDetail> {
-  return sendJson('POST', `${pluginPath(slug)}/releases/${encodeURIComponent(version)}/activate`, { grants });
+export function activateRelease(slug: string, version: string, grants?: Grants): Promise<PluginDetail> {
+  return sendJson(
+    'POST',
+    `${pluginPath(slug)}/releases/${encodeURIComponent(version)}/activate`,
+    grants ?? {},
+  );
 }
 
 /** Whether this user hears what the plugin tells everybody who watches it. */

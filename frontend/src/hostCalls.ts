@@ -16,6 +16,7 @@ const WORDS: Record<number, string> = {
   413: 'Too large',
   415: 'Wrong content type',
   429: 'Too many',
+  504: 'Too slow',
 };
 
 export function statusWords(status: number): string {
@@ -30,10 +31,13 @@ export function statusTone(status: number): Tone {
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f-]{27}$/i;
+const REQUEST = /^\S+ https?:/;
 const LONGEST_KEY = 24;
+const LONGEST_REQUEST = 60;
 
-/** Enough of an id to tell it from others; a key of a store keeps more of its words. */
+/** Enough of an id to tell it from others; a key of a store and an address outside keep more of their words. */
 export function shortSubject(subject: string): string {
   if (UUID.test(subject)) return `${subject.slice(0, 8)}…`;
-  return subject.length > LONGEST_KEY ? `${subject.slice(0, LONGEST_KEY)}…` : subject;
+  const longest = REQUEST.test(subject) ? LONGEST_REQUEST : LONGEST_KEY;
+  return subject.length > longest ? `${subject.slice(0, longest)}…` : subject;
 }

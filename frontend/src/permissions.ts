@@ -1,5 +1,9 @@
 // What plugins ask for, as the person who decides reads it: highest risk first, required ones ticked.
-import type { PendingPermission, Permission, Risk } from './types';
+import type { Grants, NetworkRule, PendingNetworkRule, PendingPermission, Permission, Risk } from './types';
+
+/** Something to tick: a permission, or an address outside. */
+export type Asked = Permission | NetworkRule;
+export type PendingAsked = PendingPermission | PendingNetworkRule;
 
 const ORDER: Record<Risk, number> = { highest: 0, high: 1, medium: 2, low: 3 };
 
@@ -8,49 +12,76 @@ export function byRisk<Item extends { risk: Risk }>(items: Item[]): Item[] {
   return [...items].sort((a, b) => ORDER[a.risk] - ORDER[b.risk]);
 }
 
+/** What is ticked under. No operation has a space in its name, so the two kinds share one set. */
+export function keyOf(asked: Asked): string {
+  return 'operation' in asked ? asked.operation : `${asked.methods.join(' ')} ${asked.url}`;
+}
+
+export function nameOf(asked: Asked): string {
+  return 'operation' in asked ? asked.title : `Send ${listed(asked.methods)} to ${asked.url}`;
+}
+
 /** What is ticked before anybody chose: what the plugin holds already, and what it newly needs. */
-export function firstTicks(asked: PendingPermission[]): Set<string> {
-  return operations(
-    asked.filter((permission) => (permission.new ? !permission.optional : permission.granted)),
-  );
+export function firstTicks(asked: PendingAsked[]): Set<string> {
+  return keys(asked.filter((one) => (one.new ? !one.optional : one.granted)));
 }
 
-export function grantedOf(asked: Permission[]): Set<string> {
-  return operations(asked.filter((permission) => permission.granted));
+export function grantedOf(asked: Asked[]): Set<string> {
+  return keys(asked.filter((one) => one.granted));
 }
 
-export function toggled(ticked: ReadonlySet<string>, operation: string): Set<string> {
+export function toggled(ticked: ReadonlySet<string>, key: string): Set<string> {
   const next = new Set(ticked);
-  if (!next.delete(operation)) next.add(operation);
+  if (!next.delete(key)) next.add(key);
   return next;
 }
 
 /** What the plugin says it cannot do without, and would not get. */
-export function missing(asked: Permission[], ticked: ReadonlySet<string>): Permission[] {
-  return asked.filter((permission) => !permission.optional && !ticked.has(permission.operation));
+export function missing<Item extends Asked>(asked: Item[], ticked: ReadonlySet<string>): Item[] {
+  return asked.filter((one) => !one.optional && !ticked.has(keyOf(one)));
 }
 
 /** What it holds now and would no longer. */
-export function revoked(asked: Permission[], ticked: ReadonlySet<string>): Permission[] {
-  return asked.filter((permission) => permission.granted && !ticked.has(permission.operation));
+export function revoked<Item extends Asked>(asked: Item[], ticked: ReadonlySet<string>): Item[] {
+  return asked.filter((one) => one.granted && !ticked.has(keyOf(one)));
 }
 
-export interface ReleaseDifference {
-  added: PendingPermission[];
-  kept: PendingPermission[];
-  dropped: Permission[];
-}
-
-/** What a release asks for, beside the one that serves now. */
-export function compareReleases(now: Permission[], pending: PendingPermission[]): ReleaseDifference {
-  const asked = operations(pending);
+/** What is ticked, as the server wants to hear it. */
+export function chosen(
+  { permissions, network }: { permissions: Permission[]; network: NetworkRule[] },
+  ticked: ReadonlySet<string>,
+): Grants {
   return {
-    added: pending.filter((permission) => permission.new),
-    kept: pending.filter((permission) => !permission.new),
-    dropped: now.filter((permission) => !asked.has(permission.operation)),
+    grants: permissions.map(keyOf).filter((key) => ticked.has(key)),
+    network_grants: network
+      .filter((rule) => ticked.has(keyOf(rule)))
+      .map(({ url, methods }) => ({ url, methods })),
   };
 }
 
-function operations(permissions: Permission[]): Set<string> {
-  return new Set(permissions.map((permission) => permission.operation));
+export interface ReleaseDifference<Now extends Asked, Pending extends Asked> {
+  added: Pending[];
+  kept: Pending[];
+  dropped: Now[];
+}
+
+/** What a release asks for, beside the one that serves now. */
+export function compareReleases<Now extends Asked, Pending extends PendingAsked>(
+  now: Now[],
+  pending: Pending[],
+): ReleaseDifference<Now, Pending> {
+  const asked = keys(pending);
+  return {
+    added: pending.filter((one) => one.new),
+    kept: pending.filter((one) => !one.new),
+    dropped: now.filter((one) => !asked.has(keyOf(one))),
+  };
+}
+
+function keys(asked: Asked[]): Set<string> {
+  return new Set(asked.map(keyOf));
+}
+
+function listed(methods: string[]): string {
+  return methods.length > 1 ? `${methods.slice(0, -1).join(', ')} and ${methods.at(-1)}` : methods.join();
 }

@@ -24,12 +24,19 @@ export interface FunctionDetail extends Omit<Schemas['Function'], 'input_schema'
 }
 
 export type PluginSummary = Answer<'PluginSummary'>;
-export type NetworkRule = Answer<'NetworkRule'>;
 
 /** Something a plugin or a token may be allowed to do, in words for the person who decides. */
 export type PermissionInfo = Schemas['PermissionInfo'];
 export type Permission = Schemas['Permission'];
 export type PendingPermission = Schemas['PendingPermission'];
+/** An address outside that a plugin asks for. */
+export type NetworkRule = Schemas['NetworkRule'];
+export type PendingNetworkRule = Schemas['PendingNetworkRule'];
+/** Exactly what a plugin is to hold. */
+export interface Grants {
+  grants: string[];
+  network_grants: Schemas['NetworkGrant'][];
+}
 /** A release that waits for consent. */
 export type PendingRelease = Schemas['Pending'];
 

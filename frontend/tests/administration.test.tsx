@@ -18,6 +18,15 @@ const asks = (operation: string, title: string, changes: Partial<PendingPermissi
 });
 const store = asks('kv_set', 'Write its store');
 const wipe = asks('db_delete_user', 'Delete accounts', { risk: 'highest', optional: true });
+const weather = {
+  url: 'https://api.example.com/',
+  methods: ['GET', 'POST'],
+  reason: 'the weather',
+  optional: false,
+  granted: false,
+  new: true,
+};
+const radar = { ...weather, url: 'http://radar.example/', methods: ['GET'], optional: true };
 const template: PluginDetail = {
   slug: 'template',
   title: 'Template',
@@ -192,8 +201,46 @@ test('consent grants what is ticked: what is needed, and nothing optional by its
   fireEvent.click(grant);
   await waitFor(() => expect(screen.queryByRole('button', { name: 'Grant and activate' })).toBeNull());
   expect(server.changes).toEqual([
-    ['POST', '/plugins/template/releases/1.0.0/activate', { grants: ['kv_set'] }],
+    ['POST', '/plugins/template/releases/1.0.0/activate', { grants: ['kv_set'], network_grants: [] }],
   ]);
+});
+
+test('addresses are granted one by one, in words that say what leaves the server', async () => {
+  server.plugin = {
+    ...waiting,
+    permissions: [],
+    pending: { version: '1.0.0', permissions: [], network: [weather, radar] },
+  };
+  open('/plugins/template');
+  const addresses = await screen.findByRole('group', { name: 'Addresses it asks for' });
+  const needed = checkbox('Send GET and POST to https://api.example.com/');
+  const optional = checkbox('Send GET to http://radar.example/');
+  expect([needed.checked, optional.checked]).toEqual([true, false]);
+  expect(within(addresses).getAllByText(/can leave this server/).length).toBe(2);
+  expect(within(addresses).getAllByText(/Not encrypted/).length).toBe(1);
+  fireEvent.click(needed);
+  fireEvent.click(optional);
+  expect(screen.getByText(/Left out although the plugin needs it: Send GET and POST to/)).toBeTruthy();
+  await click('Grant and activate');
+  await waitFor(() => expect(server.changes.length).toBe(1));
+  expect(server.changes[0]?.[2]).toEqual({
+    grants: [],
+    network_grants: [{ url: 'http://radar.example/', methods: ['GET'] }],
+  });
+});
+
+test('an address that was granted is shown, and taken back after a question', async () => {
+  server.plugin = { ...template, permissions: [], network: [{ ...weather, granted: true }, radar] };
+  open('/plugins/template');
+  expect(await screen.findByText('1 of 2 granted')).toBeTruthy();
+  await click('Edit permissions');
+  fireEvent.click(checkbox('Send GET and POST to https://api.example.com/'));
+  await click('Save permissions');
+  const dialog = screen.getByRole('dialog', { name: 'Take this back?' });
+  expect(within(dialog).getByText('Send GET and POST to https://api.example.com/')).toBeTruthy();
+  fireEvent.click(within(dialog).getByRole('button', { name: 'Take back and save' }));
+  await screen.findByText('Permissions saved');
+  expect(server.changes).toEqual([['PATCH', '/plugins/template', { grants: [], network_grants: [] }]]);
 });
 
 test('not now keeps the decision at hand', async () => {
@@ -212,7 +259,7 @@ test('an upgrade shows what is new and what is no longer asked for', async () =>
     pending: {
       version: '1.1.0',
       permissions: [asks('notify', 'Notify'), { ...store, granted: true, new: false }],
-      network: [{ url: 'https://api.example.com/', methods: ['GET', 'POST'], reason: 'the weather' }],
+      network: [weather],
     },
   };
   open('/plugins/template');
@@ -223,7 +270,10 @@ test('an upgrade shows what is new and what is no longer asked for', async () =>
   expect(within(panel).getByText('No longer asked for').parentElement?.textContent).toContain(
     'Delete accounts',
   );
-  expect(within(panel).getByText('GET, POST https://api.example.com/')).toBeTruthy();
+  const addresses = within(panel).getByRole('group', { name: 'New addresses in 1.1.0' });
+  expect(
+    within(addresses).getByRole('checkbox', { name: 'Send GET and POST to https://api.example.com/' }),
+  ).toBeTruthy();
 });
 
 test('others see that it waits for an administrator, and nothing to decide', async () => {
@@ -244,7 +294,9 @@ test('taking a permission back is asked first', async () => {
   expect(server.changes).toEqual([]);
   fireEvent.click(within(dialog).getByRole('button', { name: 'Take back and save' }));
   await screen.findByText('Permissions saved');
-  expect(server.changes).toEqual([['PATCH', '/plugins/template', { grants: ['kv_set'] }]]);
+  expect(server.changes).toEqual([
+    ['PATCH', '/plugins/template', { grants: ['kv_set'], network_grants: [] }],
+  ]);
 });
 
 test('a plugin is disabled after a question, and undone from the notice', async () => {

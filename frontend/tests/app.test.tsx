@@ -34,6 +34,7 @@ const template = {
   installed_at: '2026-05-04T12:00:00Z',
   functions: [greet, { ...greet, name: 'purge', title: 'Purge', access: 'staff' }],
   permissions: [],
+  network: [],
   limits: {
     timeout_ms: 1000,
     memory_mb: 64,

@@ -1,14 +1,17 @@
 import { expect, test } from 'vitest';
 import {
   byRisk,
+  chosen,
   compareReleases,
   firstTicks,
   grantedOf,
+  keyOf,
   missing,
+  nameOf,
   revoked,
   toggled,
 } from '../src/permissions';
-import type { PendingPermission } from '../src/types';
+import type { PendingNetworkRule, PendingPermission } from '../src/types';
 
 const permission = (operation: string, changes: Partial<PendingPermission> = {}): PendingPermission => ({
   operation,
@@ -73,6 +76,31 @@ test('what would be missing, and what would be lost', () => {
   const ticked = new Set(['held-optional']);
   expect(names(missing(asked, ticked))).toEqual(['held', 'never']);
   expect(names(revoked(asked, ticked))).toEqual(['held']);
+});
+
+test('addresses are told apart by their methods, and chosen beside operations', () => {
+  const rule = (methods: string[], changes: Partial<PendingNetworkRule> = {}): PendingNetworkRule => ({
+    url: 'https://a.example/',
+    methods,
+    reason: '',
+    optional: false,
+    granted: false,
+    new: true,
+    ...changes,
+  });
+  const [read, write] = [rule(['GET', 'HEAD']), rule(['GET', 'POST', 'PUT'], { optional: true })];
+  expect([nameOf(read), nameOf(write)]).toEqual([
+    'Send GET and HEAD to https://a.example/',
+    'Send GET, POST and PUT to https://a.example/',
+  ]);
+  const ticks = firstTicks([permission('needed'), read, write]);
+  expect([...ticks]).toEqual(['needed', keyOf(read)]);
+  expect(
+    chosen({ permissions: [permission('needed'), permission('other')], network: [read, write] }, ticks),
+  ).toEqual({
+    grants: ['needed'],
+    network_grants: [{ url: 'https://a.example/', methods: ['GET', 'HEAD'] }],
+  });
 });
 
 test('ticking is undone by ticking again, and leaves the old set alone', () => {

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from accounts.models import User
 from accounts.problems import Forbidden
 from plugins import journal
+from plugins.network import Rule
 
 
 class OperationNotGranted(Forbidden):
@@ -19,7 +20,7 @@ class Caller:
     """An execution of a plugin, or a program with an API token. Nothing in here comes from the guest.
 
     `own_data_of`: the run is in this user's browser, and so in the user's hands: it may do only what concerns
-    their own data.
+    their own data. `network`: the outside addresses that were granted.
     """
 
     granted: frozenset[str]
@@ -27,6 +28,7 @@ class Caller:
     execution_id: uuid.UUID | None = None
     api_token_id: uuid.UUID | None = None
     own_data_of: User | None = None
+    network: tuple[Rule, ...] = ()
     user_agent: str = ""
     ip_address: str | None = None
 

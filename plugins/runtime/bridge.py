@@ -1,4 +1,4 @@
-"""Carries a guest's HTTP request to the host API, inside this process, and the reply back.
+"""Carries a guest's HTTP request to the host API, inside this process, or to the egress gate, and back.
 
 The guest addresses the host by a name that no resolver knows (RFC 6761, `.invalid`), so that a request can
 never leave by mistake. A host-side failure of any kind becomes a status with a problem body: to the guest a
@@ -7,24 +7,28 @@ failure never looks like success, and never like a trap.
 
 import json
 import logging
+import math
 import re
 import time
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from accounts.parsers import parse_json
-from accounts.problems import Forbidden, InternalError, InvalidInput, NotFound, Problem
+from accounts.problems import InternalError, InvalidInput, NotFound, Problem
 from plugins.host.caller import Caller
 from plugins.host.dispatch import JSON, MAX_BODY_BYTES, Answer, Inquiry, answer, problem_answer
 from plugins.host.urls import urlpatterns
+from plugins.network import MAX_URL_CHARS
 from plugins.operations import OPERATIONS, PREFIX, Operation
+from plugins.runtime import egress
 from plugins.runtime.protocol import Asked, HostFunction, HostReply, HostRequest
+from plugins.runtime.service import get_gate
 
 logger = logging.getLogger("hostbridge.bridge")
 
 HOST_ORIGIN = "http://hostbridge.invalid"
-MAX_URL_CHARS = 4096
 # Every route of the host API fits; whatever needs decoding or resolving ("..", "%2e", "//", "\") does not.
 _SEGMENT = r"(?!\.{1,2}(?:/|\?|$))[A-Za-z0-9._:-]+"
 _ADDRESS = re.compile(
@@ -33,17 +37,38 @@ _ADDRESS = re.compile(
 )
 
 
-class NetworkNotGranted(Forbidden):
-    code = "network-not-granted"
-    title = "The plugin may not reach this address"
-    default_detail = f"From here a plugin reaches only {HOST_ORIGIN}{PREFIX}…"
+def handle(asked: Asked, caller: Caller, deadline: float = math.inf) -> HostReply:
+    """The answer to what a guest asked, by HTTP or by host function. Never raises.
+
+    `deadline`, a time.monotonic(), is when the guest's own time is up.
+    """
+    if isinstance(asked, HostFunction):
+        found = _call_function(asked, caller)
+    elif asked.url.startswith(HOST_ORIGIN + "/"):
+        found = _answer(asked, caller)
+    else:
+        return _reach_out(asked, caller, deadline)
+    return _reply(asked, found)
 
 
-def handle(asked: Asked, caller: Caller) -> HostReply:
-    """The answer to what a guest asked, by HTTP or by host function. Never raises."""
-    found = _call_function(asked, caller) if isinstance(asked, HostFunction) else _answer(asked, caller)
+def _reply(asked: Asked, found: Answer) -> HostReply:
     # The content type and no other header: the guest needs no more.
     return HostReply(asked.call_id, found.status, {"content-type": found.content_type}, found.body)
+
+
+def _reach_out(asked: HostRequest, caller: Caller, deadline: float) -> HostReply:
+    request = egress.Request(asked.method, asked.url, asked.headers, asked.body)
+    record = partial(caller.record, "http_request")
+    try:
+        found = egress.fetch(request, caller.network, get_gate(), deadline, record)
+    except Problem as error:
+        problem = error
+    except Exception:
+        logger.exception("A request to an outside address failed")
+        problem = InternalError()
+    else:
+        return HostReply(asked.call_id, found.status, found.headers, found.body)
+    return _reply(asked, problem_answer(problem))
 
 
 def _answer(request: HostRequest, caller: Caller) -> Answer:
@@ -96,13 +121,9 @@ def _as_text(value: Any) -> str:
 
 
 def _dispatch(request: HostRequest, caller: Caller) -> Answer:
-    if len(request.url) > MAX_URL_CHARS:
-        raise NetworkNotGranted(f"An address may have at most {MAX_URL_CHARS} characters.")
-    address = _ADDRESS.fullmatch(request.url)
-    if address is None:
-        if request.url.startswith(HOST_ORIGIN + "/"):
-            raise NotFound("There is no such operation in the host API.")
-        raise NetworkNotGranted
+    address = _ADDRESS.fullmatch(request.url[: MAX_URL_CHARS + 1])
+    if address is None or len(request.url) > MAX_URL_CHARS:
+        raise NotFound("There is no such operation in the host API.")
     operations, path_fields = _find(address["path"])
     headers = {name.lower(): value for name, value in request.headers.items()}
     inquiry = Inquiry(

@@ -74,7 +74,7 @@ def relayed(user_id: str) -> Sample:
     def run(count: int) -> None:
         payload = requests(count, bridge.HOST_ORIGIN, user_id, {})
         job = runtime.make_job("hostcall", wasm.read_bytes, "fetch_many", payload, timeout_ms=30_000)
-        answer, _ = runtime.run(pool, job, lambda asked: bridge.handle(asked, caller))
+        answer, _ = runtime.run(pool, job, lambda asked, deadline: bridge.handle(asked, caller, deadline))
         check(answer.reply.output, count)  # type: ignore[union-attr]
 
     return lambda: microseconds_each(run)

@@ -114,7 +114,11 @@ def test_asking_for_another_address_is_asking_for_more(build: Build, charlie: Us
     assert serving() == "1.0.0"
     shown = API(charlie).get(URL).json()
     assert shown["network"] == []
-    assert shown["pending"]["network"] == [{"url": "https://example.com/", "methods": ["GET"], "reason": "x"}]
+    (asked,) = shown["pending"]["network"]
+    assert asked == {
+        "url": "https://example.com/", "methods": ["GET"], "reason": "x",
+        "optional": False, "granted": False, "new": True,
+    }  # fmt: skip
     assert API(charlie).get("/api/v1/plugins").json()["results"][0]["pending_version"] == "1.1.0"
 
 

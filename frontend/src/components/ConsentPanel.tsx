@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'react';
 import { activateRelease } from '../api';
-import { compareReleases, firstTicks, missing, toggled } from '../permissions';
+import { chosen, compareReleases, firstTicks, keyOf, missing, nameOf, toggled } from '../permissions';
 import { asProblem, type ApiProblem } from '../problem';
 import { useToasts } from '../toasts';
 import type { PendingRelease, PluginDetail } from '../types';
@@ -8,7 +8,7 @@ import { Badge } from './Badge';
 import { Button } from './Button';
 import { Icon } from './Icon';
 import { MissingNote } from './MissingNote';
-import { NetworkRules } from './NetworkRules';
+import { NetworkChoices } from './NetworkChoices';
 import { NoPermissions } from './PermissionList';
 import { PermissionChoices } from './PermissionChoices';
 import { ProblemNotice } from './ProblemNotice';
@@ -25,7 +25,8 @@ export function ConsentPanel({
   onChanged: (plugin: PluginDetail) => void;
 }) {
   const { show } = useToasts();
-  const [ticked, setTicked] = useState(() => firstTicks(pending.permissions));
+  const asked = [...pending.permissions, ...pending.network];
+  const [ticked, setTicked] = useState(() => firstTicks(asked));
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<ApiProblem | null>(null);
   const [postponed, setPostponed] = useState(false);
@@ -42,7 +43,7 @@ export function ConsentPanel({
     setBusy(true);
     setProblem(null);
     try {
-      const changed = await activateRelease(plugin.slug, pending.version, [...ticked]);
+      const changed = await activateRelease(plugin.slug, pending.version, chosen(pending, ticked));
       show({ tone: 'success', title: `${plugin.title} ${pending.version} is active` });
       onChanged(changed);
     } catch (error) {
@@ -53,10 +54,13 @@ export function ConsentPanel({
 
   const serving = plugin.active_version;
   const { added, kept, dropped } = compareReleases(plugin.permissions, pending.permissions);
+  const addresses = compareReleases(plugin.network, pending.network);
+  const allKept = [...kept, ...addresses.kept];
+  const allDropped = [...dropped, ...addresses.dropped];
   const choices = {
     ticked,
     disabled: busy,
-    onToggle: (operation: string) => setTicked((now) => toggled(now, operation)),
+    onToggle: (key: string) => setTicked((now) => toggled(now, key)),
   };
   return (
     <section
@@ -76,58 +80,79 @@ export function ConsentPanel({
         )}
         <p>
           {serving
-            ? `It asks for other permissions than ${serving}, which keeps serving until you decide.`
+            ? `It asks for other things than ${serving}, which keeps serving until you decide.`
             : 'Nothing of this plugin runs until you have looked at what it asks for.'}
         </p>
       </div>
       {!postponed && (
         <>
-          {pending.permissions.length === 0 && <NoPermissions />}
+          {asked.length === 0 && <NoPermissions />}
           {serving ? (
             <>
               {added.length > 0 && (
                 <PermissionChoices legend={`New in ${pending.version}`} permissions={added} {...choices} />
               )}
-              {dropped.length > 0 && (
+              {addresses.added.length > 0 && (
+                <NetworkChoices
+                  legend={`New addresses in ${pending.version}`}
+                  rules={addresses.added}
+                  {...choices}
+                />
+              )}
+              {allDropped.length > 0 && (
                 <div className="permission-group">
                   <h3>No longer asked for</h3>
                   <ul>
-                    {dropped.map((permission) => (
-                      <li key={permission.operation} className="permission permission-dropped">
-                        <s>{permission.title}</s>
-                        <RiskBadge risk={permission.risk} />
+                    {allDropped.map((one) => (
+                      <li key={keyOf(one)} className="permission permission-dropped">
+                        <s className="permission-address">{nameOf(one)}</s>
+                        {'risk' in one && <RiskBadge risk={one.risk} />}
                       </li>
                     ))}
                   </ul>
                 </div>
               )}
-              {kept.length > 0 && (
+              {allKept.length > 0 && (
                 <details className="consent-kept">
                   <summary>
                     <Icon name="chevronRight" size={14} />
                     As in {serving}
                     <Badge>
-                      {kept.filter(({ operation }) => ticked.has(operation)).length} of {kept.length} ticked
+                      {allKept.filter((one) => ticked.has(keyOf(one))).length} of {allKept.length} ticked
                     </Badge>
                   </summary>
-                  <PermissionChoices
-                    legend={`As in ${serving}`}
-                    legendHidden
-                    permissions={kept}
-                    {...choices}
-                  />
+                  {kept.length > 0 && (
+                    <PermissionChoices
+                      legend={`As in ${serving}`}
+                      legendHidden
+                      permissions={kept}
+                      {...choices}
+                    />
+                  )}
+                  {addresses.kept.length > 0 && (
+                    <NetworkChoices
+                      legend={`Addresses as in ${serving}`}
+                      legendHidden
+                      rules={addresses.kept}
+                      {...choices}
+                    />
+                  )}
                 </details>
               )}
             </>
           ) : (
-            pending.permissions.length > 0 && (
-              <PermissionChoices legend="It asks for" permissions={pending.permissions} {...choices} />
-            )
+            <>
+              {pending.permissions.length > 0 && (
+                <PermissionChoices legend="It asks for" permissions={pending.permissions} {...choices} />
+              )}
+              {pending.network.length > 0 && (
+                <NetworkChoices legend="Addresses it asks for" rules={pending.network} {...choices} />
+              )}
+            </>
           )}
-          {pending.network.length > 0 && <NetworkRules rules={pending.network} />}
           <div className="consent-foot">
             {problem && <ProblemNotice problem={problem} />}
-            <MissingNote missing={missing(pending.permissions, ticked)} />
+            <MissingNote missing={missing(asked, ticked)} />
             <p className="consent-meaning">
               Granting means: from its next call on, the plugin may do everything ticked here, whoever runs
               it, until you take it back. <Badge>{ticked.size} ticked</Badge>

@@ -1,12 +1,13 @@
 import { useState } from 'react';
 import { changePlugin } from '../api';
-import { grantedOf, missing, revoked, toggled } from '../permissions';
+import { chosen, grantedOf, keyOf, missing, nameOf, revoked, toggled } from '../permissions';
 import { asProblem, type ApiProblem } from '../problem';
 import { useToasts } from '../toasts';
 import type { PluginDetail } from '../types';
 import { Button } from './Button';
 import { ConfirmDialog } from './ConfirmDialog';
 import { MissingNote } from './MissingNote';
+import { NetworkChoices } from './NetworkChoices';
 import { PermissionChoices } from './PermissionChoices';
 import { ProblemNotice } from './ProblemNotice';
 
@@ -21,14 +22,15 @@ export function PermissionEditor({
   onClose: () => void;
 }) {
   const { show } = useToasts();
-  const [ticked, setTicked] = useState(() => grantedOf(plugin.permissions));
+  const asked = [...plugin.permissions, ...plugin.network];
+  const [ticked, setTicked] = useState(() => grantedOf(asked));
   const [asking, setAsking] = useState(false);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<ApiProblem | null>(null);
-  const lost = revoked(plugin.permissions, ticked);
+  const lost = revoked(asked, ticked);
 
   async function save() {
-    const changed = await changePlugin(plugin.slug, { grants: [...ticked] });
+    const changed = await changePlugin(plugin.slug, chosen(plugin, ticked));
     show({ tone: 'success', title: 'Permissions saved', body: 'They hold from the next call on.' });
     onChanged(changed);
     onClose();
@@ -45,19 +47,27 @@ export function PermissionEditor({
     }
   }
 
+  const choices = {
+    ticked,
+    disabled: busy,
+    onToggle: (key: string) => setTicked((now) => toggled(now, key)),
+  };
   return (
     <>
-      <PermissionChoices
-        legend="What it may do"
-        legendHidden
-        permissions={plugin.permissions}
-        ticked={ticked}
-        disabled={busy}
-        onToggle={(operation) => setTicked((now) => toggled(now, operation))}
-      />
+      {plugin.permissions.length > 0 && (
+        <PermissionChoices
+          legend="What it may do"
+          legendHidden
+          permissions={plugin.permissions}
+          {...choices}
+        />
+      )}
+      {plugin.network.length > 0 && (
+        <NetworkChoices legend="Addresses it may reach" rules={plugin.network} {...choices} />
+      )}
       <div className="consent-foot">
         {problem && <ProblemNotice problem={problem} />}
-        <MissingNote missing={missing(plugin.permissions, ticked)} />
+        <MissingNote missing={missing(asked, ticked)} />
         <div className="consent-buttons">
           <Button
             look="primary"
@@ -81,8 +91,8 @@ export function PermissionEditor({
         >
           <p>{plugin.title} loses this with its next call:</p>
           <ul className="dialog-list">
-            {lost.map((permission) => (
-              <li key={permission.operation}>{permission.title}</li>
+            {lost.map((one) => (
+              <li key={keyOf(one)}>{nameOf(one)}</li>
             ))}
           </ul>
         </ConfirmDialog>

@@ -1,12 +1,19 @@
-import { byRisk } from '../permissions';
-import type { Permission } from '../types';
+import { byRisk, keyOf, nameOf } from '../permissions';
+import type { NetworkRule, Permission } from '../types';
 import { EmptyState } from './EmptyState';
-import { Icon } from './Icon';
+import { GrantState } from './GrantState';
+import { NetworkText } from './NetworkText';
 import { PermissionText } from './PermissionText';
 import { RiskBadge } from './RiskBadge';
 
-export function PermissionList({ permissions }: { permissions: Permission[] }) {
-  if (permissions.length === 0) return <NoPermissions />;
+export function PermissionList({
+  permissions,
+  network,
+}: {
+  permissions: Permission[];
+  network: NetworkRule[];
+}) {
+  if (permissions.length + network.length === 0) return <NoPermissions />;
   return (
     <ul className="permission-list">
       {byRisk(permissions).map((permission) => (
@@ -17,14 +24,18 @@ export function PermissionList({ permissions }: { permissions: Permission[] }) {
           />
           <div className="permission-badges">
             <RiskBadge risk={permission.risk} />
-            <span className={permission.granted ? 'granted' : 'granted granted-no'}>
-              <Icon name={permission.granted ? 'check' : 'dash'} />
-              {permission.granted
-                ? 'Granted'
-                : permission.optional
-                  ? 'Not granted (optional)'
-                  : 'Not granted'}
-            </span>
+            <GrantState {...permission} />
+          </div>
+        </li>
+      ))}
+      {network.map((rule) => (
+        <li key={keyOf(rule)} className="permission">
+          <NetworkText
+            rule={rule}
+            title={<p className="permission-title permission-address">{nameOf(rule)}</p>}
+          />
+          <div className="permission-badges">
+            <GrantState {...rule} />
           </div>
         </li>
       ))}

@@ -412,6 +412,8 @@ export interface components {
         Consent: {
             /** @description Exactly what to hold from now on; left out, what it holds and this release asks for. */
             grants?: string[];
+            /** @description Likewise. */
+            network_grants?: components["schemas"]["NetworkGrant"][];
         };
         /** @description Refuses fields it does not know, so that a misspelt one is told and not dropped. */
         CreateAPIToken: {
@@ -566,11 +568,18 @@ export interface components {
             user: components["schemas"]["PublicUser"];
             session: components["schemas"]["SessionRef"];
         };
+        /** @description One of the release's network rules, just as it asks for it. */
+        NetworkGrant: {
+            url: string;
+            methods: string[];
+        };
         /** @description An address outside that the plugin asks for. */
         NetworkRule: {
             url: string;
             methods: string[];
             reason: string;
+            optional: boolean;
+            granted: boolean;
         };
         NewAPIToken: {
             /** Format: uuid */
@@ -638,12 +647,23 @@ export interface components {
                 [key: string]: unknown;
             };
             grants?: string[];
+            network_grants?: components["schemas"]["NetworkGrant"][];
         };
         /** @description A release that waits for consent. */
         Pending: {
             version: string;
             readonly permissions: components["schemas"]["PendingPermission"][];
-            network: components["schemas"]["NetworkRule"][];
+            readonly network: components["schemas"]["PendingNetworkRule"][];
+        };
+        /** @description An address outside that the plugin asks for. */
+        PendingNetworkRule: {
+            url: string;
+            methods: string[];
+            reason: string;
+            optional: boolean;
+            granted: boolean;
+            /** @description The active release does not ask for it. */
+            new: boolean;
         };
         PendingPermission: {
             operation: string;
@@ -687,7 +707,7 @@ export interface components {
             /** Format: date-time */
             installed_at: string;
             readonly permissions: components["schemas"]["Permission"][];
-            network: components["schemas"]["NetworkRule"][];
+            readonly network: components["schemas"]["NetworkRule"][];
             limits: components["schemas"]["Limits"];
             active_version?: string | null;
             pending: components["schemas"]["Pending"] | null;

@@ -198,8 +198,9 @@ function PermissionSection({
     wasEditing.current = editing;
   }, [editing]);
 
-  const granted = plugin.permissions.filter((permission) => permission.granted).length;
-  const count = plugin.permissions.length;
+  const asked = [...plugin.permissions, ...plugin.network];
+  const granted = asked.filter((one) => one.granted).length;
+  const count = asked.length;
   return (
     <section ref={section} aria-labelledby="permissions-heading" className="section">
       <div className="section-head">
@@ -226,7 +227,7 @@ function PermissionSection({
             onClose={() => setEditing(false)}
           />
         ) : (
-          <PermissionList permissions={plugin.permissions} />
+          <PermissionList permissions={plugin.permissions} network={plugin.network} />
         )}
       </div>
     </section>

@@ -7,11 +7,20 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from accounts.problems import Problem
+from accounts.problems import InvalidInput, Problem
 from plugins import registry
 from plugins.bundle import Bundle, read_path, report
-from plugins.models import Plugin
+from plugins.manifest import NetworkKey
+from plugins.models import Plugin, Release
 from plugins.operations import PERMISSIONS
+
+
+def network_keys(release: Release, urls: list[str]) -> set[NetworkKey]:
+    """The rules that the release asks for with these addresses. Raises InvalidInput for others."""
+    found = {rule.key for rule in release.manifest.network if rule.url in urls}
+    if unasked := sorted(set(urls) - {url for url, _ in found}):
+        raise InvalidInput(f"{release.plugin.slug} does not ask for {', '.join(unasked)}.")
+    return found
 
 
 class Command(BaseCommand):
@@ -28,12 +37,14 @@ class Command(BaseCommand):
         install.add_argument(
             "--grant", nargs="*", default=[], metavar="OPERATION", help="Grant these at once."
         )
+        install.add_argument("--network", nargs="*", default=[], metavar="URL", help="Grant these at once.")
         consent = verbs.add_parser("activate", help="Consent to a release, or go back to an earlier one.")
         consent.add_argument("slug")
         consent.add_argument("version")
         consent.add_argument(
             "--grant", nargs="*", default=[], metavar="OPERATION", help="Grant exactly these."
         )
+        consent.add_argument("--network", nargs="*", default=[], metavar="URL", help="Grant exactly these.")
         for verb in ("grant", "revoke"):
             change = verbs.add_parser(verb, help=f"{verb.capitalize()} permissions.")
             change.add_argument("slug")
@@ -50,8 +61,9 @@ class Command(BaseCommand):
             raise CommandError(f"{problem.title}: {problem.detail}") from problem
 
     def list(self, options: dict[str, Any]) -> None:
-        for plugin in Plugin.objects.select_related("release").prefetch_related("grants"):
-            granted = ", ".join(sorted(plugin.granted)) or "-"
+        for plugin in Plugin.objects.select_related("release").prefetch_related("grants", "network_grants"):
+            network = [f"{' '.join(methods)} {url}" for url, methods in sorted(plugin.network_granted)]
+            granted = ", ".join(sorted(plugin.granted) + network) or "-"
             waits = f" {plugin.pending.version} waits for consent" if plugin.pending else ""
             self.stdout.write(
                 f"{plugin.slug} {plugin.shown.version} {plugin.state}{waits} granted: {granted}"
@@ -74,8 +86,8 @@ class Command(BaseCommand):
 
     def install(self, options: dict[str, Any]) -> None:
         release = registry.install(_read(options))
-        if options["grant"]:
-            registry.activate(release, options["grant"])
+        if options["grant"] or options["network"]:
+            registry.activate(release, options["grant"], network_keys(release, options["network"]))
         plugin = registry.get_plugin(release.plugin.slug)
         self.stdout.write(f"Installed {release}.")
         if plugin.release_id == release.pk:
@@ -87,12 +99,18 @@ class Command(BaseCommand):
             optional = ", optional" if permission.optional else ""
             self.stdout.write(f"  {known.name} (risk: {known.risk}{optional}): {known.meaning}")
             self.stdout.write(f"    because: {permission.reason}")
+        for rule in release.manifest.network:
+            optional = " (optional)" if rule.optional else ""
+            self.stdout.write(f"  to send {', '.join(rule.methods)} to {rule.url}{optional}")
+            self.stdout.write(f"    because: {rule.reason}")
         self.stdout.write(
-            f"To consent: manage.py plugin activate {plugin.slug} {release.version} --grant OPERATION …"
+            f"To consent: manage.py plugin activate {plugin.slug} {release.version} "
+            "--grant OPERATION … --network URL …"
         )
 
     def activate(self, options: dict[str, Any]) -> None:
-        registry.activate(registry.get_release(options["slug"], options["version"]), options["grant"])
+        release = registry.get_release(options["slug"], options["version"])
+        registry.activate(release, options["grant"], network_keys(release, options["network"]))
 
     def grant(self, options: dict[str, Any]) -> None:
         registry.grant(registry.get_plugin(options["slug"]), options["operations"])
