@@ -17,7 +17,8 @@ from plugins.runtime.protocol import Failure
 State = Execution.State
 # A guest may speak with these statuses; 401 and 403 from it mean what it says of its own users.
 GUEST_STATUSES = range(400, 430)
-_TRAP_FRAME = re.compile(r"\S+\.wasm!(?P<name>(?!abort\b|std\W|core\W|rust_|__rust)[^\s]+)")
+# The text can be the guest's own: whatever it is, both are searched for in linear time.
+_TRAP_FRAME = re.compile(r"\.wasm!(?P<name>(?!abort\b|std\W|core\W|rust_|__rust)\S{1,200})")
 _TRAP_REASON = re.compile(r"wasm trap: (?P<reason>[^\n]{1,200})")
 _GUEST_CODE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 

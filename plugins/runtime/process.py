@@ -302,11 +302,14 @@ class WorkerProcess:
         return error
 
     def try_out(self, job: Job) -> None:
-        """Loads the job's module and makes an instance of it. Raises TimedOut, Crashed or InvalidModule."""
-        deadline = time.monotonic() + LOAD_SECONDS + job.timeout_ms / 1000
+        """Loads the job's module and makes an instance of it, which may take as long as a call of it.
+
+        Raises TimedOut, Crashed or InvalidModule.
+        """
         try:
             self.wait_ready()
             self._load(job)
+            deadline = time.monotonic() + job.timeout_ms / 1000
             self.channel.send(Try(job.module), deadline)
             found = self._receive(deadline)
         except TimeoutError as error:

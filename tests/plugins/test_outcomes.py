@@ -1,0 +1,32 @@
+"""How a call ended, put into words."""
+
+import time
+
+from plugins.limits import CallLimits
+from plugins.outcomes import PluginTrapped, failure_problem
+from plugins.runtime.protocol import Failure
+
+LIMITS = CallLimits(1000, 64, 0, 1 << 20, 1 << 20, 100, 1 << 20, 1)
+
+
+def trap(message: str) -> Failure:
+    return Failure(1, "trap", message, 0.0, 0.0)
+
+
+def test_a_trap_names_the_authors_function_not_those_of_the_language() -> None:
+    message = """error while executing at wasm backtrace:
+    0: 0x1a2b - plugin.wasm!core::panicking::panic
+    1: 0x3c4d - plugin.wasm!divide
+    2: 0x5e6f - plugin.wasm!run
+wasm trap: integer divide by zero"""
+    problem = failure_problem(trap(message), LIMITS)
+    assert isinstance(problem, PluginTrapped)
+    assert problem.detail.startswith("It broke off in the function divide (integer divide by zero).")
+
+
+def test_a_guest_that_words_a_backtrace_itself_does_not_keep_the_web_process_busy() -> None:
+    """With a pattern that goes back and forth this took ten seconds, in which nobody else was served."""
+    started = time.thread_time()
+    problem = failure_problem(trap("wasm backtrace:" + "a" * 64_000), LIMITS)
+    assert time.thread_time() - started < 1
+    assert problem.detail.startswith("It broke off.")
