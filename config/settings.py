@@ -15,6 +15,8 @@ import django_stubs_ext
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from config.headers import add_headers
+
 django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -230,6 +232,7 @@ STORAGES = {
 }
 # Vite puts a hash of the content into the names under assets/: those may be kept for ever.
 WHITENOISE_IMMUTABLE_FILE_TEST = r"^/static/assets/.+-[\w-]{8,}\.\w+$"
+WHITENOISE_ADD_HEADERS_FUNCTION = add_headers
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.SessionAuthentication"],
@@ -261,7 +264,7 @@ SPECTACULAR_SETTINGS = {
         ],
         "PluginState": ["waiting", "enabled", "disabled"],
         "ReleaseState": ["active", "pending", "previous"],
-        "RunEnd": ["succeeded", "failed", "timed_out", "cancelled"],
+        "RunEnd": "plugins.browser_runs.ENDS",
     },
 }
 

@@ -26,7 +26,7 @@ from plugins.registry import PluginDisabled, PluginWaiting
 from plugins.runtime import bridge
 from plugins.runtime.pool import Overloaded
 from plugins.runtime.process import Answer, InvalidModule, Job, TimedOut, WorkerError
-from plugins.runtime.protocol import Failure, Result
+from plugins.runtime.protocol import FailureKind, Result
 from plugins.runtime.service import get_pool
 
 logger = logging.getLogger("hostbridge.executions")
@@ -118,6 +118,15 @@ class Client:
 
 
 @dataclass(frozen=True)
+class Bounds:
+    """What a call may use at most: what its manifest asks for, within what the operator allows."""
+
+    timeout_ms: int
+    memory_mb: int
+    max_output_bytes: int
+
+
+@dataclass(frozen=True)
 class Outcome:
     """How a call ended: with output, or with a problem."""
 
@@ -156,7 +165,7 @@ def run(plugin: Plugin, function_name: str, payload: bytes, client: Client) -> O
         if isinstance(answer.reply, Result):
             output = answer.reply.output
         else:
-            problem = _failure_problem(answer.reply, manifest)
+            problem = failure_problem(answer.reply.kind, answer.reply.message, manifest)
     except (WorkerError, Overloaded) as error:
         problem = _runtime_problem(error, manifest)
     except BaseException:
@@ -191,6 +200,15 @@ def check_access(function: Function, user: User | None) -> None:
         raise NotAuthenticated
     if function.access == "staff" and not user.is_staff:
         raise Forbidden("This function is for administrators.")
+
+
+def bounds_of(manifest: PluginManifest) -> Bounds:
+    limits = manifest.limits
+    return Bounds(
+        timeout_ms=min(limits.timeout_ms, settings.PLUGIN_MAX_TIMEOUT_MS),
+        memory_mb=min(limits.memory_mb, settings.PLUGIN_MAX_MEMORY_MB),
+        max_output_bytes=min(limits.max_output_kb << 10, settings.PLUGIN_MAX_OUTPUT_BYTES),
+    )
 
 
 def execution_data(execution: Execution) -> dict[str, Any]:
@@ -242,8 +260,8 @@ def _finish(
     problem: Problem | None,
 ) -> None:
     """Writes the end, then tells those who watch."""
-    execution.state = _end_state(problem)
-    execution.problem = _kept_problem(function, problem)
+    execution.state = end_state(problem)
+    execution.problem = kept_problem(function, problem)
     execution.output_bytes = len(output)
     execution.finished_at = timezone.now()
     if answer is not None:
@@ -254,7 +272,7 @@ def _finish(
     publish("execution.finished", execution)
 
 
-def _kept_problem(function: Function, problem: Problem | None) -> dict[str, Any] | None:
+def kept_problem(function: Function, problem: Problem | None) -> dict[str, Any] | None:
     """The problem as history keeps it. A guest's words on a sensitive input could repeat a secret from it."""
     if problem is None:
         return None
@@ -274,8 +292,7 @@ def publish(kind: str, execution: Execution) -> None:
 def _job(
     plugin: Plugin, release: Release, manifest: PluginManifest, function: Function, payload: bytes
 ) -> Job:
-    limits = manifest.limits
-    memory_mb = min(limits.memory_mb, settings.PLUGIN_MAX_MEMORY_MB)
+    bounds = bounds_of(manifest)
     sha256 = release.sha256
     return Job(
         sha256=sha256,
@@ -283,10 +300,10 @@ def _job(
         function=function.name,
         payload=payload,
         config=_config(plugin, manifest),
-        timeout_ms=min(limits.timeout_ms, settings.PLUGIN_MAX_TIMEOUT_MS),
-        max_pages=memory_mb * (1 << 20) // PAGE_BYTES,
+        timeout_ms=bounds.timeout_ms,
+        max_pages=bounds.memory_mb * (1 << 20) // PAGE_BYTES,
         host_functions=store.host_functions(sha256),
-        max_output_bytes=min(limits.max_output_kb << 10, settings.PLUGIN_MAX_OUTPUT_BYTES),
+        max_output_bytes=bounds.max_output_bytes,
     )
 
 
@@ -295,7 +312,7 @@ def _config(plugin: Plugin, manifest: PluginManifest) -> dict[str, str]:
     return registry.config_of(plugin, manifest) | {"host_url": bridge.HOST_ORIGIN}
 
 
-def _end_state(problem: Problem | None) -> Execution.State:
+def end_state(problem: Problem | None) -> Execution.State:
     match problem:
         case None:
             return State.SUCCEEDED
@@ -313,19 +330,30 @@ def _runtime_problem(error: WorkerError | Overloaded, manifest: PluginManifest) 
         case TimedOut():
             return PluginTimedOut(f"It was stopped: {error}.")
         case InvalidModule():
-            return PluginInvalid(f"{manifest.wasm.path}: {_first_line(str(error))}")
+            return invalid(str(error), manifest)
     return PluginCrashed(f"{PluginCrashed.default_detail} Cause: {error}.")
 
 
-def _failure_problem(failure: Failure, manifest: PluginManifest) -> Problem:
-    match failure.kind:
+def timed_out(bounds: Bounds) -> PluginTimedOut:
+    return PluginTimedOut(f"It was stopped: {bounds.timeout_ms} ms of wall-clock time were up.")
+
+
+def invalid(message: str, manifest: PluginManifest) -> PluginInvalid:
+    return PluginInvalid(f"{manifest.wasm.path}: {_first_line(message)}")
+
+
+def failure_problem(kind: FailureKind, message: str, manifest: PluginManifest) -> Problem:
+    """What the caller is told of a failure, wherever the function ran."""
+    match kind:
         case "guest_error":
-            return _guest_problem(failure.message)
+            return _guest_problem(message)
         case "memory":
-            return PluginMemory(f"It may use {manifest.limits.memory_mb} MB; its manifest can ask for more.")
+            return PluginMemory(
+                f"It may use {bounds_of(manifest).memory_mb} MB; its manifest can ask for more."
+            )
         case "output_too_large":
-            return PluginOutputTooLarge(f"{failure.message} Its manifest can ask for more (max_output_kb).")
-    return _trap_problem(failure.message)
+            return PluginOutputTooLarge(f"{message} Its manifest can ask for more (max_output_kb).")
+    return _trap_problem(message)
 
 
 def _trap_problem(message: str) -> PluginTrapped:

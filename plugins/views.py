@@ -1,5 +1,6 @@
 """Plugins, calls and executions over REST."""
 
+import re
 import uuid
 from typing import Any, ClassVar
 
@@ -23,7 +24,7 @@ from accounts.schemas import problems
 from plugins import audit, browser_runs, executions, registry, schemas, store
 from plugins.executions import Client, Outcome
 from plugins.models import Execution, Plugin
-from plugins.operations import PERMISSIONS
+from plugins.operations import OPERATIONS, PERMISSIONS
 from plugins.permissions import IsStaff, IsStaffOrReads
 
 
@@ -180,6 +181,8 @@ class BrowserRunView(APIView):
             "wasm_url": f"/api/v1/plugins/{slug}/releases/{release.version}/wasm",
             "sha256": release.sha256,
             "config": registry.config_of(plugin, release.manifest, public_only=True),
+            "bounds": executions.bounds_of(release.manifest),
+            "host_functions": [host_function(name) for name in store.host_functions(release.sha256)],
             "host_url": f"{request.scheme}://{request.get_host()}",
             "token": run.token,
             "expires_at": run.expires_at,
@@ -194,7 +197,7 @@ class FinishRunView(APIView):
     @extend_schema(
         operation_id="finish_browser_run",
         request=schemas.FinishRunSerializer,
-        responses={204: None, **problems(400, 401, 403, 404, 409, 413, 415)},
+        responses={200: schemas.FinishedRunSerializer, **problems(400, 401, 403, 404, 409, 413, 415)},
         tags=["executions"],
     )
     def post(self, request: Request, execution_id: uuid.UUID) -> Response:
@@ -202,9 +205,9 @@ class FinishRunView(APIView):
         token = bearer_token(request)
         if token is None:
             raise NotAuthenticated("This wants the token of the run.")
-        data = checked(schemas.FinishRunSerializer, request)
-        browser_runs.finish(execution_id, token, data["state"], data.get("problem"))
-        return Response(status=204)
+        report = browser_runs.Report(**checked(schemas.FinishRunSerializer, request))
+        problem = browser_runs.finish(execution_id, token, report)
+        return Response({"problem": problem and problem.as_dict()})
 
 
 class PermissionListView(APIView):
@@ -290,6 +293,14 @@ def checked(shape: Any, request: Request) -> dict[str, Any]:
     form.is_valid(raise_exception=True)
     data: dict[str, Any] = form.validated_data
     return data
+
+
+def host_function(name: str) -> dict[str, str]:
+    """How an operation is asked for over HTTP, for those who have it by name only."""
+    operation = OPERATIONS[name]
+    fields_in = "query" if operation.query else "body" if operation.request else "path"
+    path = re.sub(r"<\w+:(\w+)>", r"{\1}", operation.route)
+    return {"name": name, "method": operation.method, "path": path, "fields_in": fields_in}
 
 
 def signed_in(request: Request) -> User:

@@ -97,7 +97,7 @@ class Server:
     def install_fixture(self, name: str) -> None:
         """Installs a plugin of wasm-plugins/fixtures from the command line, while the server runs."""
         self.manage("plugin", "install", f"wasm-plugins/fixtures/{name}")
-        self.manage("plugin", "activate", name, "1.0.0")
+        self.manage("plugin", "activate", name.replace("_", "-"), "1.0.0")
 
     def manage(self, *arguments: str) -> None:
         """Runs manage.py beside the server, with its data."""

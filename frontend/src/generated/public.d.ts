@@ -358,6 +358,11 @@ export interface components {
          * @enum {string}
          */
         AccessEnum: "public" | "user" | "staff";
+        Bounds: {
+            timeout_ms: number;
+            memory_mb: number;
+            max_output_bytes: number;
+        };
         BrowserRun: {
             /** Format: uuid */
             execution_id: string;
@@ -366,6 +371,9 @@ export interface components {
             config: {
                 [key: string]: string;
             };
+            /** @description What the run may use at most, as on the server. */
+            bounds: components["schemas"]["Bounds"];
+            host_functions: components["schemas"]["HostFunction"][];
             host_url: string;
             /** @description For the host API, for this run; shown this once. */
             token: string;
@@ -437,10 +445,30 @@ export interface components {
             pointer: string;
             detail: string;
         };
-        /** @description Refuses fields it does not know, so that a misspelt one is told and not dropped. */
+        /**
+         * @description * `query` - query
+         *     * `body` - body
+         *     * `path` - path
+         * @enum {string}
+         */
+        FieldsInEnum: "query" | "body" | "path";
+        /** @description How a run in a browser ended, by its word. The message is the guest's error text or the trap's. */
         FinishRun: {
-            state: components["schemas"]["RunEnd"];
-            problem?: components["schemas"]["ReportedProblem"] | null;
+            end: components["schemas"]["RunEnd"];
+            /** @description Empty for others. */
+            message?: string;
+            input_bytes?: number;
+            output_bytes?: number;
+            /** Format: double */
+            start_ms?: number;
+            /** Format: double */
+            run_ms?: number;
+            /** Format: double */
+            host_ms?: number;
+        };
+        FinishedRun: {
+            /** @description What a run on the server would have answered. */
+            problem: components["schemas"]["Problem"] | null;
         };
         Function: {
             name: string;
@@ -470,6 +498,21 @@ export interface components {
             duration_ms: number;
             /** Format: date-time */
             at: string;
+        };
+        /** @description How a host function that the module imports is asked for over HTTP. */
+        HostFunction: {
+            name: string;
+            method: string;
+            /** @description Below /host/v1/, with a {name} for each of the path's fields. */
+            path: string;
+            /**
+             * @description Where all other fields go.
+             *
+             *     * `query` - query
+             *     * `body` - body
+             *     * `path` - path
+             */
+            fields_in: components["schemas"]["FieldsInEnum"];
         };
         Limits: {
             timeout_ms: number;
@@ -680,13 +723,6 @@ export interface components {
          * @enum {string}
          */
         ReleaseState: "active" | "pending" | "previous";
-        /** @description How a browser says what went wrong; kept as reported. */
-        ReportedProblem: {
-            type: string;
-            title: string;
-            status: number;
-            detail: string;
-        };
         /**
          * @description * `low` - low
          *     * `medium` - medium
@@ -697,12 +733,17 @@ export interface components {
         RiskEnum: "low" | "medium" | "high" | "highest";
         /**
          * @description * `succeeded` - succeeded
-         *     * `failed` - failed
-         *     * `timed_out` - timed_out
          *     * `cancelled` - cancelled
+         *     * `timed_out` - timed_out
+         *     * `invalid` - invalid
+         *     * `guest_error` - guest_error
+         *     * `trap` - trap
+         *     * `memory` - memory
+         *     * `output_too_large` - output_too_large
+         *     * `start_failed` - start_failed
          * @enum {string}
          */
-        RunEnd: "succeeded" | "failed" | "timed_out" | "cancelled";
+        RunEnd: "succeeded" | "cancelled" | "timed_out" | "invalid" | "guest_error" | "trap" | "memory" | "output_too_large" | "start_failed";
         SessionRef: {
             /** Format: uuid */
             id: string;
@@ -1171,12 +1212,13 @@ export interface operations {
             };
         };
         responses: {
-            /** @description No response body */
-            204: {
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["FinishedRun"];
+                };
             };
             400: {
                 headers: {
