@@ -55,12 +55,15 @@ class Visitor:
         page.get_by_role("button", name="Log in").click()
         expect(page.get_by_role("heading", name="Plugins", exact=True)).to_be_visible()
 
-    def run(self, slug: str, function: str, body: bytes = b"", cancel_after_ms: int | None = None) -> Any:
+    @property
+    def chunk(self) -> str:
+        """The address of the page's runner."""
         (chunk,) = (ROOT / "frontend" / "dist" / "assets").glob("run-*.js")
+        return f"/static/assets/{chunk.name}"
+
+    def run(self, slug: str, function: str, body: bytes = b"", cancel_after_ms: int | None = None) -> Any:
         encoded = base64.b64encode(body).decode()
-        found = self.page.evaluate(
-            _RUN, [f"/static/assets/{chunk.name}", slug, function, encoded, cancel_after_ms]
-        )
+        found = self.page.evaluate(_RUN, [self.chunk, slug, function, encoded, cancel_after_ms])
         if "output" in found:
             found["output"] = base64.b64decode(found["output"])
         return found
