@@ -92,7 +92,11 @@ test('a run gives its output, timing and id, and a failed run its problem', asyn
   const headers = { 'Execution-Id': 'e1', 'Server-Timing': 'run;dur=2' };
   fetchMock.mockResolvedValueOnce(json({ message: 'Hi' }, { headers }));
   const { signal } = new AbortController();
-  expect(await run(call, 'server', signal)).toMatchObject({ ok: true, executionId: 'e1', timing: { run: 2 } });
+  expect(await run(call, 'server', signal)).toMatchObject({
+    ok: true,
+    executionId: 'e1',
+    timing: { run: 2 },
+  });
   fetchMock.mockResolvedValueOnce(problem('plugin-error', 422, headers));
   expect(await run(call, 'server', signal)).toMatchObject({
     ok: false,

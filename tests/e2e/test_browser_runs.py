@@ -299,9 +299,12 @@ def without_suspension(stage: Server, chromium_for_local_stand_ins: Browser) -> 
 
 def test_without_suspension_the_worker_waits_for_the_host(without_suspension: Visitor) -> None:
     visitor = without_suspension
+    kinds: set[str] = set()
+    visitor.page.on("request", lambda request: kinds.add(request.resource_type))
     reply = fetch(visitor, f"{HOST}/users?email=owner@example.com")
     assert (reply["status"], reply["headers"]) == (200, {"content-type": "application/json"})
     assert json.loads(reply["body"])["email"] == "owner@example.com"
+    assert "xhr" in kinds
     assert fetch(visitor, "http://example.com/")["status"] == 403
     assert fetch(visitor, f"{HOST}/nothing")["status"] == 404
     invocation = {"operation": "db_get_user_by_email", "input": {"email": "owner@example.com"}}

@@ -31,7 +31,7 @@ const ESCAPES: Record<string, string> = {
 
 /** A name of Rust's (the older scheme in full, of the newer one the crate) as people write it. */
 export function demangle(name: string): string {
-  const crate = /^_R[A-Za-z]*?C(?:s[0-9A-Za-z]*_)?(\d+)(\w+)$/.exec(name);
+  const crate = /^_R.*?C(?:s[0-9A-Za-z]*_)?(\d+)(\w+)$/.exec(name);
   if (crate?.[1] && crate[2]) return `${crate[2].replace(/^_/, '').slice(0, Number(crate[1]))}::${name}`;
   if (!/^_ZN.*E$/.test(name)) return name;
   const parts: string[] = [];
