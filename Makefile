@@ -49,11 +49,11 @@ fix: .make/python-dev .make/node
 	$(BIN)/ruff format .
 	cd frontend && npm run --silent lint -- --fix
 
-plugins: ## Needs cargo and `rustup target add wasm32-wasip1`.
-	$(PYTHON) wasm-plugins/build.py
+plugins: .make/python-dev ## Needs cargo and `rustup target add wasm32-wasip1`.
+	$(BIN)/python wasm-plugins/build.py
 
-check-plugins:
-	$(PYTHON) wasm-plugins/build.py --check
+check-plugins: .make/python-dev
+	$(BIN)/python wasm-plugins/build.py --check
 
 bench: .make/python-dev .make/frontend
 	@$(BIN)/python -m tests.bench

@@ -21,30 +21,39 @@ COOKIE = "hostbridge_session"
 API_SCOPE = "api"  # the public API, as the token's owner
 
 
+def authenticate(request: HttpRequest) -> tuple[User, Session | APIToken] | None:
+    """Who sent the request, by its bearer token or session cookie; None if it names nobody.
+
+    Raises NotAuthenticated, SessionExpired, Forbidden, or CSRFFailed for a cookie without its proof.
+    """
+    token = bearer_token(request)
+    if token is None:
+        token = request.COOKIES.get(COOKIE) or None
+        if token is None:
+            return None
+        check_csrf(request)
+    if token.startswith(f"{APIToken.prefix}_"):
+        return _by_api_token(token)
+    session = services.get_session(token)
+    if session is None:
+        raise SessionExpired
+    return session.user, session
+
+
+def _by_api_token(token: str) -> tuple[User, APIToken]:
+    found = services.get_api_token(token)
+    if found is None:
+        raise NotAuthenticated("This API token is unknown, expired or revoked.")
+    if API_SCOPE not in found.scopes:
+        raise Forbidden(f"This token lacks the scope {API_SCOPE}.")
+    return found.user, found
+
+
 class SessionAuthentication(BaseAuthentication):
     """For REST framework: request.user is the User, request.auth the Session or the APIToken."""
 
     def authenticate(self, request: Request) -> tuple[User, Session | APIToken] | None:
-        token = bearer_token(request)
-        if token is None:
-            token = request.COOKIES.get(COOKIE) or None
-            if token is None:
-                return None
-            check_csrf(request._request)
-        if token.startswith(f"{APIToken.prefix}_"):
-            return self._by_api_token(token)
-        session = services.get_session(token)
-        if session is None:
-            raise SessionExpired
-        return session.user, session
-
-    def _by_api_token(self, token: str) -> tuple[User, APIToken]:
-        found = services.get_api_token(token)
-        if found is None:
-            raise NotAuthenticated("This API token is unknown, expired or revoked.")
-        if API_SCOPE not in found.scopes:
-            raise Forbidden(f"This token lacks the scope {API_SCOPE}.")
-        return found.user, found
+        return authenticate(request._request)
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"

@@ -7,8 +7,9 @@ layer is logged and never fails the work that published.
 import asyncio
 import logging
 import uuid
-from collections.abc import Iterable
-from typing import Any, ClassVar
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple
 
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
@@ -17,12 +18,22 @@ from django.utils import timezone
 
 logger = logging.getLogger("hostbridge.events")
 
+Groups = Mapping[str, list[dict[str, Any]]]  # the events for each
+
 STAFF_GROUP = "events.staff"
 EVERYONE_GROUP = "events.everyone"
 
 
 def user_group(user_id: uuid.UUID | str) -> str:
     return f"events.user.{user_id}"
+
+
+class Told(NamedTuple):
+    """One event for these users (None: nobody) and for staff. `data` is ready for JSON, without secrets."""
+
+    kind: str
+    data: dict[str, Any]
+    to_users: Sequence[uuid.UUID | None]
 
 
 def publish(
@@ -37,13 +48,29 @@ def publish(
 
     `data` must be ready for JSON and hold no secret.
     """
-    event = {"id": uuid.uuid4().hex, "type": kind, "at": timezone.now().isoformat(), "data": data}
+    event = _event(kind, data)
     groups = [user_group(user_id) for user_id in to_users if user_id is not None]
     if to_staff:
         groups.append(STAFF_GROUP)
     if to_all:
         groups = [EVERYONE_GROUP]
-    transaction.on_commit(lambda: _send(groups, {"type": "event", "event": event}))
+    transaction.on_commit(lambda: _send({group: [event] for group in groups}))
+
+
+def publish_all(told: Iterable[Told]) -> None:
+    """Tells several events at once, in their order, once the current transaction commits."""
+    groups: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    for kind, data, to_users in told:
+        event = _event(kind, data)
+        groups[STAFF_GROUP].append(event)
+        for user_id in filter(None, to_users):
+            groups[user_group(user_id)].append(event)
+    if groups:
+        transaction.on_commit(lambda: _send(groups))
+
+
+def _event(kind: str, data: dict[str, Any]) -> dict[str, Any]:
+    return {"id": uuid.uuid4().hex, "type": kind, "at": timezone.now().isoformat(), "data": data}
 
 
 class Outbox:
@@ -59,13 +86,13 @@ class Outbox:
     def __init__(self) -> None:
         """Must be called on the event loop; from then on everything published goes this way."""
         self._loop = asyncio.get_running_loop()
-        self._waiting: asyncio.Queue[tuple[list[str], dict[str, Any]]] = asyncio.Queue(self.MAX_WAITING)
+        self._waiting: asyncio.Queue[Groups] = asyncio.Queue(self.MAX_WAITING)
         self._task = self._loop.create_task(self._send_for_ever())
         Outbox.running = self
 
-    def put(self, groups: list[str], message: dict[str, Any]) -> None:
+    def put(self, groups: "Groups") -> None:
         """From any thread."""
-        self._loop.call_soon_threadsafe(self._offer, (groups, message))
+        self._loop.call_soon_threadsafe(self._offer, groups)
 
     async def close(self) -> None:
         """Sends what is waiting, then stops."""
@@ -74,7 +101,7 @@ class Outbox:
         await self._waiting.join()
         self._task.cancel()
 
-    def _offer(self, item: tuple[list[str], dict[str, Any]]) -> None:
+    def _offer(self, item: "Groups") -> None:
         if self._waiting.full():
             logger.error("An event was dropped: %d are waiting to be sent", self.MAX_WAITING)
         else:
@@ -82,24 +109,23 @@ class Outbox:
 
     async def _send_for_ever(self) -> None:
         while True:
-            groups, message = await self._waiting.get()
-            await _send_to_all(groups, message)
+            await _send_to_all(await self._waiting.get())
             self._waiting.task_done()
 
 
-def _send(groups: list[str], message: dict[str, Any]) -> None:
+def _send(groups: Groups) -> None:
     if Outbox.running is not None:
-        Outbox.running.put(groups, message)
+        Outbox.running.put(groups)
     else:  # a management command, or a test
-        async_to_sync(_send_to_all)(groups, message)
+        async_to_sync(_send_to_all)(groups)
 
 
-async def _send_to_all(groups: list[str], message: dict[str, Any]) -> None:
+async def _send_to_all(groups: Groups) -> None:
     layer = get_channel_layer()
     if layer is None:
         return
     try:
-        for group in groups:
-            await layer.group_send(group, message)
+        for group, events in groups.items():
+            await layer.group_send(group, {"type": "events", "events": events})
     except Exception:
         logger.exception("An event could not be sent")

@@ -27,6 +27,7 @@ from accounts.models import (
     normalise_email,
 )
 from accounts.passwords import from_phc, spend_a_check, to_phc
+from accounts.prepared import PreparedQuery, columns, instance
 from accounts.problems import EmailTaken, Forbidden, InvalidInput, NotFound, Problem, UserDisabled
 from accounts.tokens import hash_token
 
@@ -34,7 +35,14 @@ T = TypeVar("T", bound=SingleUseSecret)
 
 # Where look-ups of one row begin: made once, and without the models' order, which each would pay for.
 _USERS = User.objects.order_by()
-_SESSIONS = Session.objects.order_by().select_related("user").filter(user__is_active=True)
+_SESSION_COLUMNS = columns(Session)
+_SESSION_OF_TOKEN = PreparedQuery(
+    lambda token_hash: (
+        Session.objects.order_by()
+        .filter(token_hash=token_hash, user__is_active=True)
+        .values_list(*_SESSION_COLUMNS, *columns(User, "user__"))
+    )
+)
 
 # --- users --------------------------------------------------------------------------------------------
 
@@ -165,8 +173,12 @@ def create_session(
 
 def get_session(token: str) -> Session | None:
     """The live session of an active user, with the user, or None."""
-    found: Session | None = _only(_SESSIONS.for_token(token).live())
-    return found
+    rows = _SESSION_OF_TOKEN.rows(hash_token(token))
+    if not rows:
+        return None
+    session: Session = instance(Session, rows[0][: len(_SESSION_COLUMNS)])
+    session.user = instance(User, rows[0][len(_SESSION_COLUMNS) :])
+    return session if session.expires_at > timezone.now() else None
 
 
 def delete_session(session_id: uuid.UUID) -> None:

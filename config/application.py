@@ -1,20 +1,30 @@
 """HTTP to Django, WebSocket to Channels; workers, events and audit log start and end with the server."""
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+import asyncio
+import logging
+from collections.abc import Mapping, MutableMapping
 from typing import Any, cast
 
 from asgiref.sync import sync_to_async
 from channels.routing import ProtocolTypeRouter, URLRouter
+from csp.middleware import CSPMiddleware
 from django.conf import settings
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse
+from django.middleware.clickjacking import XFrameOptionsMiddleware
+from django.middleware.security import SecurityMiddleware
 
 from accounts.events import Outbox
 from accounts.problems import CONTENT_TYPE, PayloadTooLarge, response_for
-from config.handler import Receive, Scope, Send, ThreadPerRequestHandler
-from plugins import audit
+from config.handler import ThreadPerRequestHandler
+from plugins import controls, executions, instances, journal
+from plugins.calls import App, CallEndpoint, Receive, Scope, Send
 from plugins.routing import websocket_urlpatterns
-from plugins.runtime.service import close_pool
+from plugins.runtime.service import close_pool, get_pool
 
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+logger = logging.getLogger("hostbridge.server")
+
+ORPHANS_EVERY_SECONDS = 60
 
 
 class BodyLimit:
@@ -61,25 +71,59 @@ class BodyLimit:
         await send({"type": "http.response.body", "body": body})
 
 
+def safety_headers() -> list[tuple[bytes, bytes]]:
+    """What the middleware adds to every response for its safety in a browser, asked of that middleware."""
+    request = HttpRequest()
+    request.META = {"SERVER_NAME": "localhost", "SERVER_PORT": "80"}
+    ask = SecurityMiddleware(CSPMiddleware(XFrameOptionsMiddleware(lambda _: HttpResponse())))
+    headers = dict(cast(HttpResponse, ask(request)).items())
+    del headers["Content-Type"]
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+
+
 async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
     outbox = None
+    tasks: list[asyncio.Task[None]] = []
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
             outbox = Outbox()
+            get_pool()  # workers start now, not when the first caller waits for them
+            await sync_to_async(instances.mark_orphans)()
+            tasks = [asyncio.create_task(_mark_orphans_for_ever()), asyncio.create_task(controls.listen())]
             await send({"type": "lifespan.startup.complete"})
         else:
+            for task in tasks:
+                task.cancel()
             await sync_to_async(close_pool)()
-            await sync_to_async(audit.flush)()
+            await sync_to_async(executions.wait_for_the_last)()
+            await sync_to_async(journal.flush)()
             if outbox is not None:
                 await outbox.close()
             await send({"type": "lifespan.shutdown.complete"})
             return
 
 
+async def _mark_orphans_for_ever() -> None:
+    """Other server processes may be killed while this one lives."""
+    while True:
+        await asyncio.sleep(ORPHANS_EVERY_SECONDS)
+        try:
+            await sync_to_async(instances.mark_orphans)()
+        except DatabaseError:
+            logger.exception("Executions of dead server processes could not be looked for")
+
+
 application = ProtocolTypeRouter(
     {
-        "http": BodyLimit(cast(App, ThreadPerRequestHandler()), settings.MAX_REQUEST_BYTES),
+        "http": BodyLimit(
+            CallEndpoint(
+                cast(App, ThreadPerRequestHandler()),
+                threads=settings.PLUGIN_WORKERS + settings.PLUGIN_QUEUE,
+                headers=safety_headers(),
+            ),
+            settings.MAX_REQUEST_BYTES,
+        ),
         "websocket": URLRouter(websocket_urlpatterns),
         "lifespan": lifespan,
     }

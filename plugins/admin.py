@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from plugins import audit, registry
+from plugins import journal, registry
 from plugins.models import Execution, Grant, HostCall, Plugin, Release
 
 
@@ -70,7 +70,7 @@ class AuditedAdmin(ReadOnly):
     """Shows the audit log up to now."""
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        audit.flush()
+        journal.flush()
         return super().get_queryset(request)  # type: ignore[misc]
 
 

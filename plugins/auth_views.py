@@ -28,8 +28,8 @@ from accounts.models import Session
 from accounts.problems import NotAuthenticated, Problem, SessionExpired
 from accounts.schemas import PublicUserSerializer, problems
 from plugins import executions, registry, schemas
-from plugins.executions import Client
-from plugins.views import checked, client_of
+from plugins.calls import client_of
+from plugins.views import checked
 
 
 class AuthAnswerInvalid(Problem):
@@ -47,8 +47,7 @@ class AuthView(APIView):
     def ask_plugin(self, request: Request, function: str, data: dict[str, Any]) -> dict[str, Any]:
         """The plugin's answer. Raises the Problem it ended with, or AuthAnswerInvalid."""
         plugin = registry.get_plugin(settings.AUTH_PLUGIN)
-        seen = client_of(request)
-        client = Client(None, seen.user_agent, seen.ip_address)
+        client = client_of(request._request, None)
         outcome = executions.run(plugin, function, json.dumps(data).encode(), client)
         if outcome.problem is not None:
             outcome.problem.members["execution"] = str(outcome.execution.pk)

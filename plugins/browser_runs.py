@@ -14,25 +14,28 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
-from accounts.problems import Forbidden, InvalidInput, NotAuthenticated, Problem
+from accounts.problems import Forbidden, InvalidInput, NotAuthenticated, PayloadTooLarge, Problem
 from accounts.tokens import hash_token, new_token
 from plugins import executions
 from plugins.host.caller import Caller
-from plugins.manifest import PluginManifest
+from plugins.limits import CallLimits, limits_of
+from plugins.manifest import Function
 from plugins.models import Execution, ExecutionToken, Plugin
 from plugins.operations import OPERATIONS
-from plugins.runtime.protocol import FailureKind
+from plugins.outcomes import PluginCancelled, PluginTimedOut, end_state, failure_problem, runtime_problem
+from plugins.runtime.process import InvalidModule, LimitReached, TimedOut
+from plugins.runtime.protocol import Failure, FailureKind
 
 State = Execution.State
-End = Literal["succeeded", "cancelled", "timed_out", "invalid"] | FailureKind
+# What ended it: the worker protocol's own kinds of failure, and what the page itself sees.
+End = (
+    Literal[
+        "succeeded", "cancelled", "timed_out", "invalid", "input_too_large", "max_host_calls", "max_bridge_kb"
+    ]
+    | FailureKind
+)
 _REPORTED = ["input_bytes", "output_bytes", "queue_ms", "start_ms", "run_ms", "host_ms"]
 ENDS: tuple[str, ...] = tuple(name for part in get_args(End) for name in get_args(part))
-
-
-class RunEnded(Problem):
-    status = 409
-    code = "run-ended"
-    title = "This run has ended already"
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ def start(plugin: Plugin, function_name: str, user: User) -> BrowserRun:
     token = new_token(ExecutionToken.PREFIX)
     expires_at = timezone.now() + timedelta(seconds=settings.EXECUTION_TOKEN_SECONDS)
     with transaction.atomic():
-        execution = executions.begin(plugin, function, user, target="browser")
+        execution = executions.begin_in_browser(plugin, function, user)
         ExecutionToken.objects.create(
             execution=execution, token_hash=hash_token(token), operations=operations, expires_at=expires_at
         )
@@ -106,32 +109,58 @@ def finish(execution_id: uuid.UUID, token: str, report: Report) -> Problem | Non
     execution = _running(token)
     if execution.pk != execution_id:
         raise Forbidden("This token belongs to another run.")
-    problem = _problem(report, execution.release.manifest)
+    problem = _problem(report, execution)
     execution.input_bytes, execution.output_bytes = report.input_bytes, report.output_bytes
     execution.queue_ms, execution.start_ms = 0.0, report.start_ms
     execution.run_ms, execution.host_ms = report.run_ms, report.host_ms
-    _end(execution, State.CANCELLED if report.end == "cancelled" else executions.end_state(problem), problem)
+    _end(execution, problem)
     return problem
+
+
+def cancel(execution: Execution) -> None:
+    """Ends it; its token is worthless from then on. Raises RunEnded."""
+    _end(execution, PluginCancelled())
 
 
 def expire() -> int:
     """Ends runs whose token ran out without a word from the browser; how many."""
     forgotten = Execution.objects.filter(state=State.RUNNING, token__expires_at__lte=timezone.now())
     for execution in forgotten.select_related("plugin", "user", "release"):
-        problem = executions.PluginTimedOut("Its browser did not report an end in time.")
-        _end(execution, State.TIMED_OUT, problem)
+        _end(execution, PluginTimedOut("Its browser did not report an end in time."))
     return len(forgotten)
 
 
-def _problem(report: Report, manifest: PluginManifest) -> Problem | None:
+def limits_of_run(execution: Execution) -> CallLimits:
+    return limits_of(execution.release.manifest, _function(execution))
+
+
+def _function(execution: Execution) -> Function:
+    function = execution.release.manifest.function(execution.function)
+    if function is None:
+        raise RuntimeError("A release never changes, and this one had the function when the run began.")
+    return function
+
+
+def _problem(report: Report, execution: Execution) -> Problem | None:
+    """What a run on the server would have told, made by the same functions."""
+    limits, wasm_path = limits_of_run(execution), execution.release.manifest.wasm.path
     match report.end:
-        case "succeeded" | "cancelled":
+        case "succeeded":
             return None
+        case "cancelled":
+            return PluginCancelled()
+        case "input_too_large":
+            return PayloadTooLarge(f"The input may have at most {limits.max_input_bytes} bytes.")
         case "timed_out":
-            return executions.timed_out(executions.bounds_of(manifest))
+            error = TimedOut(f"{limits.timeout_ms} ms of wall-clock time were up")
+            return runtime_problem(error, wasm_path)
+        case "max_host_calls":
+            return runtime_problem(LimitReached("max_host_calls", limits.max_host_calls), wasm_path)
+        case "max_bridge_kb":
+            return runtime_problem(LimitReached("max_bridge_kb", limits.max_bridge_bytes >> 10), wasm_path)
         case "invalid":
-            return executions.invalid(report.message, manifest)
-    return executions.failure_problem(report.end, report.message, manifest)
+            return runtime_problem(InvalidModule(report.message), wasm_path)
+    return failure_problem(Failure(0, report.end, report.message, report.start_ms, report.run_ms), limits)
 
 
 def _running(token: str) -> Execution:
@@ -148,14 +177,13 @@ def _running(token: str) -> Execution:
     return execution
 
 
-def _end(execution: Execution, state: str, problem: Problem | None) -> None:
+def _end(execution: Execution, problem: Problem | None) -> None:
     """Writes the end, unless somebody else did: a run ends once. Raises RunEnded."""
-    function = execution.release.manifest.function(execution.function)
-    kept = executions.kept_problem(function, problem) if function else None
+    ended = {name: getattr(execution, name) for name in _REPORTED}
+    kept = executions.kept_problem(_function(execution), problem)
     with transaction.atomic():
         running = Execution.objects.filter(pk=execution.pk, state=State.RUNNING)
-        ended = {name: getattr(execution, name) for name in _REPORTED}
-        if running.update(state=state, problem=kept, finished_at=timezone.now(), **ended) != 1:
-            raise RunEnded
+        if running.update(state=end_state(problem), problem=kept, finished_at=timezone.now(), **ended) != 1:
+            raise executions.RunEnded
         execution.refresh_from_db(fields=["state", "problem", "finished_at"])
         executions.publish("execution.finished", execution)

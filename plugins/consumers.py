@@ -59,8 +59,11 @@ class EventsConsumer(AsyncJsonWebsocketConsumer):
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None, **_: Any) -> None:
         """Nothing that a client says here means anything."""
 
-    async def event(self, message: dict[str, Any]) -> None:
-        event = message["event"]
+    async def events(self, message: dict[str, Any]) -> None:
+        for event in message["events"]:
+            await self._tell(event)
+
+    async def _tell(self, event: dict[str, Any]) -> None:
         if event["id"] in self.heard:  # staff hear of their own twice: as staff and as themselves
             return
         self.heard.append(event["id"])

@@ -25,6 +25,16 @@ class InvalidManifest(InvalidInput):
     title = "plugin.json is not a valid manifest"
 
 
+class FunctionLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """What one function asks for instead of its plugin's limit; None for the plugin's."""
+
+    timeout_ms: int | None = None
+    max_input_kb: int | None = None
+    max_output_kb: int | None = None
+    max_host_calls: int | None = None
+    max_bridge_kb: int | None = None
+
+
 class Function(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     title: str
@@ -34,6 +44,7 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
     sensitive: bool = False
     input_schema: JsonSchema | None = None
     output_schema: JsonSchema | None = None
+    limits: FunctionLimits = FunctionLimits()
 
 
 class Permission(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,9 +60,22 @@ class NetworkRule(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """What calls ask for. `fuel`: instructions, 0 for any number; `concurrency`: workers, 0 for its share."""
+
     timeout_ms: int = 2000
     memory_mb: int = 64
+    fuel: int = 0
+    max_input_kb: int = 10_240
     max_output_kb: int = 1024
+    max_host_calls: int = 1000
+    max_bridge_kb: int = 16_384
+    concurrency: int = 0
+
+    def for_function(self, function: Function) -> "Limits":
+        own = msgspec.structs.asdict(function.limits)
+        return msgspec.structs.replace(
+            self, **{name: limit for name, limit in own.items() if limit is not None}
+        )
 
 
 class Wasm(msgspec.Struct, frozen=True, kw_only=True):

@@ -130,7 +130,10 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
 
 
 class Execution(models.Model):
-    """One call of a function: who, what, how it ended, where the time went. Neither input nor output."""
+    """One call of a function: who, what, how it ended, where the time went.
+
+    Input and output are kept where they are short and the function is not sensitive; None means not kept.
+    """
 
     class State(models.TextChoices):
         QUEUED = "queued"
@@ -151,6 +154,12 @@ class Execution(models.Model):
     problem = models.JSONField(null=True, blank=True)
     input_bytes = models.PositiveIntegerField(default=0)
     output_bytes = models.PositiveIntegerField(default=0)
+    input = models.BinaryField(null=True, blank=True)
+    output = models.BinaryField(null=True, blank=True)
+    logs = models.JSONField(default=list, blank=True, help_text="Pairs of level and text.")
+    server = models.CharField(
+        max_length=32, blank=True, editable=False, help_text="The server process that runs it."
+    )
     queue_ms = models.FloatField(null=True, blank=True)
     start_ms = models.FloatField(null=True, blank=True)
     run_ms = models.FloatField(null=True, blank=True)
@@ -170,6 +179,30 @@ class Execution(models.Model):
 
     def __str__(self) -> str:
         return f"{self.plugin.slug} · {self.function} ({self.state})"
+
+    def event_data(self) -> dict[str, Any]:
+        """What events and lists tell of an execution: neither input nor output."""
+        timing = None
+        if self.run_ms is not None:
+            timing = {
+                key: round(getattr(self, key) or 0.0, 3)
+                for key in ("queue_ms", "start_ms", "run_ms", "host_ms")
+            }
+        user = self.user
+        return {
+            "id": str(self.pk),
+            "plugin": self.plugin.slug,
+            "function": self.function,
+            "target": self.target,
+            "state": str(self.state),
+            "user": {"id": str(user.pk), "name": user.name, "email": user.email} if user else None,
+            "problem": self.problem,
+            "input_bytes": self.input_bytes,
+            "output_bytes": self.output_bytes,
+            "timing": timing,
+            "created_at": self.created_at.isoformat(),
+            "finished_at": self.finished_at.isoformat() if self.finished_at else None,
+        }
 
 
 class HostCall(models.Model):

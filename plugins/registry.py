@@ -14,6 +14,7 @@ from jsonschema.exceptions import best_match
 
 from accounts import events
 from accounts.models import User
+from accounts.prepared import PreparedQuery, columns, instance
 from accounts.problems import InvalidInput, NotFound, Problem
 from plugins import store
 from plugins.bundle import Bundle, read_folder
@@ -21,6 +22,12 @@ from plugins.manifest import PluginManifest
 from plugins.models import Grant, Plugin, PluginWatch, Release, kept_release
 
 logger = logging.getLogger("hostbridge.registry")
+
+_PLUGIN_WITH_GRANTS = PreparedQuery(
+    lambda slug: (
+        Plugin.objects.order_by().filter(slug=slug).values_list(*columns(Plugin), "grants__permission")
+    )
+)
 
 
 class ReleaseConflict(Problem):
@@ -34,9 +41,6 @@ class PluginDisabled(Problem):
     code = "plugin-disabled"
     title = "This plugin is disabled"
     default_detail = "An administrator can enable it."
-
-
-_PLUGIN_FIELDS = [field.attname for field in Plugin._meta.concrete_fields]
 
 
 class PluginWaiting(Problem):
@@ -56,10 +60,10 @@ def get_plugin(slug: str) -> Plugin:
 
     On the path of every call, so it is one query for all that can change; releases cannot, and are kept.
     """
-    rows = list(Plugin.objects.filter(slug=slug).values_list(*_PLUGIN_FIELDS, "grants__permission"))
+    rows = _PLUGIN_WITH_GRANTS.rows(slug)
     if not rows:
         raise NotFound(f"There is no plugin “{slug}”.")
-    plugin = Plugin.from_db(None, _PLUGIN_FIELDS, rows[0][:-1])
+    plugin: Plugin = instance(Plugin, rows[0][:-1])
     plugin.granted = frozenset(row[-1] for row in rows if row[-1] is not None)
     if plugin.release_id is not None:
         plugin.release = kept_release(plugin.release_id)

@@ -1,5 +1,6 @@
 """The shapes of plugins and executions on the wire."""
 
+from base64 import b64encode
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -15,8 +16,8 @@ from accounts.schemas import (
     TextField,
     UserRefSerializer,
 )
+from plugins import breaker
 from plugins.browser_runs import ENDS
-from plugins.executions import execution_data
 from plugins.models import Execution, HostCall, Plugin, Release
 from plugins.operations import PERMISSIONS, Operation
 from plugins.registry import public_settings
@@ -63,7 +64,12 @@ class PendingPermissionSerializer(PermissionSerializer):
 class LimitsSerializer(serializers.Serializer[Any]):
     timeout_ms = serializers.IntegerField()
     memory_mb = serializers.IntegerField()
+    fuel = serializers.IntegerField()
+    max_input_kb = serializers.IntegerField()
     max_output_kb = serializers.IntegerField()
+    max_host_calls = serializers.IntegerField()
+    max_bridge_kb = serializers.IntegerField()
+    concurrency = serializers.IntegerField()
 
 
 class PluginSummarySerializer(serializers.ModelSerializer[Plugin]):
@@ -113,17 +119,23 @@ class PluginDetailSerializer(PluginSummarySerializer):
     can_manage = serializers.SerializerMethodField()
     settings = serializers.SerializerMethodField()
     settings_schema = serializers.JSONField(source="shown.manifest.settings_schema")
+    paused = serializers.SerializerMethodField()
 
     class Meta(PluginSummarySerializer.Meta):
         fields = [
             *PluginSummarySerializer.Meta.fields,
             "license", "sha256", "size_bytes", "installed_at", "permissions", "network", "limits",
             "active_version", "pending", "watching", "can_manage", "settings", "settings_schema",
+            "paused",
         ]  # fmt: skip
 
     @extend_schema_field(PermissionSerializer(many=True))
     def get_permissions(self, plugin: Plugin) -> list[dict[str, Any]]:
         return permission_rows(plugin.shown, plugin.granted)
+
+    def get_paused(self, plugin: Plugin) -> str:
+        """Why calls are refused for a while; empty if they are not."""
+        return breaker.paused(plugin.slug, plugin.release_id)
 
     def get_watching(self, plugin: Plugin) -> bool:
         return plugin.watchers.filter(user=self.context["request"].user).exists()
@@ -199,7 +211,10 @@ class StartRunSerializer(StrictSerializer):
 class BoundsSerializer(serializers.Serializer[Any]):
     timeout_ms = serializers.IntegerField()
     memory_mb = serializers.IntegerField()
+    max_input_bytes = serializers.IntegerField()
     max_output_bytes = serializers.IntegerField()
+    max_host_calls = serializers.IntegerField()
+    max_bridge_bytes = serializers.IntegerField()
 
 
 class HostFunctionSerializer(serializers.Serializer[Operation]):
@@ -299,15 +314,43 @@ class ExecutionSerializer(serializers.Serializer[Any]):
     finished_at = serializers.DateTimeField(allow_null=True)
 
     def to_representation(self, instance: Execution) -> dict[str, Any]:
-        return execution_data(instance)
+        return instance.event_data()
+
+
+class KeptSerializer(serializers.Serializer[Any]):
+    """Bytes in JSON: as text if they are UTF-8, otherwise in base64."""
+
+    encoding = serializers.ChoiceField(["text", "base64"])
+    content = serializers.CharField()
+
+
+class LogLineSerializer(serializers.Serializer[Any]):
+    level = serializers.ChoiceField(["trace", "debug", "info", "warn", "error"])
+    text = serializers.CharField()
 
 
 class ExecutionDetailSerializer(ExecutionSerializer):
     host_calls = HostCallSerializer(many=True)
+    input = KeptSerializer(allow_null=True, help_text="Null if it is too large to keep, or sensitive.")
+    output = KeptSerializer(allow_null=True, help_text="Null if it is too large to keep, or sensitive.")
+    logs = LogLineSerializer(many=True)
 
     def to_representation(self, instance: Execution) -> dict[str, Any]:
-        calls = HostCallSerializer(instance.host_calls.all(), many=True).data
-        return super().to_representation(instance) | {"host_calls": calls}
+        return super().to_representation(instance) | {
+            "host_calls": HostCallSerializer(instance.host_calls.all(), many=True).data,
+            "input": _kept(instance.input),
+            "output": _kept(instance.output),
+            "logs": [{"level": level, "text": text} for level, text in instance.logs],
+        }
+
+
+def _kept(data: bytes | memoryview | None) -> dict[str, str] | None:
+    if data is None:
+        return None
+    try:
+        return {"encoding": "text", "content": bytes(data).decode()}
+    except UnicodeDecodeError:
+        return {"encoding": "base64", "content": b64encode(data).decode()}
 
 
 class ExecutionFilterSerializer(serializers.Serializer[Any]):

@@ -16,6 +16,8 @@ urlpatterns = [
     path("tokens/<uuid:token_id>", token_views.TokenView.as_view()),
     path("executions", views.ExecutionListView.as_view()),
     path("executions/<uuid:execution_id>", views.ExecutionView.as_view()),
+    path("executions/<uuid:execution_id>/cancel", views.CancelView.as_view()),
+    path("executions/<uuid:execution_id>/replay", views.ReplayView.as_view()),
     path("executions/<uuid:execution_id>/finish", views.FinishRunView.as_view()),
     path("auth/signup", auth_views.SignUpView.as_view()),
     path("auth/login", auth_views.LogInView.as_view()),

@@ -4,7 +4,6 @@ import re
 import uuid
 from typing import Any, ClassVar
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpResponse
@@ -19,13 +18,18 @@ from rest_framework.views import APIView
 
 from accounts.authentication import bearer_token
 from accounts.models import User
-from accounts.problems import NotAuthenticated, NotFound, PayloadTooLarge, response_for
+from accounts.problems import NotAuthenticated, NotFound
 from accounts.schemas import problems
-from plugins import audit, browser_runs, executions, registry, schemas, store
-from plugins.executions import Client, Outcome
+from plugins import browser_runs, calls, executions, journal, registry, schemas, store
 from plugins.models import Execution, Plugin
 from plugins.operations import OPERATIONS, PERMISSIONS
 from plugins.permissions import IsStaff, IsStaffOrReads
+
+CALL_RESPONSES: dict[Any, Any] = {
+    (200, "application/json"): OpenApiResponse(OpenApiTypes.ANY, "The function's output."),
+    (200, "application/octet-stream"): OpenApiResponse(OpenApiTypes.BINARY, "The function's output."),
+    **problems(400, 401, 403, 404, 409, 413, 422, 429, 500, 502, 503, 504),
+}
 
 
 class PluginPages(PageNumberPagination):
@@ -181,7 +185,7 @@ class BrowserRunView(APIView):
             "wasm_url": f"/api/v1/plugins/{slug}/releases/{release.version}/wasm",
             "sha256": release.sha256,
             "config": registry.config_of(plugin, release.manifest, public_only=True),
-            "bounds": executions.bounds_of(release.manifest),
+            "bounds": browser_runs.limits_of_run(run.execution),
             "host_functions": [host_function(name) for name in store.host_functions(release.sha256)],
             "host_url": f"{request.scheme}://{request.get_host()}",
             "token": run.token,
@@ -222,28 +226,26 @@ class PermissionListView(APIView):
 
 
 class CallView(APIView):
-    """Calls a function: the body is its input as it is, the answer its output as it is."""
+    """Calls a function: the body is its input as it is, the answer its output as it is.
+
+    plugins.calls does it, and under an ASGI server is asked before any of this.
+    """
 
     permission_classes = (AllowAny,)  # the function's own `access` decides, in executions.run
+
+    def perform_authentication(self, request: Request) -> None:
+        """plugins.calls does that itself."""
 
     @extend_schema(
         operation_id="call_function",
         request={"application/json": OpenApiTypes.ANY, "application/octet-stream": OpenApiTypes.BINARY},
-        responses={
-            (200, "application/json"): OpenApiResponse(OpenApiTypes.ANY, "The function's output."),
-            (200, "application/octet-stream"): OpenApiResponse(OpenApiTypes.BINARY, "The function's output."),
-            **problems(400, 401, 403, 404, 409, 413, 422, 429, 500, 502, 503, 504),
-        },
+        parameters=[OpenApiParameter("Prefer", str, OpenApiParameter.HEADER, enum=["respond-async"])],
+        responses=CALL_RESPONSES | {202: OpenApiResponse(description="It runs; `Location` is its record.")},
         tags=["plugins"],
     )
     def post(self, request: Request, slug: str, function: str) -> HttpResponse:
         """Runs the function. `Execution-Id` names the record; `Server-Timing` says where the time went."""
-        limit = settings.PLUGIN_MAX_INPUT_BYTES
-        payload = request._request.read(limit + 1)
-        if len(payload) > limit:
-            raise PayloadTooLarge(f"The input may have at most {limit} bytes.")
-        outcome = executions.run(registry.get_plugin(slug), function, payload, client_of(request))
-        return call_response(outcome)
+        return calls.answer(request._request, slug, function)
 
 
 @extend_schema_view(
@@ -267,6 +269,7 @@ class ExecutionListView(ListAPIView[Execution]):
         )
         form.is_valid(raise_exception=True)
         asked = form.validated_data
+        journal.flush()
         found = Execution.objects.visible_to(self.request.user).select_related("plugin", "user")
         return found.filter(**{self.filters[name]: asked[name] for name in asked})
 
@@ -279,12 +282,44 @@ class ExecutionView(APIView):
     )
     def get(self, request: Request, execution_id: uuid.UUID) -> Response:
         """One execution with its host calls. Somebody else's is not found."""
-        mine = Execution.objects.visible_to(request.user).select_related("plugin", "user")
-        execution = mine.filter(pk=execution_id).first()
-        if execution is None:
-            raise NotFound("There is no such execution, or it is not yours.")
-        audit.flush()
-        return Response(schemas.ExecutionDetailSerializer(execution).data)
+        return Response(schemas.ExecutionDetailSerializer(visible_execution(request, execution_id)).data)
+
+
+class CancelView(APIView):
+    @extend_schema(
+        operation_id="cancel_execution",
+        request=None,
+        responses={204: None, **problems(401, 404, 409)},
+        tags=["executions"],
+    )
+    def post(self, request: Request, execution_id: uuid.UUID) -> Response:
+        """Ends a run, waiting or running; whoever waits for it is told `plugin-cancelled`."""
+        execution = visible_execution(request, execution_id)
+        (browser_runs if execution.target == "browser" else executions).cancel(execution)
+        return Response(status=204)
+
+
+class ReplayView(APIView):
+    @extend_schema(
+        operation_id="replay_execution",
+        request=None,
+        responses=CALL_RESPONSES,
+        tags=["executions"],
+    )
+    def post(self, request: Request, execution_id: uuid.UUID) -> HttpResponse:
+        """Runs the function again with the same input, as you and now; answers as a call does."""
+        client = calls.client_of(request._request, signed_in(request))
+        return calls.call_response(executions.replay(visible_execution(request, execution_id), client))
+
+
+def visible_execution(request: Request, execution_id: uuid.UUID) -> Execution:
+    """As it is now, everything that happened here included. Raises NotFound for somebody else's."""
+    journal.flush()
+    mine = Execution.objects.visible_to(request.user).select_related("plugin", "user")
+    execution = mine.filter(pk=execution_id).first()
+    if execution is None:
+        raise NotFound("There is no such execution, or it is not yours.")
+    return execution
 
 
 def checked(shape: Any, request: Request) -> dict[str, Any]:
@@ -308,35 +343,3 @@ def signed_in(request: Request) -> User:
     if not isinstance(request.user, User):
         raise NotAuthenticated
     return request.user
-
-
-def client_of(request: Request) -> Client:
-    user = request.user if isinstance(request.user, User) else None
-    return Client(user, request.META.get("HTTP_USER_AGENT", ""), request.META.get("REMOTE_ADDR") or None)
-
-
-def call_response(outcome: Outcome) -> HttpResponse:
-    """The outcome over HTTP. Output of a plugin is never a page: nothing in it runs or loads."""
-    if outcome.problem is not None:
-        outcome.problem.members["execution"] = str(outcome.execution.pk)
-        response: HttpResponse = response_for(outcome.problem)
-    else:
-        kind = (
-            "application/json" if outcome.function.output_schema is not None else "application/octet-stream"
-        )
-        response = HttpResponse(outcome.output, content_type=kind)
-    response["Execution-Id"] = str(outcome.execution.pk)
-    response["Server-Timing"] = server_timing(outcome.execution)
-    response["Cache-Control"] = "no-store"
-    return response
-
-
-def server_timing(execution: Execution) -> str:
-    """https://www.w3.org/TR/server-timing/, milliseconds."""
-    parts = {
-        "queue": execution.queue_ms,
-        "start": execution.start_ms,
-        "run": execution.run_ms,
-        "host": execution.host_ms,
-    }
-    return ", ".join(f"{name};dur={ms or 0:.3f}" for name, ms in parts.items())

@@ -22,9 +22,9 @@ from django.test import Client
 
 from accounts import services
 from accounts.models import User
-from plugins import audit, registry
+from plugins import breaker, journal, registry
 from plugins.bundle import read_folder
-from plugins.models import HostCall, Plugin
+from plugins.models import Execution, HostCall, Plugin
 from plugins.runtime.service import close_pool
 from tests.server import PASSWORD, Server
 
@@ -33,17 +33,19 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_threads_of_its_own() -> Iterator[None]:
-    """No writer of the audit log, which would write into the middle of the tests: they flush.
+    """No writer of the journal, which would write into the middle of the tests: they flush.
     No worker outlives them.
     """
-    audit._started.acquire()
+    journal._started.acquire()
     yield
     close_pool()
 
 
 @pytest.fixture(autouse=True)
-def _audit_log_of_this_test_only() -> None:
-    audit._entries.clear()
+def _journal_of_this_test_only() -> None:
+    for kept in (journal._new, journal._changed, journal._calls):
+        kept.clear()
+    breaker.reset()
 
 
 @pytest.fixture
@@ -114,8 +116,14 @@ def install(transactional_db: None) -> Callable[..., Plugin]:
 
 def host_calls() -> QuerySet[HostCall]:
     """The audit log, everything recorded until now included."""
-    audit.flush()
+    journal.flush()
     return HostCall.objects.all()
+
+
+def history() -> QuerySet[Execution]:
+    """The history, everything that happened until now included."""
+    journal.flush()
+    return Execution.objects.all()
 
 
 Listen = Callable[[str], AbstractContextManager[list[dict[str, Any]]]]
@@ -133,9 +141,10 @@ def listen(db: None, django_capture_on_commit_callbacks: Any) -> Listen:
         heard: list[dict[str, Any]] = []
         with django_capture_on_commit_callbacks(execute=True):
             yield heard
+            journal.flush()
         queue = layer.channels.get(channel)
         while queue is not None and not queue.empty():
-            heard.append(queue.get_nowait()[1]["event"])
+            heard += queue.get_nowait()[1]["events"]
         async_to_sync(layer.group_discard)(group, channel)
 
     return listen

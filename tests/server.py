@@ -1,7 +1,9 @@
 """A real server for tests: `manage.py serve` in a process of its own, on a free port, with its own data."""
 
+import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -94,9 +96,17 @@ class Server:
             self.process.send_signal(signal_)
         self.process.wait(timeout=30)
 
-    def install_fixture(self, name: str) -> None:
-        """Installs a plugin of wasm-plugins/fixtures from the command line, while the server runs."""
-        self.manage("plugin", "install", f"wasm-plugins/fixtures/{name}")
+    def install_fixture(self, name: str, **limits: int) -> None:
+        """Installs a plugin of wasm-plugins/fixtures from the command line, while the server runs.
+
+        `limits` take the place of those in its manifest.
+        """
+        folder = self.data_dir.with_name(f"{self.data_dir.name}-{name}")
+        shutil.copytree(ROOT / "wasm-plugins" / "fixtures" / name, folder, dirs_exist_ok=True)
+        manifest = json.loads((folder / "plugin.json").read_text())
+        manifest["limits"] |= limits
+        (folder / "plugin.json").write_text(json.dumps(manifest))
+        self.manage("plugin", "install", str(folder))
         self.manage("plugin", "activate", name.replace("_", "-"), "1.0.0")
 
     def manage(self, *arguments: str) -> None:

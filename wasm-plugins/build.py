@@ -4,9 +4,11 @@
     python wasm-plugins/build.py [name…]            build, and refresh the .wasm and its sha256
     python wasm-plugins/build.py --check [name…]    build elsewhere and compare with what is committed
 
-A plugin is a folder with a `plugin.json` and a `Cargo.toml`. The same compiler gives the same
-bytes whatever the user, the folder and CARGO_HOME: absolute paths are mapped to fixed names.
-Needs Python 3.11, cargo, and the target (`rustup target add wasm32-wasip1`).
+A plugin is a folder with a `plugin.json` and a `Cargo.toml`; a fixture may have its source as
+`<folder>.wat` instead. The same compiler gives the same bytes whatever the user, the folder and
+CARGO_HOME: absolute paths are mapped to fixed names.
+Needs Python 3.11, cargo, and the target (`rustup target add wasm32-wasip1`); for WAT, the package
+wasmtime in the version that pyproject.toml pins, which `make plugins` sees to.
 """
 
 import argparse
@@ -37,6 +39,7 @@ class Plugin:
 
     folder: Path
     crate: str
+    """Its name in Cargo.toml; empty if the source is WAT."""
 
     @property
     def name(self) -> str:
@@ -45,6 +48,10 @@ class Plugin:
     @property
     def manifest(self) -> Path:
         return self.folder / "plugin.json"
+
+    @property
+    def wat(self) -> Path:
+        return self.folder / f"{self.name}.wat"
 
     @property
     def wasm(self) -> Path:
@@ -68,15 +75,19 @@ class Plugin:
 
 def find_plugins(names: list[str]) -> list[Plugin]:
     manifests = sorted([*ROOT.glob("*/plugin.json"), *ROOT.glob("fixtures/*/plugin.json")])
-    plugins = [
-        Plugin(path.parent, tomllib.loads(cargo.read_text("utf-8"))["package"]["name"])
-        for path in manifests
-        if (cargo := path.with_name("Cargo.toml")).exists()
-    ]
+    plugins = [Plugin(path.parent, crate_in(path.parent)) for path in manifests]
+    plugins = [plugin for plugin in plugins if plugin.crate or plugin.wat.exists()]
     known = [plugin.name for plugin in plugins]
     if unknown := [name for name in names if name not in known]:
         raise BuildError(f"no plugin named {', '.join(unknown)}; there are {', '.join(known)}")
     return [plugin for plugin in plugins if not names or plugin.name in names]
+
+
+def crate_in(folder: Path) -> str:
+    cargo = folder / "Cargo.toml"
+    if not cargo.exists():
+        return ""
+    return str(tomllib.loads(cargo.read_text("utf-8"))["package"]["name"])
 
 
 def output_of(*command: str) -> str:
@@ -122,6 +133,23 @@ def rust_flags() -> list[str]:
 
 def compile_plugins(plugins: list[Plugin], target_dir: Path) -> dict[Plugin, bytes]:
     """The bytes by plugin."""
+    crates = [plugin for plugin in plugins if plugin.crate]
+    built = compile_crates(crates, target_dir) if crates else {}
+    return built | {plugin: assemble(plugin.wat) for plugin in plugins if not plugin.crate}
+
+
+def assemble(wat: Path) -> bytes:
+    try:
+        import wasmtime  # noqa: PLC0415 -- Rust builds without it, with any Python
+    except ImportError:
+        raise BuildError("the Python package wasmtime is missing: run `make plugins`") from None
+    try:
+        return bytes(wasmtime.wat2wasm(wat.read_text("utf-8")))
+    except wasmtime.WasmtimeError as error:
+        raise BuildError(f"{wat}: {error}") from None
+
+
+def compile_crates(plugins: list[Plugin], target_dir: Path) -> dict[Plugin, bytes]:
     # The sources must lie unpacked before their folders can be mapped.
     try:
         output_of("cargo", "fetch", "--quiet", "--locked", "--target", TARGET)
@@ -170,8 +198,9 @@ def build(plugins: list[Plugin], compiler: str) -> None:
         digest = hashlib.sha256(wasm).hexdigest()
         plugin.wasm.write_bytes(wasm)
         plugin.record_sha256(digest)
-        compilers[plugin.name] = compiler
-        print(f"{plugin.name:12} {len(wasm):>9,} bytes  sha256 {digest[:16]}…")
+        if plugin.crate:
+            compilers[plugin.name] = compiler
+        print(f"{plugin.name:17} {len(wasm):>9,} bytes  sha256 {digest[:16]}…")
     present = {plugin.name for plugin in find_plugins([])}
     lines = [f"{name}: {line}\n" for name, line in sorted(compilers.items()) if name in present]
     VERSION_FILE.write_text("".join(lines), "utf-8")
@@ -186,7 +215,7 @@ def check(plugins: list[Plugin], compiler: str) -> None:
     for plugin, wasm in built.items():
         if fault := fault_of_committed(plugin):
             faults.append(fault)
-        elif compilers.get(plugin.name) != compiler:
+        elif plugin.crate and compilers.get(plugin.name) != compiler:
             print(f"{plugin.name}: bytes not compared, the committed ones are by another compiler")
             print(f"  here:      {compiler}\n  committed: {compilers.get(plugin.name, 'unknown')}")
         elif plugin.wasm.read_bytes() != wasm:
@@ -213,7 +242,7 @@ def main() -> int:
     options = parser.parse_args()
     try:
         plugins = find_plugins(options.names)
-        compiler = require_toolchain()
+        compiler = require_toolchain() if any(plugin.crate for plugin in plugins) else ""
         (check if options.check else build)(plugins, compiler)
     except BuildError as error:
         print(f"build.py: {error}", file=sys.stderr)

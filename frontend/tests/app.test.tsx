@@ -34,7 +34,17 @@ const template = {
   installed_at: '2026-05-04T12:00:00Z',
   functions: [greet, { ...greet, name: 'purge', title: 'Purge', access: 'staff' }],
   permissions: [],
-  limits: { timeout_ms: 1000, memory_mb: 64, max_output_kb: 100 },
+  limits: {
+    timeout_ms: 1000,
+    memory_mb: 64,
+    fuel: 0,
+    max_input_kb: 100,
+    max_output_kb: 100,
+    max_host_calls: 10,
+    max_bridge_kb: 100,
+    concurrency: 0,
+  },
+  paused: '',
 };
 
 /** A small server: its state is what the tests change. */

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from accounts.models import User
 from accounts.problems import Forbidden
-from plugins import audit
+from plugins import journal
 
 
 class OperationNotGranted(Forbidden):
@@ -48,8 +48,8 @@ class Caller:
 
     def record(self, operation: str, subject: str, status: int, started: float) -> None:
         """Adds to the audit log. `started` is a time.perf_counter(). Unknown addresses have no operation."""
-        audit.record(
-            audit.Entry(
+        journal.record(
+            journal.Entry(
                 execution_id=self.execution_id,
                 api_token_id=self.api_token_id,
                 operation=operation,

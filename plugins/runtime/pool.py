@@ -1,16 +1,21 @@
 """The workers of one server process, and who gets the next one.
 
-Admission is bounded: so many calls run, so many wait, the rest are told at once to come back later. Workers
-are handed out in the order of asking and taken back first in, first out; the other way starves callers.
+Admission is bounded: so many calls run, so many wait, the rest are told at once to come back later. Callers
+are served in the order of asking, except that no plugin takes more workers, or more places in the queue,
+than its share: a slow one waits for itself, and the others pass by.
 """
 
 import logging
 import threading
 import time
-from collections import deque
+import uuid
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from plugins.runtime.process import Answer, HostHandler, Job, WorkerProcess
+from plugins.runtime.process import Answer, Cancelled, HostHandler, Job, WorkerProcess
 
 logger = logging.getLogger("hostbridge.runtime")
 
@@ -20,6 +25,22 @@ WORKER_BASE_BYTES = 512 << 20
 
 class Overloaded(Exception):
     """No worker became free in time, or too many callers wait already."""
+
+
+class Stopping(Exception):
+    """The pool was closed while the call waited or ran."""
+
+
+@dataclass(eq=False)
+class Place:
+    """One call's place: in the queue, then at a worker. `plugin` is whose share it counts to."""
+
+    call_id: uuid.UUID
+    plugin: str
+    share: int
+    worker: WorkerProcess | None = None
+    cancelled: bool = False
+    turn: threading.Event = field(default_factory=threading.Event)
 
 
 class Pool:
@@ -36,85 +57,174 @@ class Pool:
         self.queue = queue
         self.queue_timeout_ms = queue_timeout_ms
         self._memory_bytes = WORKER_BASE_BYTES + guest_memory_bytes
-        self._cache_config = _write_cache_config(cache_dir)
-        self._condition = threading.Condition()
+        self._cache_config = write_cache_config(cache_dir)
+        self._lock = threading.Lock()
+        self._work_for_starter = threading.Condition(self._lock)
         self._idle: deque[WorkerProcess] = deque()
-        self._busy: set[WorkerProcess] = set()
-        self._waiting: deque[object] = deque()
+        self._waiting: deque[Place] = deque()
+        self._places: dict[uuid.UUID, Place] = {}
+        self._running: Counter[str] = Counter()
         self._missing = size
         self._closed = False
         self._starter = threading.Thread(target=self._keep_full, name="worker-starter", daemon=True)
         self._starter.start()
 
-    def run(self, job: Job, handle: HostHandler) -> tuple[Answer, float]:
-        """The answer and the milliseconds spent waiting for a worker.
+    @property
+    def share(self) -> int:
+        """How many workers one plugin may have at a time: all but one, which is for the others."""
+        return max(1, self.size - 1)
 
-        Raises Overloaded, and what WorkerProcess.call raises.
+    @contextmanager
+    def place(self, call_id: uuid.UUID, plugin: str, share: int | None = None) -> Iterator[Place]:
+        """A place for one call, until the end of the block. `share`: fewer workers than the usual share.
+
+        Raises Overloaded at once if the queue, or this plugin's half of it, is full.
+        """
+        place = Place(call_id, plugin, min(share or self.share, self.share))
+        with self._lock:
+            self._admit(place)
+        try:
+            yield place
+        finally:
+            self._leave(place)
+
+    def run(
+        self, place: Place, job: Job, handle: HostHandler, on_start: Callable[[], None] = lambda: None
+    ) -> tuple[Answer, float]:
+        """The answer, and the milliseconds spent waiting for a worker. `on_start` is called between the two.
+
+        Raises Overloaded, Stopping and WorkerErrors.
         """
         started = time.monotonic()
-        worker = self._take(started + self.queue_timeout_ms / 1000)
-        while not worker.alive:  # ended while idle, by the kernel's OOM killer for one
-            self._give_back(worker)
-            worker = self._take(started + self.queue_timeout_ms / 1000)
+        worker = self._wait(place, started + self.queue_timeout_ms / 1000)
         queue_ms = (time.monotonic() - started) * 1000
+        on_start()
         try:
             return worker.call(job, handle), queue_ms
-        finally:
-            self._give_back(worker)
+        except Cancelled as error:
+            if self._closed:
+                raise Stopping from error
+            raise
+
+    def cancel(self, call_id: uuid.UUID) -> bool:
+        """Ends the call, waiting or running, which then raises Cancelled. False if it is not here."""
+        with self._lock:
+            place = self._places.get(call_id)
+            if place is None:
+                return False
+            self._cancel(place)
+        return True
 
     def close(self) -> None:
-        """Ends every worker, also busy ones; later calls are refused."""
-        with self._condition:
+        """Ends every call and every worker; later calls are refused."""
+        with self._lock:
             self._closed = True
-            workers = [*self._idle, *self._busy]
+            for place in self._places.values():
+                self._cancel(place)
+            idle = [*self._idle]
             self._idle.clear()
-            self._condition.notify_all()
-        for worker in workers:
+            self._work_for_starter.notify_all()
+        for worker in idle:
             worker.kill()
         self._starter.join(timeout=5)
 
     def pids(self) -> list[int]:
-        with self._condition:
-            return [worker.pid for worker in (*self._idle, *self._busy)]
+        with self._lock:
+            at_work = [place.worker for place in self._places.values() if place.worker is not None]
+            return [worker.pid for worker in (*self._idle, *at_work)]
 
-    def _take(self, deadline: float) -> WorkerProcess:
-        ticket = object()
-        with self._condition:
-            if len(self._waiting) >= self.queue + len(self._idle):
-                raise Overloaded("Too many calls are waiting already.")
-            self._waiting.append(ticket)
-            try:
-                self._condition.wait_for(
-                    lambda: self._closed or (self._idle and self._waiting[0] is ticket),
-                    timeout=deadline - time.monotonic(),
-                )
-                if self._closed:
-                    raise Overloaded("The server is stopping.")
-                if not self._idle or self._waiting[0] is not ticket:
-                    raise Overloaded("No worker became free in time.")
-                worker = self._idle.popleft()
-                self._busy.add(worker)
+    def _admit(self, place: Place) -> None:
+        if self._closed:
+            raise Overloaded("The server is stopping.")
+        self._waiting.append(place)
+        self._hand_out()
+        if place.worker is not None or self._within_bounds(place):
+            self._places[place.call_id] = place
+            return
+        self._waiting.remove(place)
+        raise Overloaded("Too many calls are waiting already.")
+
+    def _within_bounds(self, place: Place) -> bool:
+        same = sum(other.plugin == place.plugin for other in self._waiting)
+        return len(self._waiting) <= self.queue and same <= max(1, self.queue // 2)
+
+    def _hand_out(self) -> None:
+        """Gives idle workers to those who wait, the first whose plugin has not its share already."""
+        while self._idle:
+            place = next((p for p in self._waiting if self._running[p.plugin] < p.share), None)
+            if place is None:
+                return
+            self._waiting.remove(place)
+            self._running[place.plugin] += 1
+            place.worker = self._best_for(place)
+            place.turn.set()
+
+    def _best_for(self, place: Place) -> WorkerProcess:
+        """The idle worker that served this plugin last: it may have an instance ready. Or the next one."""
+        for worker in self._idle:
+            if worker.last_plugin == place.plugin:
+                self._idle.remove(worker)
                 return worker
-            finally:
-                self._waiting.remove(ticket)
-                self._condition.notify_all()
+        return self._idle.popleft()
 
-    def _give_back(self, worker: WorkerProcess) -> None:
-        with self._condition:
-            self._busy.discard(worker)
-            reusable = worker.alive and not self._closed
+    def _wait(self, place: Place, deadline: float) -> WorkerProcess:
+        while True:
+            place.turn.wait(deadline - time.monotonic())
+            with self._lock:
+                if place.cancelled:
+                    raise Stopping if self._closed else Cancelled
+                worker = place.worker
+                if worker is None:
+                    raise Overloaded("No worker became free in time.")
+            if worker.settle():
+                worker.last_plugin = place.plugin
+                return worker
+            # Ended while idle (by the kernel's OOM killer for one), or kept busy by the plugin before: not
+            # this call's fault, so it is first in line for the next worker.
+            logger.warning("A worker was not ready after a call of “%s”; it was replaced", worker.last_plugin)
+            worker.kill()
+            with self._lock:
+                place.worker = None
+                place.turn.clear()
+                self._running[place.plugin] -= 1
+                self._waiting.appendleft(place)
+                self._replace_one()
+
+    def _leave(self, place: Place) -> None:
+        worker = place.worker
+        with self._lock:
+            self._places.pop(place.call_id, None)
+            if worker is None:
+                if place in self._waiting:
+                    self._waiting.remove(place)
+                return
+            self._running[place.plugin] -= 1
+            if not self._running[place.plugin]:
+                del self._running[place.plugin]
+            reusable = worker.usable and not self._closed
             if reusable:
                 self._idle.append(worker)
             else:
-                self._missing += 1
-            self._condition.notify_all()
+                self._replace_one()
+            self._hand_out()
         if not reusable:
             worker.kill()  # dead or not: its socket is closed and its exit is collected
 
+    def _replace_one(self) -> None:
+        self._missing += 1
+        self._work_for_starter.notify_all()
+
+    def _cancel(self, place: Place) -> None:
+        place.cancelled = True
+        if place.worker is None:
+            place.turn.set()
+        else:
+            place.worker.cancel()
+
     def _keep_full(self) -> None:
         while True:
-            with self._condition:
-                self._condition.wait_for(lambda: self._closed or self._missing)
+            with self._lock:
+                self._work_for_starter.wait_for(lambda: self._closed or self._missing)
                 if self._closed:
                     return
             try:
@@ -123,17 +233,17 @@ class Pool:
                 logger.exception("A worker could not be started; trying again")
                 time.sleep(0.5)
                 continue
-            with self._condition:
+            with self._lock:
                 if not self._closed:
                     self._missing -= 1
                     self._idle.append(worker)
-                    self._condition.notify_all()
+                    self._hand_out()
                     continue
             worker.kill()  # the pool was closed while it started
             return
 
 
-def _write_cache_config(directory: Path) -> Path:
+def write_cache_config(directory: Path) -> Path:
     """wasmtime's cache of compiled code. It is native code: only this user may write there."""
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     directory.chmod(0o700)

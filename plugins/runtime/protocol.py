@@ -5,6 +5,8 @@ bounded, every frame carries the id of the call it belongs to, and a frame that 
 This module imports no Django: the worker uses it too.
 """
 
+import contextlib
+import select
 import socket
 import struct
 import time
@@ -13,6 +15,7 @@ from typing import Literal
 import msgspec
 
 MAX_FRAME_BYTES = 64 << 20
+_CHUNK_BYTES, _MAX_CHUNK_BYTES = 64 << 10, 1 << 20
 _LENGTH = struct.Struct("!I")
 
 
@@ -26,16 +29,24 @@ class Frame(msgspec.Struct, frozen=True, array_like=True, tag=True, forbid_unkno
 class Load(Frame, frozen=True):
     """Compile these bytes and keep the result under `module`. Pages have 64 KiB.
 
+    `fuel`: about how many instructions each instance may run; 0 for any number.
     `host_functions`: the names in `extism:host/user` that are to be offered to it.
     """
 
     module: str
     wasm: bytes
     max_pages: int
+    fuel: int
     host_functions: tuple[str, ...]
 
 
 class Unload(Frame, frozen=True):
+    module: str
+
+
+class Try(Frame, frozen=True):
+    """Make an instance of a loaded module and throw it away: answered by Settled, or by a Failure."""
+
     module: str
 
 
@@ -92,14 +103,18 @@ class HostFunction(Frame, frozen=True):
     payload: bytes
 
 
+LogLine = tuple[Literal["trace", "debug", "info", "warn", "error"], str]
+
+
 class Result(Frame, frozen=True):
     call_id: int
     output: bytes
     start_ms: float
     run_ms: float
+    logs: list[LogLine] = []
 
 
-FailureKind = Literal["guest_error", "trap", "memory", "output_too_large", "start_failed"]
+FailureKind = Literal["guest_error", "trap", "memory", "fuel", "output_too_large", "start_failed"]
 
 
 class Failure(Frame, frozen=True):
@@ -108,11 +123,18 @@ class Failure(Frame, frozen=True):
     message: str
     start_ms: float
     run_ms: float
+    logs: list[LogLine] = []
 
 
-ToWorker = Load | Unload | Call | HostReply
+class Settled(Frame, frozen=True):
+    """After a Result or Failure: what the call left is gone, and the worker waits for the next frame."""
+
+    call_id: int
+
+
+ToWorker = Load | Unload | Try | Call | HostReply
 Asked = HostRequest | HostFunction
-FromWorker = Ready | Loaded | LoadFailed | HostRequest | HostFunction | Result | Failure
+FromWorker = Ready | Loaded | LoadFailed | HostRequest | HostFunction | Result | Failure | Settled
 
 _encode = msgspec.msgpack.Encoder().encode
 decode_to_worker = msgspec.msgpack.Decoder(ToWorker).decode
@@ -127,41 +149,62 @@ class Closed(Exception):
     """The other side is gone."""
 
 
-def send(sock: socket.socket, frame: Frame, deadline: float | None = None) -> None:
-    """Raises OSError (also TimeoutError), ProtocolError if the frame is too large to send."""
-    if deadline is not None:
-        sock.settimeout(_left(deadline))
-    body = _encode(frame)
-    if len(body) > MAX_FRAME_BYTES:
-        raise ProtocolError(f"a frame of {len(body)} bytes is too large")
-    sock.sendall(_LENGTH.pack(len(body)) + body)
+class Channel:
+    """One end of the socket between the two, in whole frames. For one thread at a time.
 
-
-def receive(sock: socket.socket, deadline: float | None = None) -> bytes:
-    """The next frame's body. `deadline` is a time.monotonic() for the whole frame, not for each piece of it.
-
-    Raises Closed, ProtocolError, TimeoutError, OSError.
+    A deadline is a time.monotonic() for the whole frame, not for each piece of it. Without one it waits for
+    ever, as the worker does.
     """
-    (length,) = _LENGTH.unpack(_read_exactly(sock, _LENGTH.size, deadline))
-    if length > MAX_FRAME_BYTES:
-        raise ProtocolError(f"a frame of {length} bytes was announced")
-    return _read_exactly(sock, length, deadline)
+
+    def __init__(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
+        self.sock = sock
+        self._buffer = bytearray()
+        self._readable, self._writable = select.poll(), select.poll()
+        self._readable.register(sock, select.POLLIN)
+        self._writable.register(sock, select.POLLOUT)
+
+    def send(self, frame: Frame, deadline: float | None = None) -> None:
+        """Raises OSError (also TimeoutError), ProtocolError if the frame is too large to send."""
+        body = _encode(frame)
+        if len(body) > MAX_FRAME_BYTES:
+            raise ProtocolError(f"a frame of {len(body)} bytes is too large")
+        left = memoryview(_LENGTH.pack(len(body)) + body)
+        while left:
+            try:
+                left = left[self.sock.send(left) :]
+            except BlockingIOError:
+                _wait(self._writable, deadline)
+
+    def receive(self, deadline: float | None = None) -> bytes:
+        """The next frame's body. Raises Closed, ProtocolError, TimeoutError, OSError."""
+        self._read_up_to(_LENGTH.size, deadline)
+        (length,) = _LENGTH.unpack_from(self._buffer)
+        if length > MAX_FRAME_BYTES:
+            raise ProtocolError(f"a frame of {length} bytes was announced")
+        end = _LENGTH.size + length
+        self._read_up_to(end, deadline)
+        body = bytes(memoryview(self._buffer)[_LENGTH.size : end])
+        del self._buffer[:end]
+        return body
+
+    def close(self) -> None:
+        self.sock.close()
+
+    def _read_up_to(self, size: int, deadline: float | None) -> None:
+        while len(self._buffer) < size:
+            _wait(self._readable, deadline)
+            with contextlib.suppress(BlockingIOError):
+                chunk = self.sock.recv(min(max(size - len(self._buffer), _CHUNK_BYTES), _MAX_CHUNK_BYTES))
+                if not chunk:
+                    raise Closed
+                self._buffer += chunk
 
 
-def _read_exactly(sock: socket.socket, size: int, deadline: float | None) -> bytes:
-    data = bytearray()
-    while len(data) < size:
-        if deadline is not None:
-            sock.settimeout(_left(deadline))
-        chunk = sock.recv(min(size - len(data), 1 << 20))
-        if not chunk:
-            raise Closed
-        data += chunk
-    return bytes(data)
-
-
-def _left(deadline: float) -> float:
+def _wait(poll: "select.poll", deadline: float | None) -> None:
+    if deadline is None:
+        poll.poll()
+        return
     left = deadline - time.monotonic()
-    if left <= 0:
+    if left <= 0 or not poll.poll(left * 1000):
         raise TimeoutError
-    return left

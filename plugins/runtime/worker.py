@@ -2,9 +2,11 @@
 
 It is the only code that imports extism, and it imports no Django: it holds no secret, no database and no
 setting, only the socket to its parent. One call at a time; each call gets a fresh instance (memory, globals,
-variables) from a module that was compiled once.
+variables) from a module that was compiled once. Where calls of one plugin follow each other, the next
+instance is made between them, before anybody waits for it.
 """
 
+import contextlib
 import ctypes
 import json
 import os
@@ -21,6 +23,7 @@ from extism_sys import ffi, lib
 
 from plugins.runtime.protocol import (
     Call,
+    Channel,
     Closed,
     Failure,
     FailureKind,
@@ -30,17 +33,21 @@ from plugins.runtime.protocol import (
     Load,
     Loaded,
     LoadFailed,
+    LogLine,
     ProtocolError,
     Ready,
     Result,
+    Settled,
+    Try,
     Unload,
     decode_to_worker,
-    receive,
-    send,
 )
 
 _PR_SET_PDEATHSIG = 1
 _MAX_MESSAGE = 8000
+MAX_LOG_LINES = 100
+MAX_LOG_CHARS = 16 << 10
+_LOG_LEVEL_INFO = 2  # trace, debug, info, warn, error: what the PDKs compare with before they log
 _HOST_FUNCTION = "void(ExtismCurrentPlugin*, const ExtismVal*, ExtismSize, ExtismVal*, ExtismSize, void*)"
 I32, I64 = extism.ValType.I32, extism.ValType.I64
 
@@ -49,8 +56,9 @@ def main(fd: int, memory_bytes: int) -> None:
     """Serves calls from the socket `fd` until it closes. `memory_bytes` bounds this process's data."""
     confine(memory_bytes)
     with socket.socket(fileno=fd) as sock:
-        worker = Worker(sock)
-        send(sock, Ready(extism.extism_version()))
+        channel = Channel(sock)
+        worker = Worker(channel)
+        channel.send(Ready(extism.extism_version()))
         try:
             worker.serve()
         except (Closed, BrokenPipeError, ConnectionResetError):
@@ -75,21 +83,25 @@ def confine(memory_bytes: int) -> None:
 class Relay:
     """What stands behind the guest's host functions during one call: the way to the parent's bridge."""
 
-    def __init__(self, sock: socket.socket, call_id: int) -> None:
-        self.sock = sock
+    def __init__(self, channel: Channel, call_id: int | None) -> None:
+        """`call_id`: None while no call is going on; a guest that asks then is not answered."""
+        self.channel = channel
         self.call_id = call_id
+        self.logs: list[LogLine] = []
+        self._log_room = MAX_LOG_CHARS
         self.status = 0
         self.headers: dict[str, str] = {}
         self.broken: BaseException | None = None
 
     def request(self, raw: bytes, body: bytes) -> bytes:
         """Relays one request and waits for the answer. What is no request is answered with 400 here."""
+        call_id = self._call_id()
         try:
             asked = json.loads(raw)
             method = str(asked.get("method") or "GET").upper()
             headers = {str(k): str(v) for k, v in (asked.get("headers") or asked.get("header") or {}).items()}
-            frame = HostRequest(self.call_id, method, str(asked["url"]), headers, body)
-            send(self.sock, frame)
+            frame = HostRequest(call_id, method, str(asked["url"]), headers, body)
+            self.channel.send(frame)
         except (ValueError, KeyError, TypeError, AttributeError, ProtocolError) as error:
             return self._refuse(f"The request cannot be read: {error}.")
         reply = self._reply()
@@ -98,11 +110,23 @@ class Relay:
 
     def function(self, name: str, payload: bytes) -> bytes:
         """Relays a call of a host function; what comes back is JSON either way."""
-        send(self.sock, HostFunction(self.call_id, name, payload))
+        self.channel.send(HostFunction(self._call_id(), name, payload))
         return self._reply().body
 
+    def log(self, level: str, text: bytes) -> None:
+        """Keeps a line for the execution's record; what is too much is dropped."""
+        if len(self.logs) < MAX_LOG_LINES and self._log_room > 0:
+            line = text[: self._log_room].decode(errors="replace")
+            self._log_room -= len(line)
+            self.logs.append((level, line))  # type: ignore[arg-type]  # named by the table below
+
+    def _call_id(self) -> int:
+        if self.call_id is None:
+            raise ProtocolError("the guest asked for something while no call was going on")
+        return self.call_id
+
     def _reply(self) -> HostReply:
-        reply = decode_to_worker(receive(self.sock))
+        reply = decode_to_worker(self.channel.receive())
         if not isinstance(reply, HostReply) or reply.call_id != self.call_id:
             raise ProtocolError("expected the answer to a host request")
         return reply
@@ -118,28 +142,14 @@ class Relay:
         return json.dumps(problem).encode()
 
 
-class Worker:
-    def __init__(self, sock: socket.socket) -> None:
-        self.sock = sock
-        self.modules: dict[str, Any] = {}
-        self.relay = Relay(sock, 0)
+class Module(extism.CompiledPlugin):  # type: ignore[misc]  # the package has no types
+    """A compiled module. The package's own constructor knows no fuel, and sends the bytes through base64."""
 
-    def serve(self) -> None:
-        while True:
-            frame = decode_to_worker(receive(self.sock))
-            match frame:
-                case Call():
-                    send(self.sock, self.call(frame))
-                case Load():
-                    send(self.sock, self.load(frame))
-                case Unload():
-                    self.modules.pop(frame.module, None)
-                case _:
-                    raise ProtocolError("this frame belongs inside a call")
-
-    def load(self, frame: Load) -> Loaded | LoadFailed:
+    def __init__(self, frame: Load, functions: list[extism.Function]) -> None:
+        """Raises extism.Error."""
+        wasm = ffi.from_buffer(frame.wasm)
         manifest = {
-            "wasm": [{"data": frame.wasm}],
+            "wasm": [{"data": {"ptr": int(ffi.cast("uintptr_t", wasm)), "len": len(frame.wasm)}}],
             "memory": {
                 "max_pages": frame.max_pages,
                 "max_var_bytes": 1 << 20,
@@ -147,39 +157,105 @@ class Worker:
             },
             "allowed_hosts": [],
         }
+        raw = json.dumps(manifest).encode()
+        self.functions = functions  # called for as long as instances live
+        metadata = [extism._ExtismFunctionMetadata(function) for function in functions]
+        pointers = ffi.new("ExtismFunction*[]", [each.pointer for each in metadata])
+        error = ffi.new("char**")
+        if frame.fuel:
+            self.pointer = lib.extism_compiled_plugin_new_with_fuel_limit(
+                raw, len(raw), pointers, len(metadata), True, frame.fuel, error
+            )
+        else:
+            self.pointer = lib.extism_compiled_plugin_new(raw, len(raw), pointers, len(metadata), True, error)
+        if self.pointer == ffi.NULL:
+            message = ffi.string(error[0]).decode(errors="replace")
+            lib.extism_plugin_new_error_free(error[0])
+            raise extism.Error(message)
+
+
+class Worker:
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
+        self.modules: dict[str, Module] = {}
+        self.relay = Relay(channel, None)
+        self.last: tuple[str, dict[str, str]] | None = None
+        self.prepared: extism.Plugin | None = None  # an instance for another call like `last`, never used
+
+    def serve(self) -> None:
+        while True:
+            frame = decode_to_worker(self.channel.receive())
+            match frame:
+                case Call():
+                    self.call(frame)
+                case Load():
+                    self.channel.send(self.load(frame))
+                case Try():
+                    self.channel.send(self.try_out(frame))
+                case Unload():
+                    if self.last is not None and self.last[0] == frame.module:
+                        self.last = self.prepared = None
+                    self.modules.pop(frame.module, None)
+                case _:
+                    raise ProtocolError("this frame belongs inside a call")
+
+    def load(self, frame: Load) -> Loaded | LoadFailed:
         started = time.perf_counter()
         try:
-            self.modules[frame.module] = extism.CompiledPlugin(
-                manifest, wasi=True, functions=self.host_functions(frame.host_functions)
-            )
+            self.modules[frame.module] = Module(frame, self.host_functions(frame.host_functions))
         except extism.Error as error:
             return LoadFailed(frame.module, _clip(str(error)))
         return Loaded(frame.module, _ms_since(started))
 
-    def call(self, frame: Call) -> Result | Failure:
-        self.relay = Relay(self.sock, frame.call_id)
+    def try_out(self, frame: Try) -> Settled | Failure:
         started = time.perf_counter()
         try:
-            plugin = extism.Plugin(self.modules[frame.module], config=frame.config)
+            extism.Plugin(self.modules[frame.module], config={})
         except extism.Error as error:
-            return Failure(frame.call_id, "start_failed", _clip(str(error)), _ms_since(started), 0.0)
-        start_ms = _ms_since(started)
+            return start_failure(0, str(error), _ms_since(started))
+        return Settled(0)
+
+    def call(self, frame: Call) -> None:
+        """Answers the call; then, while the caller has its answer, tidies up and prepares for the next."""
         started = time.perf_counter()
-        with plugin:
-            outcome = run_function(plugin, frame.function, frame.payload, frame.max_output_bytes)
-            run_ms = _ms_since(started)
+        wanted = (frame.module, frame.config)
+        follows = wanted == self.last
+        plugin, self.prepared = self.prepared if follows else None, None
+        self.last = wanted
+        try:
+            plugin = plugin or extism.Plugin(self.modules[frame.module], config=frame.config)
+            self.channel.send(self.answer(frame, plugin, _ms_since(started)))
+        except extism.Error as error:
+            self.channel.send(start_failure(frame.call_id, str(error), _ms_since(started)))
+        self.relay = Relay(self.channel, None)
+        del plugin  # takes as long as a short call
+        if follows:
+            self.prepare(*wanted)
+        self.channel.send(Settled(frame.call_id))
+
+    def prepare(self, module: str, config: dict[str, str]) -> None:
+        with contextlib.suppress(extism.Error):  # it will be told to the next caller
+            self.prepared = extism.Plugin(self.modules[module], config=config)
+        if self.relay.broken:  # it called the host while nobody called it
+            self.prepared = None
+
+    def answer(self, frame: Call, plugin: extism.Plugin, start_ms: float) -> Result | Failure:
+        self.relay = relay = Relay(self.channel, frame.call_id)
+        started = time.perf_counter()
+        outcome = run_function(plugin, frame.function, frame.payload, frame.max_output_bytes)
+        run_ms = _ms_since(started)
         # libextism swallows what a host function raises; to the caller it must never look like success.
-        match self.relay.broken:
+        match relay.broken:
             case None:
                 pass
             case MemoryError():
-                outcome = ("memory", str(self.relay.broken))
+                outcome = ("memory", str(relay.broken))
             case _:
-                raise self.relay.broken  # the parent and this worker no longer agree: end
+                raise relay.broken  # the parent and this worker no longer agree: end
         if isinstance(outcome, bytes):
-            return Result(frame.call_id, outcome, start_ms, run_ms)
+            return Result(frame.call_id, outcome, start_ms, run_ms, relay.logs)
         kind, message = outcome
-        return Failure(frame.call_id, kind, _clip(message), start_ms, run_ms)
+        return Failure(frame.call_id, kind, _clip(message), start_ms, run_ms, relay.logs)
 
     def host_functions(self, names: tuple[str, ...]) -> list[extism.Function]:
         """What guests may import: HTTP in libextism's own namespace, whose functions ours shadow, so that the
@@ -204,11 +280,22 @@ class Worker:
 
             return self._host_function("extism:host/user", name, [I64], [I64], call)
 
+        def log(level: str) -> extism.Function:
+            def write(plugin: Any, inputs: Any, outputs: Any) -> None:
+                self.relay.log(level, plugin.input_bytes(inputs[0].v.i64) if inputs[0].v.i64 else b"")
+
+            return self._host_function(env, f"log_{level}", [I64], [], write)
+
+        def get_log_level(plugin: Any, inputs: Any, outputs: Any) -> None:
+            outputs[0].v.i32 = _LOG_LEVEL_INFO
+
         env = "extism:host/env"
         return [
             self._host_function(env, "http_request", [I64, I64], [I64], http_request),
             self._host_function(env, "http_status_code", [], [I32], http_status_code),
             self._host_function(env, "http_headers", [], [I64], http_headers),
+            self._host_function(env, "get_log_level", [], [I32], get_log_level),
+            *map(log, ("trace", "debug", "info", "warn", "error")),
             *map(operation, names),
         ]
 
@@ -256,11 +343,20 @@ def run_function(
 
 def classify(message: str) -> tuple[FailureKind, str]:
     """A guest's own error text, or one of the runtime's: a trap comes with a WebAssembly backtrace."""
-    if message == "oom" or "memory minimum size" in message:
+    # In this order: Extism's limit, an initial memory that is over it, this process's limit (tables).
+    if message == "oom" or "memory minimum size" in message or message.startswith("out of memory (failed"):
         return "memory", message
+    if message == "plugin ran out of fuel":
+        return "fuel", message
     if "wasm backtrace:" in message or message.startswith("error while executing"):
         return "trap", message
     return "guest_error", message
+
+
+def start_failure(call_id: int, message: str, start_ms: float) -> Failure:
+    """No instance could be made. The guest has no words of its own yet."""
+    kind, message = classify(message)
+    return Failure(call_id, "start_failed" if kind == "guest_error" else kind, _clip(message), start_ms, 0.0)
 
 
 def _store(plugin: Any, data: bytes) -> int:

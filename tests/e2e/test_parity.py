@@ -41,6 +41,7 @@ CASES: list[tuple[str, str, bytes]] = [
     ("faults", "echo", b"\0"),
     ("faults", "echo", b"0123456789abcdef" * (60 << 10)),
     ("faults", "echo", b"x" * ((1 << 20) + 1)),
+    ("faults", "echo", b"x" * ((2 << 20) + 1)),
     ("faults", "binary_output", b""),
     # errors of the guest
     ("faults", "fail_text", b""),
@@ -62,6 +63,11 @@ CASES: list[tuple[str, str, bytes]] = [
     ("faults", "counter", b""),
     ("faults", "var_counter", b""),
     ("faults", "config_dump", b'["host_url", "constructor", "__proto__", "SECRET_KEY"]'),
+    # what moves to and from the host is counted
+    ("hostcall", "fetch_many", json.dumps([{"url": "http://x/"}] * 3).encode()),
+    ("hostcall", "fetch_many", json.dumps([{"url": "http://x/"}] * 4).encode()),
+    ("hostcall", "fetch", request("http://x/", "POST", body="x" * (64 << 10))),
+    ("hostcall", "fetch", request("http://x/", "POST", body="x" * (32 << 10))),
     # the host API: answered, denied, not found, malformed
     ("hostcall", "fetch", request(f"{HOST}/users?email=owner@example.com")),
     ("hostcall", "fetch", request(f"{HOST}/users")),
@@ -90,7 +96,9 @@ GRANTED = {"hostcall": "db_get_user_by_email", "hostfn": "db_get_user_by_email"}
 @pytest.fixture(scope="module")
 def both(server: Server, chromium: Browser) -> Iterator[tuple[Visitor, httpx.Client]]:
     """The same person in a browser and by REST."""
-    for name in ("faults", "hostcall", "hostfn", "init_loop"):
+    server.install_fixture("faults", max_input_kb=2048)
+    server.install_fixture("hostcall", max_host_calls=3, max_bridge_kb=64)
+    for name in ("hostfn", "init_loop"):
         server.install_fixture(name)
     context = chromium.new_context()
     with server.log_in("owner@example.com") as client:

@@ -4,8 +4,8 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
-from plugins.models import Execution, Grant, Plugin
-from tests.conftest import API
+from plugins.models import Grant, Plugin
+from tests.conftest import API, history
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def test_the_lists_answer_and_can_be_searched(bundled: dict[str, Plugin], admin:
 
 def test_an_execution_shows_its_host_calls(bundled: dict[str, Plugin], admin: Client) -> None:
     API().post("/api/v1/auth/login", {"email": "nobody@example.com", "password": "x"})
-    execution = Execution.objects.get()
+    execution = history().get()
     page = admin.get(f"/admin/plugins/execution/{execution.pk}/change/").content.decode()
     assert "db_get_user_by_email" in page
     assert "nobody@example.com" not in page

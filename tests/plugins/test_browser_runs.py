@@ -126,9 +126,13 @@ ENDINGS = [
     ("timed_out", "", "timed_out", (504, "plugin-timed-out", "5000 ms")),
     ("guest_error", "No such tea.", "failed", (422, "plugin-error", "No such tea.")),
     ("trap", "0: 0x1 - hostcall.wasm!brew", "failed", (502, "plugin-trapped", "in the function brew")),
-    ("start_failed", "unreachable", "failed", (502, "plugin-trapped", "stopped itself")),
+    ("start_failed", "unreachable", "failed", (502, "plugin-trapped", "broke off")),
     ("memory", "", "failed", (502, "plugin-out-of-memory", "64 MB")),
     ("output_too_large", "The output has 9 bytes.", "failed", (502, "plugin-output-too-large", "9 bytes")),
+    ("cancelled", "", "cancelled", (409, "plugin-cancelled", "ended it")),
+    ("input_too_large", "", "failed", (413, "payload-too-large", "10485760 bytes")),
+    ("max_host_calls", "", "failed", (502, "plugin-host-call-limit", "1000 times")),
+    ("max_bridge_kb", "", "failed", (502, "plugin-bridge-limit", "16384 kB")),
     ("invalid", "Bad magic.\nat 0", "failed", (502, "plugin-invalid", "hostcall.wasm: Bad magic.")),
 ]
 
@@ -177,7 +181,14 @@ def test_a_run_is_told_its_bounds_and_the_host_functions_it_imports(
 ) -> None:
     settings.PLUGIN_MAX_TIMEOUT_MS, settings.PLUGIN_MAX_MEMORY_MB = 900, 32
     run = start(alice)
-    assert run["bounds"] == {"timeout_ms": 900, "memory_mb": 32, "max_output_bytes": 1 << 20}
+    assert run["bounds"] == {
+        "timeout_ms": 900,
+        "memory_mb": 32,
+        "max_input_bytes": 10 << 20,
+        "max_output_bytes": 1 << 20,
+        "max_host_calls": 1000,
+        "max_bridge_bytes": 16 << 20,
+    }
     assert run["host_functions"] == []
     install("hostfn")
     offered = {each["name"]: each for each in start(alice, "hostfn", "invoke")["host_functions"]}

@@ -1,12 +1,15 @@
 """/api/v1/executions: the record of what ran, for those whom it concerns."""
 
+import time
 import uuid
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from accounts.models import User
-from plugins.models import Execution, Plugin
-from tests.conftest import API, assert_problem
+from plugins.models import Plugin
+from tests.conftest import API, assert_problem, history
 
 GREET = "/api/v1/plugins/template/call/greet"
 
@@ -29,7 +32,6 @@ def test_an_execution_tells_who_what_and_how_long(call: str, alice: User) -> Non
     assert body["user"] == {"id": str(alice.pk), "name": "Alice", "email": "alice@example.com"}
     assert body["timing"].keys() == {"queue_ms", "start_ms", "run_ms", "host_ms"}
     assert body["host_calls"] == []
-    assert "Ada" not in str(body)
 
 
 def test_somebody_elses_execution_is_not_found(call: str, bob: User) -> None:
@@ -41,7 +43,7 @@ def test_somebody_elses_execution_is_not_found(call: str, bob: User) -> None:
 def test_staff_see_the_host_calls_of_a_sign_up(bundled: dict[str, Plugin], charlie: User) -> None:
     body = {"email": "dora@example.com", "name": "Dora", "password": "a long walk at dusk"}
     API().post("/api/v1/auth/signup", body)
-    execution = Execution.objects.get()
+    execution = history().get()
     shown = API(charlie).get(f"/api/v1/executions/{execution.pk}").json()
     assert [call["operation"] for call in shown["host_calls"]] == ["db_create_user"]
     assert shown["user"] is None
@@ -68,3 +70,81 @@ def test_a_wrong_filter_is_told(bundled: dict[str, Plugin], alice: User, query: 
     response = API(alice).get(f"/api/v1/executions?{query}")
     assert response.status_code in {400, 404}
     assert response["Content-Type"] == "application/problem+json"
+
+
+def test_an_execution_keeps_what_went_in_and_came_out(call: str, alice: User) -> None:
+    body = API(alice).get(f"/api/v1/executions/{call}").json()
+    assert body["input"] == {"encoding": "text", "content": '{"name": "Ada"}'}
+    assert body["output"] == {"encoding": "text", "content": '{"message":"Hello, Ada!"}'}
+
+
+def test_bytes_that_are_no_text_are_kept_as_well(install: Callable[..., Plugin], alice: User) -> None:
+    install("faults")
+    response = API(alice).post("/api/v1/plugins/faults/call/echo", b"\xff\x00")
+    body = API(alice).get(f"/api/v1/executions/{response['Execution-Id']}").json()
+    assert body["output"] == {"encoding": "base64", "content": "/wA="}
+
+
+def test_what_is_too_large_or_sensitive_is_not_kept(
+    bundled: dict[str, Plugin], alice: User, charlie: User, settings: Any
+) -> None:
+    settings.EXECUTION_KEEP_BYTES = 10
+    API(alice).post(GREET, {"name": "Ada"})
+    API().post("/api/v1/auth/login", {"email": "nobody@example.com", "password": "x"})
+    client = API(charlie)
+    for execution in client.get("/api/v1/executions").json()["results"]:
+        body = client.get(f"/api/v1/executions/{execution['id']}").json()
+        assert (body["input"], body["output"] if body["output_bytes"] > 10 else None) == (None, None)
+        assert_problem(client.post(f"/api/v1/executions/{execution['id']}/replay"), 409, "input-not-kept")
+
+
+def test_a_run_can_be_repeated(call: str, alice: User, bob: User) -> None:
+    again = API(alice).post(f"/api/v1/executions/{call}/replay")
+    assert again.json() == {"message": "Hello, Ada!"}
+    assert again["Execution-Id"] != call
+    assert_problem(API(bob).post(f"/api/v1/executions/{call}/replay"), 404, "not-found")
+
+
+def test_what_has_ended_cannot_be_cancelled(call: str, alice: User, bob: User) -> None:
+    assert_problem(API(alice).post(f"/api/v1/executions/{call}/cancel"), 409, "run-ended")
+    assert_problem(API(bob).post(f"/api/v1/executions/{call}/cancel"), 404, "not-found")
+
+
+def ended(client: API, execution: str) -> dict[str, Any]:
+    """The execution, once it has ended."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        body: dict[str, Any] = client.get(f"/api/v1/executions/{execution}").json()
+        if body["finished_at"]:
+            return body
+        time.sleep(0.05)
+    raise AssertionError(f"{execution} does not end: {body}")
+
+
+def test_a_call_can_be_left_to_itself_and_looked_up(bundled: dict[str, Plugin], alice: User) -> None:
+    client = API(alice)
+    response = client.post(GREET, {"name": "Ada"}, headers={"Prefer": "respond-async"})
+    assert response.status_code == 202
+    assert response["Location"] == f"/api/v1/executions/{response['Execution-Id']}"
+    body = ended(client, response["Execution-Id"])
+    assert body["state"] == "succeeded"
+    assert body["output"]["content"] == '{"message":"Hello, Ada!"}'
+
+
+def test_a_running_call_can_be_cancelled(install: Callable[..., Plugin], alice: User) -> None:
+    install("faults")
+    client = API(alice)
+    response = client.post("/api/v1/plugins/faults/call/sleep_forever", headers={"Prefer": "respond-async"})
+    execution = response["Execution-Id"]
+    assert client.post(f"/api/v1/executions/{execution}/cancel").status_code == 204
+    body = ended(client, execution)
+    assert body["state"] == "cancelled"
+    assert body["problem"]["type"].endswith(":plugin-cancelled")
+
+
+def test_what_may_not_be_called_is_refused_at_once_also_when_left_to_itself(
+    bundled: dict[str, Plugin],
+) -> None:
+    response = API().post(GREET, {"name": "Ada"}, headers={"Prefer": "respond-async"})
+    assert_problem(response, 401, "not-authenticated")
+    assert not history().exists()

@@ -6,8 +6,8 @@ import pytest
 
 from accounts.models import User
 from plugins import registry
-from plugins.models import Execution, Plugin
-from tests.conftest import API, assert_problem
+from plugins.models import Plugin
+from tests.conftest import API, assert_problem, history
 
 GREET = "/api/v1/plugins/template/call/greet"
 
@@ -50,7 +50,7 @@ def test_an_unknown_plugin_or_function_is_not_found(bundled: dict[str, Plugin], 
     assert_problem(client.get("/api/v1/plugins/nothing"), 404, "not-found")
     assert_problem(client.post("/api/v1/plugins/nothing/call/greet", {}), 404, "not-found")
     assert_problem(client.post("/api/v1/plugins/template/call/nothing", {}), 404, "not-found")
-    assert not Execution.objects.exists()
+    assert not history().exists()
 
 
 def test_greet_answers(bundled: dict[str, Plugin], alice: User) -> None:
@@ -88,7 +88,7 @@ def test_the_template_tells_bad_input(bundled: dict[str, Plugin], alice: User, g
 
 def test_a_function_for_users_wants_one(bundled: dict[str, Plugin]) -> None:
     assert_problem(API().post(GREET, {"name": "x"}), 401, "not-authenticated")
-    assert not Execution.objects.exists()
+    assert not history().exists()
 
 
 def test_a_function_for_staff_is_refused_to_others(
@@ -111,7 +111,7 @@ def test_a_disabled_plugin_answers_nobody(bundled: dict[str, Plugin], charlie: U
 def test_an_input_over_the_bound_is_refused(bundled: dict[str, Plugin], alice: User, settings: Any) -> None:
     settings.PLUGIN_MAX_INPUT_BYTES = 1000
     assert_problem(API(alice).post(GREET, b"x" * 1001), 413, "payload-too-large")
-    assert not Execution.objects.exists()
+    assert not history().exists()
 
 
 def test_get_does_not_call(bundled: dict[str, Plugin], alice: User) -> None:

@@ -1,20 +1,34 @@
 """Workers and admission, with real worker processes."""
 
+import contextlib
+import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from plugins.runtime.pool import Overloaded, Pool
-from plugins.runtime.process import Crashed, InvalidModule, Job, TimedOut, WorkerProcess
-from plugins.runtime.protocol import Frame, HostReply, HostRequest, Ready, Result, send
+from plugins.runtime.pool import Overloaded, Pool, Stopping
+from plugins.runtime.process import (
+    Answer,
+    Cancelled,
+    Crashed,
+    HostHandler,
+    InvalidModule,
+    Job,
+    TimedOut,
+    WorkerError,
+    WorkerProcess,
+)
+from plugins.runtime.protocol import Channel, Frame, HostReply, HostRequest, Ready, Result
 from tests.server import ROOT, processes_gone
 
 FAULTS = ROOT / "wasm-plugins" / "fixtures" / "faults" / "faults.wasm"
@@ -22,7 +36,23 @@ HOSTCALL = ROOT / "wasm-plugins" / "fixtures" / "hostcall" / "hostcall.wasm"
 
 
 def job(function: str, payload: bytes = b"", *, wasm: Path = FAULTS, timeout_ms: int = 5000) -> Job:
-    return Job(wasm.name, wasm.read_bytes, function, payload, {}, timeout_ms, 64, 1 << 20)
+    return Job(
+        sha256=wasm.name,
+        wasm=wasm.read_bytes,
+        function=function,
+        payload=payload,
+        config={},
+        timeout_ms=timeout_ms,
+        max_pages=64,
+        max_output_bytes=1 << 20,
+        max_host_calls=100,
+        max_bridge_bytes=1 << 20,
+    )
+
+
+def run(pool: Pool, job: Job, handle: HostHandler, plugin: str = "any") -> tuple[Answer, float]:
+    with pool.place(uuid.uuid4(), plugin) as place:
+        return pool.run(place, job, handle)
 
 
 def refuse(request: HostRequest) -> HostReply:
@@ -51,21 +81,21 @@ def make_pool(tmp_path: Path) -> Iterator[Callable[..., Pool]]:
 
 
 def output(pool: Pool, job: Job) -> bytes:
-    answer, _ = pool.run(job, refuse)
+    answer, _ = run(pool, job, refuse)
     assert isinstance(answer.reply, Result)
     return answer.reply.output
 
 
 def fail(pool: Pool, job: Job) -> None:
-    with pytest.raises((Crashed, TimedOut)):
-        pool.run(job, refuse)
+    with pytest.raises((Crashed, Stopping, TimedOut)):
+        run(pool, job, refuse)
 
 
 def test_one_worker_serves_call_after_call_and_compiles_once(make_pool: Callable[..., Pool]) -> None:
     pool = make_pool()
-    first, _ = pool.run(job("echo", b"1"), refuse)
+    first, _ = run(pool, job("echo", b"1"), refuse)
     pids = pool.pids()
-    second, _ = pool.run(job("echo", b"2"), refuse)
+    second, _ = run(pool, job("echo", b"2"), refuse)
     assert first.load_ms > 0
     assert second.load_ms == 0
     assert pool.pids() == pids
@@ -98,7 +128,7 @@ def test_over_the_bound_callers_are_told_at_once(make_pool: Callable[..., Pool])
         thread.start()
         time.sleep(0.2)
     with pytest.raises(Overloaded):
-        pool.run(job("echo"), refuse)
+        run(pool, job("echo"), refuse)
     assert busy[0].is_alive(), "it was told only when a worker had become free"
     for thread in busy:
         thread.join()
@@ -112,8 +142,128 @@ def test_a_caller_waits_only_so_long(make_pool: Callable[..., Pool]) -> None:
     busy.start()
     time.sleep(0.2)
     with pytest.raises(Overloaded):
-        pool.run(job("echo"), refuse)
+        run(pool, job("echo"), refuse)
     busy.join()
+
+
+def in_background(pool: Pool, job: Job, plugin: str = "any", times: int = 1) -> list[threading.Thread]:
+    """Callers that are on their way, each in a thread; whatever they get is theirs."""
+
+    def call() -> None:
+        with contextlib.suppress(Overloaded, Stopping, WorkerError):
+            run(pool, job, refuse, plugin)
+
+    threads = [threading.Thread(target=call) for _ in range(times)]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_slow_plugin_leaves_a_worker_for_the_others(make_pool: Callable[..., Pool]) -> None:
+    pool = make_pool(size=2, queue=20)
+    slow = in_background(pool, job("loop_forever", timeout_ms=3000), "slow", times=4)
+    wait_until(lambda: len(pool._waiting) == 3)
+    started = time.monotonic()
+    with pool.place(uuid.uuid4(), "quick") as place:
+        answer, _ = pool.run(place, job("echo", b"past them"), refuse)
+    assert isinstance(answer.reply, Result)
+    assert answer.reply.output == b"past them"
+    assert any(thread.is_alive() for thread in slow), "it was served only after the slow ones"
+    assert time.monotonic() - started < 3
+    pool.close()
+    for thread in slow:
+        thread.join()
+
+
+def test_a_plugin_may_be_given_less_than_its_share(make_pool: Callable[..., Pool]) -> None:
+    pool = make_pool(size=3, queue=20)
+    with pool.place(uuid.uuid4(), "modest", 1) as first, pool.place(uuid.uuid4(), "modest", 1) as second:
+        wait_until(lambda: first.worker)
+        assert second.worker is None
+        with pool.place(uuid.uuid4(), "other") as third, pool.place(uuid.uuid4(), "other") as fourth:
+            wait_until(lambda: third.worker and fourth.worker)
+
+
+def test_a_plugin_takes_at_most_half_of_the_queue(make_pool: Callable[..., Pool]) -> None:
+    pool = make_pool(size=1, queue=4)
+    output(pool, job("echo"))
+    with contextlib.ExitStack() as places:
+        for _ in range(3):  # one runs, two wait: half of four
+            places.enter_context(pool.place(uuid.uuid4(), "greedy"))
+        with pytest.raises(Overloaded), pool.place(uuid.uuid4(), "greedy"):
+            pass
+        places.enter_context(pool.place(uuid.uuid4(), "modest"))
+
+
+def test_a_running_call_can_be_cancelled(make_pool: Callable[..., Pool]) -> None:
+    pool = make_pool()
+    call_id = uuid.uuid4()
+    ended: list[BaseException] = []
+
+    def call() -> None:
+        with pool.place(call_id, "any") as place:
+            try:
+                pool.run(place, job("sleep_forever", timeout_ms=20_000), refuse, started.set)
+            except WorkerError as error:
+                ended.append(error)
+
+    started = threading.Event()
+    thread = threading.Thread(target=call)
+    thread.start()
+    assert started.wait(10)
+    assert pool.cancel(call_id)
+    thread.join(timeout=5)
+    assert [type(error) for error in ended] == [Cancelled]
+    assert not pool.cancel(call_id), "it is here no more"
+    assert output(pool, job("echo", b"next")) == b"next"
+
+
+def test_a_waiting_call_can_be_cancelled(make_pool: Callable[..., Pool]) -> None:
+    pool = make_pool()
+    busy = in_background(pool, job("loop_forever", timeout_ms=1500))
+    wait_until(lambda: not pool._idle and not pool._missing)
+    call_id = uuid.uuid4()
+    with pool.place(call_id, "other") as place:
+        assert pool.cancel(call_id)
+        with pytest.raises(Cancelled):
+            pool.run(place, job("echo"), refuse)
+    busy[0].join()
+    assert output(pool, job("echo", b"next")) == b"next"
+
+
+def test_an_instance_that_is_ready_serves_one_call_only(make_pool: Callable[..., Pool]) -> None:
+    """Made in advance or not: memory and globals are fresh for each call."""
+    pool = make_pool()
+    assert {output(pool, job("counter")) for _ in range(6)} == {b"1"}
+
+
+def test_an_instance_made_in_advance_has_the_settings_of_its_own_call(
+    make_pool: Callable[..., Pool],
+) -> None:
+    pool = make_pool()
+    for value in ("a", "a", "a", "b", "b", "b", "a"):
+        asked = replace(job("config_dump", b'["colour"]'), config={"colour": value})
+        assert json.loads(output(pool, asked)) == {"colour": value}
+
+
+def test_a_worker_kept_busy_after_its_call_is_replaced_and_not_waited_for(
+    make_pool: Callable[..., Pool],
+) -> None:
+    pool = make_pool()
+    output(pool, job("echo"))
+    (worker,) = pool._idle
+    assert worker.settle()
+    os.kill(worker.pid, signal.SIGSTOP)
+    worker._unsettled = True  # as if it had answered and was still tidying up
+    assert output(pool, job("echo", b"next")) == b"next"
+    assert worker.pid not in pool.pids()
 
 
 def test_a_timed_out_worker_is_gone_and_replaced(make_pool: Callable[..., Pool]) -> None:
@@ -121,7 +271,7 @@ def test_a_timed_out_worker_is_gone_and_replaced(make_pool: Callable[..., Pool])
     output(pool, job("echo"))
     (pid,) = pool.pids()
     with pytest.raises(TimedOut):
-        pool.run(job("sleep_forever", timeout_ms=300), refuse)
+        run(pool, job("sleep_forever", timeout_ms=300), refuse)
     assert not Path(f"/proc/{pid}").exists()
     assert output(pool, job("echo", b"next")) == b"next"
 
@@ -134,7 +284,7 @@ def test_time_spent_in_the_host_counts(make_pool: Callable[..., Pool]) -> None:
         return HostReply(request.call_id, 200, {}, b"late")
 
     with pytest.raises(TimedOut):
-        pool.run(job("fetch", b'{"url":"http://x"}', wasm=HOSTCALL, timeout_ms=300), slow)
+        run(pool, job("fetch", b'{"url":"http://x"}', wasm=HOSTCALL, timeout_ms=300), slow)
     assert output(pool, job("echo", b"next")) == b"next"
 
 
@@ -147,7 +297,7 @@ def test_a_call_that_is_broken_off_leaves_no_worker_in_the_middle(make_pool: Cal
 
     fetch = job("fetch", b'{"url":"http://x"}', wasm=HOSTCALL)
     with pytest.raises(KeyboardInterrupt):
-        pool.run(fetch, interrupted)
+        run(pool, fetch, interrupted)
     assert output(pool, job("echo", b"mine")) == b"mine"
 
 
@@ -158,7 +308,7 @@ def test_an_answer_that_belongs_to_another_call_is_not_taken(make_pool: Callable
         return HostReply(request.call_id + 1, 200, {}, b"somebody else's")
 
     with pytest.raises(Crashed):
-        pool.run(job("fetch", b'{"url":"http://x"}', wasm=HOSTCALL), forged)
+        run(pool, job("fetch", b'{"url":"http://x"}', wasm=HOSTCALL), forged)
     assert output(pool, job("echo", b"mine")) == b"mine"
 
 
@@ -175,14 +325,15 @@ def test_an_answer_that_belongs_to_another_call_is_not_taken(make_pool: Callable
 def test_a_worker_that_breaks_the_protocol_is_killed(tmp_path: Path, frame: Frame) -> None:
     (tmp_path / "cache.toml").write_text("")
     worker = WorkerProcess.start(memory_bytes=512 << 20, cache_config=tmp_path / "cache.toml")
-    real, (worker.sock, theirs) = worker.sock, socket.socketpair()
+    ours, theirs = socket.socketpair()
+    real, worker.channel = worker.channel.sock, Channel(ours)
     with real, theirs:
         worker.modules[job("echo").module] = None
-        send(theirs, Ready("1"))
-        send(theirs, frame)
+        Channel(theirs).send(Ready("1"))
+        Channel(theirs).send(frame)
         with pytest.raises(Crashed):
             worker.call(job("echo"), refuse)
-    assert not worker.alive
+    assert not worker.usable
 
 
 def test_closing_ends_every_worker_also_busy_ones(make_pool: Callable[..., Pool]) -> None:
@@ -197,7 +348,7 @@ def test_closing_ends_every_worker_also_busy_ones(make_pool: Callable[..., Pool]
     busy.join()
     assert processes_gone(pids, 5)
     with pytest.raises(Overloaded):
-        pool.run(job("echo"), refuse)
+        run(pool, job("echo"), refuse)
 
 
 def test_a_worker_inherits_nothing_of_the_servers(
@@ -224,7 +375,7 @@ def test_a_module_that_does_not_compile_is_told_and_the_worker_kept(make_pool: C
     pids = pool.pids()
     broken = replace(job("echo"), sha256="broken", wasm=lambda: b"\0asm\x01\0\0\0\x01\xff")
     with pytest.raises(InvalidModule):
-        pool.run(broken, refuse)
+        run(pool, broken, refuse)
     assert output(pool, job("echo", b"next")) == b"next"
     assert pool.pids() == pids
 
@@ -234,12 +385,12 @@ import sys; sys.path.insert(0, sys.argv[1])
 import threading, time
 from pathlib import Path
 from plugins.runtime.pool import Pool
-from tests.plugins.test_pool import job, refuse
+from tests.plugins.test_pool import job, refuse, run
 cache = Path(sys.argv[2])
 pool = Pool(size=2, queue=4, queue_timeout_ms=5000, guest_memory_bytes=64 << 20, cache_dir=cache)
-pool.run(job("echo"), refuse)
+run(pool, job("echo"), refuse)
 endless = job("loop_forever", timeout_ms=60000)
-threading.Thread(target=pool.run, args=(endless, refuse), daemon=True).start()
+threading.Thread(target=run, args=(pool, endless, refuse), daemon=True).start()
 time.sleep(0.3)
 print(*pool.pids(), flush=True)
 time.sleep(60)
@@ -262,4 +413,4 @@ def test_killing_a_worker_twice_does_no_harm(tmp_path: Path) -> None:
     worker = WorkerProcess.start(memory_bytes=512 << 20, cache_config=tmp_path / "cache.toml")
     worker.kill()
     worker.kill()
-    assert not worker.alive
+    assert not worker.usable

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plugins.runtime import protocol
-from plugins.runtime.protocol import Closed, HostRequest, ProtocolError, Result
+from plugins.runtime.protocol import Channel, Closed, HostRequest, ProtocolError, Result
 
 Pair = tuple[socket.socket, socket.socket]
 
@@ -38,8 +38,8 @@ def test_frames_arrive_as_they_were_sent(
     frame = HostRequest(call_id, method, url, headers, body)
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        protocol.send(theirs, frame)
-        assert protocol.decode_from_worker(protocol.receive(ours)) == frame
+        Channel(theirs).send(frame)
+        assert protocol.decode_from_worker(Channel(ours).receive()) == frame
 
 
 @given(st.binary(max_size=500))
@@ -50,16 +50,16 @@ def test_any_bytes_are_a_frame_or_an_error_that_is_expected(raw: bytes) -> None:
 
 def test_a_frame_for_the_worker_is_none_for_the_parent(pair: Pair) -> None:
     ours, theirs = pair
-    protocol.send(theirs, protocol.Unload("x"))
+    Channel(theirs).send(protocol.Unload("x"))
     with pytest.raises(msgspec.ValidationError):
-        protocol.decode_from_worker(protocol.receive(ours))
+        protocol.decode_from_worker(Channel(ours).receive())
 
 
 def test_an_absurd_length_is_refused_before_anything_is_read(pair: Pair) -> None:
     ours, theirs = pair
     theirs.sendall(struct.pack("!I", 0xFFFF_FFFF))
     with pytest.raises(ProtocolError):
-        protocol.receive(ours)
+        Channel(ours).receive()
 
 
 def test_a_frame_that_breaks_off_is_noticed(pair: Pair) -> None:
@@ -67,7 +67,7 @@ def test_a_frame_that_breaks_off_is_noticed(pair: Pair) -> None:
     theirs.sendall(struct.pack("!I", 100) + b"half")
     theirs.close()
     with pytest.raises(Closed):
-        protocol.receive(ours)
+        Channel(ours).receive()
 
 
 def test_a_worker_that_dribbles_does_not_stretch_its_time(pair: Pair) -> None:
@@ -86,11 +86,11 @@ def test_a_worker_that_dribbles_does_not_stretch_its_time(pair: Pair) -> None:
     thread = threading.Thread(target=dribble)
     thread.start()
     with pytest.raises(TimeoutError):
-        protocol.receive(ours, deadline=time.monotonic() + 0.2)
+        Channel(ours).receive(deadline=time.monotonic() + 0.2)
     assert thread.is_alive(), "each byte gave it more time"
     thread.join()
 
 
 def test_a_frame_too_large_is_not_sent(pair: Pair) -> None:
     with pytest.raises(ProtocolError):
-        protocol.send(pair[0], Result(1, b"x" * (protocol.MAX_FRAME_BYTES + 1), 0, 0))
+        Channel(pair[0]).send(Result(1, b"x" * (protocol.MAX_FRAME_BYTES + 1), 0, 0))

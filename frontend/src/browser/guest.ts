@@ -48,8 +48,13 @@ class Guest {
   private startMs = 0;
   private runMs = 0;
   private hostMs = 0;
+  private callsLeft: number;
+  private bytesLeft: number;
 
-  constructor(private readonly job: Job) {}
+  constructor(private readonly job: Job) {
+    this.callsLeft = job.bounds.max_host_calls;
+    this.bytesLeft = job.bounds.max_bridge_bytes;
+  }
 
   async run(module: WebAssembly.Module): Promise<End> {
     const started = performance.now();
@@ -162,10 +167,14 @@ class Guest {
   }
 
   private http() {
-    const ask = (context: CurrentPlugin, asked: bigint, body: bigint) =>
-      outgoing(bytesAt(context, asked), bytesAt(context, body), this.host);
+    const ask = (context: CurrentPlugin, asked: bigint, body: bigint) => {
+      const sent = bytesAt(context, body);
+      this.countCall(sent.length);
+      return outgoing(bytesAt(context, asked), sent, this.host);
+    };
     const keep = (context: CurrentPlugin, answer: Answer) => {
       this.answer = answer;
+      this.countBytes(answer.body.length);
       return this.give(context, answer.body);
     };
     return {
@@ -185,14 +194,21 @@ class Guest {
   /** A host function of the older interface: JSON in, JSON out, by the same way as HTTP. */
   private operation(operation: HostFunction) {
     const ask = (context: CurrentPlugin, payload: bigint) => {
-      const request = functionRequest(operation, bytesAt(context, payload));
+      const sent = bytesAt(context, payload);
+      this.countCall(sent.length);
+      const request = functionRequest(operation, sent);
       return 'status' in request ? request : outgoing(...request, this.host);
+    };
+    const answer = (context: CurrentPlugin, found: Answer) => {
+      const told = functionAnswer(found);
+      this.countBytes(told.length);
+      return this.give(context, told);
     };
     return promising
       ? async (context: CurrentPlugin, payload: bigint) =>
-          this.give(context, functionAnswer(await this.sent(ask(context, payload))))
+          answer(context, await this.sent(ask(context, payload)))
       : (context: CurrentPlugin, payload: bigint) =>
-          this.give(context, functionAnswer(this.sentSynchronously(ask(context, payload))));
+          answer(context, this.sentSynchronously(ask(context, payload)));
   }
 
   private get host() {
@@ -213,6 +229,17 @@ class Guest {
     return answer;
   }
 
+  private countCall(bytes: number): void {
+    this.callsLeft -= 1;
+    if (this.callsLeft < 0) this.fail('max_host_calls');
+    this.countBytes(bytes);
+  }
+
+  private countBytes(bytes: number): void {
+    this.bytesLeft -= bytes;
+    if (this.bytesLeft < 0) this.fail('max_bridge_kb');
+  }
+
   /** Puts the bytes where the guest can read them; 0 stands for none, as on the server. */
   private give(context: CurrentPlugin, bytes: Uint8Array): bigint {
     if (bytes.length === 0) return 0n;
@@ -226,7 +253,12 @@ class Guest {
     const most = BigInt(pagesOf(this.job.bounds.memory_mb) * PAGE_BYTES);
     const address = size > most ? 0n : context.alloc(size);
     if (address > 0n && address < FIRST_NEGATIVE) return address;
-    throw (this.failure ??= new RunFailure('memory', 'the guest has no room left'));
+    return this.fail('memory', 'the guest has no room left');
+  }
+
+  /** Ends the run, whatever the guest makes of the exception. */
+  private fail(end: RunEnd, message = ''): never {
+    throw (this.failure ??= new RunFailure(end, message));
   }
 }
 

@@ -39,6 +39,7 @@ async function runWith(worker: PluginWorker, call: Call, signal: AbortSignal): P
   let end: End;
   try {
     signal.throwIfAborted();
+    if (input.length > run.bounds.max_input_bytes) throw new RunFailure('input_too_large', '');
     const wasm = await loadModule(run, signal);
     const job = jobOf(run, call, wasm, input);
     end = await worker.run(job, began, signal);

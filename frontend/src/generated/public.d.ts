@@ -108,6 +108,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/executions/{execution_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Ends a run, waiting or running; whoever waits for it is told `plugin-cancelled`. */
+        post: operations["cancel_execution"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/executions/{execution_id}/finish": {
         parameters: {
             query?: never;
@@ -119,6 +136,23 @@ export interface paths {
         put?: never;
         /** @description Ends a run in a browser, with the run's own token in the Authorization header. */
         post: operations["finish_browser_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/executions/{execution_id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Runs the function again with the same input, as you and now; answers as a call does. */
+        post: operations["replay_execution"];
         delete?: never;
         options?: never;
         head?: never;
@@ -361,7 +395,10 @@ export interface components {
         Bounds: {
             timeout_ms: number;
             memory_mb: number;
+            max_input_bytes: number;
             max_output_bytes: number;
+            max_host_calls: number;
+            max_bridge_bytes: number;
         };
         BrowserRun: {
             /** Format: uuid */
@@ -393,6 +430,12 @@ export interface components {
             /** @description Slug: for operations on a plugin's own data. */
             plugin?: string;
         };
+        /**
+         * @description * `text` - text
+         *     * `base64` - base64
+         * @enum {string}
+         */
+        EncodingEnum: "text" | "base64";
         /** @description An execution, in the words that the events use as well. */
         Execution: {
             /** Format: uuid */
@@ -429,6 +472,11 @@ export interface components {
             /** Format: date-time */
             finished_at: string | null;
             host_calls: components["schemas"]["HostCall"][];
+            /** @description Null if it is too large to keep, or sensitive. */
+            input: components["schemas"]["Kept"] | null;
+            /** @description Null if it is too large to keep, or sensitive. */
+            output: components["schemas"]["Kept"] | null;
+            logs: components["schemas"]["LogLine"][];
         };
         /**
          * @description * `queued` - queued
@@ -514,15 +562,38 @@ export interface components {
              */
             fields_in: components["schemas"]["FieldsInEnum"];
         };
+        /** @description Bytes in JSON: as text if they are UTF-8, otherwise in base64. */
+        Kept: {
+            encoding: components["schemas"]["EncodingEnum"];
+            content: string;
+        };
+        /**
+         * @description * `trace` - trace
+         *     * `debug` - debug
+         *     * `info` - info
+         *     * `warn` - warn
+         *     * `error` - error
+         * @enum {string}
+         */
+        LevelEnum: "trace" | "debug" | "info" | "warn" | "error";
         Limits: {
             timeout_ms: number;
             memory_mb: number;
+            fuel: number;
+            max_input_kb: number;
             max_output_kb: number;
+            max_host_calls: number;
+            max_bridge_kb: number;
+            concurrency: number;
         };
         /** @description Refuses fields it does not know, so that a misspelt one is told and not dropped. */
         LogIn: {
             email: string;
             password: string;
+        };
+        LogLine: {
+            level: components["schemas"]["LevelEnum"];
+            text: string;
         };
         LoggedIn: {
             user: components["schemas"]["PublicUser"];
@@ -659,6 +730,8 @@ export interface components {
                 [key: string]: unknown;
             } | null;
             settings_schema: unknown;
+            /** @description Why calls are refused for a while; empty if they are not. */
+            readonly paused: string;
         };
         /**
          * @description * `waiting` - waiting
@@ -736,14 +809,18 @@ export interface components {
          *     * `cancelled` - cancelled
          *     * `timed_out` - timed_out
          *     * `invalid` - invalid
+         *     * `input_too_large` - input_too_large
+         *     * `max_host_calls` - max_host_calls
+         *     * `max_bridge_kb` - max_bridge_kb
          *     * `guest_error` - guest_error
          *     * `trap` - trap
          *     * `memory` - memory
+         *     * `fuel` - fuel
          *     * `output_too_large` - output_too_large
          *     * `start_failed` - start_failed
          * @enum {string}
          */
-        RunEnd: "succeeded" | "cancelled" | "timed_out" | "invalid" | "guest_error" | "trap" | "memory" | "output_too_large" | "start_failed";
+        RunEnd: "succeeded" | "cancelled" | "timed_out" | "invalid" | "input_too_large" | "max_host_calls" | "max_bridge_kb" | "guest_error" | "trap" | "memory" | "fuel" | "output_too_large" | "start_failed";
         SessionRef: {
             /** Format: uuid */
             id: string;
@@ -1197,6 +1274,50 @@ export interface operations {
             };
         };
     };
+    cancel_execution: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                execution_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     finish_browser_run: {
         parameters: {
             query?: never;
@@ -1269,6 +1390,125 @@ export interface operations {
                 };
             };
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    replay_execution: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                execution_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The function's output. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                    "application/octet-stream": string;
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            504: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1541,7 +1781,9 @@ export interface operations {
     call_function: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                Prefer?: "respond-async";
+            };
             path: {
                 function: string;
                 slug: string;
@@ -1564,6 +1806,13 @@ export interface operations {
                     "application/json": unknown;
                     "application/octet-stream": string;
                 };
+            };
+            /** @description It runs; `Location` is its record. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             400: {
                 headers: {

@@ -11,14 +11,14 @@ import pytest
 from django.db import DatabaseError
 
 from accounts.models import User
-from plugins import audit
+from plugins import journal
 from plugins.models import Execution, HostCall, Plugin
 from tests.conftest import API, at_once
 from tests.server import Server
 
 
-def entry(execution: Execution | None = None, subject: str = "x") -> audit.Entry:
-    return audit.Entry(execution.pk if execution else None, None, "kv_get", subject, 200, 0.1, time.time())
+def entry(execution: Execution | None = None, subject: str = "x") -> journal.Entry:
+    return journal.Entry(execution.pk if execution else None, None, "kv_get", subject, 200, 0.1, time.time())
 
 
 @pytest.fixture
@@ -30,10 +30,10 @@ def execution(install: Callable[..., Plugin]) -> Execution:
 def test_many_writers_lose_nothing_and_write_nothing_twice(execution: Execution) -> None:
     def write() -> None:
         for _ in range(100):
-            audit.record(entry(execution, subject=uuid.uuid4().hex))
+            journal.record(entry(execution, subject=uuid.uuid4().hex))
 
     at_once(8, write)
-    audit.flush()
+    journal.flush()
     subjects = list(HostCall.objects.values_list("subject", flat=True))
     assert len(subjects) == len(set(subjects)) == 800
 
@@ -41,8 +41,8 @@ def test_many_writers_lose_nothing_and_write_nothing_twice(execution: Execution)
 def test_a_row_whose_execution_is_gone_does_not_take_the_others_along(execution: Execution) -> None:
     gone = Execution(pk=uuid.uuid4())
     for one in (entry(execution, "before"), entry(gone), entry(execution, "after")):
-        audit.record(one)
-    audit.flush()
+        journal.record(one)
+    journal.flush()
     assert set(HostCall.objects.values_list("subject", flat=True)) == {"before", "after"}
 
 
@@ -52,12 +52,12 @@ def test_while_the_database_is_away_nothing_is_lost(
     def away(*_: Any) -> None:
         raise DatabaseError("no database")
 
-    audit.record(entry(execution, "kept"))
+    journal.record(entry(execution, "kept"))
     with monkeypatch.context() as broken:
         broken.setattr(HostCall.objects, "bulk_create", away)
         with pytest.raises(DatabaseError):
-            audit.flush()
-    audit.flush()
+            journal.flush()
+    journal.flush()
     assert HostCall.objects.get().subject == "kept"
 
 

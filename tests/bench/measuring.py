@@ -1,0 +1,34 @@
+"""Measures servers in turns: what disturbs the machine for a while then disturbs all of them."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from tests.bench.load import Figures, Generator, Request
+from tests.server import Server
+
+WARM_UP_SECONDS = 0.3
+
+
+def log_in(server: Server) -> tuple[str, str]:
+    """The header by which the owner calls."""
+    with server.log_in("owner@example.com") as client:
+        return "Authorization", client.headers["Authorization"]
+
+
+class Target(NamedTuple):
+    port: int
+    request: Request
+
+
+def in_turns(
+    generator: Generator, targets: Sequence[Target], connections: int, *, rounds: int, seconds: float
+) -> list[list[Figures]]:
+    """The rounds of each target, in the order of the targets. Each round begins with another one."""
+    seen: list[list[Figures]] = [[] for _ in targets]
+    for target in targets:
+        generator.measure(*target, connections, WARM_UP_SECONDS)
+    for turn in range(rounds):
+        for position in range(len(targets)):
+            at = (turn + position) % len(targets)
+            seen[at].append(generator.measure(*targets[at], connections, seconds))
+    return seen

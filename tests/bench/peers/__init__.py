@@ -1,0 +1,127 @@
+"""What `make bench` compares with: other servers that run the same guests, set up and served here.
+
+Each is served as its users would serve it: FastAPI by one uvicorn process with uvloop and httptools, fastify
+by one node process. All are set up below .make/peers, from exact versions.
+"""
+
+import contextlib
+import hashlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from tests.server import ROOT, clean_environment, free_port
+
+SOURCES = Path(__file__).resolve().parent
+MADE = ROOT / ".make" / "peers"
+_START_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A server to compare with; `command` is what starts it on a port with guests by name."""
+
+    name: str
+    command: Callable[[int, Mapping[str, Path]], list[str]]
+
+    @contextlib.contextmanager
+    def serving(self, guests: Mapping[str, Path]) -> Iterator[int]:
+        """Its port. Needs set_up(). Raises RuntimeError with what it printed if it does not start."""
+        port = free_port()
+        environment = clean_environment() | {
+            "NODE_ENV": "production",
+            "EXTISM_CACHE_CONFIG": str(_compile_cache()),
+            "PEER_GUESTS": os.pathsep.join(_pairs(guests)),
+        }
+        with tempfile.TemporaryFile("w+") as log:
+            process = subprocess.Popen(
+                self.command(port, guests), cwd=SOURCES, env=environment, stdout=log, stderr=log
+            )
+            try:
+                _wait_for(port, process, log)
+                yield port
+            finally:
+                process.kill()
+                process.wait()
+
+
+def _uvicorn(factory: str) -> Callable[[int, Mapping[str, Path]], list[str]]:
+    options = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
+    command = [str(MADE / "python" / "bin" / "uvicorn"), *options, "--factory", f"fastapi_app:{factory}"]
+    return lambda port, guests: [*command, "--port", str(port)]
+
+
+def _pairs(guests: Mapping[str, Path]) -> list[str]:
+    return [f"{name}={path}" for name, path in guests.items()]
+
+
+PLUGIN_PER_REQUEST = Peer("FastAPI, a Plugin for each request", _uvicorn("plugin_per_request"))
+SHARED_COMPILED = Peer("FastAPI, one CompiledPlugin", _uvicorn("shared_compiled_plugin"))
+NODE = Peer(
+    "Node, fastify",
+    lambda port, guests: ["node", str(MADE / "node" / "app.mjs"), str(port), *_pairs(guests)],
+)
+RESPONDER = Peer(
+    "a server that only answers",
+    lambda port, guests: [sys.executable, str(SOURCES / "responder.py"), str(port)],
+)
+
+
+def set_up() -> None:
+    """Installs what the peers need, once for each change of their versions. Asks the package registries."""
+    MADE.mkdir(parents=True, exist_ok=True)
+    _fill(MADE / "python", SOURCES / "requirements.txt", _install_python_packages)
+    _fill(MADE / "node", SOURCES / "node" / "package-lock.json", _install_node_packages)
+    shutil.copy(SOURCES / "node" / "app.mjs", MADE / "node")  # node looks for packages beside the importer
+
+
+def _fill(folder: Path, versions: Path, install: Callable[[Path, Path], None]) -> None:
+    """Makes the folder from what `versions` names, unless that was done before."""
+    stamp = folder.with_suffix(".sha256")
+    digest = hashlib.sha256(versions.read_bytes()).hexdigest()
+    if stamp.exists() and stamp.read_text() == digest:
+        return
+    print(f"Packages of the peers: {folder.name}", flush=True)
+    stamp.unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    install(folder, versions)
+    stamp.write_text(digest)
+
+
+def _install_python_packages(folder: Path, requirements: Path) -> None:
+    uv = [str(Path(sys.executable).with_name("uv")), "--system-certs"]
+    install = ["pip", "install", "--quiet", "--require-hashes", "--python", str(folder / "bin" / "python")]
+    subprocess.run([*uv, "venv", "--quiet", "--python", sys.executable, str(folder)], check=True)
+    subprocess.run([*uv, *install, "-r", str(requirements)], check=True)
+
+
+def _install_node_packages(folder: Path, lock: Path) -> None:
+    folder.mkdir()
+    shutil.copy(lock, folder)
+    shutil.copy(lock.with_name("package.json"), folder)
+    subprocess.run(["npm", "ci", "--silent", "--no-fund", "--no-audit"], cwd=folder, check=True)
+
+
+def _compile_cache() -> Path:
+    """libextism's cache is on by default, in the user's home; here it is on, too, but kept with the peers."""
+    config = MADE / "cache.toml"
+    config.write_text(f'[cache]\ndirectory = "{MADE / "compile-cache"}"\n')
+    return config
+
+
+def _wait_for(port: int, process: "subprocess.Popen[bytes]", log: IO[str]) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.05)
+    log.seek(0)
+    raise RuntimeError(f"{process.args!r} does not serve:\n{log.read()}")

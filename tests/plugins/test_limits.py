@@ -1,0 +1,100 @@
+"""How much one call may use: each limit ends it with a cause that names the limit."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from accounts.models import User
+from plugins.limits import limits_of
+from plugins.manifest import FunctionLimits, Limits
+from plugins.models import Execution, Plugin, Release
+from plugins.runtime.bridge import HOST_ORIGIN
+from tests.conftest import API, assert_problem, history
+
+Install = Callable[..., Plugin]
+
+
+@pytest.fixture
+def hostcall(install: Install) -> Plugin:
+    return install("hostcall", "kv_list", "kv_set")
+
+
+def limit(plugin: Plugin, **limits: int) -> None:
+    """Gives the active release these limits, as if its manifest had asked for them."""
+    release = plugin.active
+    data = release.manifest_data
+    data["limits"] = data.get("limits", {}) | limits
+    Release(pk=release.pk, plugin=plugin, version=release.version, manifest_data=data, sha256=release.sha256,
+            size_bytes=release.size_bytes, activated_at=release.activated_at).save()  # fmt: skip
+
+
+def fetch(body: str | None = None) -> dict[str, Any]:
+    return {"method": "GET", "url": f"{HOST_ORIGIN}/host/v1/kv", "headers": {}, "body": body}
+
+
+def test_the_limit_that_holds_is_the_lower_one(hostcall: Plugin, settings: Any) -> None:
+    manifest = hostcall.active.manifest
+    function = manifest.functions[0]
+    settings.PLUGIN_MAX_TIMEOUT_MS = 700
+    settings.PLUGIN_MAX_FUEL = 5000
+    settings.PLUGIN_MAX_HOST_CALLS = 3
+    asked = msgspec.structs.replace(
+        manifest, limits=Limits(timeout_ms=900, fuel=0, max_host_calls=2, max_input_kb=1)
+    )
+    found = limits_of(asked, function)
+    assert (found.timeout_ms, found.fuel, found.max_host_calls, found.max_input_bytes) == (700, 5000, 2, 1024)
+
+
+def test_a_function_may_ask_for_its_own(hostcall: Plugin) -> None:
+    manifest = hostcall.active.manifest
+    mine = msgspec.structs.replace(manifest.functions[0], limits=FunctionLimits(timeout_ms=123))
+    assert limits_of(manifest, mine).timeout_ms == 123
+    assert limits_of(manifest, manifest.functions[0]).timeout_ms == manifest.limits.timeout_ms
+
+
+def test_input_over_the_plugins_own_limit_is_refused(install: Install, alice: User) -> None:
+    plugin = install("faults")
+    limit(plugin, max_input_kb=1)
+    client = API(alice)
+    assert client.post("/api/v1/plugins/faults/call/echo", b"x" * 1024).status_code == 200
+    problem = assert_problem(
+        client.post("/api/v1/plugins/faults/call/echo", b"x" * 1025), 413, "payload-too-large"
+    )
+    assert "1024" in problem["detail"]
+
+
+def test_fuel_ends_a_loop_and_says_so(install: Install, alice: User) -> None:
+    plugin = install("faults")
+    limit(plugin, fuel=2_000_000, timeout_ms=20_000)
+    response = API(alice).post("/api/v1/plugins/faults/call/loop_forever")
+    problem = assert_problem(response, 502, "plugin-out-of-fuel")
+    assert "2000000" in problem["detail"]
+    assert history().get(pk=response["Execution-Id"]).state == Execution.State.FAILED
+    assert API(alice).post("/api/v1/plugins/faults/call/echo", b"still").content == b"still"
+
+
+def test_host_calls_over_the_limit_end_the_run(hostcall: Plugin, charlie: User) -> None:
+    limit(hostcall, max_host_calls=2)
+    client = API(charlie)
+    assert client.post("/api/v1/plugins/hostcall/call/fetch_many", [fetch()] * 2).status_code == 200
+    response = client.post("/api/v1/plugins/hostcall/call/fetch_many", [fetch()] * 3)
+    problem = assert_problem(response, 502, "plugin-host-call-limit")
+    assert "max_host_calls" in problem["detail"]
+    execution = history().get(pk=response["Execution-Id"])
+    assert execution.state == Execution.State.FAILED
+    assert execution.host_calls.count() == 2, "what was over the limit was done nevertheless"
+
+
+def test_bytes_over_the_bridge_have_a_limit_both_ways_together(hostcall: Plugin, charlie: User) -> None:
+    limit(hostcall, max_bridge_kb=1)
+    client = API(charlie)
+    assert client.post("/api/v1/plugins/hostcall/call/fetch", fetch()).status_code == 200
+    response = client.post("/api/v1/plugins/hostcall/call/fetch", fetch(body="x" * 1500))
+    problem = assert_problem(response, 502, "plugin-bridge-limit")
+    assert "max_bridge_kb" in problem["detail"]
+
+
+def test_a_manifest_cannot_ask_a_function_for_more_memory_than_its_plugin() -> None:
+    assert "memory_mb" not in FunctionLimits.__struct_fields__

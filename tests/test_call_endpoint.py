@@ -1,0 +1,135 @@
+"""The call endpoint takes a way of its own; what comes back is as if it had come through all of Django."""
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from accounts.authentication import COOKIE
+from tests.server import PASSWORD, Server, problem_code
+
+GREET = "/api/v1/plugins/template/call/greet"
+
+
+@pytest.fixture
+def owner(server: Server) -> Iterator[httpx.Client]:
+    with server.log_in("owner@example.com") as client:
+        yield client
+
+
+def test_its_answers_carry_what_the_middleware_adds_to_others(owner: httpx.Client) -> None:
+    other = owner.get("/api/v1/executions")
+    call = owner.post(GREET, json={"name": "Ada"})
+    assert call.json() == {"message": "Hello, Ada!"}
+    added = {
+        "content-security-policy", "x-content-type-options", "x-frame-options", "referrer-policy",
+        "cross-origin-opener-policy",
+    }  # fmt: skip
+    assert added <= set(other.headers)
+    for name in added - {"content-security-policy"}:
+        assert call.headers[name] == other.headers[name]
+    policy, others = (found.headers["content-security-policy"].split("; ") for found in (call, other))
+    assert sorted(policy) == sorted(others)
+
+
+def test_only_a_call_takes_this_way(owner: httpx.Client) -> None:
+    assert problem_code(owner.get(GREET)) == "method-not-allowed"
+    assert problem_code(owner.post(f"{GREET}/more", content=b"")) == "not-found"
+    assert problem_code(owner.post("/api/v1/plugins/nothing/call/greet", content=b"")) == "not-found"
+
+
+def test_a_host_that_is_not_ours_is_refused(owner: httpx.Client) -> None:
+    response = owner.post(GREET, json={"name": "Ada"}, headers={"Host": "evil.example"})
+    assert (response.status_code, problem_code(response)) == (400, "bad-request")
+
+
+def test_a_body_in_chunks_arrives_whole(owner: httpx.Client) -> None:
+    chunks = (piece for piece in (b'{"name"', b': "A', b'da"}'))
+    assert owner.post(GREET, content=chunks).json() == {"message": "Hello, Ada!"}
+
+
+def test_a_body_that_is_too_large_is_refused(owner: httpx.Client) -> None:
+    response = owner.post(GREET, content=b"x" * ((10 << 20) + 1))
+    assert (response.status_code, problem_code(response)) == (413, "payload-too-large")
+    response = owner.post(GREET, content=(b"x" * (1 << 20) for _ in range(12)))
+    assert response.status_code == 413
+
+
+def test_a_cookie_needs_its_proof_here_too(server: Server) -> None:
+    with httpx.Client(base_url=server.url) as browser:
+        browser.get("/")
+        proof = {"X-CSRFToken": browser.cookies["csrftoken"]}
+        body = {"email": "owner@example.com", "password": PASSWORD}
+        browser.post("/api/v1/auth/login", json=body, headers=proof)
+        assert COOKIE in browser.cookies
+        assert problem_code(browser.post(GREET, json={"name": "Ada"})) == "csrf-failed"
+        assert browser.post(GREET, json={"name": "Ada"}, headers=proof).status_code == 200
+
+
+@pytest.mark.parametrize("token", ["hbs_forged", "hbt_forged", "two words"])
+def test_a_token_that_is_none_is_refused(server: Server, token: str) -> None:
+    response = httpx.post(server.url + GREET, json={}, headers={"Authorization": f"Bearer {token}"})
+    assert response.status_code == 401
+    assert response.headers["content-type"] == "application/problem+json"
+
+
+def test_a_session_that_ended_is_refused_at_the_next_call(server: Server) -> None:
+    with server.log_in("owner@example.com") as client:
+        assert client.post(GREET, json={"name": "Ada"}).status_code == 200
+        client.post("/api/v1/auth/logout")
+        assert problem_code(client.post(GREET, json={"name": "Ada"})) == "session-expired"
+
+
+@pytest.fixture
+def small_server(tmp_path: Path) -> Iterator[Server]:
+    """One call at a time, and nobody waits."""
+    server = Server.start(tmp_path / "data", PLUGIN_WORKERS="1", PLUGIN_QUEUE="1")
+    try:
+        server.make_owner()
+        server.install_fixture("faults", timeout_ms=20_000)
+        yield server
+    finally:
+        server.stop()
+
+
+def test_over_the_bound_the_answer_is_503_at_once(small_server: Server) -> None:
+    with small_server.log_in("owner@example.com") as client:
+        sleep = "/api/v1/plugins/faults/call/sleep_forever"
+        sleeping = [client.post(sleep, headers={"Prefer": "respond-async"}) for _ in range(2)]
+        assert [response.status_code for response in sleeping] == [202, 202]
+        refused = client.post("/api/v1/plugins/faults/call/echo", content=b"x")
+        assert (refused.status_code, problem_code(refused)) == (503, "overloaded")
+        assert int(refused.headers["Retry-After"]) >= 1
+        shown = client.get("/api/v1/executions").json()["results"]
+        assert sorted(execution["state"] for execution in shown[:2]) == ["queued", "running"]
+        for response in sleeping:
+            client.post(f"{response.headers['Location']}/cancel")
+        wait_for_an_answer(client)
+
+
+def test_when_every_thread_is_taken_the_answer_is_503_as_well(small_server: Server) -> None:
+    with small_server.log_in("owner@example.com") as client:
+        sleepers = [
+            threading.Thread(target=client.post, args=["/api/v1/plugins/faults/call/sleep_forever"])
+            for _ in range(2)
+        ]
+        for sleeper in sleepers:
+            sleeper.start()
+        deadline = time.monotonic() + 10
+        while len(client.get("/api/v1/executions?function=sleep_forever").json()["results"]) < 2:
+            assert time.monotonic() < deadline
+        assert problem_code(client.post("/api/v1/plugins/faults/call/echo", content=b"x")) == "overloaded"
+        for execution in client.get("/api/v1/executions").json()["results"]:
+            client.post(f"/api/v1/executions/{execution['id']}/cancel")
+        for sleeper in sleepers:
+            sleeper.join()
+
+
+def wait_for_an_answer(client: httpx.Client) -> None:
+    deadline = time.monotonic() + 20
+    while client.post("/api/v1/plugins/faults/call/echo", content=b"x").status_code != 200:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
