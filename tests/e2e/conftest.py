@@ -90,6 +90,19 @@ def shoot(page: Page) -> Callable[[str], None]:
     return shoot
 
 
+@pytest.fixture(scope="package")
+def fixtures_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with the fixtures that run in a browser, nothing granted; its owner is owner@example.com."""
+    server = Server.start(tmp_path_factory.mktemp("fixtures") / "data")
+    server.make_owner()
+    server.install_fixture("faults", max_input_kb=2048)
+    server.install_fixture("hostcall", max_host_calls=3, max_bridge_kb=64)
+    server.install_fixture("hostfn")
+    server.install_fixture("init_loop")
+    yield server
+    server.stop()
+
+
 @pytest.fixture
 def fresh_server(tmp_path: Path) -> Iterator[Server]:
     """A server that nobody has visited yet."""

@@ -19,10 +19,9 @@ WORKER = "**/assets/plugin-worker-*.js"
 
 
 @pytest.fixture(scope="module")
-def stage(server: Server) -> Server:
-    """The plugins of these tests, hostcall and hostfn with the right to read accounts; and bob."""
-    for name in ("faults", "hostcall", "hostfn"):
-        server.install_fixture(name)
+def stage(fixtures_server: Server) -> Server:
+    """hostcall and hostfn may read accounts and write their store; there is bob."""
+    server = fixtures_server
     server.sign_up("bob@example.com")
     with server.log_in("owner@example.com") as client:
         for slug in ("hostcall", "hostfn"):

@@ -94,18 +94,14 @@ GRANTED = {"hostcall": "db_get_user_by_email", "hostfn": "db_get_user_by_email"}
 
 
 @pytest.fixture(scope="module")
-def both(server: Server, chromium: Browser) -> Iterator[tuple[Visitor, httpx.Client]]:
+def both(fixtures_server: Server, chromium: Browser) -> Iterator[tuple[Visitor, httpx.Client]]:
     """The same person in a browser and by REST."""
-    server.install_fixture("faults", max_input_kb=2048)
-    server.install_fixture("hostcall", max_host_calls=3, max_bridge_kb=64)
-    for name in ("hostfn", "init_loop"):
-        server.install_fixture(name)
     context = chromium.new_context()
-    with server.log_in("owner@example.com") as client:
+    with fixtures_server.log_in("owner@example.com") as client:
         for slug, operation in GRANTED.items():
             answer = client.patch(f"/api/v1/plugins/{slug}", json={"grants": [operation]})
             assert answer.status_code == 200, answer.text
-        yield Visitor(context.new_page(), server), client
+        yield Visitor(context.new_page(), fixtures_server), client
     context.close()
 
 

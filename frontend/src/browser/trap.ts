@@ -3,18 +3,6 @@
 /** "    at faults.wasm.trap (wasm://wasm/faults.wasm-5f0e6a2a:wasm-function[12]:0x8a16)" */
 const FRAME = /^\s*at (.+) \(wasm:\/\/wasm\/(.+)-[0-9a-f]+:wasm-function\[\d+\]:(0x[0-9a-f]+)\)$/;
 
-/** V8's words for a trap, and the server's. */
-const REASONS: [RegExp, string][] = [
-  [/^unreachable/, 'wasm `unreachable` instruction executed'],
-  [/call stack size/, 'call stack exhausted'],
-  [/^memory access/, 'out of bounds memory access'],
-  [/^divide by zero|^remainder by zero/, 'integer divide by zero'],
-  [/^divide result unrepresentable/, 'integer overflow'],
-  [/^float unrepresentable/, 'invalid conversion to integer'],
-  [/^table index is out of bounds|^table access/, 'undefined element: out of bounds table access'],
-  [/^null function/, 'indirect call type mismatch'],
-];
-
 /** The backtrace of a trap. A stack of another engine is kept as it is. */
 export function backtrace(error: Error): string {
   const frames = (error.stack ?? '').split('\n').flatMap((line) => {
@@ -23,8 +11,7 @@ export function backtrace(error: Error): string {
   });
   if (frames.length === 0) return `${error.name}: ${error.message}`;
   const lines = frames.map(({ module, offset, name }, index) => `${index}: ${offset} - ${module}!${name}`);
-  const reason = REASONS.find(([pattern]) => pattern.test(error.message))?.[1] ?? error.message;
-  return ['wasm backtrace:', ...lines].join('\n    ') + `\nwasm trap: ${reason}`;
+  return [error.message, 'wasm backtrace:', ...lines].join('\n    ');
 }
 
 function withoutPrefix(text: string, prefix: string): string {
