@@ -1,4 +1,4 @@
-"""JSON in and JSON out, strictly."""
+"""JSON in and JSON out, strictly; files as multipart/form-data, where a view says so."""
 
 import json
 import math
@@ -8,10 +8,18 @@ from functools import reduce
 from typing import Any, NoReturn
 
 from django.conf import settings
+from rest_framework.exceptions import ParseError
 from rest_framework.negotiation import BaseContentNegotiation
-from rest_framework.parsers import BaseParser
+from rest_framework.parsers import BaseParser, MultiPartParser
 
-from accounts.problems import InvalidInput, MalformedJSON, PayloadTooLarge, pointer_to
+from accounts.problems import (
+    InvalidInput,
+    MalformedJSON,
+    MalformedMultipart,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+    pointer_to,
+)
 
 # Far beyond any sensible value, and well within what every later reader and writer of it can recurse.
 MAX_DEPTH = 64
@@ -38,12 +46,28 @@ class StrictJSONParser(BaseParser):
         return parse_json(raw)
 
 
+class UploadParser(MultiPartParser):
+    """multipart/form-data (RFC 7578), for views that take files."""
+
+    def parse(
+        self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        try:
+            return super().parse(stream, media_type, parser_context)
+        except ParseError as error:
+            raise MalformedMultipart from error
+
+
 class JSONOnlyNegotiation(BaseContentNegotiation):
-    """These APIs speak only JSON, so Accept is not consulted (RFC 9110, 12.5.1 allows it)."""
+    """These APIs answer only in JSON, so Accept is not consulted (RFC 9110, 12.5.1 allows it)."""
 
     def select_parser(self, request: Any, parsers: Any) -> Any:
         kind = request.content_type.split(";")[0].strip().lower()
-        return next((parser for parser in parsers if parser.media_type in {kind, "*/*"}), None)
+        for parser in parsers:
+            if parser.media_type in {kind, "*/*"}:
+                return parser
+        known = " or ".join(parser.media_type for parser in parsers)
+        raise UnsupportedMediaType(f"Send it with the header Content-Type: {known}.")
 
     def select_renderer(self, request: Any, renderers: Any, format_suffix: str | None = None) -> Any:
         return renderers[0], renderers[0].media_type

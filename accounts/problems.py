@@ -3,6 +3,7 @@
 Problem                     400..  a plain sentence for people, a stable `type` for programs
 ├── InvalidInput            400    one entry per wrong field, as JSON pointers
 ├── MalformedJSON           400
+├── MalformedMultipart      400
 ├── NotAuthenticated        401
 │   └── SessionExpired      401
 ├── Forbidden               403
@@ -22,8 +23,14 @@ Other apps add their own subclasses; `exception_handler` is the one place where 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, Self
 
-from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.core.exceptions import (
+    PermissionDenied,
+    RequestDataTooBig,
+    TooManyFieldsSent,
+    TooManyFilesSent,
+)
 from django.http import Http404, JsonResponse
+from django.http.multipartparser import MultiPartParserError
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
 
@@ -73,6 +80,12 @@ class InvalidInput(Problem):
 class MalformedJSON(Problem):
     code = "malformed-json"
     title = "The body is not valid JSON"
+
+
+class MalformedMultipart(Problem):
+    code = "malformed-multipart"
+    title = "The body is not valid multipart/form-data"
+    default_detail = "Let your HTTP client make both the body and its header Content-Type, with the boundary."
 
 
 class NotAuthenticated(Problem):
@@ -197,6 +210,10 @@ _TRANSLATIONS: dict[type[Exception], Callable[[Any], Problem]] = {
     drf.UnsupportedMediaType: lambda _: UnsupportedMediaType(),
     drf.Throttled: lambda error: RateLimited(str(error.detail)),
     RequestDataTooBig: lambda _: PayloadTooLarge("Send less."),
+    # With a cookie, Django's CSRF check reads the form before any parser of ours.
+    MultiPartParserError: lambda _: MalformedMultipart(),
+    TooManyFieldsSent: lambda _: MalformedMultipart("It has too many fields."),
+    TooManyFilesSent: lambda _: MalformedMultipart("It has too many files."),
 }
 
 

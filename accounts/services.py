@@ -266,6 +266,11 @@ def delete_api_token(user: User, token_id: uuid.UUID) -> None:
         raise NotFound("There is no such token.")
 
 
+def delete_plugin_tokens(plugin: str) -> None:
+    """Ends the service tokens of a plugin, given by its slug."""
+    APIToken.objects.filter(plugin=plugin).delete()
+
+
 # --- the owner ----------------------------------------------------------------------------------------
 
 

@@ -28,17 +28,22 @@ ORPHANS_EVERY_SECONDS = 60
 
 
 class BodyLimit:
-    """Refuses bodies over `max_bytes` while they arrive: Django would first write them to disk whole."""
+    """Refuses bodies over `max_bytes` while they arrive: Django would first write them to disk whole.
 
-    def __init__(self, app: App, max_bytes: int) -> None:
+    `larger` has bounds of their own for some paths.
+    """
+
+    def __init__(self, app: App, max_bytes: int, larger: Mapping[str, int]) -> None:
         self.app = app
         self.max_bytes = max_bytes
+        self.larger = larger
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        max_bytes = self.larger.get(scope["path"], self.max_bytes)
         headers = dict(scope["headers"])
         announced = headers.get(b"content-length", b"0")
-        if announced.isdigit() and int(announced) > self.max_bytes:
-            await self._refuse(send)
+        if announced.isdigit() and int(announced) > max_bytes:
+            await self._refuse(send, max_bytes)
             return
         seen = 0
         refused = False
@@ -47,11 +52,11 @@ class BodyLimit:
             nonlocal seen, refused
             message = await receive()
             seen += len(message.get("body", b""))
-            if seen <= self.max_bytes:
+            if seen <= max_bytes:
                 return message
             if not refused:
                 refused = True
-                await self._refuse(send)
+                await self._refuse(send, max_bytes)
             return {"type": "http.disconnect"}
 
         async def unless_refused(message: Mapping[str, Any]) -> None:
@@ -60,8 +65,8 @@ class BodyLimit:
 
         await self.app(scope, counted, unless_refused)
 
-    async def _refuse(self, send: Send) -> None:
-        body = response_for(PayloadTooLarge(f"A request may have at most {self.max_bytes} bytes.")).content
+    async def _refuse(self, send: Send, max_bytes: int) -> None:
+        body = response_for(PayloadTooLarge(f"This request may have at most {max_bytes} bytes.")).content
         headers = [
             (b"content-type", CONTENT_TYPE.encode()),
             (b"content-length", str(len(body)).encode()),
@@ -123,6 +128,7 @@ application = ProtocolTypeRouter(
                 headers=safety_headers(),
             ),
             settings.MAX_REQUEST_BYTES,
+            settings.LARGER_REQUEST_BYTES,
         ),
         "websocket": URLRouter(websocket_urlpatterns),
         "lifespan": lifespan,

@@ -187,7 +187,7 @@ AUTH_PLUGIN = env("AUTH_PLUGIN", "auth")
 
 # --- Plugins ------------------------------------------------------------------------------------------
 BUNDLED_PLUGINS_DIR = BASE_DIR / "wasm-plugins"
-BUNDLED_PLUGINS = ["auth", "template"]
+BUNDLED_PLUGINS = ["auth", "convert", "template"]
 PLUGIN_WORKERS = env_int("PLUGIN_WORKERS", 3, 1, 64)
 PLUGIN_QUEUE = env_int("PLUGIN_QUEUE", 64, 0, 10_000)
 PLUGIN_QUEUE_TIMEOUT_MS = env_int("PLUGIN_QUEUE_TIMEOUT_MS", 5_000, 1, 600_000)
@@ -199,14 +199,17 @@ PLUGIN_MAX_BRIDGE_BYTES = env_int("PLUGIN_MAX_BRIDGE_BYTES", 64 << 20, 1, 1 << 3
 PLUGIN_FAULT_BUDGET = env_int("PLUGIN_FAULT_BUDGET", 10, 0, 200)
 PLUGIN_SLOW_BUDGET = env_int("PLUGIN_SLOW_BUDGET", 10, 0, 200)
 EXECUTION_KEEP_BYTES = env_int("EXECUTION_KEEP_BYTES", 64 << 10, 0, 16 << 20)
-PLUGIN_MAX_INPUT_BYTES = env_int("PLUGIN_MAX_INPUT_BYTES", 10 << 20, 1, 1 << 30)
+PLUGIN_MAX_INPUT_BYTES = env_int("PLUGIN_MAX_INPUT_BYTES", 16 << 20, 1, 1 << 30)
+PLUGIN_MAX_BUNDLE_BYTES = env_int("PLUGIN_MAX_BUNDLE_BYTES", 40 << 20, 1, 1 << 30)
 PLUGIN_KV_QUOTA_BYTES = env_int("PLUGIN_KV_QUOTA_BYTES", 1 << 20, 0, 1 << 30)
 EXECUTION_TOKEN_SECONDS = env_int("EXECUTION_TOKEN_SECONDS", 300, 10, 3600)
-PLUGIN_MAX_OUTPUT_BYTES = env_int("PLUGIN_MAX_OUTPUT_BYTES", 16 << 20, 1, 1 << 30)
+PLUGIN_MAX_OUTPUT_BYTES = env_int("PLUGIN_MAX_OUTPUT_BYTES", 48 << 20, 1, 1 << 30)
 
 # --- HTTP ---------------------------------------------------------------------------------------------
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1 << 20  # of a JSON body; a plugin's input has PLUGIN_MAX_INPUT_BYTES
 MAX_REQUEST_BYTES = max(PLUGIN_MAX_INPUT_BYTES, 2 << 20)  # of any body; see config/application.py
+# Of bodies to these addresses: a bundle, and what multipart/form-data puts around it.
+LARGER_REQUEST_BYTES = {"/api/v1/plugins": max(PLUGIN_MAX_BUNDLE_BYTES + (64 << 10), MAX_REQUEST_BYTES)}
 SESSION_COOKIE_NAME = "hostbridge_admin"  # Django admin's own; people's cookie is accounts.authentication's
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_HTTPS
 CSRF_FAILURE_VIEW = "config.urls.csrf_failure"

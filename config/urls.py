@@ -17,6 +17,7 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 from accounts.problems import CSRFFailed, InternalError, NotFound, Problem, response_for
 from plugins.host.cors import no_operation
 from plugins.openapi import HostSchemaView, PublicSchemaView
+from plugins.runtime.service import get_pool
 
 API_ADDRESS = re.compile(r"/(api|host)(/|$)")
 
@@ -43,13 +44,16 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Whether calls can be answered: the database is reachable."""
+    """Whether calls can be answered: the database is reachable, and workers start; how they are confined."""
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
     except Exception:
         return JsonResponse({"status": "unavailable", "database": "unreachable"}, status=503)
-    return JsonResponse({"status": "ok", "database": "ok"})
+    sandbox = get_pool().layers()
+    if not sandbox:
+        return JsonResponse({"status": "unavailable", "database": "ok", "sandbox": {}}, status=503)
+    return JsonResponse({"status": "ok", "database": "ok", "sandbox": sandbox})
 
 
 def plain_error(request: HttpRequest, problem: Problem) -> HttpResponse:

@@ -7,6 +7,8 @@ from django.http import HttpRequest
 
 from plugins import journal, registry
 from plugins.models import Execution, Grant, HostCall, Plugin, Release
+from plugins.runtime.layers import missing
+from plugins.runtime.service import get_pool
 
 
 class ReadOnly:
@@ -48,6 +50,15 @@ class PluginAdmin(admin.ModelAdmin[Plugin]):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False  # registry.remove does more than delete rows
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """Says above the list how the workers are confined that run these plugins."""
+        layers = get_pool().layers()
+        context = {"sandbox": layers, "sandbox_missing": missing(layers)}
+        return super().changelist_view(request, context | (extra_context or {}))
 
     @admin.action(description="Enable the chosen plugins")
     def enable(self, request: HttpRequest, queryset: Any) -> None:

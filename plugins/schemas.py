@@ -204,6 +204,40 @@ class PermissionInfoSerializer(serializers.Serializer[Any]):
     risk = serializers.ChoiceField(["low", "medium", "high", "highest"])
 
 
+class UploadSerializer(StrictSerializer):
+    bundle = serializers.FileField(help_text="A .zip with plugin.json and the .wasm that it names.")
+
+
+class ImportsSerializer(serializers.Serializer[Any]):
+    """What the module takes from one namespace."""
+
+    namespace = serializers.CharField()
+    names = serializers.ListField(child=serializers.CharField())
+
+
+class ReportSerializer(serializers.Serializer[Any]):
+    """What the upload gate found."""
+
+    wasm_bytes = serializers.IntegerField()
+    memory_mb = serializers.FloatField(help_text="What it begins with; its limit is in `limits`.")
+    imports = ImportsSerializer(many=True)
+    functions = serializers.ListField(child=serializers.CharField())
+    permissions = serializers.ListField(child=serializers.CharField())
+    network = serializers.ListField(child=serializers.CharField())
+
+
+class InstalledSerializer(serializers.Serializer[Any]):
+    plugin = PluginDetailSerializer()
+    version = serializers.CharField(help_text="Of the release that was installed.")
+    report = ReportSerializer()
+
+
+class RemovedSerializer(serializers.Serializer[Any]):
+    releases = serializers.IntegerField()
+    executions = serializers.IntegerField()
+    stored_values = serializers.IntegerField()
+
+
 class StartRunSerializer(StrictSerializer):
     function = TextField(max_length=64)
 

@@ -4,6 +4,7 @@ import re
 import uuid
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpResponse
@@ -18,9 +19,11 @@ from rest_framework.views import APIView
 
 from accounts.authentication import bearer_token
 from accounts.models import User
-from accounts.problems import NotAuthenticated, NotFound
+from accounts.parsers import UploadParser
+from accounts.problems import InvalidInput, NotAuthenticated, NotFound, PayloadTooLarge
 from accounts.schemas import problems
 from plugins import browser_runs, calls, executions, journal, registry, schemas, store
+from plugins.bundle import read_zip, report
 from plugins.models import Execution, Plugin
 from plugins.operations import OPERATIONS, PERMISSIONS
 from plugins.permissions import IsStaff, IsStaffOrReads
@@ -56,6 +59,8 @@ class ExecutionPages(CursorPagination):
 class PluginListView(ListAPIView[Plugin]):
     """The installed plugins."""
 
+    permission_classes = (IsAuthenticated, IsStaffOrReads)
+    parser_classes = (UploadParser,)
     serializer_class = schemas.PluginSummarySerializer
     pagination_class = PluginPages
 
@@ -63,6 +68,31 @@ class PluginListView(ListAPIView[Plugin]):
         found = Plugin.objects.select_related("release").prefetch_related("grants")
         search = self.request.query_params.get("search", "").strip().replace("\0", "")
         return found.filter(slug__icontains=search) if search else found
+
+    @extend_schema(
+        operation_id="install_plugin",
+        parameters=[],
+        request={"multipart/form-data": schemas.UploadSerializer},
+        responses={201: schemas.InstalledSerializer, **problems(400, 401, 403, 409, 413, 415)},
+        tags=["plugins"],
+    )
+    def post(self, request: Request) -> Response:
+        """Installs a bundle, a .zip. Without being granted anything it waits; see `pending`."""
+        file = checked(schemas.UploadSerializer, request)["bundle"]
+        if len(request.FILES.getlist("bundle")) > 1:
+            raise InvalidInput.at("/bundle", "Send one file.")
+        limit = settings.PLUGIN_MAX_BUNDLE_BYTES
+        if file.size > limit:
+            raise PayloadTooLarge(f"A bundle may have at most {limit} bytes.")
+        bundle = read_zip(file.read())
+        release = registry.install_uploaded(bundle)
+        plugin = registry.get_plugin(release.plugin.slug)
+        answer = {"plugin": plugin, "version": release.version, "report": report(bundle)}
+        return Response(
+            schemas.InstalledSerializer(answer, context={"request": request}).data,
+            status=201,
+            headers={"Location": f"/api/v1/plugins/{plugin.slug}"},
+        )
 
 
 class PluginView(APIView):
@@ -95,6 +125,16 @@ class PluginView(APIView):
             if "enabled" in data:
                 registry.set_enabled(plugin, data["enabled"])
         return self._answer(request, slug)
+
+    @extend_schema(
+        operation_id="remove_plugin",
+        responses={200: schemas.RemovedSerializer, **problems(401, 403, 404, 409)},
+        tags=["plugins"],
+    )
+    def delete(self, request: Request, slug: str) -> Response:
+        """Removes the plugin with its releases, store and history; how many of each. There is no way back."""
+        removed = registry.remove(registry.get_plugin(slug), by=signed_in(request))
+        return Response(schemas.RemovedSerializer(removed).data)
 
     @staticmethod
     def _answer(request: Request, slug: str) -> Response:

@@ -16,10 +16,9 @@ import pytest
 
 from accounts.models import User
 from plugins.models import Plugin
-from plugins.runtime.pool import Pool
-from plugins.runtime.process import Job
 from plugins.runtime.protocol import Result
 from plugins.wasm import read_module
+from tests import runtime
 from tests.bench import big_module, peers
 from tests.bench.__main__ import use_default_settings
 from tests.bench.calls import GUESTS, NAME, PEERS
@@ -27,7 +26,6 @@ from tests.bench.load import Figures, Generator, Request, WrongAnswer, generator
 from tests.bench.measuring import Target, in_turns
 from tests.bench.memory import pss_mb, tree
 from tests.bench.report import Goal, medians, ratio
-from tests.plugins.test_pool import refuse
 
 HELLO = Request("hello", "POST", "/hello", (("Accept", "*/*"),), b"hi", answer=b"hello")
 GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
@@ -170,10 +168,10 @@ def test_the_large_module_is_large_the_same_each_time_and_runs(tmp_path: Path) -
     wasm = big_module.build(60_000)
     assert 60_000 <= len(wasm) < 61_000
     assert wasm == big_module.build(60_000)
-    assert read_module(wasm).exports == {"run"}
-    pool = Pool(size=1, queue=1, queue_timeout_ms=5000, guest_memory_bytes=64 << 20, cache_dir=tmp_path)
+    assert read_module(wasm).exports.keys() == {"run"}
+    pool = runtime.make_pool(tmp_path)
     try:
-        answer, _ = pool.run(Job("big", lambda: wasm, "run", b"", {}, 5000, 256, 1024), refuse)
+        answer, _ = runtime.run(pool, runtime.make_job("big", lambda: wasm))
     finally:
         pool.close()
     assert isinstance(answer.reply, Result)

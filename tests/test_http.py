@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from plugins.runtime.layers import MISSING
 from tests.server import ROOT, Server, problem_code
 
 
@@ -58,7 +59,9 @@ def test_the_plugins_worker_has_a_policy_of_its_own_and_nothing_else_has(client:
 
 def test_health_says_ok(client: httpx.Client) -> None:
     assert client.get("/healthz").json() == {"status": "ok"}
-    assert client.get("/readyz").json()["status"] == "ok"
+    ready = client.get("/readyz").json()
+    assert (ready["status"], ready["database"]) == ("ok", "ok")
+    assert list(ready["sandbox"]) == list(MISSING)
 
 
 @pytest.mark.parametrize("path", ["/api/v1/nothing", "/api/", "/host/v1/nothing", "/host/v2/users"])
@@ -83,6 +86,42 @@ def test_a_body_over_the_bound_is_refused_before_it_is_read(server: Server) -> N
         lines = ["POST /api/v1/setup HTTP/1.1", f"Host: 127.0.0.1:{server.port}", f"Content-Length: {10**12}"]
         connection.sendall("\r\n".join([*lines, "", ""]).encode())
         assert connection.recv(4096).startswith(b"HTTP/1.1 413")
+
+
+@pytest.mark.parametrize(
+    ("path", "most"), [("/api/v1/setup", 16 << 20), ("/api/v1/plugins", (40 << 20) + (64 << 10))]
+)
+def test_only_uploads_of_bundles_may_be_larger(server: Server, path: str, most: int) -> None:
+    def answer(size: int) -> bytes:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+            lines = [f"POST {path} HTTP/1.1", f"Host: 127.0.0.1:{server.port}", f"Content-Length: {size}"]
+            connection.sendall("\r\n".join([*lines, "", ""]).encode())
+            connection.shutdown(socket.SHUT_WR)
+            return connection.recv(4096)
+
+    assert answer(most + 1).startswith(b"HTTP/1.1 413")
+    assert not answer(most).startswith(b"HTTP/1.1 413")
+
+
+def test_an_upload_far_over_the_bound_is_cut_off_while_it_arrives(server: Server) -> None:
+    """Not one that says so beforehand: it comes in chunks."""
+    sent = 0
+
+    def body() -> Iterator[bytes]:
+        nonlocal sent
+        for _ in range(200):
+            sent += 1 << 20
+            yield b"x" * (1 << 20)
+
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    with server.log_in("owner@example.com") as owner:
+        try:
+            response = owner.post("/api/v1/plugins", content=body(), headers=headers)
+            assert problem_code(response) == "payload-too-large"
+        except (httpx.WriteError, httpx.RemoteProtocolError):
+            pass  # the server hung up while we were still sending: refused as well
+        assert sent < 200 << 20, "it was not read to its end"
+        assert owner.get("/healthz").status_code == 200
 
 
 def test_a_body_of_unknown_length_is_cut_off_at_the_bound(client: httpx.Client) -> None:

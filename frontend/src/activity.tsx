@@ -110,13 +110,13 @@ export function useExecutionEnd(id: string, onFinish: () => void): void {
   );
 }
 
-/** Calls `onChange` when a plugin was installed, changed, enabled or disabled. */
+/** Calls `onChange` when a plugin was installed, changed, enabled, disabled or removed. */
 export function usePluginChanges(onChange: (slug: string) => void): void {
   const { subscribe } = useActivity();
   useEffect(
     () =>
       subscribe((event) => {
-        if (event.type === 'plugin.changed') onChange(event.data.slug);
+        if (event.type === 'plugin.changed' || event.type === 'plugin.removed') onChange(event.data.slug);
       }),
     [subscribe, onChange],
   );

@@ -90,4 +90,5 @@ export type LiveEvent =
   | EventOf<'execution.started' | 'execution.finished', Execution>
   | EventOf<'session.created' | 'session.ended', { id: string; user_id: string }>
   | EventOf<'plugin.changed', { slug: string; state: PluginState; version: string | null }>
+  | EventOf<'plugin.removed', { slug: string }>
   | NotificationEvent;

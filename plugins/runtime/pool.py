@@ -15,9 +15,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from plugins.runtime.cache import write_cache_config
+from plugins.runtime.filler import CacheFiller
+from plugins.runtime.layers import missing
 from plugins.runtime.process import Answer, Cancelled, HostHandler, Job, WorkerProcess
+from plugins.runtime.protocol import Closed, ProtocolError
 
 logger = logging.getLogger("hostbridge.runtime")
+
+SLOW_LOAD_MS = 30  # from the compile cache it takes less, unless the module is huge
 
 # Besides the guests' memory: Python, libextism and the compiled modules.
 WORKER_BASE_BYTES = 512 << 20
@@ -66,8 +72,15 @@ class Pool:
         self._running: Counter[str] = Counter()
         self._missing = size
         self._closed = False
+        self._layers: dict[str, str] = {}
+        self._layers_known = threading.Event()
         self._starter = threading.Thread(target=self._keep_full, name="worker-starter", daemon=True)
         self._starter.start()
+        self._filler = CacheFiller(
+            lambda: WorkerProcess.start(
+                memory_bytes=self._memory_bytes, cache_config=self._cache_config, cache_writable=True
+            )
+        )
 
     @property
     def share(self) -> int:
@@ -100,11 +113,14 @@ class Pool:
         queue_ms = (time.monotonic() - started) * 1000
         on_start()
         try:
-            return worker.call(job, handle), queue_ms
+            answer = worker.call(job, handle)
         except Cancelled as error:
             if self._closed:
                 raise Stopping from error
             raise
+        if answer.load_ms > SLOW_LOAD_MS:
+            self._filler.fill(job)
+        return answer, queue_ms
 
     def cancel(self, call_id: uuid.UUID) -> bool:
         """Ends the call, waiting or running, which then raises Cancelled. False if it is not here."""
@@ -126,12 +142,18 @@ class Pool:
             self._work_for_starter.notify_all()
         for worker in idle:
             worker.kill()
+        self._filler.close()
         self._starter.join(timeout=5)
 
     def pids(self) -> list[int]:
         with self._lock:
             at_work = [place.worker for place in self._places.values() if place.worker is not None]
             return [worker.pid for worker in (*self._idle, *at_work)]
+
+    def layers(self, timeout_seconds: float = 5) -> dict[str, str]:
+        """How the layers of the newest worker's confinement turned out; empty if none came up in time."""
+        self._layers_known.wait(timeout_seconds)
+        return self._layers
 
     def _admit(self, place: Place) -> None:
         if self._closed:
@@ -228,8 +250,8 @@ class Pool:
                 if self._closed:
                     return
             try:
-                worker = WorkerProcess.start(memory_bytes=self._memory_bytes, cache_config=self._cache_config)
-            except OSError:
+                worker = self._start_worker()
+            except (Closed, OSError, ProtocolError, ValueError):
                 logger.exception("A worker could not be started; trying again")
                 time.sleep(0.5)
                 continue
@@ -242,12 +264,24 @@ class Pool:
             worker.kill()  # the pool was closed while it started
             return
 
+    def _start_worker(self) -> WorkerProcess:
+        """A worker that is up. Raises Closed, OSError, ProtocolError and ValueError."""
+        worker = WorkerProcess.start(memory_bytes=self._memory_bytes, cache_config=self._cache_config)
+        try:
+            layers = worker.wait_ready()
+        except BaseException:
+            worker.kill()
+            raise
+        if layers != self._layers:
+            _log_layers(layers)
+            self._layers = layers
+            self._layers_known.set()
+        return worker
 
-def write_cache_config(directory: Path) -> Path:
-    """wasmtime's cache of compiled code. It is native code: only this user may write there."""
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    directory.chmod(0o700)
-    path = directory / "cache.toml"
-    modules = str(directory / "modules").replace("\\", "\\\\").replace('"', '\\"')
-    path.write_text(f'[cache]\ndirectory = "{modules}"\n')
-    return path
+
+def _log_layers(layers: dict[str, str]) -> None:
+    if lacking := missing(layers):
+        told = "".join(f"\n  {name}: {meaning}" for name, meaning in lacking.items())
+        logger.warning("Workers run without these layers of their confinement:%s", told)
+    else:
+        logger.info("Workers are confined by all layers: %s", ", ".join(layers))

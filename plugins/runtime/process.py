@@ -45,7 +45,8 @@ MODULES_PER_WORKER = 16
 # -I: neither the environment nor the current directory decides what a worker imports.
 _BOOT = (
     "import sys; sys.path.insert(0, sys.argv[1]); "
-    "from plugins.runtime.worker import main; main(int(sys.argv[2]), int(sys.argv[3]))"
+    "from plugins.runtime.worker import main; "
+    "main(int(sys.argv[2]), int(sys.argv[3]), sys.argv[4], sys.argv[5] == 'writable')"
 )
 _ROOT = str(Path(__file__).resolve().parents[2])
 
@@ -158,23 +159,36 @@ class WorkerProcess:
     channel: Channel
     modules: OrderedDict[str, None] = field(default_factory=OrderedDict)
     last_plugin: str = ""
-    ready: bool = False
+    layers: dict[str, str] | None = None
     _killed: bool = False
     _cancelled: bool = False
     _unsettled: bool = False
     _ids: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     @classmethod
-    def start(cls, *, memory_bytes: int, cache_config: Path) -> "WorkerProcess":
-        """Starts the process and returns at once; the first call waits until it is up."""
+    def start(cls, *, memory_bytes: int, cache_config: Path, cache_writable: bool = False) -> "WorkerProcess":
+        """Starts the process and returns at once; the first call waits until it is up.
+
+        With `cache_writable` it fills the compile cache, and is good for `compile` only.
+        """
         ours, theirs = socket.socketpair()
         with theirs:
             process = subprocess.Popen(
-                [sys.executable, "-I", "-c", _BOOT, _ROOT, str(theirs.fileno()), str(memory_bytes)],
+                [
+                    sys.executable,
+                    "-I",
+                    "-c",
+                    _BOOT,
+                    _ROOT,
+                    str(theirs.fileno()),
+                    str(memory_bytes),
+                    str(cache_config),
+                    "writable" if cache_writable else "readable",
+                ],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 # Nothing of ours is handed on: no secrets, no proxy. A backtrace costs 48 ms a trap.
-                env={"EXTISM_CACHE_CONFIG": str(cache_config), "RUST_BACKTRACE": "0", "LANG": "C.UTF-8"},
+                env={"RUST_BACKTRACE": "0", "LANG": "C.UTF-8"},
                 cwd="/",
                 start_new_session=True,
             )
@@ -206,7 +220,7 @@ class WorkerProcess:
         """
         allowed = f"{LOAD_SECONDS} s for loading the module"
         try:
-            self._wait_ready()
+            self.wait_ready()
             load_ms = self._load(job)
             allowed = f"{job.timeout_ms} ms of wall-clock time"
             answer = self._converse(job, handle, load_ms)
@@ -231,7 +245,7 @@ class WorkerProcess:
         """Loads the job's module and makes an instance of it. Raises TimedOut, Crashed or InvalidModule."""
         deadline = time.monotonic() + LOAD_SECONDS + job.timeout_ms / 1000
         try:
-            self._wait_ready()
+            self.wait_ready()
             self._load(job)
             self.channel.send(Try(job.module), deadline)
             found = self._receive(deadline)
@@ -247,6 +261,19 @@ class WorkerProcess:
         self._cancelled = True
         self._end_process()
 
+    def compile(self, job: Job) -> None:
+        """Loads the job's module and does nothing more: the one use of a worker that fills the cache.
+
+        Raises TimedOut, Crashed or InvalidModule.
+        """
+        try:
+            self.wait_ready()
+            self._load(job)
+        except TimeoutError as error:
+            raise TimedOut(f"{LOAD_SECONDS} s for compiling the module were up") from error
+        except (Closed, OSError, ProtocolError, ValueError) as error:
+            raise Crashed(self._cause_of_death(error)) from error
+
     def kill(self) -> None:
         """Ends the process and everything it started, and waits until it is gone. Safe to call twice."""
         self._killed = True
@@ -259,12 +286,17 @@ class WorkerProcess:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.kill()
 
-    def _wait_ready(self) -> None:
-        if not self.ready:
+    def wait_ready(self) -> dict[str, str]:
+        """Waits until the worker is up; how the layers of its confinement turned out.
+
+        Raises Closed, OSError (also TimeoutError) and ProtocolError: the worker is of no use then.
+        """
+        if self.layers is None:
             frame = self._receive(time.monotonic() + BOOT_SECONDS)
             if not isinstance(frame, Ready):
                 raise ProtocolError("the worker did not say that it is ready")
-            self.ready = True
+            self.layers = frame.layers
+        return self.layers
 
     def _load(self, job: Job) -> float:
         """Makes sure that the worker has the module; how many milliseconds that took."""

@@ -72,7 +72,10 @@ class HostReply(Frame, frozen=True):
 
 
 class Ready(Frame, frozen=True):
+    """`layers`: how each layer of the worker's confinement turned out."""
+
     runtime_version: str
+    layers: dict[str, str]
 
 
 class Loaded(Frame, frozen=True):

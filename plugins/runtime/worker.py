@@ -7,20 +7,19 @@ instance is made between them, before anybody waits for it.
 """
 
 import contextlib
-import ctypes
 import json
 import os
-import resource
 import signal
 import socket
-import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from extism import extism  # the package itself does not offer CompiledPlugin
 from extism_sys import ffi, lib
 
+from plugins.runtime import confine
 from plugins.runtime.protocol import (
     Call,
     Channel,
@@ -43,7 +42,6 @@ from plugins.runtime.protocol import (
     decode_to_worker,
 )
 
-_PR_SET_PDEATHSIG = 1
 _MAX_MESSAGE = 8000
 MAX_LOG_LINES = 100
 MAX_LOG_CHARS = 16 << 10
@@ -52,32 +50,23 @@ _HOST_FUNCTION = "void(ExtismCurrentPlugin*, const ExtismVal*, ExtismSize, Extis
 I32, I64 = extism.ValType.I32, extism.ValType.I64
 
 
-def main(fd: int, memory_bytes: int) -> None:
+def main(fd: int, memory_bytes: int, cache_config: str, cache_writable: bool) -> None:
     """Serves calls from the socket `fd` until it closes. `memory_bytes` bounds this process's data."""
-    confine(memory_bytes)
-    with socket.socket(fileno=fd) as sock:
-        channel = Channel(sock)
-        worker = Worker(channel)
-        channel.send(Ready(extism.extism_version()))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sock = socket.socket(fileno=fd)
+    channel = Channel(sock)
+    layers = confine.apply(
+        confine.Confinement(fd, memory_bytes, Path(cache_config).parent, cache_writable=cache_writable)
+    )
+    # Where the cache is out of this user's reach, every compilation would fail; without one they are slower.
+    os.environ["EXTISM_CACHE_CONFIG"] = cache_config if os.access(cache_config, os.R_OK) else ""
+    with sock:
+        worker = Worker(channel, compiles_only=cache_writable)
+        channel.send(Ready(extism.extism_version(), layers))
         try:
             worker.serve()
         except (Closed, BrokenPipeError, ConnectionResetError):
             return
-
-
-def confine(memory_bytes: int) -> None:
-    """Limits that need no rights: dies with its parent, no core dumps, bounded memory.
-
-    RLIMIT_DATA and not RLIMIT_AS: each instance reserves 16 GiB of address space that it never touches.
-    """
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    null = os.open(os.devnull, os.O_RDWR)
-    for standard in (0, 1, 2):
-        os.dup2(null, standard)
-    os.close(null)
 
 
 class Relay:
@@ -175,8 +164,13 @@ class Module(extism.CompiledPlugin):  # type: ignore[misc]  # the package has no
 
 
 class Worker:
-    def __init__(self, channel: Channel) -> None:
+    """`compiles_only`: it may fill the compile cache, from which other workers take native code. So it runs
+    no plugin code, which could have broken out and would write there what it likes.
+    """
+
+    def __init__(self, channel: Channel, *, compiles_only: bool = False) -> None:
         self.channel = channel
+        self.compiles_only = compiles_only
         self.modules: dict[str, Module] = {}
         self.relay = Relay(channel, None)
         self.last: tuple[str, dict[str, str]] | None = None
@@ -185,6 +179,8 @@ class Worker:
     def serve(self) -> None:
         while True:
             frame = decode_to_worker(self.channel.receive())
+            if self.compiles_only and not isinstance(frame, Load | Unload):
+                raise ProtocolError("this worker only compiles")
             match frame:
                 case Call():
                     self.call(frame)
@@ -376,7 +372,3 @@ def _ms_since(started: float) -> float:
 
 def _clip(message: str) -> str:
     return message[:_MAX_MESSAGE]
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))

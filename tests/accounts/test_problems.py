@@ -4,8 +4,9 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
 from django.http import Http404
+from django.http.multipartparser import MultiPartParserError
 from rest_framework import exceptions as drf
 
 from accounts import problems, services
@@ -65,6 +66,9 @@ def test_nobody_is_asked_to_log_in_with_a_header_that_says_how(db: None) -> None
         (drf.UnsupportedMediaType("text/plain"), 415, "unsupported-media-type"),
         (drf.Throttled(7), 429, "rate-limited"),
         (RequestDataTooBig("inside"), 413, "payload-too-large"),
+        (MultiPartParserError("inside"), 400, "malformed-multipart"),
+        (TooManyFieldsSent("inside"), 400, "malformed-multipart"),
+        (TooManyFilesSent("inside"), 400, "malformed-multipart"),
     ],
 )
 def test_what_the_frameworks_raise_becomes_ours(error: Exception, status: int, code: str) -> None:

@@ -20,12 +20,11 @@ from extism import extism  # noqa: E402
 from extism_sys import ffi  # noqa: E402
 
 from accounts import services  # noqa: E402
-from plugins import audit  # noqa: E402
+from plugins import journal  # noqa: E402
 from plugins.host.caller import Caller  # noqa: E402
 from plugins.operations import OPERATIONS  # noqa: E402
 from plugins.runtime import bridge  # noqa: E402
-from plugins.runtime.pool import Pool  # noqa: E402
-from plugins.runtime.process import Job  # noqa: E402
+from tests import runtime  # noqa: E402
 from tests.server import ROOT  # noqa: E402
 
 FIXTURES = ROOT / "wasm-plugins" / "fixtures"
@@ -48,7 +47,7 @@ def main() -> None:
     for _ in range(SAMPLES):
         for name, way in ways.items():
             seen[name].append(way())
-    audit.flush()
+    journal.flush()
     print(json.dumps(seen))
 
 
@@ -68,17 +67,14 @@ def requests(count: int, origin: str, user_id: str, headers: dict[str, str]) -> 
 
 def relayed(user_id: str) -> Sample:
     """As the product does it: worker, socket, bridge, host API."""
-    pool = Pool(
-        size=1, queue=1, queue_timeout_ms=5000, guest_memory_bytes=64 << 20,
-        cache_dir=Path(settings.DATA_DIR) / "compile-cache",
-    )  # fmt: skip
+    pool = runtime.make_pool(Path(settings.DATA_DIR) / "compile-cache")
     wasm = FIXTURES / "hostcall" / "hostcall.wasm"
     caller = Caller(frozenset(OPERATIONS), "bench", api_token_id=None)
 
     def run(count: int) -> None:
         payload = requests(count, bridge.HOST_ORIGIN, user_id, {})
-        job = Job("hostcall", wasm.read_bytes, "fetch_many", payload, {}, 30_000, 1024, 1 << 20)
-        answer, _ = pool.run(job, lambda asked: bridge.handle(asked, caller))
+        job = runtime.make_job("hostcall", wasm.read_bytes, "fetch_many", payload, timeout_ms=30_000)
+        answer, _ = runtime.run(pool, job, lambda asked: bridge.handle(asked, caller))
         check(answer.reply.output, count)  # type: ignore[union-attr]
 
     return lambda: microseconds_each(run)
@@ -86,11 +82,11 @@ def relayed(user_id: str) -> Sample:
 
 def without_audit(way: Sample) -> Sample:
     def sample() -> float:
-        record, audit.record = audit.record, lambda entry: None
+        record, journal.record = journal.record, lambda entry: None
         try:
             return way()
         finally:
-            audit.record = record
+            journal.record = record
 
     return sample
 

@@ -5,6 +5,8 @@ from django.test import Client
 
 from accounts.models import User
 from plugins.models import Grant, Plugin
+from plugins.runtime.layers import MISSING
+from plugins.runtime.service import get_pool
 from tests.conftest import API, history
 
 
@@ -21,6 +23,21 @@ def test_the_lists_answer_and_can_be_searched(bundled: dict[str, Plugin], admin:
     page = admin.get(f"/admin/plugins/{model}/?q=auth")
     assert page.status_code == 200
     assert b"auth" in page.content or model == "hostcall"
+
+
+def test_the_list_of_plugins_says_how_workers_are_confined(
+    admin: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def page(layers: dict[str, str]) -> str:
+        monkeypatch.setattr(get_pool(), "layers", lambda: layers)
+        return admin.get("/admin/plugins/plugin/").content.decode()
+
+    all_on = dict.fromkeys(MISSING, "on")
+    assert "confined by every layer: descriptors, " in page(all_on)
+    some = page(all_on | {"landlock": "off: Function not implemented"})
+    assert "<b>landlock</b>: off: Function not implemented; only the other layers keep files out" in some
+    assert "<b>seccomp</b>" not in some
+    assert "No worker came up" in page({})
 
 
 def test_an_execution_shows_its_host_calls(bundled: dict[str, Plugin], admin: Client) -> None:

@@ -216,7 +216,6 @@ def test_a_redirect_follower_gets_to_neither_end(call: Call, redirector: Threadi
     assert_others_are_served(call)
 
 
-@pytest.mark.xfail(reason="the upload gate does not look for these yet")
 @pytest.mark.parametrize("fixture", REFUSED)
 def test_what_kills_a_naive_host_is_refused_when_it_is_installed(fixture: str) -> None:
     with pytest.raises(InvalidWasm):

@@ -14,9 +14,9 @@ GREET = "/api/v1/plugins/template/call/greet"
 
 def test_the_catalogue_lists_what_is_installed(bundled: dict[str, Plugin], alice: User) -> None:
     body = API(alice).get("/api/v1/plugins").json()
-    assert [plugin["slug"] for plugin in body["results"]] == ["auth", "template"]
-    assert body["count"] == 2
-    greet = body["results"][1]["functions"][0]
+    assert [plugin["slug"] for plugin in body["results"]] == ["auth", "convert", "template"]
+    assert body["count"] == 3
+    greet = body["results"][2]["functions"][0]
     assert greet == {"name": "greet", "title": "Greet", "access": "user", "targets": ["server", "browser"]}
 
 

@@ -16,12 +16,11 @@ from pathlib import Path
 
 import pytest
 
+from plugins.runtime import process
 from plugins.runtime.pool import Overloaded, Pool, Stopping
 from plugins.runtime.process import (
-    Answer,
     Cancelled,
     Crashed,
-    HostHandler,
     InvalidModule,
     Job,
     TimedOut,
@@ -29,6 +28,8 @@ from plugins.runtime.process import (
     WorkerProcess,
 )
 from plugins.runtime.protocol import Channel, Frame, HostReply, HostRequest, Ready, Result
+from tests import runtime
+from tests.runtime import make_job, refuse, run
 from tests.server import ROOT, processes_gone
 
 FAULTS = ROOT / "wasm-plugins" / "fixtures" / "faults" / "faults.wasm"
@@ -36,27 +37,7 @@ HOSTCALL = ROOT / "wasm-plugins" / "fixtures" / "hostcall" / "hostcall.wasm"
 
 
 def job(function: str, payload: bytes = b"", *, wasm: Path = FAULTS, timeout_ms: int = 5000) -> Job:
-    return Job(
-        sha256=wasm.name,
-        wasm=wasm.read_bytes,
-        function=function,
-        payload=payload,
-        config={},
-        timeout_ms=timeout_ms,
-        max_pages=64,
-        max_output_bytes=1 << 20,
-        max_host_calls=100,
-        max_bridge_bytes=1 << 20,
-    )
-
-
-def run(pool: Pool, job: Job, handle: HostHandler, plugin: str = "any") -> tuple[Answer, float]:
-    with pool.place(uuid.uuid4(), plugin) as place:
-        return pool.run(place, job, handle)
-
-
-def refuse(request: HostRequest) -> HostReply:
-    raise AssertionError(f"nobody asked for {request.url}")
+    return make_job(wasm.name, wasm.read_bytes, function, payload, timeout_ms=timeout_ms, memory_mb=4)
 
 
 @pytest.fixture
@@ -64,15 +45,8 @@ def make_pool(tmp_path: Path) -> Iterator[Callable[..., Pool]]:
     made: list[Pool] = []
 
     def make(size: int = 1, queue: int = 4, queue_timeout_ms: int = 5000) -> Pool:
-        made.append(
-            Pool(
-                size=size,
-                queue=queue,
-                queue_timeout_ms=queue_timeout_ms,
-                guest_memory_bytes=64 << 20,
-                cache_dir=tmp_path / "cache",
-            )
-        )
+        cache_dir = tmp_path / "cache"
+        made.append(runtime.make_pool(cache_dir, size=size, queue=queue, queue_timeout_ms=queue_timeout_ms))
         return made[-1]
 
     yield make
@@ -317,7 +291,7 @@ def test_an_answer_that_belongs_to_another_call_is_not_taken(make_pool: Callable
     [
         Result(99, b"somebody else's", 0, 0),
         HostRequest(99, "GET", "http://x", {}, b""),
-        Ready("again"),
+        Ready("again", {}),
         HostReply(1, 200, {}, b"not a worker's frame"),
     ],
     ids=lambda frame: type(frame).__name__,
@@ -329,7 +303,7 @@ def test_a_worker_that_breaks_the_protocol_is_killed(tmp_path: Path, frame: Fram
     real, worker.channel = worker.channel.sock, Channel(ours)
     with real, theirs:
         worker.modules[job("echo").module] = None
-        Channel(theirs).send(Ready("1"))
+        Channel(theirs).send(Ready("1", {}))
         Channel(theirs).send(frame)
         with pytest.raises(Crashed):
             worker.call(job("echo"), refuse)
@@ -352,20 +326,25 @@ def test_closing_ends_every_worker_also_busy_ones(make_pool: Callable[..., Pool]
 
 
 def test_a_worker_inherits_nothing_of_the_servers(
-    make_pool: Callable[..., Pool], monkeypatch: pytest.MonkeyPatch
+    make_pool: Callable[..., Pool], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("SECRET_KEY", "very secret")
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    # Told by the worker itself, before it closes what it inherited and even its server can no longer look.
+    tell = (
+        "import json, os; from pathlib import Path; links = Path('/proc/self/fd').iterdir(); "
+        "opened = [os.readlink(link) for link in list(links) if link.exists()]; "
+        f"Path({str(tmp_path / 'told')!r}).write_text(json.dumps([dict(os.environ), opened])); "
+    )
+    monkeypatch.setattr(process, "_BOOT", tell + process._BOOT)
     with Path("/etc/hostname").open():
         pool = make_pool()
         output(pool, job("echo"))
         (pid,) = pool.pids()
-    environment = Path(f"/proc/{pid}/environ").read_bytes()
-    assert b"secret" not in environment
-    assert b"PROXY" not in environment
+    environment, opened = json.loads((tmp_path / "told").read_text())
+    assert set(environment) == {"RUST_BACKTRACE", "LANG"}
     assert os.getsid(pid) == pid
-    opened = [str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()]
-    assert not [name for name in opened if name.startswith("/") and not name.startswith(("/dev/", "/memfd:"))]
+    assert "/etc/hostname" not in opened
     assert len([name for name in opened if name.startswith("socket:")]) == 1
 
 
@@ -385,10 +364,12 @@ import sys; sys.path.insert(0, sys.argv[1])
 import threading, time
 from pathlib import Path
 from plugins.runtime.pool import Pool
-from tests.plugins.test_pool import job, refuse, run
+from tests.plugins.test_pool import job
+from tests.runtime import refuse, run
 cache = Path(sys.argv[2])
 pool = Pool(size=2, queue=4, queue_timeout_ms=5000, guest_memory_bytes=64 << 20, cache_dir=cache)
-run(pool, job("echo"), refuse)
+for _ in range(pool.size):  # or the next one would still compile when its parent dies, and notice by itself
+    run(pool, job("echo"), refuse)
 endless = job("loop_forever", timeout_ms=60000)
 threading.Thread(target=run, args=(pool, endless, refuse), daemon=True).start()
 time.sleep(0.3)

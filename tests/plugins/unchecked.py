@@ -22,12 +22,14 @@ def install_unchecked(name: str, timeout_ms: int, slug: str = "") -> Plugin:
     manifest = json.loads((FIXTURES / name / "plugin.json").read_text())
     manifest["limits"]["timeout_ms"] = timeout_ms
     wasm = (FIXTURES / name / manifest["wasm"]["path"]).read_bytes()
+    with store.changing():
+        sha256 = store.save_wasm(wasm)
     plugin = Plugin.objects.create(slug=slug or manifest["name"])
     plugin.release = Release.objects.create(
         plugin=plugin,
         version=manifest["version"],
         manifest_data=manifest,
-        sha256=store.save_wasm(wasm),
+        sha256=sha256,
         size_bytes=len(wasm),
         activated_at=timezone.now(),
     )

@@ -186,7 +186,8 @@ export interface paths {
         /** @description The installed plugins. */
         get: operations["list_plugins"];
         put?: never;
-        post?: never;
+        /** @description Installs a bundle, a .zip. Without being granted anything it waits; see `pending`. */
+        post: operations["install_plugin"];
         delete?: never;
         options?: never;
         head?: never;
@@ -204,7 +205,8 @@ export interface paths {
         get: operations["get_plugin"];
         put?: never;
         post?: never;
-        delete?: never;
+        /** @description Removes the plugin with its releases, store and history; how many of each. There is no way back. */
+        delete: operations["remove_plugin"];
         options?: never;
         head?: never;
         /** @description Changes what is given: whether it is enabled, its settings, the full list of what it is granted. */
@@ -562,6 +564,17 @@ export interface components {
              */
             fields_in: components["schemas"]["FieldsInEnum"];
         };
+        /** @description What the module takes from one namespace. */
+        Imports: {
+            namespace: string;
+            names: string[];
+        };
+        Installed: {
+            plugin: components["schemas"]["PluginDetail"];
+            /** @description Of the release that was installed. */
+            version: string;
+            report: components["schemas"]["Report"];
+        };
         /** @description Bytes in JSON: as text if they are UTF-8, otherwise in base64. */
         Kept: {
             encoding: components["schemas"]["EncodingEnum"];
@@ -796,6 +809,24 @@ export interface components {
          * @enum {string}
          */
         ReleaseState: "active" | "pending" | "previous";
+        Removed: {
+            releases: number;
+            executions: number;
+            stored_values: number;
+        };
+        /** @description What the upload gate found. */
+        Report: {
+            wasm_bytes: number;
+            /**
+             * Format: double
+             * @description What it begins with; its limit is in `limits`.
+             */
+            memory_mb: number;
+            imports: components["schemas"]["Imports"][];
+            functions: string[];
+            permissions: string[];
+            network: string[];
+        };
         /**
          * @description * `low` - low
          *     * `medium` - medium
@@ -870,6 +901,14 @@ export interface components {
             run_ms: number;
             /** Format: double */
             host_ms: number;
+        };
+        /** @description Refuses fields it does not know, so that a misspelt one is told and not dropped. */
+        Upload: {
+            /**
+             * Format: uri
+             * @description A .zip with plugin.json and the .wasm that it names.
+             */
+            bundle: string;
         };
         UserRef: {
             /** Format: uuid */
@@ -1587,6 +1626,77 @@ export interface operations {
             };
         };
     };
+    install_plugin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": components["schemas"]["Upload"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Installed"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_plugin: {
         parameters: {
             query?: never;
@@ -1615,6 +1725,59 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_plugin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Removed"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

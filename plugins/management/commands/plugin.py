@@ -1,14 +1,15 @@
-"""`manage.py plugin`: install, list, grant and switch plugins from the command line."""
+"""`manage.py plugin`: check, install, list, grant, switch and remove plugins from the command line."""
 
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts.problems import Problem
 from plugins import registry
-from plugins.bundle import read_folder
+from plugins.bundle import Bundle, read_path, report
 from plugins.models import Plugin
 from plugins.operations import PERMISSIONS
 
@@ -19,8 +20,11 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True)
         verbs.add_parser("list", help="What is installed.")
-        install = verbs.add_parser("install", help="Install a bundle's folder.")
-        install.add_argument("folder", type=Path)
+        check = verbs.add_parser("check", help="Say what the upload gate finds in a bundle; install nothing.")
+        check.add_argument("path", type=Path)
+        check.set_defaults(verb="examine")  # check() is Django's own
+        install = verbs.add_parser("install", help="Install a bundle: a folder or a .zip.")
+        install.add_argument("path", type=Path)
         install.add_argument(
             "--grant", nargs="*", default=[], metavar="OPERATION", help="Grant these at once."
         )
@@ -36,6 +40,8 @@ class Command(BaseCommand):
             change.add_argument("operations", nargs="+", metavar="OPERATION")
         for verb in ("enable", "disable"):
             verbs.add_parser(verb, help=f"{verb.capitalize()} a plugin.").add_argument("slug")
+        remove = verbs.add_parser("remove", help="Remove a plugin with its store and history, for good.")
+        remove.add_argument("slug")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -51,8 +57,23 @@ class Command(BaseCommand):
                 f"{plugin.slug} {plugin.shown.version} {plugin.state}{waits} granted: {granted}"
             )
 
+    def examine(self, options: dict[str, Any]) -> None:
+        bundle = _read(options)
+        manifest, found = bundle.manifest, report(bundle)
+        self.stdout.write(f"{manifest.name} {manifest.version}: the upload gate lets it pass.")
+        self.stdout.write(
+            f"  {found['wasm_bytes']} bytes of WebAssembly, "
+            f"{found['memory_mb']:g} of {manifest.limits.memory_mb} MB of memory to begin with"
+        )
+        self.stdout.write(f"  functions: {', '.join(found['functions'])}")
+        for imports in found["imports"]:
+            self.stdout.write(f"  imports from {imports['namespace']}: {', '.join(imports['names'])}")
+        self.stdout.write(f"  asks for: {', '.join(found['permissions']) or 'no permission'}")
+        if found["network"]:
+            self.stdout.write(f"  asks for the addresses: {', '.join(found['network'])}")
+
     def install(self, options: dict[str, Any]) -> None:
-        release = registry.install(read_folder(options["folder"]))
+        release = registry.install(_read(options))
         if options["grant"]:
             registry.activate(release, options["grant"])
         plugin = registry.get_plugin(release.plugin.slug)
@@ -84,3 +105,12 @@ class Command(BaseCommand):
 
     def disable(self, options: dict[str, Any]) -> None:
         registry.set_enabled(registry.get_plugin(options["slug"]), False)
+
+    def remove(self, options: dict[str, Any]) -> None:
+        removed = registry.remove(registry.get_plugin(options["slug"]))
+        found = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in removed.items())
+        self.stdout.write(f"Removed {options['slug']}: {found}.")
+
+
+def _read(options: dict[str, Any]) -> Bundle:
+    return read_path(options["path"], settings.PLUGIN_MAX_BUNDLE_BYTES)

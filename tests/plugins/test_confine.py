@@ -1,0 +1,389 @@
+"""What a worker can still do after its confinement: nothing of what an escaped guest would try.
+
+Every attempt is made without any layer first: there it works, so that a refusal means something. Then under
+all layers, and then under each layer that is to stop it by itself. As root and as somebody else.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+from django.test import Client
+
+from plugins.runtime import confine, process
+from plugins.runtime.cache import write_cache_config
+from plugins.runtime.filler import CacheFiller
+from plugins.runtime.layers import MISSING, holds, missing
+from plugins.runtime.pool import Pool
+from plugins.runtime.process import Crashed, WorkerProcess
+from plugins.runtime.protocol import Result
+from plugins.runtime.service import get_pool
+from tests.plugins.attempts import ATTEMPTS
+from tests.plugins.test_pool import FAULTS, HOSTCALL, fail, job, output, refuse
+from tests.server import ROOT
+
+AM_ROOT = os.geteuid() == 0
+NOBODY = 65534 if AM_ROOT else os.geteuid()
+USERS = {"root": 0, "user": NOBODY} if AM_ROOT else {"user": NOBODY}
+
+# Each of these sets of layers stops the attempt by itself, whoever starts the server …
+STOPPED_BY: dict[str, list[set[str]]] = {
+    "read_a_file": [{"files"}, {"landlock"}],
+    "write_a_file": [{"files"}, {"landlock"}, {"seccomp"}],
+    "create_an_empty_file": [{"files"}, {"landlock"}, {"seccomp"}],
+    "delete_a_file": [{"files"}, {"landlock"}, {"seccomp"}],
+    "write_the_compile_cache": [{"files"}, {"landlock"}, {"seccomp"}],
+    "read_the_parents_environment": [{"files"}, {"landlock"}],
+    "read_the_parents_memory": [{"files"}, {"landlock"}],
+    "write_its_own_memory": [{"files"}, {"landlock"}, {"seccomp"}],
+    "use_an_inherited_descriptor": [{"descriptors"}],
+    "connect_to_a_port": [{"network"}, {"landlock"}, {"seccomp"}],
+    "listen_on_a_port": [{"landlock"}, {"seccomp"}],
+    "send_a_datagram": [{"network"}, {"seccomp"}],
+    "connect_to_a_unix_socket": [{"files"}, {"seccomp"}],
+    "connect_to_an_abstract_socket": [{"network"}, {"landlock"}, {"seccomp"}],
+    "fork": [{"seccomp"}],
+    "run_a_program": [{"files"}, {"landlock"}, {"seccomp"}],
+    "run_a_program_from_memory": [{"seccomp"}],
+    "trace_the_parent": [{"landlock"}, {"seccomp"}],
+    "signal_the_parent": [{"landlock"}, {"seccomp"}],
+    "make_a_user_namespace": [{"seccomp"}],
+    "gain_rights_by_a_program": [{"no_new_privileges"}],
+    "use_too_much_memory": [{"resources"}],
+    "open_too_many_files": [{"resources"}],
+}
+# … and these besides, by who does.
+ALSO: dict[str, dict[str, list[set[str]]]] = {
+    "root": {
+        "write_the_compile_cache": [{"user"}],
+        "read_the_parents_environment": [{"user"}],
+        "read_the_parents_memory": [{"user"}],
+        "trace_the_parent": [{"user"}],
+        "signal_the_parent": [{"user"}],
+        "become_root": [{"user"}, {"seccomp"}],
+        "mount_something": [{"user"}, {"seccomp"}],
+        "start_too_many_threads": [{"user", "processes"}],
+    },
+    "user": {
+        "write_its_own_memory": [{"process"}],
+        "start_too_many_threads": [{"network", "processes"}],
+    },
+}
+
+
+def sets_of_layers(user: str, attempt: str) -> list[set[str]]:
+    return STOPPED_BY.get(attempt, []) + ALSO[user].get(attempt, [])
+
+
+CASES = [(user, attempt) for user in USERS for attempt in ATTEMPTS if sets_of_layers(user, attempt)]
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Path]:
+    """A directory that every user can reach, which pytest's own are not."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o777)
+        yield Path(name)
+
+
+@dataclass(frozen=True)
+class Found:
+    """By user: how the layers turn out here; how each attempt ends without layers, with each sufficient set
+    of them, and (None) with all.
+    """
+
+    layers: dict[str, dict[str, str]] = field(default_factory=dict)
+    outcomes: dict[tuple[str, str, frozenset[str] | None], str] = field(default_factory=dict)
+
+
+@pytest.fixture(scope="module")
+def found(place: Path) -> Found:
+    found = Found()
+    for user, uid in USERS.items():
+        wanted: list[tuple[str, set[str] | None]] = []
+        for attempt in (attempt for of, attempt in CASES if of == user):
+            wanted += [(attempt, set()), (attempt, None)]
+            wanted += [(attempt, layers) for layers in sets_of_layers(user, attempt)]
+        here = place / user
+        here.mkdir()
+        os.chown(here, uid, -1)
+        ended = subprocess.run(
+            [sys.executable, "-I", str(ROOT / "tests" / "plugins" / "attempts.py"), str(here), str(uid)],
+            input=json.dumps(wanted, default=sorted),
+            env={"SECRET_KEY": "very secret"}, capture_output=True, text=True, check=False, timeout=120,
+        )  # fmt: skip
+        assert ended.returncode == 0, ended.stderr
+        found.layers[user], outcomes = json.loads(ended.stdout)
+        for (attempt, layers), outcome in zip(wanted, outcomes, strict=True):
+            found.outcomes[user, attempt, None if layers is None else frozenset(layers)] = outcome
+    return found
+
+
+def stopped(outcome: str) -> bool:
+    return outcome.startswith("refused: ") or outcome == "killed by SIGSYS"
+
+
+@pytest.mark.parametrize(("user", "attempt"), CASES)
+def test_an_attempt_works_unconfined_and_fails_in_a_worker(found: Found, user: str, attempt: str) -> None:
+    assert found.outcomes[user, attempt, frozenset()] == "done"
+    assert stopped(found.outcomes[user, attempt, None])
+
+
+@pytest.mark.parametrize(("user", "attempt"), CASES)
+def test_each_layer_that_is_to_stop_an_attempt_does_so_alone(found: Found, user: str, attempt: str) -> None:
+    here = {layer for layer, status in found.layers[user].items() if status == "on"}
+    sets = [layers for layers in sets_of_layers(user, attempt) if layers <= here]
+    if not sets:
+        pytest.skip(f"this system has none of {sets_of_layers(user, attempt)}")
+    ended = {" and ".join(layers): found.outcomes[user, attempt, frozenset(layers)] for layers in sets}
+    assert {layers: outcome for layers, outcome in ended.items() if not stopped(outcome)} == {}
+
+
+def test_every_attempt_and_every_layer_is_tried() -> None:
+    assert {attempt for table in (STOPPED_BY, *ALSO.values()) for attempt in table} == set(ATTEMPTS)
+    tried = {layer for _user, attempt in CASES for each in sets_of_layers(_user, attempt) for layer in each}
+    assert tried == set(MISSING)
+
+
+def test_a_process_with_threads_is_not_confined_halfway() -> None:
+    """Landlock and the change of namespaces would not bind the others."""
+    enough = threading.Event()
+    thread = threading.Thread(target=enough.wait)
+    thread.start()
+    with pytest.raises(RuntimeError):
+        confine.apply(confine.Confinement(0, 0, Path("/")), only=())
+    enough.set()
+    thread.join()
+
+
+# --- Real workers -------------------------------------------------------------------------------------
+
+BECOME_SOMEBODY = f"""
+import os, plugins.runtime.worker
+from plugins.runtime.confine import kernel
+if os.geteuid() == 0:
+    os.setgroups([]); os.setresgid({NOBODY}, {NOBODY}, {NOBODY}); os.setresuid({NOBODY}, {NOBODY}, {NOBODY})
+kernel.prctl(kernel.PR_SET_DUMPABLE, 1)
+"""
+LOSE_A_LAYER = """
+from plugins.runtime import confine
+def refused(worker): raise OSError(38, "Function not implemented")
+confine.LAYERS[{layer!r}] = refused
+"""
+
+
+def boot_with(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    """Workers run this before they start, as if the system were so."""
+    start, separator, rest = process._BOOT.partition("sys.argv[1]); ")
+    assert separator
+    monkeypatch.setattr(process, "_BOOT", f"{start}{separator}exec({code!r}); {rest}")
+
+
+Start = Callable[..., WorkerProcess]
+
+
+@pytest.fixture(params=USERS)
+def start(request: pytest.FixtureRequest, place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
+    """Starts a worker of a server that runs as root, or as somebody else."""
+    started: list[WorkerProcess] = []
+    with tempfile.TemporaryDirectory(dir=place) as name:
+        cache = Path(name)
+        config = write_cache_config(cache)
+        if request.param == "user":
+            boot_with(monkeypatch, BECOME_SOMEBODY)
+            for path in (cache, config, cache / "modules"):
+                os.chown(path, NOBODY, -1)
+
+        def start(*, cache_writable: bool = False) -> WorkerProcess:
+            started.append(
+                WorkerProcess.start(
+                    memory_bytes=600 << 20, cache_config=config, cache_writable=cache_writable
+                )
+            )
+            return started[-1]
+
+        yield start
+        for worker in started:
+            worker.kill()
+
+
+def cached(worker: WorkerProcess) -> dict[str, Path]:
+    """The compiled modules in the cache of this worker, by name."""
+    config = Path(worker.process.args[-2])  # type: ignore[index, arg-type]
+    files = (config.parent / "modules").rglob("wasmtime-*/*")
+    return {path.name: path for path in files if "." not in path.name}
+
+
+def test_a_worker_tells_every_layer_and_has_no_rights_left(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boot_with(monkeypatch, "import os\nif os.geteuid() == 0: os.setgroups([4])  # as a server may have some")
+    worker = start()
+    assert list(worker.wait_ready()) == list(MISSING)
+    status = dict(line.split(":", 1) for line in Path(f"/proc/{worker.pid}/status").read_text().splitlines())
+    assert {status[name].strip() for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")} == {"0" * 16}
+    assert (status["NoNewPrivs"].strip(), status["Groups"].strip()) == ("1", "")
+    assert "0" not in status["Uid"].split()
+    assert os.getsid(worker.pid) == os.getpgid(worker.pid) == worker.pid
+    other = start()
+    other.wait_ready()
+    users = {Path(f"/proc/{each.pid}").stat().st_uid for each in (worker, other)}
+    assert len(users) == 2 or status["Uid"].split() == [str(NOBODY)] * 4
+
+
+def test_a_serving_worker_reads_the_cache_and_does_not_write_it(start: Start) -> None:
+    compiler = start(cache_writable=True)
+    compiler.compile(job("", wasm=FAULTS))
+    of_faults = cached(compiler)
+    compiler.compile(job("", wasm=HOSTCALL))
+    (of_hostcall,) = set(cached(compiler)) - set(of_faults)
+    before = {name: path.read_bytes() for name, path in cached(compiler).items()}
+    largest = max(of_faults.values(), key=lambda path: path.stat().st_size)
+    # What is cached for one module is put in another's place: who takes code from the cache gets that.
+    cached(compiler)[of_hostcall].write_bytes(largest.read_bytes())
+    worker = start()
+    reply = worker.call(job("echo", b"from the cache", wasm=HOSTCALL), refuse).reply
+    assert isinstance(reply, Result)
+    assert reply.output == b"from the cache"
+    assert set(cached(worker)) == set(before)
+
+
+def test_a_serving_worker_leaves_an_empty_cache_empty(start: Start) -> None:
+    worker = start()
+    reply = worker.call(job("echo", b"x"), refuse).reply
+    assert isinstance(reply, Result)
+    assert cached(worker) == {}
+
+
+def test_a_worker_that_writes_the_cache_runs_no_plugin(start: Start) -> None:
+    with pytest.raises(Crashed):
+        start(cache_writable=True).call(job("echo"), refuse)
+
+
+def test_a_module_that_was_called_is_soon_in_the_cache(pool: Callable[[], Pool], tmp_path: Path) -> None:
+    output(pool(), job("echo", b"1"))
+    deadline = time.monotonic() + 30
+    while not any(path.stat().st_size > 100_000 for path in (tmp_path / "modules").rglob("wasmtime-*/*")):
+        assert time.monotonic() < deadline, "nothing was cached"
+        time.sleep(0.05)
+
+
+def test_a_module_that_cannot_be_cached_is_told_and_the_next_one_is_cached(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = write_cache_config(tmp_path)
+    done = threading.Event()
+
+    def start() -> WorkerProcess:
+        return WorkerProcess.start(memory_bytes=600 << 20, cache_config=config, cache_writable=True)
+
+    filler = CacheFiller(start)
+    filler.fill(replace(job(""), sha256="broken", wasm=lambda: b"not a module"))
+    filler.fill(replace(job(""), sha256="lost", wasm=(tmp_path / "lost.wasm").read_bytes))
+
+    def last() -> bytes:
+        done.set()
+        return FAULTS.read_bytes()
+
+    filler.fill(replace(job(""), wasm=last))
+    assert done.wait(30)
+    filler.close()
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == 2
+    assert all("not in the compile cache" in line for line in told)
+    assert "lost.wasm" in told[1]
+
+
+@pytest.fixture
+def pool(tmp_path: Path) -> Iterator[Callable[[], Pool]]:
+    made: list[Pool] = []
+
+    def make() -> Pool:
+        made.append(
+            Pool(size=1, queue=4, queue_timeout_ms=20000, guest_memory_bytes=64 << 20, cache_dir=tmp_path)
+        )
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+LIKE_A_CONTAINER = """
+import ctypes, os, struct, plugins.runtime.worker
+from plugins.runtime.confine import kernel
+if os.geteuid() == 0:  # root in a container is without CAP_SYS_ADMIN
+    header = ctypes.create_string_buffer(struct.pack("=Ii", 0x20080522, 0))
+    sets = ctypes.create_string_buffer(24)
+    kernel.call("capget", header, sets)
+    fewer = (each & ~(1 << 21) for each in struct.unpack("=6I", sets.raw))
+    kernel.call("capset", header, ctypes.create_string_buffer(struct.pack("=6I", *fewer)))
+else:  # where others may make no user namespaces
+    def refused(flags): raise PermissionError(1, "Operation not permitted")
+    from plugins.runtime.confine import namespaces
+    namespaces.unshare = refused
+"""
+
+
+def test_in_a_container_workers_serve_without_namespaces(
+    pool: Callable[[], Pool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boot_with(monkeypatch, LIKE_A_CONTAINER)
+    started = pool()
+    assert output(started, job("echo", b"still here")) == b"still here"
+    lacking = missing(started.layers())
+    assert {"network", "files"} <= set(lacking)
+    assert lacking["network"].startswith("off: Operation not permitted")
+
+
+@pytest.mark.parametrize("layer", MISSING)
+def test_without_a_layer_workers_serve_and_the_log_says_which_is_missing(
+    pool: Callable[[], Pool],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    found: Found,
+    layer: str,
+) -> None:
+    boot_with(monkeypatch, LOSE_A_LAYER.format(layer=layer))
+    started = pool()
+    assert output(started, job("echo", b"still here")) == b"still here"
+    layers = started.layers()
+    assert layers[layer] == "off: Function not implemented"
+    here = found.layers["root" if AM_ROOT else "user"]
+    lost = {name for name in MISSING if holds(here[name]) and not holds(layers[name])}
+    assert lost - {layer} <= {"processes"}  # which needs a user or a namespace of its own
+    (record,) = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert f"{layer}: off: Function not implemented; {MISSING[layer]}" in record.getMessage()
+
+
+def test_the_log_says_once_that_all_layers_hold(
+    pool: Callable[[], Pool], caplog: pytest.LogCaptureFixture, found: Found
+) -> None:
+    if lacking := missing(found.layers["root" if AM_ROOT else "user"]):
+        pytest.skip(f"this system lacks {lacking}")
+    caplog.set_level("INFO", "hostbridge.runtime")
+    started = pool()
+    assert output(started, job("echo", b"1")) == b"1"
+    fail(started, job("forged_error"))  # which ends the worker
+    assert output(started, job("echo", b"2")) == b"2"
+    assert len([r for r in caplog.records if "confined by all layers" in r.getMessage()]) == 1
+    assert missing(started.layers()) == {}
+
+
+def test_readyz_tells_the_layers_and_is_not_ready_without_workers(
+    db: None, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layers = get_pool().layers(timeout_seconds=30)
+    assert client.get("/readyz").json() == {"status": "ok", "database": "ok", "sandbox": layers}
+    monkeypatch.setattr(get_pool(), "layers", dict)
+    response = client.get("/readyz")
+    assert response.status_code == 503
+    assert response.json() == {"status": "unavailable", "database": "ok", "sandbox": {}}

@@ -1,0 +1,179 @@
+"""DELETE /api/v1/plugins/{slug}: a plugin goes with everything that is its, and nothing else does."""
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.utils import timezone
+
+from accounts import services
+from accounts.events import EVERYONE_GROUP
+from accounts.models import APIToken, User
+from accounts.problems import NotFound
+from plugins import kv, registry, store
+from plugins.bundle import read_zip
+from plugins.models import Execution, KVEntry, Plugin, Release
+from tests.conftest import API, Listen, assert_problem, at_once, host_calls
+from tests.plugins.bundles import zipped
+
+URL = "/api/v1/plugins/hostcall"
+Install = Callable[..., Plugin]
+READ = {"method": "GET", "url": "http://hostbridge.invalid/host/v1/kv", "headers": {}}
+
+
+def remove(user: User | None) -> Any:
+    return API(user).request("DELETE", URL)
+
+
+def running(plugin: Plugin, **values: Any) -> Execution:
+    return Execution.objects.create(plugin=plugin, release=plugin.active, function="fetch", **values)
+
+
+def test_everything_that_is_the_plugins_goes_with_it(install: Install, charlie: User) -> None:
+    plugin, other = install("hostcall", "kv_list"), install("faults")
+    kv.put(plugin, "key", 1)
+    kv.put(other, "key", 1)
+    assert API(charlie).post(f"{URL}/call/fetch", READ).status_code == 200
+    assert API(charlie).post("/api/v1/plugins/faults/call/echo", b"x").status_code == 200
+    services.create_api_token(charlie, name="t", scopes=["kv_get"], expires_in_days=1, plugin="hostcall")
+    services.create_api_token(charlie, name="t", scopes=["kv_get"], expires_in_days=1, plugin="faults")
+    assert host_calls().count() == 1
+
+    response = remove(charlie)
+    assert (response.status_code, response.json()) == (
+        200,
+        {"releases": 1, "executions": 1, "stored_values": 1},
+    )
+    assert not store.wasm_path(plugin.active.sha256).exists()
+    assert host_calls().count() == 0
+    for left in (Plugin, Release, Execution, KVEntry, APIToken):
+        assert left.objects.count() == 1, f"{left.__name__}: what is of the other plugin stays"
+    assert API(charlie).post("/api/v1/plugins/faults/call/echo", b"x").content == b"x"
+    assert_problem(API(charlie).get(URL), 404, "not-found")
+
+
+def test_a_plugin_that_waits_can_be_removed(transactional_db: None, charlie: User) -> None:
+    registry.install(read_zip(zipped()))
+    assert remove(charlie).json() == {"releases": 1, "executions": 0, "stored_values": 0}
+
+
+def test_the_next_plugin_of_the_name_gets_nothing_of_it(install: Install, charlie: User) -> None:
+    plugin = install("hostcall", "kv_list")
+    kv.put(plugin, "key", 1)
+    remove(charlie)
+    registry.install(read_zip(zipped()))
+    again = registry.get_plugin("hostcall")
+    assert (again.state, again.granted, again.kv_entries.count()) == ("waiting", frozenset(), 0)
+
+
+def test_a_file_that_another_release_uses_stays(install: Install, charlie: User) -> None:
+    sha256 = install("hostcall").active.sha256
+    registry.install(read_zip(zipped(name="twin")))
+    remove(charlie)
+    assert store.load_wasm(sha256)
+    registry.remove(registry.get_plugin("twin"))
+    assert not store.wasm_path(sha256).exists()
+
+
+def test_what_a_crash_left_half_written_is_swept_up(install: Install, charlie: User) -> None:
+    draft = store.wasm_path(install("hostcall").active.sha256).with_suffix(".1.part")
+    draft.write_bytes(b"half")
+    remove(charlie)
+    assert not draft.exists()
+
+
+def test_everybody_is_told(install: Install, listen: Listen) -> None:
+    plugin = install("hostcall")
+    with listen(EVERYONE_GROUP) as events:
+        registry.remove(plugin)
+    assert [(event["type"], event["data"]) for event in events] == [("plugin.removed", {"slug": "hostcall"})]
+
+
+def test_only_administrators_remove(install: Install, alice: User) -> None:
+    install("hostcall")
+    assert_problem(remove(None), 401, "not-authenticated")
+    assert_problem(remove(alice), 403, "forbidden")
+    assert registry.get_plugin("hostcall").state == "enabled"
+
+
+def test_what_is_not_there_is_not_found(transactional_db: None, charlie: User) -> None:
+    assert_problem(remove(charlie), 404, "not-found")
+
+
+@pytest.mark.parametrize("slug", ["auth", "template"])
+def test_what_comes_with_hostbridge_stays(bundled: dict[str, Plugin], charlie: User, slug: str) -> None:
+    problem = assert_problem(
+        API(charlie).request("DELETE", f"/api/v1/plugins/{slug}"), 409, "plugin-not-removable"
+    )
+    assert slug in problem["detail"]
+    assert registry.get_plugin(slug).state == "enabled"
+
+
+def test_the_plugin_that_people_log_in_with_stays(install: Install, charlie: User, settings: Any) -> None:
+    install("hostcall")
+    settings.AUTH_PLUGIN = "hostcall"
+    assert "AUTH_PLUGIN" in assert_problem(remove(charlie), 409, "plugin-not-removable")["detail"]
+
+
+def test_a_plugin_that_runs_stays(install: Install, charlie: User, settings: Any) -> None:
+    execution = running(install("hostcall"))
+    assert "Calls still run: 1." in assert_problem(remove(charlie), 409, "plugin-busy")["detail"]
+    execution.state = Execution.State.SUCCEEDED
+    execution.save()
+    assert remove(charlie).status_code == 200
+
+
+def test_runs_that_a_killed_server_left_behind_do_not_keep_it(install: Install, charlie: User) -> None:
+    running(install("hostcall"), created_at=timezone.now() - timedelta(minutes=5))
+    assert remove(charlie).status_code == 200
+
+
+def test_runs_in_browsers_do_not_keep_it(install: Install, charlie: User) -> None:
+    running(install("hostcall"), target="browser")
+    assert remove(charlie).status_code == 200
+
+
+@pytest.mark.parametrize("what", ["install", "remove"])
+def test_installing_and_removing_wait_for_each_other(install: Install, what: str) -> None:
+    """Or one could delete the file of a release that the other is about to write down."""
+    plugin = install("hostcall")
+    work: dict[str, Callable[[], object]] = {
+        "install": lambda: registry.install(read_zip(zipped(name="twin"))),
+        "remove": lambda: registry.remove(plugin),
+    }
+
+    def run() -> None:
+        try:
+            work[what]()
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=run)
+    with store.changing():
+        thread.start()
+        thread.join(0.3)
+        assert thread.is_alive()
+        assert [found.slug for found in Plugin.objects.all()] == ["hostcall"]
+    thread.join(30)
+    assert {found.slug for found in Plugin.objects.all()} == (
+        {"hostcall", "twin"} if what == "install" else set()
+    )
+
+
+def test_of_two_who_remove_it_at_once_one_is_told_that_it_is_gone(install: Install) -> None:
+    install("hostcall")
+    seen = [registry.get_plugin("hostcall") for _ in range(2)]
+    results = at_once(2, lambda: registry.remove(seen.pop()))
+    assert {"releases": 1, "executions": 0, "stored_values": 0} in results
+    assert any(isinstance(result, NotFound) for result in results)
+
+
+def test_the_command_line_removes(install: Install, capsys: pytest.CaptureFixture[str]) -> None:
+    install("hostcall")
+    call_command("plugin", "remove", "hostcall")
+    assert "Removed hostcall: 1 releases, 0 executions, 0 stored values." in capsys.readouterr().out
+    assert not Plugin.objects.exists()

@@ -1,0 +1,225 @@
+"""POST /api/v1/plugins: administrators upload bundles."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings as product
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import CommandError, call_command
+from django.test import Client
+from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
+
+from accounts import services
+from accounts.authentication import COOKIE
+from accounts.models import User
+from plugins import registry, store
+from plugins.bundle import read_folder
+from plugins.models import Grant, Plugin, Release
+from tests.conftest import API, assert_problem
+from tests.plugins import wasm_builder as build
+from tests.plugins.bundles import FILES, WASM, make_zip, zipped
+from tests.server import ROOT
+
+URL = "/api/v1/plugins"
+
+# Damage in every layer: the archive, the manifest, the module.
+BAD_BUNDLES = {
+    "invalid-bundle": make_zip(FILES | {"../evil": b""}),
+    "invalid-manifest": zipped(name="Not A Slug"),
+    "invalid-wasm": zipped(wasm=build.module(imports=[("env", "system", "(i32) -> i32")])),
+}
+
+
+@pytest.fixture(autouse=True)
+def _empty_store(transactional_db: None) -> None:
+    with store.changing():
+        store.keep_only(set())
+
+
+def form(**fields: Any) -> bytes:
+    """The fields as multipart/form-data; bytes become files."""
+    files = {
+        name: [SimpleUploadedFile("bundle.zip", part) if isinstance(part, bytes) else part for part in parts]
+        for name, value in fields.items()
+        for parts in [value if isinstance(value, list) else [value]]
+    }
+    return bytes(encode_multipart(BOUNDARY, files))
+
+
+def upload(user: User | None, data: Any, content_type: str = MULTIPART_CONTENT) -> Any:
+    body = data if isinstance(data, bytes) else form(**data)
+    return API(user).post(URL, body, content_type=content_type)
+
+
+def stored() -> set[str]:
+    """What is in the folder of .wasm files, but for its lock."""
+    return {path.name for path in (Path(product.DATA_DIR) / "wasm").iterdir()} - {".lock"}
+
+
+# --- what works ---------------------------------------------------------------------------------------
+
+
+def test_an_uploaded_plugin_waits_for_consent(charlie: User) -> None:
+    response = upload(charlie, {"bundle": zipped()})
+    assert response.status_code == 201, response.content
+    assert response["Location"] == "/api/v1/plugins/hostcall"
+    body = response.json()
+    assert body["version"] == "1.0.0"
+    assert body["plugin"]["state"] == "waiting"
+    assert body["plugin"]["pending"]["version"] == "1.0.0"
+    assert body["report"]["wasm_bytes"] == len(WASM)
+    assert body["report"]["functions"] == ["fetch", "fetch_many"]
+    assert "db_create_user" in body["report"]["permissions"]
+    env, _wasi = body["report"]["imports"]
+    assert (env["namespace"], "http_request" in env["names"]) == ("extism:host/env", True)
+    assert not Grant.objects.exists()
+    assert stored() == {f"{registry.get_release('hostcall', '1.0.0').sha256}.wasm"}
+
+
+def test_it_serves_once_it_is_activated(charlie: User) -> None:
+    upload(charlie, {"bundle": zipped(permissions=[])})
+    client = API(charlie)
+    assert client.post(f"{URL}/hostcall/releases/1.0.0/activate", {}).status_code == 200
+    asked = {"method": "GET", "url": "http://hostbridge.invalid/host/v1/kv", "headers": {}}
+    assert client.post(f"{URL}/hostcall/call/fetch", asked).status_code == 200
+
+
+def test_the_same_bundle_again_changes_nothing(charlie: User) -> None:
+    first, second = (upload(charlie, {"bundle": zipped()}) for _ in range(2))
+    assert (second.status_code, second.json()) == (201, first.json())
+    assert Release.objects.count() == 1
+
+
+def test_a_browser_uploads_with_its_cookie_and_the_csrf_proof(charlie: User) -> None:
+    """Django's own check then reads the form before REST framework does."""
+    browser = Client(enforce_csrf_checks=True, raise_request_exception=False)
+    browser.cookies[COOKIE] = services.create_session(charlie.pk, 3600)[1]
+    browser.get("/")
+    proof = {"X-CSRFToken": browser.cookies["csrftoken"].value}
+
+    def post(body: bytes, content_type: str = MULTIPART_CONTENT, **headers: str) -> Any:
+        return browser.generic("POST", URL, body, content_type, headers=headers)
+
+    assert_problem(post(form(bundle=zipped())), 403, "csrf-failed")
+    assert post(form(bundle=zipped()), **proof).status_code == 201
+    assert_problem(post(b"x", "multipart/form-data", **proof), 400, "malformed-multipart")
+    assert_problem(post(form(bundle=[b"x"] * 101), **proof), 400, "malformed-multipart")
+
+
+# --- who ----------------------------------------------------------------------------------------------
+
+
+def test_only_administrators_upload(alice: User) -> None:
+    assert_problem(upload(None, {"bundle": zipped()}), 401, "not-authenticated")
+    assert_problem(upload(alice, {"bundle": zipped()}), 403, "forbidden")
+    assert not Plugin.objects.exists()
+    assert API(alice).get(URL).status_code == 200, "everybody may still look"
+
+
+# --- what is refused ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", BAD_BUNDLES)
+def test_nothing_is_left_of_a_bundle_that_is_refused(
+    charlie: User, code: str, settings: Any, tmp_path: Path
+) -> None:
+    settings.FILE_UPLOAD_MAX_MEMORY_SIZE = 0  # as if it were large: Django puts those into a file first
+    settings.FILE_UPLOAD_TEMP_DIR = tmp_path
+    assert_problem(upload(charlie, {"bundle": BAD_BUNDLES[code]}), 400, code)
+    assert not Plugin.objects.exists()
+    assert stored() == set()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_version_is_installed_once(charlie: User) -> None:
+    upload(charlie, {"bundle": zipped()})
+    kept = stored()
+    other = zipped(wasm=WASM + build.section(build.CUSTOM, build.name("other")))
+    problem = assert_problem(upload(charlie, {"bundle": other}), 409, "release-exists")
+    assert "Give the changed plugin a new version" in problem["detail"]
+    assert stored() == kept
+    assert_problem(upload(charlie, {"bundle": zipped(title="Other")}), 409, "release-exists")
+
+
+@pytest.mark.parametrize("name", ["auth", "template"])
+def test_an_upload_cannot_take_the_place_of_what_comes_with_hostbridge(
+    bundled: dict[str, Plugin], charlie: User, name: str
+) -> None:
+    """It would serve at once, with the grants of the one before: it asks for no more."""
+    upgrade = zipped(name=name, version="99.0.0", permissions=[])
+    problem = assert_problem(upload(charlie, {"bundle": upgrade}), 409, "plugin-name-reserved")
+    assert "Give the plugin another name" in problem["detail"]
+    assert registry.get_plugin(name).active.version != "99.0.0"
+
+
+def test_a_bundle_over_the_bound_is_refused(charlie: User, settings: Any) -> None:
+    settings.PLUGIN_MAX_BUNDLE_BYTES = len(zipped())
+    assert upload(charlie, {"bundle": zipped()}).status_code == 201
+    settings.PLUGIN_MAX_BUNDLE_BYTES -= 1
+    assert_problem(upload(charlie, {"bundle": zipped()}), 413, "payload-too-large")
+
+
+@pytest.mark.parametrize(
+    ("fields", "pointer"),
+    [
+        ({}, "/bundle"),
+        ({"bundle": b""}, "/bundle"),
+        ({"bundle": "text"}, "/bundle"),
+        ({"bundle": [b"one", b"two"]}, "/bundle"),
+        ({"bundle": b"x", "grants": "kv_get"}, "/grants"),
+    ],
+    ids=["nothing", "an empty file", "text", "two files", "another field"],
+)
+def test_the_form_has_one_file(charlie: User, fields: dict[str, Any], pointer: str) -> None:
+    problem = assert_problem(upload(charlie, fields), 400, "invalid-input")
+    assert problem["errors"][0]["pointer"] == pointer
+
+
+def test_another_content_type_is_refused(charlie: User) -> None:
+    for content_type in ("application/json", "application/zip", ""):
+        problem = assert_problem(upload(charlie, zipped(), content_type), 415, "unsupported-media-type")
+        assert "multipart/form-data" in problem["detail"]
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        (b"x", "multipart/form-data"),
+        (form(bundle=[b"x"] * 101), MULTIPART_CONTENT),
+    ],
+    ids=["no boundary", "too many files"],
+)
+def test_a_malformed_form_is_told(charlie: User, body: bytes, content_type: str) -> None:
+    assert_problem(upload(charlie, body, content_type), 400, "malformed-multipart")
+
+
+# --- the command line ---------------------------------------------------------------------------------
+
+
+def test_the_command_line_takes_archives(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    archive = tmp_path / "hostcall.zip"
+    archive.write_bytes(zipped())
+    call_command("plugin", "check", str(archive))
+    said = capsys.readouterr().out
+    assert "hostcall 1.0.0: the upload gate lets it pass." in said
+    assert "imports from extism:host/env: alloc" in said
+    assert "asks for: db_" in said
+    assert not Plugin.objects.exists()
+    call_command("plugin", "install", str(archive))
+    assert registry.get_plugin("hostcall").state == "waiting"
+    archive.write_bytes(BAD_BUNDLES["invalid-wasm"])
+    with pytest.raises(CommandError, match=r"It imports env\.system"):
+        call_command("plugin", "check", str(archive))
+
+
+@pytest.mark.parametrize(
+    ("fixture", "reason"),
+    [("init_loop", "not ready in time"), ("init_crash", "SIGSEGV")],
+)
+def test_a_module_that_does_not_start_is_tried_out_and_refused(fixture: str, reason: str) -> None:
+    """What the gate cannot see: only running it shows it, in a worker of its own."""
+    with pytest.raises(registry.TrialFailed, match=reason):
+        registry.install(read_folder(ROOT / "wasm-plugins" / "fixtures" / fixture))
+    assert not Plugin.objects.exists()
+    assert not list(Path(product.DATA_DIR, "wasm").glob("*.wasm"))

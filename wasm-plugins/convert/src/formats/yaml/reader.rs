@@ -1,0 +1,391 @@
+//! Puts the parser's events together to a document, with aliases bounded.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, DefaultHasher};
+
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, StrInput, Tag};
+
+use crate::document::{Builder, Document, Part, Scalar};
+use crate::fault::Fault;
+use crate::formats::yaml::schema::{resolve, Plain};
+use crate::options::{Options, Source};
+
+/// What all aliases together may repeat. Ten lines of aliases to aliases can stand for terabytes.
+const MAX_REPEATED_BYTES: usize = 16 << 20;
+const CORE: &str = "tag:yaml.org,2002:";
+
+/// One document is itself; several become a list of them.
+pub fn read<'a>(source: &'a str, _: &Options) -> Result<Document<'a>, Fault> {
+    let mut reader = Reader {
+        builder: Builder::of_stream(source),
+        offsets: Offsets::new(source),
+        collections: Vec::new(),
+        anchors: HashMap::default(),
+        repeated: 0,
+    };
+    reader.builder.open_array(0)?;
+    let mut documents = 0;
+    let mut parser = Parser::new(StrInput::new(source));
+    while let Some(event) = parser.next_event() {
+        let (event, span) = event.map_err(|error| reader.explain(&error))?;
+        documents += usize::from(matches!(event, Event::DocumentStart(_)));
+        let at = reader.offsets.of(&span.start);
+        reader.take(at, event)?;
+    }
+    reader.finish(documents)
+}
+
+struct Reader<'a> {
+    builder: Builder<'a>,
+    offsets: Offsets<'a>,
+    /// Innermost last.
+    collections: Vec<Collection>,
+    anchors: HashMap<usize, Part, BuildHasherDefault<DefaultHasher>>,
+    repeated: usize,
+}
+
+struct Collection {
+    kind: Kind,
+    anchor: usize,
+    start: u32,
+    at: usize,
+    /// Mappings that `<<` brings in.
+    merged: Vec<Part>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Sequence,
+    /// A mapping that waits for a key.
+    Key,
+    /// A mapping that waits for the key's value.
+    Value,
+    /// A mapping that waits for what `<<` names.
+    Merge,
+    /// The list of mappings behind `<<`.
+    Merges,
+}
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, at: usize, event: Event<'a>) -> Result<(), Fault> {
+        match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                let scalar = typed(at, &text, style, tag.as_deref())?;
+                self.scalar(at, &text, &scalar, style, anchor)
+            }
+            Event::SequenceStart(anchor, tag) => {
+                check_collection_tag(at, tag, "seq")?;
+                self.open(at, Kind::Sequence, anchor)
+            }
+            Event::MappingStart(anchor, tag) => {
+                check_collection_tag(at, tag, "map")?;
+                self.open(at, Kind::Key, anchor)
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.close(),
+            Event::Alias(anchor) => self.alias(at, anchor),
+            _ => Ok(()),
+        }
+    }
+
+    fn scalar(
+        &mut self,
+        at: usize,
+        text: &str,
+        scalar: &Plain<'_>,
+        style: ScalarStyle,
+        anchor: usize,
+    ) -> Result<(), Fault> {
+        match self.waits_for() {
+            Some(Kind::Key) if text == "<<" && style == ScalarStyle::Plain => {
+                self.now(Kind::Merge);
+                return Ok(());
+            }
+            Some(Kind::Key) => {
+                if anchor > 0 {
+                    return Err(syntax(at, "a key cannot have an anchor here; write it out"));
+                }
+                return self.key(at, text);
+            }
+            Some(Kind::Merge | Kind::Merges) => return Err(no_mapping_to_merge(at)),
+            _ => {}
+        }
+        let start = self.builder.next_index();
+        self.builder.scalar(at, scalar.scalar(text))?;
+        self.remember(anchor, start);
+        self.value_done();
+        Ok(())
+    }
+
+    fn key(&mut self, at: usize, text: &str) -> Result<(), Fault> {
+        self.builder
+            .key(at, text)
+            .map_err(|message| syntax(at, message))?;
+        self.now(Kind::Value);
+        Ok(())
+    }
+
+    fn open(&mut self, at: usize, kind: Kind, anchor: usize) -> Result<(), Fault> {
+        match (self.waits_for(), kind) {
+            (Some(Kind::Key), _) => {
+                return Err(syntax(
+                    at,
+                    "a key must be a single value, not a list or mapping",
+                ))
+            }
+            (Some(Kind::Merge), Kind::Sequence) => {
+                self.now(Kind::Merges);
+                return Ok(());
+            }
+            (Some(Kind::Merge | Kind::Merges), _) => return Err(no_mapping_to_merge(at)),
+            _ => {}
+        }
+        let start = self.builder.next_index();
+        match kind {
+            Kind::Sequence => self.builder.open_array(at)?,
+            _ => self.builder.open_object(at)?,
+        }
+        self.collections.push(Collection {
+            kind,
+            anchor,
+            start,
+            at,
+            merged: Vec::new(),
+        });
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<(), Fault> {
+        if self.waits_for() == Some(Kind::Merges) {
+            self.now(Kind::Key);
+            return Ok(());
+        }
+        let Some(closed) = self.collections.pop() else {
+            return Ok(());
+        };
+        for part in closed.merged {
+            self.merge(closed.at, part)?;
+        }
+        self.builder.close();
+        self.remember(closed.anchor, closed.start);
+        self.value_done();
+        Ok(())
+    }
+
+    fn alias(&mut self, at: usize, anchor: usize) -> Result<(), Fault> {
+        let Some(&part) = self.anchors.get(&anchor) else {
+            return Err(syntax(at, "this alias stands inside of what it names"));
+        };
+        match self.waits_for() {
+            Some(Kind::Key) => {
+                let key = match self.builder.scalar_of(part) {
+                    Some(Scalar::String(text) | Scalar::Integer(text) | Scalar::Float(text)) => {
+                        text.to_owned()
+                    }
+                    _ => return Err(syntax(at, "a key must be a text or a number")),
+                };
+                self.key(at, &key)
+            }
+            Some(kind @ (Kind::Merge | Kind::Merges)) => {
+                if let Some(collection) = self.collections.last_mut() {
+                    collection.merged.push(part);
+                }
+                if kind == Kind::Merge {
+                    self.now(Kind::Key);
+                }
+                Ok(())
+            }
+            _ => {
+                self.repeat(at, part)?;
+                self.value_done();
+                Ok(())
+            }
+        }
+    }
+
+    /// Adds what the mapping has not itself; of several that are merged the first wins.
+    fn merge(&mut self, at: usize, part: Part) -> Result<(), Fault> {
+        let Some(members) = self.builder.members_of(part) else {
+            return Err(no_mapping_to_merge(at));
+        };
+        for (key, value) in members {
+            if !self.builder.has_key(&key) {
+                self.key_again(at, &key)?;
+                self.repeat(at, value)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn key_again(&mut self, at: usize, key: &str) -> Result<(), Fault> {
+        self.count(at, key.len())?;
+        self.builder
+            .key(at, key)
+            .map_err(|message| syntax(at, message))
+    }
+
+    fn repeat(&mut self, at: usize, part: Part) -> Result<(), Fault> {
+        self.count(at, self.builder.size_of(part))?;
+        self.builder.repeat(at, part)
+    }
+
+    fn count(&mut self, at: usize, bytes: usize) -> Result<(), Fault> {
+        self.repeated += bytes;
+        if self.repeated > MAX_REPEATED_BYTES {
+            let limit = MAX_REPEATED_BYTES >> 20;
+            return Err(Fault::limit(
+                Some(at),
+                format!("the aliases until here stand for more than {limit} MiB"),
+            ));
+        }
+        Ok(())
+    }
+
+    fn waits_for(&self) -> Option<Kind> {
+        self.collections.last().map(|collection| collection.kind)
+    }
+
+    fn now(&mut self, kind: Kind) {
+        if let Some(collection) = self.collections.last_mut() {
+            collection.kind = kind;
+        }
+    }
+
+    fn value_done(&mut self) {
+        if self.waits_for() == Some(Kind::Value) {
+            self.now(Kind::Key);
+        }
+    }
+
+    /// An anchor's number is 0 where there is none.
+    fn remember(&mut self, anchor: usize, start: u32) {
+        if anchor > 0 {
+            self.anchors.insert(anchor, self.builder.part_from(start));
+        }
+    }
+
+    fn explain(&mut self, error: &ScanError) -> Fault {
+        let at = self.offsets.of(error.marker());
+        match error.info() {
+            info if info.contains("recursion limit") => {
+                Fault::limit(Some(at), "this is nested too deeply for YAML")
+            }
+            info => syntax(at, info),
+        }
+    }
+
+    fn finish(mut self, documents: usize) -> Result<Document<'a>, Fault> {
+        if documents == 0 {
+            self.builder.scalar(0, Scalar::Null)?;
+        }
+        self.builder.close();
+        Ok(self.builder.finish(u32::from(documents <= 1)))
+    }
+}
+
+/// What a scalar is, by its tag or else by its looks.
+fn typed<'t>(
+    at: usize,
+    text: &'t str,
+    style: ScalarStyle,
+    tag: Option<&Tag>,
+) -> Result<Plain<'t>, Fault> {
+    let Some(tag) = tag else {
+        return Ok(match style {
+            ScalarStyle::Plain => resolve(text),
+            _ => Plain::String,
+        });
+    };
+    let name = core_name(at, tag)?;
+    let found = resolve(text);
+    match (name, &found) {
+        ("str" | "" | "binary" | "timestamp", _) => Ok(Plain::String),
+        ("null", Plain::Null) | ("bool", Plain::Bool(_)) => Ok(found),
+        ("int", Plain::Integer(_)) | ("float", Plain::Float(_)) => Ok(found),
+        ("float", Plain::Integer(number)) => Ok(Plain::Float(format!("{number}.0").into())),
+        _ => Err(syntax(
+            at,
+            format!("this text is no {name}, as its tag says"),
+        )),
+    }
+}
+
+fn check_collection_tag(at: usize, tag: Option<Cow<'_, Tag>>, expected: &str) -> Result<(), Fault> {
+    let Some(tag) = tag else { return Ok(()) };
+    let name = core_name(at, &tag)?;
+    if name == expected || name.is_empty() {
+        return Ok(());
+    }
+    Err(syntax(at, format!("the tag {tag} is not supported here")))
+}
+
+/// `str` of `!!str`; empty for the lone `!`, which says that the text is meant as it is.
+fn core_name(at: usize, tag: &Tag) -> Result<&str, Fault> {
+    let whole = format!("{}{}", tag.handle, tag.suffix);
+    if whole == "!" {
+        return Ok("");
+    }
+    if whole.starts_with(CORE) {
+        return Ok(tag.suffix.strip_prefix(CORE).unwrap_or(&tag.suffix));
+    }
+    let shown: String = whole.chars().take(64).collect();
+    Err(syntax(
+        at,
+        format!(
+            "the tag {shown} is a program's own; only YAML's tags, such as !!str, are supported"
+        ),
+    ))
+}
+
+fn no_mapping_to_merge(at: usize) -> Fault {
+    syntax(
+        at,
+        "<< brings in mappings by alias, such as `<<: *defaults`",
+    )
+}
+
+fn syntax(at: usize, message: impl Into<String>) -> Fault {
+    Fault::syntax(Source::Yaml, at, message)
+}
+
+/// The parser counts characters; a document counts bytes. Events come nearly in order, so the last
+/// place is a good start for the next.
+struct Offsets<'a> {
+    source: &'a str,
+    is_ascii: bool,
+    characters: usize,
+    bytes: usize,
+}
+
+impl<'a> Offsets<'a> {
+    fn new(source: &'a str) -> Self {
+        Self {
+            source,
+            is_ascii: source.is_ascii(),
+            characters: 0,
+            bytes: 0,
+        }
+    }
+
+    fn of(&mut self, marker: &Marker) -> usize {
+        let wanted = marker.index();
+        if self.is_ascii {
+            return wanted.min(self.source.len());
+        }
+        while self.characters < wanted {
+            let Some(character) = self.source[self.bytes..].chars().next() else {
+                break;
+            };
+            self.bytes += character.len_utf8();
+            self.characters += 1;
+        }
+        while self.characters > wanted {
+            let Some(character) = self.source[..self.bytes].chars().next_back() else {
+                break;
+            };
+            self.bytes -= character.len_utf8();
+            self.characters -= 1;
+        }
+        self.bytes
+    }
+}
