@@ -15,6 +15,7 @@ import django_stubs_ext
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from config.headers import add_headers
 from plugins.runtime.destinations import parse_exceptions
 
 django_stubs_ext.monkeypatch()
@@ -250,6 +251,7 @@ STORAGES = {
 }
 # Vite puts a hash of the content into the names under assets/: those may be kept for ever.
 WHITENOISE_IMMUTABLE_FILE_TEST = r"^/static/assets/.+-[\w-]{8,}\.\w+$"
+WHITENOISE_ADD_HEADERS_FUNCTION = add_headers
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.SessionAuthentication"],
@@ -281,7 +283,7 @@ SPECTACULAR_SETTINGS = {
         ],
         "PluginState": ["waiting", "enabled", "disabled"],
         "ReleaseState": ["active", "pending", "previous"],
-        "RunEnd": ["succeeded", "failed", "timed_out", "cancelled"],
+        "RunEnd": "plugins.browser_runs.ENDS",
     },
 }
 

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from accounts.problems import CSRFFailed, InternalError, NotFound, Problem, response_for
+from plugins.host.cors import no_operation
 from plugins.openapi import HostSchemaView, PublicSchemaView
 from plugins.runtime.service import get_pool
 
@@ -105,6 +106,7 @@ urlpatterns = [
     path("api/schema/host/", HostSchemaView.as_view(), name="host-schema"),
     path("api/docs/", docs, name="docs"),
     path("host/v1/", include("plugins.host.urls")),
+    re_path(r"^host/v1/", no_operation),
     re_path(r"^(?:api|host|static|ws)(?:/|$)", api_404),
     re_path(r"^", app),
 ]

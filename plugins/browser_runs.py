@@ -7,23 +7,35 @@ granted operations, of those the ones on the visitor's own data, for minutes, fo
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Literal, get_args
 
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
-from accounts.problems import Forbidden, InvalidInput, NotAuthenticated, NotFound
+from accounts.problems import Forbidden, InvalidInput, NotAuthenticated, PayloadTooLarge, Problem
 from accounts.tokens import hash_token, new_token
 from plugins import executions
 from plugins.host.caller import Caller
+from plugins.limits import CallLimits, limits_of
+from plugins.manifest import Function
 from plugins.models import Execution, ExecutionToken, Plugin
 from plugins.operations import OPERATIONS
-from plugins.outcomes import PluginCancelled, PluginTimedOut
+from plugins.outcomes import PluginCancelled, PluginTimedOut, end_state, failure_problem, runtime_problem
+from plugins.runtime.process import InvalidModule, LimitReached, TimedOut
+from plugins.runtime.protocol import Failure, FailureKind
 
 State = Execution.State
-ENDS = (State.SUCCEEDED, State.FAILED, State.TIMED_OUT, State.CANCELLED)
+# What ended it: the worker protocol's own kinds of failure, and what the page itself sees.
+End = (
+    Literal[
+        "succeeded", "cancelled", "timed_out", "invalid", "input_too_large", "max_host_calls", "max_bridge_kb"
+    ]
+    | FailureKind
+)
+_REPORTED = ["input_bytes", "output_bytes", "queue_ms", "start_ms", "run_ms", "host_ms"]
+ENDS: tuple[str, ...] = tuple(name for part in get_args(End) for name in get_args(part))
 
 
 @dataclass(frozen=True)
@@ -31,6 +43,22 @@ class BrowserRun:
     execution: Execution
     token: str
     expires_at: datetime
+
+
+@dataclass(frozen=True)
+class Report:
+    """How a run ended, by its browser's word: what happened, in the guest's or the runtime's own text.
+
+    The browser says what happened, and the problem is made of it here, as for a run on the server.
+    """
+
+    end: End
+    message: str = ""
+    input_bytes: int = 0
+    output_bytes: int = 0
+    start_ms: float = 0.0
+    run_ms: float = 0.0
+    host_ms: float = 0.0
 
 
 def start(plugin: Plugin, function_name: str, user: User) -> BrowserRun:
@@ -62,37 +90,77 @@ def caller_of(token: str) -> Caller:
     plugin = execution.plugin
     if execution.user is None or not execution.user.is_active or not plugin.enabled:
         raise NotAuthenticated("This run may do nothing any more.")
+    granted = frozenset(execution.token.operations) & plugin.granted
     return Caller(
-        granted=frozenset(execution.token.operations) & plugin.granted,
+        granted=granted,
         plugin=plugin.slug,
         execution_id=execution.pk,
         own_data_of=execution.user,
+        withheld=plugin.granted - granted,
     )
 
 
-def finish(execution_id: uuid.UUID, token: str, state: str, problem: dict[str, Any] | None) -> None:
+def finish(execution_id: uuid.UUID, token: str, report: Report) -> Problem | None:
     """Ends the run as its browser reports it; the token is worthless from then on.
 
-    Raises NotAuthenticated, or Forbidden for another run's token.
+    Returns the problem that its caller is told, as executions.run would have. Raises NotAuthenticated, or
+    Forbidden for another run's token.
     """
     execution = _running(token)
     if execution.pk != execution_id:
         raise Forbidden("This token belongs to another run.")
-    _end(execution, state, problem)
+    problem = _problem(report, execution)
+    execution.input_bytes, execution.output_bytes = report.input_bytes, report.output_bytes
+    execution.queue_ms, execution.start_ms = 0.0, report.start_ms
+    execution.run_ms, execution.host_ms = report.run_ms, report.host_ms
+    _end(execution, problem)
+    return problem
 
 
 def cancel(execution: Execution) -> None:
     """Ends it; its token is worthless from then on. Raises RunEnded."""
-    _end(execution, State.CANCELLED, PluginCancelled().as_dict())
+    _end(execution, PluginCancelled())
 
 
 def expire() -> int:
     """Ends runs whose token ran out without a word from the browser; how many."""
     forgotten = Execution.objects.filter(state=State.RUNNING, token__expires_at__lte=timezone.now())
-    for execution in forgotten.select_related("plugin", "user"):
-        problem = PluginTimedOut("Its browser did not report an end in time.")
-        _end(execution, State.TIMED_OUT, problem.as_dict())
+    for execution in forgotten.select_related("plugin", "user", "release"):
+        _end(execution, PluginTimedOut("Its browser did not report an end in time."))
     return len(forgotten)
+
+
+def limits_of_run(execution: Execution) -> CallLimits:
+    return limits_of(execution.release.manifest, _function(execution))
+
+
+def _function(execution: Execution) -> Function:
+    function = execution.release.manifest.function(execution.function)
+    if function is None:
+        raise RuntimeError("A release never changes, and this one had the function when the run began.")
+    return function
+
+
+def _problem(report: Report, execution: Execution) -> Problem | None:
+    """What a run on the server would have told, made by the same functions."""
+    limits, wasm_path = limits_of_run(execution), execution.release.manifest.wasm.path
+    match report.end:
+        case "succeeded":
+            return None
+        case "cancelled":
+            return PluginCancelled()
+        case "input_too_large":
+            return PayloadTooLarge(f"The input may have at most {limits.max_input_bytes} bytes.")
+        case "timed_out":
+            error = TimedOut(f"{limits.timeout_ms} ms of wall-clock time were up")
+            return runtime_problem(error, wasm_path)
+        case "max_host_calls":
+            return runtime_problem(LimitReached("max_host_calls", limits.max_host_calls), wasm_path)
+        case "max_bridge_kb":
+            return runtime_problem(LimitReached("max_bridge_kb", limits.max_bridge_bytes >> 10), wasm_path)
+        case "invalid":
+            return runtime_problem(InvalidModule(report.message), wasm_path)
+    return failure_problem(Failure(0, report.end, report.message, report.start_ms, report.run_ms), limits)
 
 
 def _running(token: str) -> Execution:
@@ -100,7 +168,7 @@ def _running(token: str) -> Execution:
         ExecutionToken.objects.filter(
             token_hash=hash_token(token), expires_at__gt=timezone.now(), execution__state=State.RUNNING
         )
-        .select_related("execution__plugin", "execution__user")
+        .select_related("execution__plugin", "execution__user", "execution__release")
         .first()
     )
     if found is None:
@@ -109,12 +177,13 @@ def _running(token: str) -> Execution:
     return execution
 
 
-def _end(execution: Execution, state: str, problem: dict[str, Any] | None) -> None:
-    if state not in ENDS:
-        raise NotFound(f"A run cannot end as {state}.")
+def _end(execution: Execution, problem: Problem | None) -> None:
+    """Writes the end, unless somebody else did: a run ends once. Raises RunEnded."""
+    ended = {name: getattr(execution, name) for name in _REPORTED}
+    kept = executions.kept_problem(_function(execution), problem)
     with transaction.atomic():
         running = Execution.objects.filter(pk=execution.pk, state=State.RUNNING)
-        if running.update(state=state, problem=problem, finished_at=timezone.now()) != 1:
+        if running.update(state=end_state(problem), problem=kept, finished_at=timezone.now(), **ended) != 1:
             raise executions.RunEnded
-        execution.refresh_from_db()
+        execution.refresh_from_db(fields=["state", "problem", "finished_at"])
         executions.publish("execution.finished", execution)

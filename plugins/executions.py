@@ -315,7 +315,7 @@ def _finish(
 ) -> None:
     end: dict[str, Any] = {
         "state": end_state(problem),
-        "problem": _kept_problem(function, problem),
+        "problem": kept_problem(function, problem),
         "output_bytes": len(output),
         "output": _kept(function, output),
         "finished_at": timezone.now(),
@@ -335,7 +335,7 @@ def _kept(function: Function, data: bytes) -> bytes | None:
     return None if function.sensitive or len(data) > settings.EXECUTION_KEEP_BYTES else data
 
 
-def _kept_problem(function: Function, problem: Problem | None) -> dict[str, Any] | None:
+def kept_problem(function: Function, problem: Problem | None) -> dict[str, Any] | None:
     """The problem as history keeps it. A guest's words on a sensitive input could repeat a secret from it."""
     if problem is None:
         return None

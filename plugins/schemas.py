@@ -17,10 +17,13 @@ from accounts.schemas import (
     UserRefSerializer,
 )
 from plugins import breaker
+from plugins.browser_runs import ENDS
 from plugins.manifest import NetworkKey
 from plugins.models import Execution, HostCall, Plugin, Release
-from plugins.operations import PERMISSIONS
+from plugins.operations import PERMISSIONS, Operation
 from plugins.registry import public_settings
+
+MAX_REPORTED = (1 << 31) - 1  # of what a browser reports; it is what the database's integers hold
 
 
 class FunctionSummarySerializer(serializers.Serializer[Any]):
@@ -63,15 +66,6 @@ class PendingPermissionSerializer(PermissionSerializer):
 
 class PendingNetworkRuleSerializer(NetworkRuleSerializer):
     new = serializers.BooleanField(help_text="The active release does not ask for it.")
-
-
-class ReportedProblemSerializer(StrictSerializer):
-    """How a browser says what went wrong; kept as reported."""
-
-    type = TextField(max_length=200)
-    title = TextField(max_length=200)
-    status = StrictIntegerField(min_value=400, max_value=599)
-    detail = TextField(max_length=2000)
 
 
 class LimitsSerializer(serializers.Serializer[Any]):
@@ -291,19 +285,56 @@ class StartRunSerializer(StrictSerializer):
     function = TextField(max_length=64)
 
 
+class BoundsSerializer(serializers.Serializer[Any]):
+    timeout_ms = serializers.IntegerField()
+    memory_mb = serializers.IntegerField()
+    max_input_bytes = serializers.IntegerField()
+    max_output_bytes = serializers.IntegerField()
+    max_host_calls = serializers.IntegerField()
+    max_bridge_bytes = serializers.IntegerField()
+
+
+class HostFunctionSerializer(serializers.Serializer[Operation]):
+    """How a host function that the module imports is asked for over HTTP."""
+
+    name = serializers.CharField()
+    method = serializers.CharField()
+    path = serializers.CharField(help_text="Below /host/v1/, with a {name} for each of the path's fields.")
+    fields_in = serializers.ChoiceField(["query", "body", "path"], help_text="Where all other fields go.")
+
+
 class BrowserRunSerializer(serializers.Serializer[Any]):
     execution_id = serializers.UUIDField()
     wasm_url = serializers.CharField()
     sha256 = serializers.CharField()
     config = serializers.DictField(child=serializers.CharField())
+    bounds = BoundsSerializer(help_text="What the run may use at most, as on the server.")
+    host_functions = HostFunctionSerializer(many=True)
     host_url = serializers.CharField()
     token = serializers.CharField(help_text="For the host API, for this run; shown this once.")
     expires_at = serializers.DateTimeField()
 
 
 class FinishRunSerializer(StrictSerializer):
-    state = serializers.ChoiceField(["succeeded", "failed", "timed_out", "cancelled"])
-    problem = ReportedProblemSerializer(required=False, allow_null=True)
+    """How a run in a browser ended, by its word. The message is the guest's error text or the trap's."""
+
+    end = serializers.ChoiceField(ENDS)
+    message = TextField(
+        max_length=8000,
+        required=False,
+        allow_blank=True,
+        trim_whitespace=False,
+        help_text="Empty for others.",
+    )
+    input_bytes = StrictIntegerField(min_value=0, max_value=MAX_REPORTED, required=False)
+    output_bytes = StrictIntegerField(min_value=0, max_value=MAX_REPORTED, required=False)
+    start_ms = serializers.FloatField(min_value=0, max_value=MAX_REPORTED, required=False)
+    run_ms = serializers.FloatField(min_value=0, max_value=MAX_REPORTED, required=False)
+    host_ms = serializers.FloatField(min_value=0, max_value=MAX_REPORTED, required=False)
+
+
+class FinishedRunSerializer(serializers.Serializer[Any]):
+    problem = ProblemSerializer(allow_null=True, help_text="What a run on the server would have answered.")
 
 
 class APITokenSerializer(serializers.ModelSerializer[APIToken]):

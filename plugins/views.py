@@ -1,5 +1,6 @@
 """Plugins, calls and executions over REST."""
 
+import re
 import uuid
 from typing import Any, ClassVar
 
@@ -25,7 +26,7 @@ from plugins import browser_runs, calls, executions, journal, registry, schemas,
 from plugins.bundle import read_zip, report
 from plugins.manifest import NetworkKey
 from plugins.models import Execution, Plugin
-from plugins.operations import PERMISSIONS
+from plugins.operations import OPERATIONS, PERMISSIONS
 from plugins.permissions import IsStaff, IsStaffOrReads
 
 CALL_RESPONSES: dict[Any, Any] = {
@@ -234,6 +235,8 @@ class BrowserRunView(APIView):
             "wasm_url": f"/api/v1/plugins/{slug}/releases/{release.version}/wasm",
             "sha256": release.sha256,
             "config": registry.config_of(plugin, release.manifest, public_only=True),
+            "bounds": browser_runs.limits_of_run(run.execution),
+            "host_functions": [host_function(name) for name in store.host_functions(release.sha256)],
             "host_url": f"{request.scheme}://{request.get_host()}",
             "token": run.token,
             "expires_at": run.expires_at,
@@ -248,7 +251,7 @@ class FinishRunView(APIView):
     @extend_schema(
         operation_id="finish_browser_run",
         request=schemas.FinishRunSerializer,
-        responses={204: None, **problems(400, 401, 403, 404, 409, 413, 415)},
+        responses={200: schemas.FinishedRunSerializer, **problems(400, 401, 403, 404, 409, 413, 415)},
         tags=["executions"],
     )
     def post(self, request: Request, execution_id: uuid.UUID) -> Response:
@@ -256,9 +259,9 @@ class FinishRunView(APIView):
         token = bearer_token(request)
         if token is None:
             raise NotAuthenticated("This wants the token of the run.")
-        data = checked(schemas.FinishRunSerializer, request)
-        browser_runs.finish(execution_id, token, data["state"], data.get("problem"))
-        return Response(status=204)
+        report = browser_runs.Report(**checked(schemas.FinishRunSerializer, request))
+        problem = browser_runs.finish(execution_id, token, report)
+        return Response({"problem": problem and problem.as_dict()})
 
 
 class PermissionListView(APIView):
@@ -381,6 +384,14 @@ def network_keys(rules: list[dict[str, Any]] | None) -> frozenset[NetworkKey] | 
     return (
         None if rules is None else frozenset((rule["url"], tuple(sorted(rule["methods"]))) for rule in rules)
     )
+
+
+def host_function(name: str) -> dict[str, str]:
+    """How an operation is asked for over HTTP, for those who have it by name only."""
+    operation = OPERATIONS[name]
+    fields_in = "query" if operation.query else "body" if operation.request else "path"
+    path = re.sub(r"<\w+:(\w+)>", r"{\1}", operation.route)
+    return {"name": name, "method": operation.method, "path": path, "fields_in": fields_in}
 
 
 def signed_in(request: Request) -> User:

@@ -107,7 +107,7 @@ class Server:
         manifest["limits"] |= limits
         (folder / "plugin.json").write_text(json.dumps(manifest))
         self.manage("plugin", "install", str(folder))
-        self.manage("plugin", "activate", name, "1.0.0")
+        self.manage("plugin", "activate", name.replace("_", "-"), "1.0.0")
 
     def manage(self, *arguments: str) -> None:
         """Runs manage.py beside the server, with its data."""

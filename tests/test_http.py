@@ -44,6 +44,19 @@ def test_hashed_files_are_kept_for_ever_and_others_are_not(server: Server, clien
     assert "no-store" in client.get("/").headers["Cache-Control"]
 
 
+def test_the_plugins_worker_has_a_policy_of_its_own_and_nothing_else_has(client: httpx.Client) -> None:
+    served = sorted(path.name for path in (ROOT / "frontend" / "dist" / "assets").glob("*.js"))
+    policies = {
+        name: client.get(f"/static/assets/{name}").headers.get("Content-Security-Policy") for name in served
+    }
+    (worker,) = (name for name in served if name.startswith("plugin-worker-"))
+    policy = policies.pop(worker)
+    assert policy is not None
+    assert policy.split("; ")[:2] == ["sandbox allow-scripts", "default-src 'none'"]
+    assert "allow-same-origin" not in policy
+    assert set(policies.values()) == {None}
+
+
 def test_health_says_ok(client: httpx.Client) -> None:
     assert client.get("/healthz").json() == {"status": "ok"}
     ready = client.get("/readyz").json()

@@ -2,6 +2,7 @@
 import { asProblem, problemFromResponse, type ApiProblem } from './problem';
 import type {
   AccessToken,
+  BrowserRun,
   Execution,
   ExecutionDetail,
   ExecutionState,
@@ -11,7 +12,9 @@ import type {
   PermissionInfo,
   PluginDetail,
   PluginSummary,
+  Problem,
   Release,
+  RunReport,
   SessionAnswer,
   User,
 } from './types';
@@ -142,7 +145,7 @@ export async function revokeToken(id: string): Promise<void> {
 
 /** Calls a plugin function on the server: the input as it is, the raw answer back. */
 export function callFunction(
-  call: { slug: string; name: string; body: string; contentType: string },
+  call: { slug: string; name: string; body: string | Uint8Array<ArrayBuffer>; contentType: string },
   signal?: AbortSignal,
 ): Promise<Response> {
   return request(`${pluginPath(call.slug)}/call/${encodeURIComponent(call.name)}`, {
@@ -151,6 +154,32 @@ export function callFunction(
     headers: { 'Content-Type': call.contentType },
     signal,
   });
+}
+
+/** Begins a run in this browser: what it takes, with a token for its host calls. */
+export function startBrowserRun(slug: string, name: string): Promise<BrowserRun> {
+  return sendJson('POST', `${pluginPath(slug)}/browser-runs`, { function: name });
+}
+
+/** The bytes of a run's module. */
+export async function getWasm(run: BrowserRun, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
+  const response = await request(run.wasm_url.slice(BASE.length), { signal });
+  return new Uint8Array(await response.arrayBuffer());
+}
+
+/** Tells how a run in this browser ended; the answer is what its caller is told. Outlives the page. */
+export async function finishBrowserRun(
+  run: BrowserRun,
+  report: RunReport,
+): Promise<{ problem: Problem | null }> {
+  const response = await request(`/executions/${encodeURIComponent(run.execution_id)}/finish`, {
+    method: 'POST',
+    body: JSON.stringify(report),
+    headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${run.token}` },
+    credentials: 'omit',
+    keepalive: true,
+  });
+  return (await response.json()) as { problem: Problem | null };
 }
 
 async function getJson<Answer>(path: string, signal?: AbortSignal): Promise<Answer> {
@@ -187,7 +216,7 @@ async function request(path: string, init: RequestInit = {}): Promise<Response> 
 
   let response: Response;
   try {
-    response = await fetch(BASE + path, { ...init, headers, credentials: 'same-origin' });
+    response = await fetch(BASE + path, { credentials: 'same-origin', ...init, headers });
   } catch (error) {
     // A caller that gave up on purpose wants to see just that.
     if (init.signal?.aborted) throw error;
@@ -196,7 +225,8 @@ async function request(path: string, init: RequestInit = {}): Promise<Response> 
   if (response.ok) return response;
 
   const problem = await problemFromResponse(response);
-  if (SESSION_OVER.has(problem.code) && !isGuestAnswer(path, response)) sessionEndListener?.(problem);
+  const bySession = init.credentials !== 'omit' && !isGuestAnswer(path, response);
+  if (SESSION_OVER.has(problem.code) && bySession) sessionEndListener?.(problem);
   throw problem;
 }
 

@@ -2,11 +2,12 @@
 import { callFunction } from './api';
 import { asProblem, type ApiProblem } from './problem';
 import { parseServerTiming, type Timing } from './timing';
+import type { Target } from './types';
 
 export interface Call {
   slug: string;
   name: string;
-  body: string;
+  body: string | Uint8Array<ArrayBuffer>;
   contentType: string;
 }
 
@@ -19,8 +20,19 @@ export type Outcome = { executionId: string | null; timing: Timing | null } & (
   { ok: true; output: Output } | { ok: false; problem: ApiProblem }
 );
 
+/** The code of the problem that a browser which cannot run plugins gives itself. */
+export const UNSUPPORTED = 'browser-unsupported';
+
+/** Runs where it is to run. Only an abort throws; every other failure is an outcome. */
+export async function run(call: Call, target: Target, signal: AbortSignal): Promise<Outcome> {
+  if (target === 'server') return runOnServer(call, signal);
+  // Its own chunk: most visits run nothing in the browser.
+  const { runInBrowser } = await import('./browser/run');
+  return runInBrowser(call, signal);
+}
+
 /** Runs on the server. Only an abort throws; every other failure is an outcome. */
-export async function runOnServer(call: Call, signal: AbortSignal): Promise<Outcome> {
+async function runOnServer(call: Call, signal: AbortSignal): Promise<Outcome> {
   try {
     const response = await callFunction(call, signal);
     const output = describeOutput(new Uint8Array(await response.arrayBuffer()));

@@ -53,13 +53,17 @@ export interface Page<Item> {
   results: Item[];
 }
 
+/** A problem may have further members, such as the backtrace of a trap. */
+export type Problem = Schemas['Problem'] & Record<string, unknown>;
+export type BrowserRun = Schemas['BrowserRun'];
+export type RunReport = Schemas['FinishRun'];
+
 export type Execution = Schemas['Execution'];
 export type ExecutionState = Execution['state'];
 export type HostCall = Answer<'HostCall'>;
 
 export interface ExecutionDetail extends Omit<Schemas['ExecutionDetail'], 'problem' | 'host_calls'> {
-  /** A problem may have further members, such as the backtrace of a trap. */
-  problem: (Schemas['Problem'] & Record<string, unknown>) | null;
+  problem: Problem | null;
   host_calls: HostCall[];
 }
 

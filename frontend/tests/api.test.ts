@@ -10,7 +10,7 @@ import {
   readCookie,
 } from '../src/api';
 import { ApiProblem } from '../src/problem';
-import { describeOutput, runOnServer } from '../src/runner';
+import { describeOutput, run } from '../src/runner';
 
 const fetchMock = vi.fn<typeof fetch>();
 const json = (body: unknown, init: ResponseInit = {}) => new Response(JSON.stringify(body), init);
@@ -92,9 +92,13 @@ test('a run gives its output, timing and id, and a failed run its problem', asyn
   const headers = { 'Execution-Id': 'e1', 'Server-Timing': 'run;dur=2' };
   fetchMock.mockResolvedValueOnce(json({ message: 'Hi' }, { headers }));
   const { signal } = new AbortController();
-  expect(await runOnServer(call, signal)).toMatchObject({ ok: true, executionId: 'e1', timing: { run: 2 } });
+  expect(await run(call, 'server', signal)).toMatchObject({
+    ok: true,
+    executionId: 'e1',
+    timing: { run: 2 },
+  });
   fetchMock.mockResolvedValueOnce(problem('plugin-error', 422, headers));
-  expect(await runOnServer(call, signal)).toMatchObject({
+  expect(await run(call, 'server', signal)).toMatchObject({
     ok: false,
     executionId: 'e1',
     problem: { code: 'plugin-error' },

@@ -20,7 +20,8 @@ class Caller:
     """An execution of a plugin, or a program with an API token. Nothing in here comes from the guest.
 
     `own_data_of`: the run is in this user's browser, and so in the user's hands: it may do only what concerns
-    their own data. `network`: the outside addresses that were granted.
+    their own data. `withheld`: what the plugin was granted all the same, for its runs on the server.
+    `network`: the outside addresses that were granted.
     """
 
     granted: frozenset[str]
@@ -29,6 +30,7 @@ class Caller:
     api_token_id: uuid.UUID | None = None
     own_data_of: User | None = None
     network: tuple[Rule, ...] = ()
+    withheld: frozenset[str] = frozenset()
     user_agent: str = ""
     ip_address: str | None = None
 
@@ -38,7 +40,7 @@ class Caller:
             return
         if self.api_token_id:
             raise OperationNotGranted(f"This token lacks the scope {operation}.", operation=operation)
-        if self.own_data_of:
+        if operation in self.withheld:
             raise OperationNotGranted(
                 f"In a browser the plugin “{self.plugin}” may not use {operation}.", operation=operation
             )

@@ -10,15 +10,9 @@ from rest_framework.views import APIView
 from accounts.schemas import problems
 from plugins.host.authentication import HostAuthentication
 from plugins.host.caller import Caller
+from plugins.host.cors import allow_any_origin, preflight
 from plugins.host.dispatch import MAX_BODY_BYTES, Inquiry, answer
 from plugins.operations import OPERATIONS, Operation
-
-CORS_HEADERS = {
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE",
-    "Access-Control-Allow-Headers": "Authorization, Content-Type",
-    "Access-Control-Max-Age": "600",
-}
 
 
 class HostView(APIView):
@@ -30,11 +24,9 @@ class HostView(APIView):
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         if request.method == "OPTIONS":
-            # A browser's preflight, which carries no token: https://fetch.spec.whatwg.org/#cors-preflight-fetch
-            return HttpResponse(status=204, headers=CORS_HEADERS)
+            return preflight()
         response = super().dispatch(request, *args, **kwargs)
-        # A run in a browser has an opaque origin. No cookie counts here, so any page may ask, with a token.
-        response["Access-Control-Allow-Origin"] = "*"
+        allow_any_origin(response)
         return response
 
     def answer(self, request: Request, **path: Any) -> HttpResponse:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserType, ConsoleMessage, Page, sync_playwright
 
 from tests.server import Server
 
@@ -14,8 +14,7 @@ ARTIFACTS = Path(__file__).resolve().parents[2] / "artifacts" / "screenshots"
 SIZES = {"phone": {"width": 390, "height": 844}, "desktop": {"width": 1440, "height": 900}}
 
 
-@pytest.fixture(scope="package")
-def chromium() -> Iterator[Browser]:
+def launch(kind: BrowserType, *arguments: str) -> Browser:
     names = (os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
     path = next((found for name in names if name and (found := shutil.which(name))), None)
     if path is None:
@@ -27,10 +26,25 @@ def chromium() -> Iterator[Browser]:
         "--no-first-run",
     ]
     as_root = ["--no-sandbox"] if os.geteuid() == 0 else []
+    return kind.launch(executable_path=path, args=[*quiet, *as_root, "--disable-gpu", *arguments])
+
+
+@pytest.fixture(scope="package")
+def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=[*quiet, *as_root, "--disable-gpu"])
+        browser = launch(playwright.chromium)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="package")
+def chromium_for_local_stand_ins(chromium: Browser) -> Iterator[Browser]:
+    """Chromium takes a file that a test answers in the server's place for one of the internet's, and keeps
+    its requests from this computer; this one does not.
+    """
+    browser = launch(chromium.browser_type, "--disable-features=LocalNetworkAccessChecks")
+    yield browser
+    browser.close()
 
 
 @pytest.fixture
@@ -74,6 +88,19 @@ def shoot(page: Page) -> Callable[[str], None]:
         page.set_viewport_size(SIZES["desktop"])  # type: ignore[arg-type]
 
     return shoot
+
+
+@pytest.fixture(scope="package")
+def fixtures_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with the fixtures that run in a browser, nothing granted; its owner is owner@example.com."""
+    server = Server.start(tmp_path_factory.mktemp("fixtures") / "data")
+    server.make_owner()
+    server.install_fixture("faults", max_input_kb=2048)
+    server.install_fixture("hostcall", max_host_calls=3, max_bridge_kb=64)
+    server.install_fixture("hostfn")
+    server.install_fixture("init_loop")
+    yield server
+    server.stop()
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Execution tokens: worth no more than the visitor, for one run, for minutes."""
 
+import json
 import uuid
 from typing import Any
 
@@ -49,7 +50,7 @@ def with_token(token: str) -> API:
 
 def finish(run: dict[str, Any], token: str | None = None, **body: Any) -> Any:
     client = with_token(token or run["token"])
-    return client.post(f"/api/v1/executions/{run['execution_id']}/finish", {"state": "succeeded"} | body)
+    return client.post(f"/api/v1/executions/{run['execution_id']}/finish", {"end": "succeeded"} | body)
 
 
 def test_a_run_in_the_browser_from_start_to_end(plugin: Plugin, alice: User) -> None:
@@ -62,7 +63,7 @@ def test_a_run_in_the_browser_from_start_to_end(plugin: Plugin, alice: User) -> 
     assert me.json()["email"] == "alice@example.com"
     assert me["Access-Control-Allow-Origin"] == "*"
     assert "Access-Control-Allow-Credentials" not in me
-    assert finish(run).status_code == 204
+    assert finish(run).json() == {"problem": None}
     shown = API(alice).get(f"/api/v1/executions/{run['execution_id']}").json()
     assert (shown["state"], shown["target"]) == ("succeeded", "browser")
     assert [call["operation"] for call in shown["host_calls"]] == ["db_get_user_by_uuid"]
@@ -83,7 +84,8 @@ def test_what_is_not_the_users_own_is_refused_in_a_browser(plugin: Plugin, alice
     for field in ("uuid", "id"):
         path = path.replace(f"<uuid:{field}>", str(alice.pk))
     response = with_token(start(alice)["token"]).request(operation.method, f"/host/v1/{path}", {})
-    assert_problem(response, 403, "operation-not-granted")
+    told = assert_problem(response, 403, "operation-not-granted")
+    assert told["detail"].startswith("In a browser")  # no administrator could mend it
 
 
 def test_somebody_elses_data_is_refused(plugin: Plugin, alice: User, bob: User) -> None:
@@ -114,18 +116,91 @@ def test_the_users_own_data_is_theirs_without_the_password_hash(plugin: Plugin, 
 
 def test_after_its_end_the_token_is_worthless(plugin: Plugin, alice: User) -> None:
     run = start(alice)
-    assert finish(run, state="failed", problem=PROBLEM).status_code == 204
+    assert finish(run, end="trap", message="unreachable").status_code == 200
     assert_problem(with_token(run["token"]).get(f"/host/v1/users/{alice.pk}"), 401, "not-authenticated")
     assert_problem(finish(run), 401, "not-authenticated")
     assert Execution.objects.get().state == "failed"
 
 
-PROBLEM = {
-    "type": "urn:hostbridge:problem:plugin-trapped",
-    "title": "T",
-    "status": 502,
-    "detail": "It trapped.",
-}
+ENDINGS = [
+    ("timed_out", "", "timed_out", (504, "plugin-timed-out", "5000 ms")),
+    ("guest_error", "No such tea.", "failed", (422, "plugin-error", "No such tea.")),
+    ("trap", "0: 0x1 - hostcall.wasm!brew", "failed", (502, "plugin-trapped", "in the function brew")),
+    ("start_failed", "unreachable", "failed", (502, "plugin-trapped", "broke off")),
+    ("memory", "", "failed", (502, "plugin-out-of-memory", "64 MB")),
+    ("output_too_large", "The output has 9 bytes.", "failed", (502, "plugin-output-too-large", "9 bytes")),
+    ("cancelled", "", "cancelled", (409, "plugin-cancelled", "ended it")),
+    ("input_too_large", "", "failed", (413, "payload-too-large", "10485760 bytes")),
+    ("max_host_calls", "", "failed", (502, "plugin-host-call-limit", "1000 times")),
+    ("max_bridge_kb", "", "failed", (502, "plugin-bridge-limit", "16384 kB")),
+    ("invalid", "Bad magic.\nat 0", "failed", (502, "plugin-invalid", "hostcall.wasm: Bad magic.")),
+]
+
+
+@pytest.mark.parametrize(("end", "message", "state", "told"), ENDINGS, ids=[row[0] for row in ENDINGS])
+def test_the_browser_says_what_happened_and_the_server_what_it_means(
+    plugin: Plugin, alice: User, end: str, message: str, state: str, told: tuple[int, str, str]
+) -> None:
+    run = start(alice)
+    problem = finish(run, end=end, message=message).json()["problem"]
+    status, code, words = told
+    assert (problem["status"], problem["type"]) == (status, f"urn:hostbridge:problem:{code}")
+    assert words in problem["detail"]
+    shown = API(alice).get(f"/api/v1/executions/{run['execution_id']}").json()
+    assert (shown["state"], shown["problem"]) == (state, problem)
+
+
+def test_a_problem_of_the_guests_own_is_told_as_on_the_server(plugin: Plugin, alice: User) -> None:
+    spoken = {"status": 409, "code": "busy", "title": "Busy", "detail": "Wait."}
+    told = finish(start(alice), end="guest_error", message=json.dumps({"problem": spoken})).json()["problem"]
+    assert told == {"type": "urn:hostbridge:problem:busy", "title": "Busy", "status": 409, "detail": "Wait."}
+
+
+def test_the_words_of_a_sensitive_function_are_told_and_not_kept(plugin: Plugin, alice: User) -> None:
+    release = plugin.active
+    for function in release.manifest_data["functions"]:
+        function["sensitive"] = True
+    release.save()
+    run = start(alice)
+    assert "hunter2" in finish(run, end="guest_error", message="Not hunter2!").json()["problem"]["detail"]
+    kept = Execution.objects.get().problem
+    assert kept is not None
+    assert "hunter2" not in json.dumps(kept)
+
+
+def test_a_run_keeps_where_its_time_went_and_how_much_it_moved(plugin: Plugin, alice: User) -> None:
+    run = start(alice)
+    finish(run, input_bytes=3, output_bytes=4, start_ms=1.5, run_ms=2, host_ms=0.25)
+    shown = API(alice).get(f"/api/v1/executions/{run['execution_id']}").json()
+    assert (shown["input_bytes"], shown["output_bytes"]) == (3, 4)
+    assert shown["timing"] == {"queue_ms": 0.0, "start_ms": 1.5, "run_ms": 2.0, "host_ms": 0.25}
+
+
+def test_a_run_is_told_its_bounds_and_the_host_functions_it_imports(
+    plugin: Plugin, install: Any, alice: User, settings: Any
+) -> None:
+    settings.PLUGIN_MAX_TIMEOUT_MS, settings.PLUGIN_MAX_MEMORY_MB = 900, 32
+    run = start(alice)
+    assert run["bounds"] == {
+        "timeout_ms": 900,
+        "memory_mb": 32,
+        "max_input_bytes": 10 << 20,
+        "max_output_bytes": 1 << 20,
+        "max_host_calls": 1000,
+        "max_bridge_bytes": 16 << 20,
+    }
+    assert run["host_functions"] == []
+    install("hostfn")
+    offered = {each["name"]: each for each in start(alice, "hostfn", "invoke")["host_functions"]}
+    assert set(offered) == set(OPERATIONS)
+    assert offered["db_update_user_profile"] == {
+        "name": "db_update_user_profile",
+        "method": "PATCH",
+        "path": "users/{uuid}/profile",
+        "fields_in": "body",
+    }
+    assert offered["kv_list"]["fields_in"] == "query"
+    assert offered["db_delete_user"]["fields_in"] == "path"
 
 
 def test_an_expired_token_is_worthless_and_its_run_timed_out(plugin: Plugin, alice: User) -> None:
@@ -152,7 +227,9 @@ def test_a_token_ends_only_its_own_run(plugin: Plugin, alice: User, bob: User) -
 def test_a_token_speaks_for_its_own_plugin_only(plugin: Plugin, bundled: Any, alice: User) -> None:
     """template was granted nothing: its token opens nothing, whatever hostcall was granted."""
     run = start(alice, "template", "greet")
-    assert_problem(with_token(run["token"]).get(f"/host/v1/users/{alice.pk}"), 403, "operation-not-granted")
+    refused = with_token(run["token"]).get(f"/host/v1/users/{alice.pk}")
+    told = assert_problem(refused, 403, "operation-not-granted")
+    assert "An administrator can grant it" in told["detail"]
 
 
 @pytest.mark.parametrize(
@@ -189,14 +266,24 @@ def test_a_disabled_user_loses_the_token(plugin: Plugin, alice: User) -> None:
 
 def test_a_run_can_be_ended_once(plugin: Plugin, alice: User) -> None:
     run = start(alice)
-    first, second = finish(run, state="cancelled"), finish(run)
-    assert (first.status_code, second.status_code) == (204, 401)
+    first, second = finish(run, end="cancelled"), finish(run)
+    assert (first.status_code, second.status_code) == (200, 401)
     assert Execution.objects.get().state == "cancelled"
 
 
 @pytest.mark.parametrize(
     "body",
-    [{"state": "running"}, {"state": "crashed"}, {"state": None}, {"x": 1}, {"problem": {"type": "x"}}],
+    [
+        {"end": "running"},
+        {"end": "crashed"},
+        {"end": None},
+        {"x": 1},
+        {"message": "x" * 8001},
+        {"run_ms": -1},
+        {"run_ms": 1 << 31},
+        {"output_bytes": 1 << 31},
+        {"output_bytes": "1"},
+    ],
 )
 def test_a_wrong_end_is_told(plugin: Plugin, alice: User, body: dict[str, Any]) -> None:
     assert_problem(finish(start(alice), **body), 400, "invalid-input")
@@ -217,6 +304,17 @@ def test_a_preflight_is_answered_without_a_token(plugin: Plugin) -> None:
     assert response.status_code == 204
     assert response["Access-Control-Allow-Origin"] == "*"
     assert "Authorization" in response["Access-Control-Allow-Headers"]
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "OPTIONS"])
+def test_an_unknown_address_is_told_to_a_browser_as_well(db: None, method: str) -> None:
+    response = API().request(method, "/host/v1/no/such/operation")
+    assert response["Access-Control-Allow-Origin"] == "*"
+    if method == "OPTIONS":
+        assert response.status_code == 204
+    else:
+        told = assert_problem(response, 404, "not-found")
+        assert told["detail"] == "There is no such operation in the host API."
 
 
 def test_cookies_mean_nothing_to_the_host_api(plugin: Plugin, charlie: User) -> None:

@@ -3,8 +3,9 @@ import { loadDraft, saveDraft, type Draft } from '../drafts';
 import { canRenderForm, draftToKeep, firstDraft, parseInput } from '../input';
 import { loadSchemaForm } from '../loadSchemaForm';
 import type { FieldError } from '../problem';
-import { runOnServer, type Outcome } from '../runner';
-import type { FunctionDetail } from '../types';
+import { run as runCall, UNSUPPORTED, type Call, type Outcome } from '../runner';
+import { chosenTarget, keepTarget } from '../targets';
+import type { FunctionDetail, Target } from '../types';
 import { Button } from './Button';
 import { Elapsed } from './Elapsed';
 import { ErrorBoundary } from './ErrorBoundary';
@@ -22,10 +23,12 @@ interface FunctionRunnerProps {
   userId: string;
   /** Why it may not be run, in a sentence; null when it may. */
   blocked: string | null;
+  /** Whether the plugin was granted anything that it could ask of the server. */
+  asksHost: boolean;
 }
 
 /** The input of one function as a form or raw, the run, and its result. Mount with a key per function. */
-export function FunctionRunner({ slug, definition, userId, blocked }: FunctionRunnerProps) {
+export function FunctionRunner({ slug, definition, userId, blocked, asksHost }: FunctionRunnerProps) {
   const formId = useId();
   const place = { userId, slug, name: definition.name };
   const [formFails, setFormFails] = useState(false);
@@ -37,6 +40,8 @@ export function FunctionRunner({ slug, definition, userId, blocked }: FunctionRu
   const [fieldErrors, setFieldErrors] = useState<FieldError[]>([]);
   const [outcome, setOutcome] = useState<Outcome | null>(null);
   const [startedAt, setStartedAt] = useState<number | null>(null);
+  const [target, setTarget] = useState<Target>(() => chosenTarget(place, definition.targets));
+  const [lastCall, setLastCall] = useState<Call | null>(null);
   const controller = useRef<AbortController>(null);
 
   useEffect(() => () => controller.current?.abort(), []);
@@ -63,15 +68,18 @@ export function FunctionRunner({ slug, definition, userId, blocked }: FunctionRu
     else setInputError(`${parsed.message} Mend it to go back to the form.`);
   }
 
-  async function run(body: string, contentType: string) {
+  function switchTarget(to: Target) {
+    setTarget(to);
+    keepTarget(place, to);
+  }
+
+  async function run(call: Call, on: Target) {
     controller.current = new AbortController();
     setStartedAt(Date.now());
     setFieldErrors([]);
+    setLastCall(call);
     try {
-      const result = await runOnServer(
-        { slug, name: definition.name, body, contentType },
-        controller.current.signal,
-      );
+      const result = await runCall(call, on, controller.current.signal);
       setOutcome(result);
       if (!result.ok) setFieldErrors(result.problem.errors);
     } catch {
@@ -81,13 +89,23 @@ export function FunctionRunner({ slug, definition, userId, blocked }: FunctionRu
     }
   }
 
+  function runInput(body: string, contentType: string) {
+    void run({ slug, name: definition.name, body, contentType }, target);
+  }
+
   function runRaw() {
     const parsed = parseInput(draft.raw);
     if (definition.input_schema && !parsed.ok) setInputError(parsed.message);
-    else void run(draft.raw, parsed.ok ? 'application/json' : 'text/plain; charset=utf-8');
+    else runInput(draft.raw, parsed.ok ? 'application/json' : 'text/plain; charset=utf-8');
+  }
+
+  function runOnServerInstead() {
+    switchTarget('server');
+    if (lastCall) void run(lastCall, 'server');
   }
 
   const running = startedAt !== null;
+  const choosesTarget = definition.targets.length > 1;
   const canRun = blocked === null && (mode === 'raw' || formReady);
   return (
     <>
@@ -125,7 +143,7 @@ export function FunctionRunner({ slug, definition, userId, blocked }: FunctionRu
                 fieldErrors={fieldErrors}
                 onReady={markReady}
                 onChange={(data) => change({ data })}
-                onSubmit={(data) => void run(JSON.stringify(data ?? {}), 'application/json')}
+                onSubmit={(data) => runInput(JSON.stringify(data ?? {}), 'application/json')}
                 onUnsupported={() => setFormFails(true)}
               />
             </Suspense>
@@ -147,14 +165,41 @@ export function FunctionRunner({ slug, definition, userId, blocked }: FunctionRu
           {running && (
             <>
               <Button look="quiet" onClick={() => controller.current?.abort()}>
-                Stop waiting
+                {target === 'browser' ? 'Cancel' : 'Stop waiting'}
               </Button>
               <Elapsed since={startedAt} />
             </>
           )}
+          {choosesTarget && (
+            <Segmented
+              label="Run it"
+              options={[
+                { value: 'server', label: 'On the server' },
+                { value: 'browser', label: 'In this browser' },
+              ]}
+              value={target}
+              onChange={switchTarget}
+            />
+          )}
         </div>
+        {target === 'browser' && <p className="runner-note muted">{browserNote(asksHost)}</p>}
       </div>
-      {outcome && <ResultPanel outcome={outcome} fileName={`${slug}-${definition.name}`} stale={running} />}
+      {outcome && (
+        <ResultPanel
+          outcome={outcome}
+          fileName={`${slug}-${definition.name}`}
+          stale={running}
+          onRunOnServer={
+            choosesTarget && !outcome.ok && outcome.problem.code === UNSUPPORTED ? runOnServerInstead : null
+          }
+        />
+      )}
     </>
   );
+}
+
+function browserNote(asksHost: boolean): string {
+  return asksHost
+    ? 'Runs in this browser. The plugin may ask this server for your own data, and gets nobody else’s.'
+    : 'Runs in this browser: your input and the result do not leave this page. The server is told how it ended.';
 }

@@ -2,6 +2,7 @@ import { useEffect, useRef } from 'react';
 import { Link } from 'react-router';
 import type { Outcome } from '../runner';
 import { Badge } from './Badge';
+import { Button } from './Button';
 import { CopyButton } from './CopyButton';
 import { OutputView } from './OutputView';
 import { ProblemNotice } from './ProblemNotice';
@@ -11,10 +12,13 @@ export function ResultPanel({
   outcome,
   fileName,
   stale,
+  onRunOnServer = null,
 }: {
   outcome: Outcome;
   fileName: string;
   stale: boolean;
+  /** Offered where the browser could not run it and the server can. */
+  onRunOnServer?: (() => void) | null;
 }) {
   const panel = useRef<HTMLElement>(null);
   useEffect(() => {
@@ -41,6 +45,7 @@ export function ResultPanel({
       ) : (
         <div className="result-problem">
           <ProblemNotice problem={outcome.problem} />
+          {onRunOnServer && <Button onClick={onRunOnServer}>Run on the server instead</Button>}
         </div>
       )}
       {(outcome.timing || outcome.executionId) && (

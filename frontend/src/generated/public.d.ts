@@ -394,6 +394,14 @@ export interface components {
          * @enum {string}
          */
         AccessEnum: "public" | "user" | "staff";
+        Bounds: {
+            timeout_ms: number;
+            memory_mb: number;
+            max_input_bytes: number;
+            max_output_bytes: number;
+            max_host_calls: number;
+            max_bridge_bytes: number;
+        };
         BrowserRun: {
             /** Format: uuid */
             execution_id: string;
@@ -402,6 +410,9 @@ export interface components {
             config: {
                 [key: string]: string;
             };
+            /** @description What the run may use at most, as on the server. */
+            bounds: components["schemas"]["Bounds"];
+            host_functions: components["schemas"]["HostFunction"][];
             host_url: string;
             /** @description For the host API, for this run; shown this once. */
             token: string;
@@ -486,10 +497,30 @@ export interface components {
             pointer: string;
             detail: string;
         };
-        /** @description Refuses fields it does not know, so that a misspelt one is told and not dropped. */
+        /**
+         * @description * `query` - query
+         *     * `body` - body
+         *     * `path` - path
+         * @enum {string}
+         */
+        FieldsInEnum: "query" | "body" | "path";
+        /** @description How a run in a browser ended, by its word. The message is the guest's error text or the trap's. */
         FinishRun: {
-            state: components["schemas"]["RunEnd"];
-            problem?: components["schemas"]["ReportedProblem"] | null;
+            end: components["schemas"]["RunEnd"];
+            /** @description Empty for others. */
+            message?: string;
+            input_bytes?: number;
+            output_bytes?: number;
+            /** Format: double */
+            start_ms?: number;
+            /** Format: double */
+            run_ms?: number;
+            /** Format: double */
+            host_ms?: number;
+        };
+        FinishedRun: {
+            /** @description What a run on the server would have answered. */
+            problem: components["schemas"]["Problem"] | null;
         };
         Function: {
             name: string;
@@ -519,6 +550,21 @@ export interface components {
             duration_ms: number;
             /** Format: date-time */
             at: string;
+        };
+        /** @description How a host function that the module imports is asked for over HTTP. */
+        HostFunction: {
+            name: string;
+            method: string;
+            /** @description Below /host/v1/, with a {name} for each of the path's fields. */
+            path: string;
+            /**
+             * @description Where all other fields go.
+             *
+             *     * `query` - query
+             *     * `body` - body
+             *     * `path` - path
+             */
+            fields_in: components["schemas"]["FieldsInEnum"];
         };
         /** @description What the module takes from one namespace. */
         Imports: {
@@ -801,13 +847,6 @@ export interface components {
             permissions: string[];
             network: string[];
         };
-        /** @description How a browser says what went wrong; kept as reported. */
-        ReportedProblem: {
-            type: string;
-            title: string;
-            status: number;
-            detail: string;
-        };
         /**
          * @description * `low` - low
          *     * `medium` - medium
@@ -818,12 +857,21 @@ export interface components {
         RiskEnum: "low" | "medium" | "high" | "highest";
         /**
          * @description * `succeeded` - succeeded
-         *     * `failed` - failed
-         *     * `timed_out` - timed_out
          *     * `cancelled` - cancelled
+         *     * `timed_out` - timed_out
+         *     * `invalid` - invalid
+         *     * `input_too_large` - input_too_large
+         *     * `max_host_calls` - max_host_calls
+         *     * `max_bridge_kb` - max_bridge_kb
+         *     * `guest_error` - guest_error
+         *     * `trap` - trap
+         *     * `memory` - memory
+         *     * `fuel` - fuel
+         *     * `output_too_large` - output_too_large
+         *     * `start_failed` - start_failed
          * @enum {string}
          */
-        RunEnd: "succeeded" | "failed" | "timed_out" | "cancelled";
+        RunEnd: "succeeded" | "cancelled" | "timed_out" | "invalid" | "input_too_large" | "max_host_calls" | "max_bridge_kb" | "guest_error" | "trap" | "memory" | "fuel" | "output_too_large" | "start_failed";
         SessionRef: {
             /** Format: uuid */
             id: string;
@@ -1344,12 +1392,13 @@ export interface operations {
             };
         };
         responses: {
-            /** @description No response body */
-            204: {
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["FinishedRun"];
+                };
             };
             400: {
                 headers: {

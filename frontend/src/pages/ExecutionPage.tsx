@@ -74,7 +74,9 @@ function ExecutionView({ execution }: { execution: ExecutionDetail }) {
               <span className="muted">({relativeTime(execution.created_at, now)})</span>
             </Fact>
             <Fact term={active ? 'Running for' : 'Took'}>{formatDuration(elapsedMs(execution, now))}</Fact>
-            <Fact term="Ran">{execution.target === 'browser' ? 'In the browser' : 'On the server'}</Fact>
+            <Fact term="Ran">
+              {execution.target === 'browser' ? 'In the browser, as it reports' : 'On the server'}
+            </Fact>
             <Fact term="Input and output">
               {formatBytes(execution.input_bytes)} in, {formatBytes(execution.output_bytes)} out
             </Fact>

@@ -161,6 +161,7 @@ function ExecutionList({
                   <Link to={`/executions/${execution.id}`} className="row-link">
                     {execution.plugin} · {execution.function}
                   </Link>
+                  {execution.target === 'browser' && <p className="cell-note">In a browser</p>}
                   {execution.problem && <p className="cell-note">{execution.problem.title}</p>}
                 </td>
                 <td role="cell">

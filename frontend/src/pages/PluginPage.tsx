@@ -125,6 +125,7 @@ function PluginView({
             definition={chosen}
             userId={user.id}
             blocked={blockedBecause(chosen)}
+            asksHost={plugin.permissions.some((permission) => permission.granted)}
           />
         ) : (
           functionName && (
@@ -241,7 +242,5 @@ function whyBlocked(plugin: PluginDetail, candidate: FunctionDetail, user: User 
     return 'This plugin is turned off. Nothing of it can be run until an administrator turns it on again.';
   if (candidate.access === 'staff' && !user?.is_staff) return 'Only administrators may run this function.';
   if (candidate.access === 'user' && !user) return 'Log in to run this function.';
-  if (!candidate.targets.includes('server'))
-    return 'This function runs only in a browser, not on this server.';
   return null;
 }

@@ -1,0 +1,316 @@
+// Runs one function of one plugin with Extism's SDK, once. Where the SDK's host functions differ from those of
+// the server's runtime, or have no bound, ours stand in: prepareModule points the guest's imports to them.
+import createPlugin, { type CurrentPlugin } from '@extism/extism';
+import { GUEST_ORIGIN } from './address';
+import { functionAnswer, functionRequest, outgoing, send, sendSynchronously, type Answer } from './host';
+import { RunFailure, type End, type HostFunction, type Job, type RunEnd } from './messages';
+import { OURS } from './module';
+import { backtrace } from './trap';
+import { wasiImports } from './wasi';
+
+const PAGE_BYTES = 64 << 10;
+const MAX_VARIABLE_BYTES = 1 << 20;
+const MAX_ERROR_BYTES = 8000;
+/** A trap with less than this left is an allocator's that was refused: Rust, C and Go all end that way. */
+const NEARLY_FULL_BYTES = 2 << 20;
+/** Addresses of the SDK are the number of a block and 48 bits within; a guest reads them as signed. */
+const WITHIN_BLOCK = (1n << 48n) - 1n;
+const FIRST_NEGATIVE = 1n << 63n;
+
+type WithJSPI = typeof WebAssembly & {
+  promising?: (exported: CallableFunction) => () => Promise<unknown>;
+  Suspending?: unknown;
+};
+/** JavaScript Promise Integration suspends a guest while it waits for its host; without it the worker waits. */
+const jspi = WebAssembly as WithJSPI;
+const promising = jspi.Suspending ? jspi.promising : undefined;
+
+export async function runGuest(job: Job, onCompiled: () => void): Promise<End> {
+  const guest = new Guest(job);
+  let module: WebAssembly.Module;
+  try {
+    module = await WebAssembly.compile(job.wasm);
+  } catch (error) {
+    return guest.ended('invalid', String(error));
+  }
+  onCompiled();
+  return guest.run(module);
+}
+
+class Guest {
+  private memory: WebAssembly.Memory | null = null;
+  private inputAddress: bigint | null = null;
+  private output: Span | null = null;
+  private error: Span | null = null;
+  private answer: Answer | null = null;
+  /** The first failure of ours, which the guest must not be able to turn into success. */
+  private failure: RunFailure | null = null;
+  private startMs = 0;
+  private runMs = 0;
+  private hostMs = 0;
+  private callsLeft: number;
+  private bytesLeft: number;
+
+  constructor(private readonly job: Job) {
+    this.callsLeft = job.bounds.max_host_calls;
+    this.bytesLeft = job.bounds.max_bridge_bytes;
+  }
+
+  async run(module: WebAssembly.Module): Promise<End> {
+    const started = performance.now();
+    let instance: WebAssembly.Instance;
+    try {
+      instance = await this.instantiate(module);
+    } catch (error) {
+      return this.ended('start_failed', asError(error).message);
+    } finally {
+      this.startMs = performance.now() - started;
+    }
+    const called = performance.now();
+    try {
+      const code = await this.call(instance);
+      this.runMs = performance.now() - called;
+      return this.result(code);
+    } catch (error) {
+      this.runMs = performance.now() - called;
+      return this.broken(asError(error));
+    }
+  }
+
+  ended(end: RunEnd, message = '', output = new Uint8Array()): End {
+    const { startMs, hostMs } = this;
+    return { end, message, output, startMs, runMs: Math.max(0, this.runMs - hostMs), hostMs };
+  }
+
+  private async instantiate(module: WebAssembly.Module): Promise<WebAssembly.Instance> {
+    const { config, bounds, hostFunctions } = this.job;
+    const plugin = await createPlugin(
+      { wasm: [{ module }] },
+      {
+        useWasi: true,
+        // Without a prototype: the SDK would find "constructor" in it.
+        config: Object.assign(Object.create(null), config, { host_url: GUEST_ORIGIN }),
+        memory: { maxPages: pagesOf(bounds.memory_mb), maxVarBytes: MAX_VARIABLE_BYTES },
+        functions: {
+          [OURS]: {
+            ...this.kernel(),
+            ...this.http(),
+            ...wasiImports(() => this.memory, promising !== undefined),
+          },
+          'extism:host/user': Object.fromEntries(
+            hostFunctions.map((operation) => [operation.name, this.operation(operation)]),
+          ),
+        },
+        // The SDK's own ways out are shut; the guest's imports do not lead to them.
+        allowedHosts: [],
+        fetch: () => Promise.reject(new Error('The SDK sends nothing here.')),
+        logLevel: 'silent',
+        logger: SILENT,
+      },
+    );
+    const instance = await plugin.getInstance();
+    const { memory } = instance.exports;
+    this.memory = memory instanceof WebAssembly.Memory ? memory : null;
+    return instance;
+  }
+
+  private async call(instance: WebAssembly.Instance): Promise<number> {
+    const exported = instance.exports[this.job.functionName];
+    if (typeof exported !== 'function')
+      throw new RunFailure('guest_error', `Function not found: ${this.job.functionName}`);
+    // Not by the SDK's call(), which drops the code that the function returns.
+    return Number((await (promising ? promising(exported)() : exported())) ?? 0);
+  }
+
+  private result(code: number): End {
+    if (this.failure) return this.ended(this.failure.end, this.failure.message);
+    if (this.error) return this.ended('guest_error', this.error.text());
+    if (code !== 0)
+      return this.ended('guest_error', `The plugin returned the error code ${code} and no text.`);
+    const { max_output_bytes: most } = this.job.bounds;
+    const size = this.output?.length ?? 0n;
+    if (size > BigInt(most))
+      return this.ended('output_too_large', `The output has ${size} bytes; ${most} are allowed.`);
+    return this.ended('succeeded', '', this.output?.bytes());
+  }
+
+  private broken(error: Error): End {
+    const failure = this.failure ?? (error instanceof RunFailure ? error : null);
+    if (failure) return this.ended(failure.end, failure.message);
+    // It said what was wrong before it broke off, as a panic hook does.
+    if (this.error) return this.ended('guest_error', this.error.text());
+    const left = pagesOf(this.job.bounds.memory_mb) * PAGE_BYTES - (this.memory?.buffer.byteLength ?? 0);
+    if (error instanceof WebAssembly.RuntimeError && left < NEARLY_FULL_BYTES)
+      return this.ended('memory', error.message);
+    return this.ended('trap', backtrace(error));
+  }
+
+  /** Extism's kernel, as far as it deals with the call: https://extism.org/docs/concepts/memory */
+  private kernel() {
+    const input = this.job.input;
+    const view = new DataView(input.buffer, input.byteOffset, input.byteLength);
+    return {
+      alloc: (context: CurrentPlugin, size: bigint) => this.allocate(context, BigInt.asUintN(64, size)),
+      input_offset: (context: CurrentPlugin) => (this.inputAddress ??= this.give(context, input)),
+      input_length: () => BigInt(input.length),
+      input_load_u8: (_: CurrentPlugin, at: bigint) => (inside(at, 1, input) ? view.getUint8(Number(at)) : 0),
+      input_load_u64: (_: CurrentPlugin, at: bigint) =>
+        inside(at, 8, input) ? view.getBigUint64(Number(at), true) : 0n,
+      output_set: (context: CurrentPlugin, address: bigint, length: bigint) => {
+        this.output = Span.at(context, address, BigInt.asUintN(64, length)) ?? this.output;
+      },
+      error_set: (context: CurrentPlugin, address: bigint) => {
+        this.error = address === 0n ? null : (Span.at(context, address) ?? this.error);
+      },
+      error_get: () => this.error?.address ?? 0n,
+    };
+  }
+
+  private http() {
+    const ask = (context: CurrentPlugin, asked: bigint, body: bigint) => {
+      const sent = bytesAt(context, body);
+      this.countCall(sent.length);
+      return outgoing(bytesAt(context, asked), sent, this.host);
+    };
+    const keep = (context: CurrentPlugin, answer: Answer) => {
+      this.answer = answer;
+      this.countBytes(answer.body.length);
+      return this.give(context, answer.body);
+    };
+    return {
+      http_request: promising
+        ? async (context: CurrentPlugin, asked: bigint, body: bigint) =>
+            keep(context, await this.sent(ask(context, asked, body)))
+        : (context: CurrentPlugin, asked: bigint, body: bigint) =>
+            keep(context, this.sentSynchronously(ask(context, asked, body))),
+      http_status_code: () => this.answer?.status ?? 0,
+      http_headers: (context: CurrentPlugin) => {
+        const headers = this.answer ? { 'content-type': this.answer.contentType } : {};
+        return this.give(context, new TextEncoder().encode(JSON.stringify(headers)));
+      },
+    };
+  }
+
+  /** A host function of the older interface: JSON in, JSON out, by the same way as HTTP. */
+  private operation(operation: HostFunction) {
+    const ask = (context: CurrentPlugin, payload: bigint) => {
+      const sent = bytesAt(context, payload);
+      this.countCall(sent.length);
+      const request = functionRequest(operation, sent);
+      return 'status' in request ? request : outgoing(...request, this.host);
+    };
+    const answer = (context: CurrentPlugin, found: Answer) => {
+      const told = functionAnswer(found);
+      this.countBytes(told.length);
+      return this.give(context, told);
+    };
+    return promising
+      ? async (context: CurrentPlugin, payload: bigint) =>
+          answer(context, await this.sent(ask(context, payload)))
+      : (context: CurrentPlugin, payload: bigint) =>
+          answer(context, this.sentSynchronously(ask(context, payload)));
+  }
+
+  private get host() {
+    return { origin: this.job.hostOrigin, token: this.job.token };
+  }
+
+  private async sent(request: ReturnType<typeof outgoing>): Promise<Answer> {
+    const started = performance.now();
+    const answer = 'url' in request ? await send(request) : request;
+    this.hostMs += performance.now() - started;
+    return answer;
+  }
+
+  private sentSynchronously(request: ReturnType<typeof outgoing>): Answer {
+    const started = performance.now();
+    const answer = 'url' in request ? sendSynchronously(request) : request;
+    this.hostMs += performance.now() - started;
+    return answer;
+  }
+
+  private countCall(bytes: number): void {
+    this.callsLeft -= 1;
+    if (this.callsLeft < 0) this.fail('max_host_calls');
+    this.countBytes(bytes);
+  }
+
+  private countBytes(bytes: number): void {
+    this.bytesLeft -= bytes;
+    if (this.bytesLeft < 0) this.fail('max_bridge_kb');
+  }
+
+  /** Puts the bytes where the guest can read them; 0 stands for none, as on the server. */
+  private give(context: CurrentPlugin, bytes: Uint8Array): bigint {
+    if (bytes.length === 0) return 0n;
+    const address = this.allocate(context, BigInt(bytes.length));
+    context.read(address)?.bytes().set(bytes);
+    return address;
+  }
+
+  /** The SDK's own alloc makes the block even where it then says that there is no room. */
+  private allocate(context: CurrentPlugin, size: bigint): bigint {
+    const most = BigInt(pagesOf(this.job.bounds.memory_mb) * PAGE_BYTES);
+    const address = size > most ? 0n : context.alloc(size);
+    if (address > 0n && address < FIRST_NEGATIVE) return address;
+    return this.fail('memory', 'the guest has no room left');
+  }
+
+  /** Ends the run, whatever the guest makes of the exception. */
+  private fail(end: RunEnd, message = ''): never {
+    throw (this.failure ??= new RunFailure(end, message));
+  }
+}
+
+/** A part of the memory that guest and host share. What lies there is read when the call is over. */
+class Span {
+  private constructor(
+    private readonly block: Uint8Array,
+    readonly address: bigint,
+    readonly length: bigint,
+  ) {}
+
+  /** Null where there is no such place: Extism takes no notice of those. */
+  static at(context: CurrentPlugin, address: bigint, length?: bigint): Span | null {
+    const block = context.read(address)?.bytes();
+    const within = address & WITHIN_BLOCK;
+    if (!block || within > BigInt(block.length)) return null;
+    const rest = block.subarray(Number(within));
+    return new Span(rest, address, length ?? BigInt(rest.length));
+  }
+
+  /** Raises RangeError, a trap, if it claims more than there is. */
+  bytes(): Uint8Array<ArrayBuffer> {
+    if (this.length > BigInt(this.block.length))
+      throw new RangeError('The output ends outside of its block.');
+    return this.block.slice(0, Number(this.length)) as Uint8Array<ArrayBuffer>;
+  }
+
+  /** As the server reads it: up to a NUL, and to a bound. */
+  text(): string {
+    const end = this.block.indexOf(0);
+    const bytes = this.block.subarray(0, Math.min(end < 0 ? Infinity : end, MAX_ERROR_BYTES));
+    return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
+  }
+}
+
+const silence = () => undefined;
+/** As much of a console as the SDK uses. */
+const SILENT = { log: silence, info: silence, warn: silence, error: silence } as unknown as Console;
+
+function bytesAt(context: CurrentPlugin, address: bigint): Uint8Array {
+  const block = address === 0n ? null : context.read(address);
+  return block?.bytes().subarray(Number(address & WITHIN_BLOCK)) ?? new Uint8Array();
+}
+
+function inside(at: bigint, size: number, bytes: Uint8Array): boolean {
+  return at >= 0n && at + BigInt(size) <= BigInt(bytes.length);
+}
+
+function pagesOf(megabytes: number): number {
+  return (megabytes << 20) / PAGE_BYTES;
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}

@@ -1,0 +1,83 @@
+"""Calls functions by the page's own runner, in its own session, and tells what came of it."""
+
+import base64
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from playwright.sync_api import Page, expect
+
+from tests.server import PASSWORD, ROOT, Server
+
+# The module that the page itself loads when somebody runs a function in the browser.
+_RUN = """async ([module, slug, name, body, cancelAfterMs]) => {
+  const { runInBrowser } = await import(module);
+  const controller = new AbortController();
+  if (cancelAfterMs !== null) setTimeout(() => controller.abort(), cancelAfterMs);
+  const input = Uint8Array.from(atob(body), (character) => character.codePointAt(0));
+  const call = { slug, name, body: input, contentType: 'application/octet-stream' };
+  let outcome;
+  try {
+    outcome = await runInBrowser(call, controller.signal);
+  } catch (error) {
+    return { aborted: error.name };
+  }
+  const { executionId, timing } = outcome;
+  if (!outcome.ok) {
+    const { code, status, title, detail, errors } = outcome.problem;
+    return { executionId, timing, problem: { code, status, title, detail, errors } };
+  }
+  const { kind, data, text } = outcome.output;
+  const bytes = kind === 'binary' ? data : new TextEncoder().encode(text);
+  let output = '';
+  for (const byte of bytes) output += String.fromCodePoint(byte);
+  return { executionId, timing, output: btoa(output) };
+}"""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a caller gets: the output, or the problem without what names the one run."""
+
+    output: bytes | None
+    problem: dict[str, Any] | None
+
+
+class Visitor:
+    """Somebody who is logged in, in a real browser."""
+
+    def __init__(self, page: Page, server: Server, email: str = "owner@example.com") -> None:
+        self.page = page
+        self.server = server
+        page.goto(server.url)
+        page.get_by_label("E-mail", exact=True).fill(email)
+        page.get_by_label("Password", exact=True).fill(PASSWORD)
+        page.get_by_role("button", name="Log in").click()
+        expect(page.get_by_role("heading", name="Plugins", exact=True)).to_be_visible()
+
+    @property
+    def chunk(self) -> str:
+        """The address of the page's runner."""
+        (chunk,) = (ROOT / "frontend" / "dist" / "assets").glob("run-*.js")
+        return f"/static/assets/{chunk.name}"
+
+    def run(self, slug: str, function: str, body: bytes = b"", cancel_after_ms: int | None = None) -> Any:
+        encoded = base64.b64encode(body).decode()
+        found = self.page.evaluate(_RUN, [self.chunk, slug, function, encoded, cancel_after_ms])
+        if "output" in found:
+            found["output"] = base64.b64decode(found["output"])
+        return found
+
+    def result(self, slug: str, function: str, body: bytes = b"") -> Result:
+        found = self.run(slug, function, body)
+        return Result(found.get("output"), found.get("problem"))
+
+
+def server_result(client: httpx.Client, slug: str, function: str, body: bytes = b"") -> Result:
+    response = client.post(f"/api/v1/plugins/{slug}/call/{function}", content=body)
+    if response.status_code == 200:
+        return Result(response.content, None)
+    told = response.json()
+    problem = {key: told[key] for key in ("status", "title", "detail")}
+    code = told["type"].removeprefix("urn:hostbridge:problem:")
+    return Result(None, problem | {"code": code, "errors": told.get("errors", [])})

@@ -1,0 +1,382 @@
+"""Runs in a real browser: what hostile plugins get there, how runs end, and what the person sees."""
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, Request, Route, expect
+
+from tests.e2e.browser_runs import Visitor
+from tests.server import Server
+
+HOST = "http://hostbridge.invalid/host/v1"
+WORKER = "**/assets/plugin-worker-*.js"
+
+
+@pytest.fixture(scope="module")
+def stage(fixtures_server: Server) -> Server:
+    """hostcall and hostfn may read accounts and write their store; there is bob."""
+    server = fixtures_server
+    server.sign_up("bob@example.com")
+    with server.log_in("owner@example.com") as client:
+        for slug in ("hostcall", "hostfn"):
+            grants = {"grants": ["db_get_user_by_email", "db_get_user_by_uuid", "kv_set"]}
+            assert client.patch(f"/api/v1/plugins/{slug}", json=grants).status_code == 200
+    return server
+
+
+@pytest.fixture
+def client(stage: Server) -> Iterator[httpx.Client]:
+    with stage.log_in("owner@example.com") as client:
+        yield client
+
+
+@pytest.fixture
+def visitor(stage: Server, chromium: Browser) -> Iterator[Visitor]:
+    context = chromium.new_context()
+    yield Visitor(context.new_page(), stage)
+    context.close()
+
+
+def fetch(visitor: Visitor, url: str, method: str = "GET", **members: object) -> dict[str, Any]:
+    """What the hostile plugin was answered when it asked for this address."""
+    asked = json.dumps({"method": method, "url": url, **members}).encode()
+    reply: dict[str, Any] = json.loads(visitor.run("hostcall", "fetch", asked)["output"])
+    return reply
+
+
+def execution(client: httpx.Client, execution_id: str, state: str) -> dict[str, Any]:
+    """The record, once it has this state: the browser reports an end while it shows the result."""
+    for _ in range(100):
+        found: dict[str, Any] = client.get(f"/api/v1/executions/{execution_id}").json()
+        if found["state"] == state:
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"{found['state']}, not {state}")
+
+
+def expect_no_worker(page: Page) -> None:
+    for _ in range(100):
+        if not page.workers:
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError("The worker still runs.")
+
+
+# --- what a hostile plugin gets -----------------------------------------------------------------------
+
+OUTSIDE = [
+    ("{server}/host/v1/users?email=owner@example.com", "the host by its real address"),
+    ("{server}/api/v1/auth/session", "the public API"),
+    ("/api/v1/auth/session", "a relative address"),
+    ("//example.com/", "an address without a scheme"),
+    ("https://example.com/", "another origin"),
+    ("http://127.0.0.1:1/", "another port"),
+    ("http://hostbridge.invalid:81/host/v1/users", "another port of the host's name"),
+    ("http://hostbridge.invalid@example.com/host/v1/users", "a user name that looks like the host"),
+    ("http://hostbridge.invalid.example.com/host/v1/users", "a name that begins like the host"),
+    ("data:text/plain,x", "an address with its own content"),
+    ("blob:null/x", "an object of the worker"),
+    ("file:///etc/passwd", "a file"),
+    ("javascript:1", "a script"),
+]
+INSIDE = [
+    "http://hostbridge.invalid/api/v1/auth/session",
+    f"{HOST}/../../api/v1/auth/session",
+    f"{HOST}/..%2f..%2fapi/v1/auth/session",
+    f"{HOST}/%2e%2e/%2e%2e/api/v1/auth/session",
+    f"{HOST}/..\\..\\api\\v1\\auth\\session",
+    f"{HOST}//example.com/",
+    f"{HOST}/users/./x",
+    f"{HOST}/users\n/x",
+    f"{HOST}/users#x",
+]
+
+
+@pytest.mark.parametrize(("url", "what"), OUTSIDE, ids=[what for _, what in OUTSIDE])
+def test_no_other_address_is_reached(visitor: Visitor, url: str, what: str) -> None:
+    asked: list[str] = []
+    visitor.page.on("request", lambda request: asked.append(request.url))
+    reply = fetch(visitor, url.format(server=visitor.server.url))
+    assert reply["status"] == 403
+    assert json.loads(reply["body"])["type"].endswith(":network-not-granted")
+    # Nothing was asked but what the page itself asks for a run.
+    ours = re.compile(
+        re.escape(visitor.server.url) + r"/(static/.+|api/v1/(plugins/.+|executions/.+/finish))"
+    )
+    assert [url for url in asked if not ours.fullmatch(url)] == []
+
+
+@pytest.mark.parametrize("url", INSIDE)
+def test_the_prefix_is_not_left(visitor: Visitor, url: str) -> None:
+    asked: list[str] = []
+    visitor.page.on("request", lambda request: asked.append(request.url))
+    reply = fetch(visitor, url)
+    assert reply["status"] == 404
+    assert json.loads(reply["body"])["detail"] == "There is no such operation in the host API."
+    assert not any("session" in url or "/host/" in url for url in asked)
+
+
+def test_what_a_guest_sends_carries_no_cookie_and_none_of_its_own_headers(visitor: Visitor) -> None:
+    seen: list[dict[str, str]] = []
+
+    def keep(request: Request) -> None:
+        if "/host/v1/" in request.url and request.method == "GET":
+            seen.append(request.all_headers())
+
+    visitor.page.on("request", keep)
+    forged = {
+        "Cookie": "hostbridge_session=x",
+        "Authorization": "Bearer hbs_x",
+        "X-CSRFToken": "x",
+        "Origin": "x",
+    }
+    reply = fetch(visitor, f"{HOST}/users?email=owner@example.com", headers=forged)
+    assert reply["status"] == 200
+    (headers,) = seen
+    assert "cookie" not in headers
+    assert "x-csrftoken" not in headers
+    assert headers["origin"] == "null"
+    assert headers["authorization"].startswith("Bearer hbx_")
+
+
+def test_the_guest_sees_neither_token_nor_address(visitor: Visitor) -> None:
+    keys = ["host_url", "token", "hostOrigin", "Authorization", "cookie"]
+    seen = json.loads(visitor.run("faults", "config_dump", json.dumps(keys).encode())["output"])
+    assert seen.pop("host_url") == "http://hostbridge.invalid"
+    assert set(seen.values()) == {None}
+
+
+def test_another_users_data_is_refused(visitor: Visitor, stage: Server) -> None:
+    with stage.log_in("bob@example.com") as bob:
+        bob_id = bob.get("/api/v1/auth/session").json()["user"]["id"]
+    for url in (f"{HOST}/users/{bob_id}", f"{HOST}/users?email=bob@example.com"):
+        reply = fetch(visitor, url)
+        assert reply["status"] == 403
+        assert "the user's own data only" in json.loads(reply["body"])["detail"]
+
+
+def test_what_was_granted_for_the_server_alone_is_refused(visitor: Visitor) -> None:
+    reply = fetch(visitor, f"{HOST}/kv/key", "PUT", body='{"value": 1}')
+    assert reply["status"] == 403
+    assert json.loads(reply["body"])["detail"] == "In a browser the plugin “hostcall” may not use kv_set."
+
+
+def test_even_code_in_the_worker_would_have_no_origin_cookie_or_storage(visitor: Visitor) -> None:
+    """The second wall: whoever breaks out of WebAssembly stands in this worker."""
+    page = visitor.page
+    with page.expect_worker() as started:
+        page.evaluate(
+            """async (pattern) => {
+              const run = await (await fetch(pattern)).text();
+              const file = /plugin-worker-[\\w-]+\\.js/.exec(run)[0];
+              window.kept = new Worker(`/static/assets/${file}`, { type: 'module' });
+            }""",
+            visitor.chunk,
+        )
+    worker = started.value
+    assert worker.evaluate("self.origin") == "null"
+    base = visitor.server.url
+    tried = worker.evaluate(
+        """async (base) => {
+          const attempt = async (action) => {
+            try { return await action(); } catch (error) { return error.name; }
+          };
+          const post = { method: 'POST', credentials: 'include', headers: { 'Content-Type': 'text/plain' } };
+          return {
+            reads: await attempt(() => fetch(`${base}/api/v1/auth/session`, { credentials: 'include' })),
+            forges: await attempt(() => fetch(`${base}/api/v1/auth/logout`, { ...post, body: '{}' })),
+            storage: await attempt(() => indexedDB.open('x')),
+            elsewhere: await attempt(() => fetch('https://example.com/', { mode: 'no-cors' })),
+            evaluates: await attempt(() => eval('1')),
+          };
+        }""",
+        base,
+    )
+    assert tried == {
+        "reads": "TypeError",
+        "forges": "TypeError",
+        "storage": "SecurityError",
+        "elsewhere": "TypeError",
+        "evaluates": "EvalError",
+    }
+    # The forged log-out was sent without the session, so the session is there.
+    assert visitor.run("faults", "echo", b"still here")["output"] == b"still here"
+
+
+def test_after_the_end_the_token_opens_nothing(visitor: Visitor, client: httpx.Client) -> None:
+    with visitor.page.expect_response("**/finish") as finished:
+        found = visitor.run("faults", "echo", b"x")
+    authorization = finished.value.request.all_headers()["authorization"]
+    execution(client, found["executionId"], "succeeded")
+    for path in ("/host/v1/users?email=owner@example.com", "/api/v1/auth/session", "/api/v1/plugins"):
+        with httpx.Client(base_url=visitor.server.url, headers={"Authorization": authorization}) as thief:
+            assert thief.get(path).status_code == 401
+
+
+@pytest.mark.parametrize("function", ["loop_forever", "sleep_forever"])
+def test_a_run_without_end_is_ended(visitor: Visitor, client: httpx.Client, function: str) -> None:
+    found = visitor.run("faults", function)
+    assert found["problem"]["detail"] == "It was stopped: 1000 ms of wall-clock time were up."
+    assert 1000 <= found["timing"]["run"] < 15_000
+    expect_no_worker(visitor.page)
+    execution(client, found["executionId"], "timed_out")
+
+
+def test_memory_is_bounded(visitor: Visitor) -> None:
+    """What differs from the server is documented: there, growth over the bound ends the run."""
+    found = visitor.run("faults", "grow_memory")
+    assert 100 << 20 < int(found["output"]) <= 160 << 20
+    assert visitor.run("faults", "exhaust")["problem"]["code"] == "plugin-out-of-memory"
+
+
+def test_bytes_that_are_not_those_installed_do_not_run(visitor: Visitor, client: httpx.Client) -> None:
+    def swap(route: Route) -> None:
+        response = route.fetch()
+        route.fulfill(response=response, body=response.body() + b"\0\1\0")
+
+    visitor.page.route("**/wasm", swap)
+    found = visitor.run("faults", "echo", b"x")
+    assert found["problem"]["code"] == "plugin-invalid"
+    execution(client, found["executionId"], "failed")
+
+
+# --- how a run is kept and ended ----------------------------------------------------------------------
+
+
+def test_a_run_is_recorded_with_its_host_calls(visitor: Visitor, client: httpx.Client) -> None:
+    asked = json.dumps([{"url": f"{HOST}/users?email=owner@example.com"}, {"url": f"{HOST}/users/{uuid4()}"}])
+    found = visitor.run("hostcall", "fetch_many", asked.encode())
+    kept = execution(client, found["executionId"], "succeeded")
+    assert (kept["target"], kept["input_bytes"]) == ("browser", len(asked))
+    assert kept["output_bytes"] == len(found["output"])
+    assert [(call["operation"], call["status"]) for call in kept["host_calls"]] == [
+        ("db_get_user_by_email", 200),
+        ("db_get_user_by_uuid", 403),
+    ]
+    assert kept["timing"]["host_ms"] > 0
+    assert found["timing"]["host"] == pytest.approx(kept["timing"]["host_ms"], abs=0.001)
+
+
+def test_a_run_can_be_cancelled(visitor: Visitor, client: httpx.Client) -> None:
+    assert visitor.run("faults", "loop_forever", cancel_after_ms=300) == {"aborted": "AbortError"}
+    expect_no_worker(visitor.page)
+    latest = client.get("/api/v1/executions?plugin=faults").json()["results"][0]
+    assert execution(client, latest["id"], "cancelled")["function"] == "loop_forever"
+
+
+def test_leaving_the_page_ends_its_run(visitor: Visitor, client: httpx.Client) -> None:
+    page = visitor.page
+    page.goto(f"{visitor.server.url}/plugins/faults/sleep_forever")
+    page.get_by_role("button", name="In this browser").click()
+    with page.expect_response("**/browser-runs") as started, page.expect_worker():
+        page.get_by_role("button", name="Run", exact=True).click()
+    execution_id = started.value.json()["execution_id"]
+    page.goto("about:blank")
+    execution(client, execution_id, "cancelled")
+
+
+@pytest.fixture
+def without_suspension(stage: Server, chromium_for_local_stand_ins: Browser) -> Iterator[Visitor]:
+    """A browser whose guests cannot be suspended, as in all browsers until 2025."""
+
+    def remove(route: Route) -> None:
+        response = route.fetch()
+        body = f"delete WebAssembly.Suspending;delete WebAssembly.promising;{response.text()}"
+        route.fulfill(response=response, body=body)
+
+    context = chromium_for_local_stand_ins.new_context()
+    visitor = Visitor(context.new_page(), stage)
+    visitor.page.route(WORKER, remove)
+    yield visitor
+    context.close()
+
+
+def test_without_suspension_the_worker_waits_for_the_host(without_suspension: Visitor) -> None:
+    visitor = without_suspension
+    kinds: set[str] = set()
+    visitor.page.on("request", lambda request: kinds.add(request.resource_type))
+    reply = fetch(visitor, f"{HOST}/users?email=owner@example.com")
+    assert (reply["status"], reply["headers"]) == (200, {"content-type": "application/json"})
+    assert json.loads(reply["body"])["email"] == "owner@example.com"
+    assert "xhr" in kinds
+    assert fetch(visitor, "http://example.com/")["status"] == 403
+    assert fetch(visitor, f"{HOST}/nothing")["status"] == 404
+    invocation = {"operation": "db_get_user_by_email", "input": {"email": "owner@example.com"}}
+    answer = json.loads(visitor.run("hostfn", "invoke", json.dumps(invocation).encode())["output"])
+    assert answer["data"]["email"] == "owner@example.com"
+    assert visitor.run("faults", "echo", b"\xff")["output"] == b"\xff"
+    assert visitor.run("faults", "sleep_forever")["problem"]["code"] == "plugin-timed-out"
+
+
+# --- what the person sees -----------------------------------------------------------------------------
+
+
+def open_function(page: Page, server: Server, path: str) -> None:
+    page.goto(f"{server.url}/plugins/{path}")
+    page.get_by_label("E-mail", exact=True).fill("bob@example.com")
+    page.get_by_label("Password", exact=True).fill("a long walk at dusk")
+    page.get_by_role("button", name="Log in").click()
+
+
+def test_a_person_chooses_where_it_runs(stage: Server, page: Page, shoot: Callable[[str], None]) -> None:
+    open_function(page, stage, "template/greet")
+    page.get_by_label("Name").fill("Ada")
+    page.get_by_role("button", name="In this browser").click()
+    expect(page.get_by_text("do not leave this page")).to_be_visible()
+    page.get_by_role("button", name="Run", exact=True).click()
+    result = page.get_by_role("region", name="Result")
+    expect(result).to_contain_text("Hello, Ada!")
+    expect(result).to_contain_text("Start")
+    shoot("browser-run")
+
+    # The choice is kept, for this function.
+    page.reload()
+    expect(page.get_by_role("button", name="In this browser")).to_have_attribute("aria-pressed", "true")
+    page.goto(f"{stage.url}/plugins/template/repeat")
+    expect(page.get_by_role("button", name="On the server")).to_have_attribute("aria-pressed", "true")
+
+    page.goto(f"{stage.url}/executions")
+    row = page.get_by_role("row").filter(has_text="template · greet").first
+    expect(row).to_contain_text("In a browser")
+
+
+def test_a_run_can_be_cancelled_by_its_button(
+    stage: Server, page: Page, shoot: Callable[[str], None]
+) -> None:
+    open_function(page, stage, "faults/loop_forever")
+    page.get_by_role("button", name="In this browser").click()
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("button", name="Run", exact=True)).to_be_enabled()
+    expect(page.get_by_role("region", name="Activity").get_by_role("listitem").first).to_contain_text(
+        "Cancelled"
+    )
+
+
+def test_where_the_browser_cannot_the_server_is_offered(
+    stage: Server, page: Page, shoot: Callable[[str], None]
+) -> None:
+    """The worker's file comes without its policy, so the worker has the page's origin and refuses."""
+
+    def without_policy(route: Route) -> None:
+        response = route.fetch()
+        headers = {name: value for name, value in response.headers.items() if "security" not in name}
+        route.fulfill(response=response, headers=headers)
+
+    page.route(WORKER, without_policy)
+    open_function(page, stage, "template/greet")
+    page.get_by_label("Name").fill("Ada")
+    page.get_by_role("button", name="In this browser").click()
+    page.get_by_role("button", name="Run", exact=True).click()
+    result = page.get_by_role("region", name="Result")
+    expect(result).to_contain_text("This browser cannot run plugins")
+    shoot("browser-cannot")
+    page.get_by_role("button", name="Run on the server instead").click()
+    expect(result).to_contain_text("Hello, Ada!")
+    expect(page.get_by_role("button", name="On the server")).to_have_attribute("aria-pressed", "true")
