@@ -8,13 +8,13 @@ const LONGEST = 4096;
 const SEGMENT = String.raw`(?!\.{1,2}(?:/|\?|$))[A-Za-z0-9._:-]+`;
 const ADDRESS = new RegExp(String.raw`^(${SEGMENT}(?:/${SEGMENT})*)(\?[\x21\x24-\x7e]*)?$`);
 
-export type Verdict = { url: URL } | { refused: 'too-long' | 'elsewhere' | 'no-operation' };
+export type Verdict = { url: URL } | { refused: 'elsewhere' | 'no-operation' };
 
 /** Where the request really goes, on the host's origin and below its prefix, or why nowhere. */
 export function hostAddress(asked: string, hostOrigin: string): Verdict {
-  if (asked.length > LONGEST) return { refused: 'too-long' };
   if (!asked.startsWith(GUEST_ORIGIN + PREFIX))
     return { refused: asked.startsWith(`${GUEST_ORIGIN}/`) ? 'no-operation' : 'elsewhere' };
+  if (asked.length > LONGEST) return { refused: 'no-operation' };
   const rest = asked.slice((GUEST_ORIGIN + PREFIX).length);
   if (!ADDRESS.test(rest)) return { refused: 'no-operation' };
   const url = new URL(PREFIX + rest, hostOrigin);

@@ -170,13 +170,10 @@ async function bodyUpTo(response: Response, limit: number): Promise<Uint8Array<A
   return whole;
 }
 
-function refusal(reason: 'too-long' | 'elsewhere' | 'no-operation'): Answer {
+function refusal(reason: 'elsewhere' | 'no-operation'): Answer {
   if (reason === 'no-operation')
     return problem('not-found', 404, 'There is nothing here', 'There is no such operation in the host API.');
-  const detail =
-    reason === 'too-long'
-      ? 'An address may have at most 4096 characters.'
-      : `From here a plugin reaches only ${GUEST_ORIGIN}/host/v1/…`;
+  const detail = 'No network rule of the plugin covers it, or an administrator has not granted that rule.';
   return problem('network-not-granted', 403, 'The plugin may not reach this address', detail);
 }
 

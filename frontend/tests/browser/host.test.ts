@@ -72,7 +72,7 @@ describe('a request', () => {
     expect(answer).toMatchObject({ status: 403, contentType: 'application/problem+json' });
     expect(text(answer.body)).toBe(
       '{"type": "urn:hostbridge:problem:network-not-granted", "title": "The plugin may not reach this address", ' +
-        '"status": 403, "detail": "From here a plugin reaches only http://hostbridge.invalid/host/v1/\\u2026"}',
+        '"status": 403, "detail": "No network rule of the plugin covers it, or an administrator has not granted that rule."}',
     );
   });
 });
