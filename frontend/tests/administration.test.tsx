@@ -56,6 +56,7 @@ const template: PluginDetail = {
     concurrency: 0,
   },
   paused: '',
+  removable: true,
   active_version: '1.0.0',
   pending: null,
   watching: false,
@@ -121,6 +122,9 @@ async function answer(input: RequestInfo | URL, init: RequestInit = {}): Promise
   if (method !== 'GET') {
     const body = init.body ? JSON.parse(String(init.body)) : null;
     server.changes.push([method, path, body]);
+    if (method === 'DELETE' && path === '/plugins/template') {
+      return json({ releases: 2, executions: 1, stored_values: 0 });
+    }
     if (path === '/tokens') return json({ ...body, id: 't1', plugin: '', token: 'hba_secret' }, 201);
     if (method !== 'POST' && method !== 'PATCH') return new Response(null, { status: 204 });
     if (path.endsWith('/activate')) server.plugin = { ...template, version: path.split('/')[4] ?? '' };
@@ -306,6 +310,50 @@ test('a plugin is disabled after a question, and undone from the notice', async 
   await click('Undo');
   await screen.findByText('Template is enabled');
   expect(server.changes.map(([, , body]) => body)).toEqual([{ enabled: false }, { enabled: true }]);
+});
+
+test('a plugin is removed only once its name was typed', async () => {
+  open('/plugins/template');
+  await click('Remove');
+  const dialog = within(screen.getByRole('dialog'));
+  const remove = dialog.getByRole<HTMLButtonElement>('button', { name: 'Remove for good' });
+  const type = (value: string) =>
+    fireEvent.change(dialog.getByLabelText('Type template to go ahead'), { target: { value } });
+  for (const wrong of ['', 'Template', 'templat']) {
+    type(wrong);
+    expect(remove.disabled).toBe(true);
+  }
+  type('template');
+  fireEvent.click(remove);
+  await screen.findByText('With it went 2 releases, 1 execution and 0 stored values.');
+  expect(server.changes).toEqual([['DELETE', '/plugins/template', null]]);
+});
+
+test('what has to stay, and what others manage, offers no removal', async () => {
+  server.plugin = { ...template, removable: false };
+  open('/plugins/template');
+  await screen.findByRole('button', { name: 'Disable' });
+  expect(screen.queryByRole('button', { name: 'Remove' })).toBeNull();
+  cleanup();
+  server.plugin = { ...template, can_manage: false };
+  open('/plugins/template');
+  await screen.findByRole('button', { name: 'Watch' });
+  expect(screen.queryByRole('button', { name: 'Remove' })).toBeNull();
+});
+
+test('a pause shows as it begins and goes as it ends', async () => {
+  open('/plugins/template');
+  await screen.findByRole('heading', { name: 'Template' });
+  server.plugin = { ...template, paused: '9 of its last 9 calls failed' };
+  tell({
+    id: 'p1',
+    type: 'plugin.paused',
+    data: { slug: 'template', reason: '9 of its last 9 calls failed' },
+  });
+  await screen.findByText(/9 of its last 9 calls failed\./);
+  server.plugin = template;
+  tell({ id: 'p2', type: 'plugin.resumed', data: { slug: 'template', reason: '' } });
+  await waitFor(() => expect(screen.queryByText('Paused for a while')).toBeNull());
 });
 
 test('going back to an earlier release leaves the grants to the server', async () => {

@@ -1,6 +1,6 @@
 import { useCallback } from 'react';
 import { Link, useParams } from 'react-router';
-import { useExecutionEnd } from '../activity';
+import { useExecutionNews } from '../activity';
 import { getExecution } from '../api';
 import { CopyButton } from '../components/CopyButton';
 import { Fact } from '../components/Fact';
@@ -23,7 +23,7 @@ import { NotFoundPage } from './NotFoundPage';
 export default function ExecutionPage() {
   const { id = '' } = useParams();
   const { state, retry, reload } = useLoaded(useCallback((signal) => getExecution(id, signal), [id]));
-  useExecutionEnd(id, reload);
+  useExecutionNews(id, reload);
 
   if (state.status === 'failed' && state.problem.status === 404) {
     return <NotFoundPage what="There is no such execution, or it is not yours" />;
