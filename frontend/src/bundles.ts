@@ -3,13 +3,13 @@ import { formatBytes } from './timing';
 
 export type Picked = { ok: true; file: File } | { ok: false; reason: string };
 
-/** The one file that was chosen or dropped, or what is wrong with it. `maxBytes`: null when it is not known. */
-export function pickBundle(files: readonly File[], maxBytes: number | null): Picked {
+/** The one file that was chosen or dropped, or what is wrong with it. */
+export function pickBundle(files: readonly File[], maxBytes: number): Picked {
   const [file, second] = files;
   if (!file) return { ok: false, reason: 'That is no file. Choose a bundle: a .zip with plugin.json in it.' };
   if (second) return { ok: false, reason: 'Those are several files. Upload one bundle at a time.' };
   if (file.size === 0) return { ok: false, reason: `“${file.name}” is empty.` };
-  if (maxBytes !== null && file.size > maxBytes) {
+  if (file.size > maxBytes) {
     const [size, limit] = inWords(file.size, maxBytes);
     return {
       ok: false,

@@ -125,6 +125,9 @@ async function answer(input: RequestInfo | URL, init: RequestInit = {}): Promise
     if (method === 'DELETE' && path === '/plugins/template') {
       return json({ releases: 2, executions: 1, stored_values: 0 });
     }
+    if (path.endsWith('/replay')) {
+      return new Response('', { headers: { 'Execution-Id': 'the-new-one' } });
+    }
     if (path === '/tokens') return json({ ...body, id: 't1', plugin: '', token: 'hba_secret' }, 201);
     if (method !== 'POST' && method !== 'PATCH') return new Response(null, { status: 204 });
     if (path.endsWith('/activate')) server.plugin = { ...template, version: path.split('/')[4] ?? '' };
@@ -138,7 +141,13 @@ async function answer(input: RequestInfo | URL, init: RequestInit = {}): Promise
       session: null,
     },
     '/executions': { next: null, results: [execution] },
-    [`/executions/${execution.id}`]: { ...execution, host_calls: server.calls },
+    [`/executions/${execution.id}`]: {
+      ...execution,
+      host_calls: server.calls,
+      input: { encoding: 'text', content: '"x"' },
+      output: null,
+      logs: [{ level: 'warn', text: 'It was close.' }],
+    },
     '/plugins': { count: 1, next: null, results: [server.plugin] },
     '/plugins/template': server.plugin,
     '/plugins/template/releases': [release('1.0.0', 'active', 4), release('0.9.0', 'previous', 1)],
@@ -341,6 +350,26 @@ test('what has to stay, and what others manage, offers no removal', async () => 
   expect(screen.queryByRole('button', { name: 'Remove' })).toBeNull();
 });
 
+test('running again what somebody else ran is asked first, and leads to the new run', async () => {
+  open(`/executions/${execution.id}`);
+  await click('Run again');
+  const dialog = within(screen.getByRole('dialog'));
+  expect(dialog.getByText(/This time it runs as you/)).toBeTruthy();
+  expect(server.changes).toEqual([]);
+  fireEvent.click(dialog.getByRole('button', { name: 'Run again' }));
+  await screen.findByText('There is no such execution, or it is not yours');
+  expect(server.changes).toEqual([['POST', `/executions/${execution.id}/replay`, null]]);
+});
+
+test('what the server cannot tell about itself is asked for once more', async () => {
+  for (const path of ['/upload', '/sandbox']) {
+    open(path);
+    expect(await screen.findByRole('button', { name: 'Try again' })).toBeTruthy();
+    expect(screen.queryByText('Drop a bundle here')).toBeNull();
+    cleanup();
+  }
+});
+
 test('a pause shows as it begins and goes as it ends', async () => {
   open('/plugins/template');
   await screen.findByRole('heading', { name: 'Template' });
@@ -384,6 +413,15 @@ test('a notification shows in the corner until it is dismissed, and stays in the
   fireEvent.click(within(corner).getByRole('button', { name: 'Dismiss: Import failed' }));
   expect(within(corner).queryByText('Import failed')).toBeNull();
   expect(within(activity).getByText('Import failed')).toBeTruthy();
+});
+
+test('an execution shows its input and its log', async () => {
+  open(`/executions/${execution.id}`);
+  const input = within(await screen.findByRole('region', { name: 'Input' }));
+  expect(input.getByText('"x"')).toBeTruthy();
+  const log = within(screen.getByRole('region', { name: 'Log' }));
+  expect(log.getByText('warn')).toBeTruthy();
+  expect(log.getByText('It was close.')).toBeTruthy();
 });
 
 test('an execution tells its problem, its backtrace and its host calls', async () => {

@@ -16,8 +16,10 @@ export function UploadProgress({ file, sent, onCancel }: { file: File; sent: num
 
   return (
     <section ref={card} tabIndex={-1} aria-labelledby={titleId} className="card upload-progress">
-      <h2 id={titleId} role="status">
-        {checking ? 'The server looks through it and tries it out…' : `Sending “${file.name}”…`}
+      <h2 id={titleId}>
+        <span role="status">
+          {checking ? 'The server looks through it and tries it out…' : `Sending “${file.name}”…`}
+        </span>
       </h2>
       {checking ? (
         <p className="upload-checking">

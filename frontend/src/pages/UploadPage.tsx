@@ -4,15 +4,18 @@ import { getServer, installPlugin } from '../api';
 import { pickBundle } from '../bundles';
 import { DropZone } from '../components/DropZone';
 import { Icon } from '../components/Icon';
+import { LoadFailure } from '../components/LoadFailure';
 import { Notice } from '../components/Notice';
 import { PageHeading } from '../components/PageHeading';
 import { ProblemNotice } from '../components/ProblemNotice';
+import { Skeleton } from '../components/Skeleton';
 import { UploadProgress } from '../components/UploadProgress';
 import { UploadReport } from '../components/UploadReport';
 import { asProblem, type ApiProblem } from '../problem';
 import { useSession } from '../session';
 import { formatBytes } from '../timing';
 import type { Installed } from '../types';
+import { useFocusRescue } from '../useFocusRescue';
 import { useLoaded } from '../useLoaded';
 import { NotFoundPage } from './NotFoundPage';
 
@@ -36,7 +39,7 @@ export default function UploadPage() {
           </p>
         </div>
       </div>
-      <Uploader />
+      <UploaderOfThisServer />
     </>
   );
 }
@@ -47,13 +50,20 @@ type Step =
   | { name: 'refused'; file: File; problem: ApiProblem }
   | { name: 'installed'; installed: Installed };
 
-function Uploader() {
-  const { state: server } = useLoaded(getServer);
-  const maxBytes = server.status === 'loaded' ? server.value.max_bundle_bytes : null;
+/** Nothing can be chosen before the limit is known: what is over it would be sent in vain. */
+function UploaderOfThisServer() {
+  const { state, retry } = useLoaded(getServer);
+  if (state.status === 'loading') return <Skeleton lines={4} />;
+  if (state.status === 'failed') return <LoadFailure problem={state.problem} onRetry={retry} />;
+  return <Uploader maxBytes={state.value.max_bundle_bytes} />;
+}
+
+function Uploader({ maxBytes }: { maxBytes: number }) {
   const [step, setStep] = useState<Step>({ name: 'choosing' });
   const [complaint, setComplaint] = useState('');
   const controller = useRef<AbortController>(null);
   useEffect(() => () => controller.current?.abort(), []);
+  useFocusRescue(step.name);
 
   async function send(file: File) {
     const { signal } = (controller.current = new AbortController());
@@ -95,7 +105,7 @@ function Uploader() {
         </>
       )}
       <DropZone
-        hint={maxBytes === null ? 'One .zip file' : `One .zip file of at most ${formatBytes(maxBytes)}`}
+        hint={`One .zip file of at most ${formatBytes(maxBytes)}`}
         onFiles={choose}
         onFolder={() => {
           setComplaint('That is a folder. Pack what is in it as a .zip first.');
