@@ -34,7 +34,7 @@ function Member({ name = null, value, depth }: { name?: string | null; value: Js
 }
 
 function BranchMember({ name, branch, depth }: { name: string | null; branch: Branch; depth: number }) {
-  const members = membersOf(branch);
+  const members = useMemo(() => membersOf(branch), [branch]);
   const [open, setOpen] = useState(depth === 0 || (depth < OPEN_DEPTH && members.length <= OPEN_MEMBERS));
   const [shown, setShown] = useState(MEMBERS_SHOWN);
   return (
