@@ -29,11 +29,15 @@ def user_group(user_id: uuid.UUID | str) -> str:
 
 
 class Told(NamedTuple):
-    """One event for these users (None: nobody) and for staff. `data` is ready for JSON, without secrets."""
+    """One event for these users (None: nobody) and for staff, or for all who are logged in.
+
+    `data` is ready for JSON, without secrets.
+    """
 
     kind: str
     data: dict[str, Any]
     to_users: Sequence[uuid.UUID | None]
+    to_all: bool = False
 
 
 def publish(
@@ -60,9 +64,9 @@ def publish(
 def publish_all(told: Iterable[Told]) -> None:
     """Tells several events at once, in their order, once the current transaction commits."""
     groups: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
-    for kind, data, to_users in told:
+    for kind, data, to_users, to_all in told:
         event = _event(kind, data)
-        groups[STAFF_GROUP].append(event)
+        groups[EVERYONE_GROUP if to_all else STAFF_GROUP].append(event)
         for user_id in filter(None, to_users):
             groups[user_group(user_id)].append(event)
     if groups:

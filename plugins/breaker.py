@@ -104,7 +104,7 @@ def check(slug: str, release_id: int) -> None:
 
 
 def note(slug: str, release_id: int, verdict: Verdict) -> None:
-    """Counts a call that ended, and tells administrators of a change."""
+    """Counts a call that ended, and tells everybody who is logged in of a change."""
     with _lock:
         breaker = _breakers.get((slug, release_id))
         if breaker is None:
@@ -113,7 +113,7 @@ def note(slug: str, release_id: int, verdict: Verdict) -> None:
         changed, reason = breaker.note(verdict), breaker.reason
     if changed:
         kind = "plugin.paused" if reason else "plugin.resumed"
-        journal.tell(events.Told(kind, {"slug": slug, "reason": reason}, []))
+        journal.tell(events.Told(kind, {"slug": slug, "reason": reason}, [], to_all=True))
 
 
 def paused(slug: str, release_id: int | None) -> str:

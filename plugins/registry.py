@@ -184,6 +184,15 @@ def _add_release(bundle: Bundle) -> Release:
     return release
 
 
+def why_kept(plugin: Plugin) -> str:
+    """Why the plugin cannot be removed, whatever it does now; empty if it can."""
+    if plugin.slug == settings.AUTH_PLUGIN:
+        return f"People log in with “{plugin.slug}” (AUTH_PLUGIN). Choose another one first."
+    if plugin.slug in settings.BUNDLED_PLUGINS:
+        return f"“{plugin.slug}” comes with Hostbridge; the next start brings it back. Disable it."
+    return ""
+
+
 def remove(plugin: Plugin, *, by: User | None = None) -> dict[str, int]:
     """Removes the plugin with all that is its: releases, grants, settings, store, executions with their audit
     log, service tokens, and .wasm files that no other release uses. This cannot be undone.
@@ -192,12 +201,8 @@ def remove(plugin: Plugin, *, by: User | None = None) -> dict[str, int]:
     people log in with and for those that come with Hostbridge, PluginBusy while it runs on the server, and
     NotFound if somebody was faster.
     """
-    if plugin.slug == settings.AUTH_PLUGIN:
-        raise NotRemovable(f"People log in with “{plugin.slug}” (AUTH_PLUGIN). Choose another one first.")
-    if plugin.slug in settings.BUNDLED_PLUGINS:
-        raise NotRemovable(
-            f"“{plugin.slug}” comes with Hostbridge; the next start brings it back. Disable it."
-        )
+    if reason := why_kept(plugin):
+        raise NotRemovable(reason)
     journal.flush()
     with store.changing():
         with transaction.atomic():

@@ -21,7 +21,7 @@ from plugins.browser_runs import ENDS
 from plugins.manifest import NetworkKey
 from plugins.models import Execution, HostCall, Plugin, Release
 from plugins.operations import PERMISSIONS, Operation
-from plugins.registry import public_settings
+from plugins.registry import public_settings, why_kept
 
 MAX_REPORTED = (1 << 31) - 1  # of what a browser reports; it is what the database's integers hold
 
@@ -137,13 +137,14 @@ class PluginDetailSerializer(PluginSummarySerializer):
     settings = serializers.SerializerMethodField()
     settings_schema = serializers.JSONField(source="shown.manifest.settings_schema")
     paused = serializers.SerializerMethodField()
+    removable = serializers.SerializerMethodField()
 
     class Meta(PluginSummarySerializer.Meta):
         fields = [
             *PluginSummarySerializer.Meta.fields,
             "license", "sha256", "size_bytes", "installed_at", "permissions", "network", "limits",
             "active_version", "pending", "watching", "can_manage", "settings", "settings_schema",
-            "paused",
+            "paused", "removable",
         ]  # fmt: skip
 
     @extend_schema_field(PermissionSerializer(many=True))
@@ -153,6 +154,10 @@ class PluginDetailSerializer(PluginSummarySerializer):
     def get_paused(self, plugin: Plugin) -> str:
         """Why calls are refused for a while; empty if they are not."""
         return breaker.paused(plugin.slug, plugin.release_id)
+
+    def get_removable(self, plugin: Plugin) -> bool:
+        """Whether an administrator can remove it; what comes with Hostbridge and the `AUTH_PLUGIN` stay."""
+        return not why_kept(plugin)
 
     @extend_schema_field(NetworkRuleSerializer(many=True))
     def get_network(self, plugin: Plugin) -> list[dict[str, Any]]:
@@ -279,6 +284,22 @@ class RemovedSerializer(serializers.Serializer[Any]):
     releases = serializers.IntegerField()
     executions = serializers.IntegerField()
     stored_values = serializers.IntegerField()
+
+
+class LayerSerializer(serializers.Serializer[Any]):
+    """One layer of the confinement of workers."""
+
+    name = serializers.CharField()
+    state = serializers.ChoiceField(["on", "partial", "off"])
+    detail = serializers.CharField(help_text="What a partial one lacks; why one is off.")
+    keeps_out = serializers.CharField()
+    if_missing = serializers.CharField()
+
+
+class ServerSerializer(serializers.Serializer[Any]):
+    max_bundle_bytes = serializers.IntegerField()
+    workers = serializers.IntegerField(help_text="Calls that run at a time, in each server process.")
+    sandbox = LayerSerializer(many=True, help_text="Empty if no worker has started.")
 
 
 class StartRunSerializer(StrictSerializer):

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from plugins import auth_views, token_views, views
+from plugins import auth_views, server_views, token_views, views
 
 urlpatterns = [
     path("plugins", views.PluginListView.as_view()),
@@ -11,6 +11,7 @@ urlpatterns = [
     path("plugins/<slug:slug>/releases/<str:version>/wasm", views.WasmView.as_view()),
     path("plugins/<slug:slug>/watch", views.WatchView.as_view()),
     path("plugins/<slug:slug>/browser-runs", views.BrowserRunView.as_view()),
+    path("server", server_views.ServerView.as_view()),
     path("permissions", views.PermissionListView.as_view()),
     path("tokens", token_views.TokenListView.as_view()),
     path("tokens/<uuid:token_id>", token_views.TokenView.as_view()),

@@ -12,7 +12,7 @@ from plugins.operations import OPERATIONS
 PUBLIC_OPERATIONS = {
     "get_setup", "create_owner", "sign_up", "log_in", "log_out", "get_session",
     "list_plugins", "get_plugin", "change_plugin", "call_function", "list_executions", "get_execution",
-    "cancel_execution", "replay_execution", "install_plugin", "remove_plugin",
+    "cancel_execution", "replay_execution", "install_plugin", "remove_plugin", "get_server",
     "list_releases", "activate_release", "get_wasm", "watch_plugin", "unwatch_plugin",
     "start_browser_run", "finish_browser_run", "list_permissions",
     "list_tokens", "create_token", "delete_token",

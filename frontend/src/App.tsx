@@ -16,6 +16,8 @@ import { ToastProvider } from './toasts';
 
 const ExecutionsPage = lazy(() => import('./pages/ExecutionsPage'));
 const ExecutionPage = lazy(() => import('./pages/ExecutionPage'));
+const UploadPage = lazy(() => import('./pages/UploadPage'));
+const SandboxPage = lazy(() => import('./pages/SandboxPage'));
 const TokensPage = lazy(() => import('./pages/TokensPage'));
 
 export function App() {
@@ -37,6 +39,8 @@ export function App() {
       </Route>
       <Route element={<UserPages />}>
         <Route path="plugins" element={<CataloguePage />} />
+        <Route path="upload" element={<UploadPage />} />
+        <Route path="sandbox" element={<SandboxPage />} />
         <Route path="plugins/:slug/:function?" element={<PluginPage />} />
         <Route path="executions" element={<ExecutionsPage />} />
         <Route path="executions/:id" element={<ExecutionPage />} />

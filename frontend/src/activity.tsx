@@ -98,25 +98,33 @@ export function useActivity(): ActivityContextValue {
   return value;
 }
 
-/** Calls `onFinish` when this execution has ended. */
-export function useExecutionEnd(id: string, onFinish: () => void): void {
+/** Calls `onNews` when this execution has started or ended. */
+export function useExecutionNews(id: string, onNews: () => void): void {
   const { subscribe } = useActivity();
   useEffect(
     () =>
       subscribe((event) => {
-        if (event.type === 'execution.finished' && event.data.id === id) onFinish();
+        if (event.type !== 'execution.started' && event.type !== 'execution.finished') return;
+        if (event.data.id === id) onNews();
       }),
-    [subscribe, id, onFinish],
+    [subscribe, id, onNews],
   );
 }
 
-/** Calls `onChange` when a plugin was installed, changed, enabled, disabled or removed. */
-export function usePluginChanges(onChange: (slug: string) => void): void {
+/** Calls `onChange` when a plugin was installed, changed, enabled, disabled, paused, resumed or removed. */
+export function usePluginChanges(onChange: (slug: string, removed: boolean) => void): void {
   const { subscribe } = useActivity();
   useEffect(
     () =>
       subscribe((event) => {
-        if (event.type === 'plugin.changed' || event.type === 'plugin.removed') onChange(event.data.slug);
+        switch (event.type) {
+          case 'plugin.changed':
+          case 'plugin.paused':
+          case 'plugin.resumed':
+            return onChange(event.data.slug, false);
+          case 'plugin.removed':
+            return onChange(event.data.slug, true);
+        }
       }),
     [subscribe, onChange],
   );

@@ -1,5 +1,5 @@
 // Every HTTP request of the app is here. Failures are thrown as ApiProblem.
-import { asProblem, problemFromResponse, type ApiProblem } from './problem';
+import { ApiProblem, asProblem, problemFromResponse } from './problem';
 import type {
   AccessToken,
   BrowserRun,
@@ -7,6 +7,7 @@ import type {
   ExecutionDetail,
   ExecutionState,
   Grants,
+  Installed,
   NewAccessToken,
   Page,
   PermissionInfo,
@@ -14,14 +15,19 @@ import type {
   PluginSummary,
   Problem,
   Release,
+  Removed,
   RunReport,
+  ServerStatus,
   SessionAnswer,
   User,
 } from './types';
+import { sendForm } from './upload';
 
 const BASE = '/api/v1';
 const SAFE_METHODS = new Set(['GET', 'HEAD']);
 const SESSION_OVER = new Set(['session-expired', 'not-authenticated']);
+
+const RUNS_PLUGINS = /^\/(plugins|executions)\//;
 
 type SessionEndListener = (problem: ApiProblem) => void;
 let sessionEndListener: SessionEndListener | null = null;
@@ -78,6 +84,35 @@ export function changePlugin(slug: string, changes: { enabled: boolean } | Grant
   return sendJson('PATCH', pluginPath(slug), changes);
 }
 
+/**
+ * Installs a bundle. `onProgress` hears the part that is sent, from 0 to 1; at 1 the server looks at it.
+ * Giving up by the signal rejects with an AbortError; once all is sent it changes nothing on the server.
+ */
+export async function installPlugin(
+  bundle: File,
+  { onProgress, signal }: { onProgress: (sent: number) => void; signal: AbortSignal },
+): Promise<Installed> {
+  const form = new FormData();
+  form.append('bundle', bundle);
+  try {
+    return (await sendForm(`${BASE}/plugins`, form, await csrfToken(), onProgress, signal)) as Installed;
+  } catch (error) {
+    if (error instanceof ApiProblem) tellOfSessionEnd(error);
+    throw error;
+  }
+}
+
+/** For good; the answer says how much went with it. */
+export async function removePlugin(slug: string): Promise<Removed> {
+  const response = await request(pluginPath(slug), { method: 'DELETE' });
+  return (await response.json()) as Removed;
+}
+
+/** For administrators: how plugins are confined here, and how large a bundle may be. */
+export function getServer(signal?: AbortSignal): Promise<ServerStatus> {
+  return getJson('/server', signal);
+}
+
 export function listReleases(slug: string, signal?: AbortSignal): Promise<Release[]> {
   return getJson(`${pluginPath(slug)}/releases`, signal);
 }
@@ -117,6 +152,23 @@ export function cursorOf(next: string | null | undefined): string | null {
 
 export function getExecution(id: string, signal?: AbortSignal): Promise<ExecutionDetail> {
   return getJson(`/executions/${encodeURIComponent(id)}`, signal);
+}
+
+/** Ends a run that waits or goes on. */
+export async function cancelExecution(id: string): Promise<void> {
+  await request(`/executions/${encodeURIComponent(id)}/cancel`, { method: 'POST' });
+}
+
+/** Runs the function again with the same input; the id of the new execution, also of one that fails. */
+export async function replayExecution(id: string): Promise<string | null> {
+  try {
+    const response = await request(`/executions/${encodeURIComponent(id)}/replay`, { method: 'POST' });
+    await response.body?.cancel(); // its output is shown from the history
+    return response.headers.get('Execution-Id');
+  } catch (error) {
+    if (error instanceof ApiProblem && error.executionId) return error.executionId;
+    throw error;
+  }
 }
 
 /** Everything a plugin or a token can be allowed to do. */
@@ -225,14 +277,17 @@ async function request(path: string, init: RequestInit = {}): Promise<Response> 
   if (response.ok) return response;
 
   const problem = await problemFromResponse(response);
-  const bySession = init.credentials !== 'omit' && !isGuestAnswer(path, response);
-  if (SESSION_OVER.has(problem.code) && bySession) sessionEndListener?.(problem);
+  if (init.credentials !== 'omit' && !isGuestAnswer(path, response)) tellOfSessionEnd(problem);
   throw problem;
+}
+
+function tellOfSessionEnd(problem: ApiProblem): void {
+  if (SESSION_OVER.has(problem.code)) sessionEndListener?.(problem);
 }
 
 /** A plugin that ran may use the same codes for its own matters: they say nothing about this session. */
 function isGuestAnswer(path: string, response: Response): boolean {
-  return path.startsWith('/plugins/') && response.headers.has('Execution-Id');
+  return RUNS_PLUGINS.test(path) && response.headers.has('Execution-Id');
 }
 
 /** The token of Django's cookie, read anew each time because logging in and out changes it. */

@@ -46,6 +46,18 @@ export interface PluginDetail extends Omit<Answer<'PluginDetail'>, 'functions'> 
 
 export type Release = Schemas['Release'];
 
+/** A bundle that was installed, with what the upload gate found in it. */
+export interface Installed extends Omit<Schemas['Installed'], 'plugin'> {
+  plugin: PluginDetail;
+}
+export type UploadReport = Schemas['Report'];
+/** How much went with a plugin. */
+export type Removed = Schemas['Removed'];
+
+/** The server itself, as administrators see it. */
+export type ServerStatus = Schemas['Server'];
+export type SandboxLayer = Schemas['Layer'];
+
 export interface Page<Item> {
   count?: number;
   next?: string | null;
@@ -61,6 +73,9 @@ export type RunReport = Schemas['FinishRun'];
 export type Execution = Schemas['Execution'];
 export type ExecutionState = Execution['state'];
 export type HostCall = Answer<'HostCall'>;
+export type LogLine = Schemas['LogLine'];
+/** An input or output that the history kept. */
+export type Kept = Schemas['Kept'];
 
 export interface ExecutionDetail extends Omit<Schemas['ExecutionDetail'], 'problem' | 'host_calls'> {
   problem: Problem | null;
@@ -98,4 +113,5 @@ export type LiveEvent =
   | EventOf<'session.created' | 'session.ended', { id: string; user_id: string }>
   | EventOf<'plugin.changed', { slug: string; state: PluginState; version: string | null }>
   | EventOf<'plugin.removed', { slug: string }>
+  | EventOf<'plugin.paused' | 'plugin.resumed', { slug: string; reason: string }>
   | NotificationEvent;

@@ -56,6 +56,7 @@ const template: PluginDetail = {
     concurrency: 0,
   },
   paused: '',
+  removable: true,
   active_version: '1.0.0',
   pending: null,
   watching: false,
@@ -121,6 +122,12 @@ async function answer(input: RequestInfo | URL, init: RequestInit = {}): Promise
   if (method !== 'GET') {
     const body = init.body ? JSON.parse(String(init.body)) : null;
     server.changes.push([method, path, body]);
+    if (method === 'DELETE' && path === '/plugins/template') {
+      return json({ releases: 2, executions: 1, stored_values: 0 });
+    }
+    if (path.endsWith('/replay')) {
+      return new Response('', { headers: { 'Execution-Id': 'the-new-one' } });
+    }
     if (path === '/tokens') return json({ ...body, id: 't1', plugin: '', token: 'hba_secret' }, 201);
     if (method !== 'POST' && method !== 'PATCH') return new Response(null, { status: 204 });
     if (path.endsWith('/activate')) server.plugin = { ...template, version: path.split('/')[4] ?? '' };
@@ -134,7 +141,13 @@ async function answer(input: RequestInfo | URL, init: RequestInit = {}): Promise
       session: null,
     },
     '/executions': { next: null, results: [execution] },
-    [`/executions/${execution.id}`]: { ...execution, host_calls: server.calls },
+    [`/executions/${execution.id}`]: {
+      ...execution,
+      host_calls: server.calls,
+      input: { encoding: 'text', content: '"x"' },
+      output: null,
+      logs: [{ level: 'warn', text: 'It was close.' }],
+    },
     '/plugins': { count: 1, next: null, results: [server.plugin] },
     '/plugins/template': server.plugin,
     '/plugins/template/releases': [release('1.0.0', 'active', 4), release('0.9.0', 'previous', 1)],
@@ -308,6 +321,70 @@ test('a plugin is disabled after a question, and undone from the notice', async 
   expect(server.changes.map(([, , body]) => body)).toEqual([{ enabled: false }, { enabled: true }]);
 });
 
+test('a plugin is removed only once its name was typed', async () => {
+  open('/plugins/template');
+  await click('Remove');
+  const dialog = within(screen.getByRole('dialog'));
+  const remove = dialog.getByRole<HTMLButtonElement>('button', { name: 'Remove for good' });
+  const type = (value: string) =>
+    fireEvent.change(dialog.getByLabelText('Type template to go ahead'), { target: { value } });
+  for (const wrong of ['', 'Template', 'templat']) {
+    type(wrong);
+    expect(remove.disabled).toBe(true);
+  }
+  type('template');
+  fireEvent.click(remove);
+  await screen.findByText('With it went 2 releases, 1 execution and 0 stored values.');
+  expect(server.changes).toEqual([['DELETE', '/plugins/template', null]]);
+});
+
+test('what has to stay, and what others manage, offers no removal', async () => {
+  server.plugin = { ...template, removable: false };
+  open('/plugins/template');
+  await screen.findByRole('button', { name: 'Disable' });
+  expect(screen.queryByRole('button', { name: 'Remove' })).toBeNull();
+  cleanup();
+  server.plugin = { ...template, can_manage: false };
+  open('/plugins/template');
+  await screen.findByRole('button', { name: 'Watch' });
+  expect(screen.queryByRole('button', { name: 'Remove' })).toBeNull();
+});
+
+test('running again what somebody else ran is asked first, and leads to the new run', async () => {
+  open(`/executions/${execution.id}`);
+  await click('Run again');
+  const dialog = within(screen.getByRole('dialog'));
+  expect(dialog.getByText(/This time it runs as you/)).toBeTruthy();
+  expect(server.changes).toEqual([]);
+  fireEvent.click(dialog.getByRole('button', { name: 'Run again' }));
+  await screen.findByText('There is no such execution, or it is not yours');
+  expect(server.changes).toEqual([['POST', `/executions/${execution.id}/replay`, null]]);
+});
+
+test('what the server cannot tell about itself is asked for once more', async () => {
+  for (const path of ['/upload', '/sandbox']) {
+    open(path);
+    expect(await screen.findByRole('button', { name: 'Try again' })).toBeTruthy();
+    expect(screen.queryByText('Drop a bundle here')).toBeNull();
+    cleanup();
+  }
+});
+
+test('a pause shows as it begins and goes as it ends', async () => {
+  open('/plugins/template');
+  await screen.findByRole('heading', { name: 'Template' });
+  server.plugin = { ...template, paused: '9 of its last 9 calls failed' };
+  tell({
+    id: 'p1',
+    type: 'plugin.paused',
+    data: { slug: 'template', reason: '9 of its last 9 calls failed' },
+  });
+  await screen.findByText(/9 of its last 9 calls failed\./);
+  server.plugin = template;
+  tell({ id: 'p2', type: 'plugin.resumed', data: { slug: 'template', reason: '' } });
+  await waitFor(() => expect(screen.queryByText('Paused for a while')).toBeNull());
+});
+
 test('going back to an earlier release leaves the grants to the server', async () => {
   open('/plugins/template');
   await click('Roll back to 0.9.0');
@@ -336,6 +413,15 @@ test('a notification shows in the corner until it is dismissed, and stays in the
   fireEvent.click(within(corner).getByRole('button', { name: 'Dismiss: Import failed' }));
   expect(within(corner).queryByText('Import failed')).toBeNull();
   expect(within(activity).getByText('Import failed')).toBeTruthy();
+});
+
+test('an execution shows its input and its log', async () => {
+  open(`/executions/${execution.id}`);
+  const input = within(await screen.findByRole('region', { name: 'Input' }));
+  expect(input.getByText('"x"')).toBeTruthy();
+  const log = within(screen.getByRole('region', { name: 'Log' }));
+  expect(log.getByText('warn')).toBeTruthy();
+  expect(log.getByText('It was close.')).toBeTruthy();
 });
 
 test('an execution tells its problem, its backtrace and its host calls', async () => {

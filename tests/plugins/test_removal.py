@@ -56,6 +56,17 @@ def test_everything_that_is_the_plugins_goes_with_it(install: Install, charlie: 
     assert_problem(API(charlie).get(URL), 404, "not-found")
 
 
+def test_plugins_say_whether_they_can_be_removed(
+    bundled: dict[str, Plugin], install: Install, alice: User
+) -> None:
+    install("faults")
+    told = {
+        slug: API(alice).get(f"/api/v1/plugins/{slug}").json()["removable"]
+        for slug in ("auth", "template", "faults")
+    }
+    assert told == {"auth": False, "template": False, "faults": True}
+
+
 def test_a_plugin_that_waits_can_be_removed(transactional_db: None, charlie: User) -> None:
     registry.install(read_zip(zipped()))
     assert remove(charlie).json() == {"releases": 1, "executions": 0, "stored_values": 0}

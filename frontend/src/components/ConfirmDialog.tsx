@@ -2,12 +2,14 @@ import { useEffect, useId, useRef, useState, type ReactNode } from 'react';
 import { asProblem, type ApiProblem } from '../problem';
 import { Button } from './Button';
 import { ProblemNotice } from './ProblemNotice';
+import { TextField } from './TextField';
 
 /** Asks before something that others feel. Shown as long as it is mounted; the browser keeps the focus inside. */
 export function ConfirmDialog({
   title,
   confirm,
   danger,
+  word,
   children,
   onConfirm,
   onClose,
@@ -16,12 +18,15 @@ export function ConfirmDialog({
   /** What the button that goes ahead says. */
   confirm: string;
   danger?: boolean;
+  /** What has to be typed first, for what cannot be undone. */
+  word?: string;
   children: ReactNode;
   onConfirm: () => Promise<void>;
   onClose: () => void;
 }) {
   const dialog = useRef<HTMLDialogElement>(null);
   const titleId = useId();
+  const [typed, setTyped] = useState('');
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<ApiProblem | null>(null);
 
@@ -57,12 +62,29 @@ export function ConfirmDialog({
     >
       <h2 id={titleId}>{title}</h2>
       <div className="dialog-text">{children}</div>
+      {word !== undefined && (
+        <div className="dialog-word">
+          <TextField
+            label={`Type ${word} to go ahead`}
+            value={typed}
+            autoComplete="off"
+            autoCapitalize="none"
+            spellCheck={false}
+            onChange={(event) => setTyped(event.target.value)}
+          />
+        </div>
+      )}
       {problem && <ProblemNotice problem={problem} />}
       <div className="dialog-foot">
         <Button onClick={onClose} disabled={busy}>
           Cancel
         </Button>
-        <Button look={danger ? 'danger' : 'primary'} busy={busy} onClick={() => void goAhead()}>
+        <Button
+          look={danger ? 'danger' : 'primary'}
+          busy={busy}
+          disabled={word !== undefined && typed.trim() !== word}
+          onClick={() => void goAhead()}
+        >
           {confirm}
         </Button>
       </div>

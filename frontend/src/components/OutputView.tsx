@@ -1,78 +1,89 @@
-import { useEffect, useState } from 'react';
+import { useMemo, useState } from 'react';
+import { htmlIn } from '../outputs';
 import type { Output } from '../runner';
 import { formatBytes } from '../timing';
+import { BinarySummary } from './BinarySummary';
 import { CopyButton } from './CopyButton';
-import { Icon } from './Icon';
+import { DownloadLink } from './DownloadLink';
+import { HtmlPreview } from './HtmlPreview';
 import { JsonText } from './JsonText';
+import { JsonTree } from './JsonTree';
 import { Segmented } from './Segmented';
 
 /** Longer text would make the page slow; it is cut here and whole in the download. */
 const LONGEST_SHOWN = 200_000;
+const LONGEST_TREE = 5_000_000;
 
-export function OutputView({ output, fileName }: { output: Output; fileName: string }) {
-  const [view, setView] = useState<'pretty' | 'raw'>('pretty');
-  const text =
-    output.kind === 'binary'
-      ? null
-      : output.kind === 'json' && view === 'pretty'
-        ? output.pretty
-        : output.text;
+type View = 'tree' | 'raw' | 'preview';
+const VIEW_LABEL: Record<View, string> = { tree: 'Tree', raw: 'Raw', preview: 'Preview' };
+
+/** What went into a function or came out of it: as a tree, raw, or as the page that it is. Never run. */
+export function OutputView({
+  output,
+  fileName,
+  label = 'Output',
+  empty = 'The function answered with nothing.',
+}: {
+  output: Output;
+  fileName: string;
+  label?: string;
+  /** What it means that there are no bytes. */
+  empty?: string;
+}) {
+  const html = useMemo(() => htmlIn(output), [output]);
+  const views = viewsOf(output, html);
+  const [chosen, setChosen] = useState<View | null>(null);
+  const view = chosen && views.includes(chosen) ? chosen : (views[0] ?? 'raw');
+  if (output.bytes === 0) return <p className="output-note">{empty}</p>;
   return (
     <div className="output">
       <div className="output-bar">
-        {output.kind === 'json' ? (
+        {views.length > 1 ? (
           <Segmented
-            label="Show the output as"
-            options={[
-              { value: 'pretty', label: 'Pretty' },
-              { value: 'raw', label: 'Raw' },
-            ]}
+            label={`Show the ${label.toLowerCase()} as`}
+            options={views.map((value) => ({ value, label: VIEW_LABEL[value] }))}
             value={view}
-            onChange={setView}
+            onChange={setChosen}
           />
         ) : (
-          <span className="muted">{output.kind === 'text' ? 'Text' : 'Binary data'}</span>
+          <span className="muted">{output.kind === 'binary' ? 'Binary data' : 'Text'}</span>
         )}
         <span className="output-tools">
           <span className="muted">{formatBytes(output.bytes)}</span>
-          {text !== null && <CopyButton text={text} />}
+          {output.kind !== 'binary' && <CopyButton text={output.text} />}
           <DownloadLink output={output} fileName={fileName} />
         </span>
       </div>
-      {text === null ? (
-        <p className="output-note">This cannot be shown as text. Download it to look at it.</p>
-      ) : text === '' ? (
-        <p className="output-note">The function answered with nothing.</p>
+      {output.kind === 'binary' ? (
+        <BinarySummary data={output.data} />
+      ) : view === 'preview' && html !== null ? (
+        <HtmlPreview html={html} label={label} />
+      ) : view === 'tree' ? (
+        <JsonTree text={output.text} label={label} />
       ) : (
-        <pre className="output-text" role="group" tabIndex={0} aria-label="Output">
-          {output.kind === 'json' ? (
-            <JsonText text={text.slice(0, LONGEST_SHOWN)} />
-          ) : (
-            text.slice(0, LONGEST_SHOWN)
-          )}
-        </pre>
-      )}
-      {text !== null && text.length > LONGEST_SHOWN && (
-        <p className="output-note">Only the beginning is shown. The download has all of it.</p>
+        <RawText output={output} label={label} />
       )}
     </div>
   );
 }
 
-function DownloadLink({ output, fileName }: { output: Output; fileName: string }) {
-  const [url, setUrl] = useState<string>();
-  useEffect(() => {
-    const data = output.kind === 'binary' ? output.data : output.text;
-    const created = URL.createObjectURL(new Blob([data], { type: 'application/octet-stream' }));
-    // eslint-disable-next-line react-hooks/set-state-in-effect -- an object URL has to be given back, so an effect owns it
-    setUrl(created);
-    return () => URL.revokeObjectURL(created);
-  }, [output]);
-  const extension = { json: 'json', text: 'txt', binary: 'bin' }[output.kind];
+/** The ways to show it, the first before anybody chose. */
+function viewsOf(output: Output, html: string | null): View[] {
+  const views: View[] =
+    output.kind === 'json' && output.text.length <= LONGEST_TREE ? ['tree', 'raw'] : ['raw'];
+  return html === null ? views : [...views, 'preview'];
+}
+
+function RawText({ output, label }: { output: Exclude<Output, { kind: 'binary' }>; label: string }) {
+  const text = output.text.slice(0, LONGEST_SHOWN);
   return (
-    <a className="button button-quiet button-small" href={url} download={`${fileName}.${extension}`}>
-      <Icon name="download" />
-      Download
-    </a>
+    <>
+      <pre className="output-text" role="group" tabIndex={0} aria-label={label}>
+        {output.kind === 'json' ? <JsonText text={text} /> : text}
+      </pre>
+      {output.text.length > LONGEST_SHOWN && (
+        <p className="output-note">Only the beginning is shown. The download has all of it.</p>
+      )}
+    </>
   );
 }

@@ -5,8 +5,9 @@ import { useToasts } from '../toasts';
 import type { PluginDetail } from '../types';
 import { Button } from './Button';
 import { ConfirmDialog } from './ConfirmDialog';
+import { RemovePlugin } from './RemovePlugin';
 
-/** Watching, for everybody; turning on and off, for those who manage. */
+/** Watching, for everybody; turning on and off, and removing, for those who manage. */
 export function PluginActions({
   plugin,
   onChanged,
@@ -75,6 +76,7 @@ export function PluginActions({
           {enabled ? 'Disable' : 'Enable'}
         </Button>
       )}
+      {plugin.can_manage && plugin.removable && <RemovePlugin plugin={plugin} />}
       {asking && (
         <ConfirmDialog
           danger

@@ -75,6 +75,12 @@ export function UserMenu() {
           Access tokens
         </Link>
         {user.is_staff && (
+          <Link className="menu-item" to="/sandbox" onClick={() => setOpen(false)}>
+            <Icon name="lock" />
+            Sandbox
+          </Link>
+        )}
+        {user.is_staff && (
           <a className="menu-item" href="/admin/">
             <Icon name="shield" />
             Administration

@@ -316,6 +316,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/server": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description How plugins are confined on this system, and how large a bundle may be. For administrators. */
+        get: operations["get_server"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/setup": {
         parameters: {
             query?: never;
@@ -582,6 +599,22 @@ export interface components {
             encoding: components["schemas"]["EncodingEnum"];
             content: string;
         };
+        /** @description One layer of the confinement of workers. */
+        Layer: {
+            name: string;
+            state: components["schemas"]["LayerStateEnum"];
+            /** @description What a partial one lacks; why one is off. */
+            detail: string;
+            keeps_out: string;
+            if_missing: string;
+        };
+        /**
+         * @description * `on` - on
+         *     * `partial` - partial
+         *     * `off` - off
+         * @enum {string}
+         */
+        LayerStateEnum: "on" | "partial" | "off";
         /**
          * @description * `trace` - trace
          *     * `debug` - debug
@@ -765,6 +798,8 @@ export interface components {
             settings_schema: unknown;
             /** @description Why calls are refused for a while; empty if they are not. */
             readonly paused: string;
+            /** @description Whether an administrator can remove it; what comes with Hostbridge and the `AUTH_PLUGIN` stay. */
+            readonly removable: boolean;
         };
         /**
          * @description * `waiting` - waiting
@@ -872,6 +907,13 @@ export interface components {
          * @enum {string}
          */
         RunEnd: "succeeded" | "cancelled" | "timed_out" | "invalid" | "input_too_large" | "max_host_calls" | "max_bridge_kb" | "guest_error" | "trap" | "memory" | "fuel" | "output_too_large" | "start_failed";
+        Server: {
+            max_bundle_bytes: number;
+            /** @description Calls that run at a time, in each server process. */
+            workers: number;
+            /** @description Empty if no worker has started. */
+            sandbox: components["schemas"]["Layer"][];
+        };
         SessionRef: {
             /** Format: uuid */
             id: string;
@@ -2307,6 +2349,41 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_server: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Server"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,4 +1,5 @@
 import { useCallback, useId, useState } from 'react';
+import { Link } from 'react-router';
 import { usePluginChanges } from '../activity';
 import { listPlugins } from '../api';
 import { Button } from '../components/Button';
@@ -29,19 +30,27 @@ export function CataloguePage() {
             Small programs that run in a sandbox and may do only what was granted to them.
           </p>
         </div>
-        <div className="search" role="search">
-          <label htmlFor={searchId} className="visually-hidden">
-            Search the catalogue
-          </label>
-          <Icon name="search" />
-          <input
-            id={searchId}
-            type="search"
-            className="input"
-            placeholder="Search"
-            value={search}
-            onChange={(event) => setSearch(event.target.value)}
-          />
+        <div className="catalogue-tools">
+          <div className="search" role="search">
+            <label htmlFor={searchId} className="visually-hidden">
+              Search the catalogue
+            </label>
+            <Icon name="search" />
+            <input
+              id={searchId}
+              type="search"
+              className="input"
+              placeholder="Search"
+              value={search}
+              onChange={(event) => setSearch(event.target.value)}
+            />
+          </div>
+          {user?.is_staff && (
+            <Link to="/upload" className="button">
+              <Icon name="upload" />
+              Upload a plugin
+            </Link>
+          )}
         </div>
       </div>
       {state.status === 'loading' && <CardSkeletons />}
@@ -50,7 +59,7 @@ export function CataloguePage() {
         <EmptyState icon="plug" title="Nothing is installed yet">
           <p>
             {user?.is_staff
-              ? 'Install a bundle on the server and it appears here at once.'
+              ? 'Upload a bundle, or install one on the server, and it appears here at once.'
               : 'An administrator has to install the first one. It then appears here at once.'}
           </p>
         </EmptyState>

@@ -1,12 +1,15 @@
 import { useCallback } from 'react';
 import { Link, useParams } from 'react-router';
-import { useExecutionEnd } from '../activity';
+import { useExecutionNews } from '../activity';
 import { getExecution } from '../api';
 import { CopyButton } from '../components/CopyButton';
+import { ExecutionActions } from '../components/ExecutionActions';
 import { Fact } from '../components/Fact';
 import { HostCallTable } from '../components/HostCallTable';
 import { Icon } from '../components/Icon';
+import { KeptSection } from '../components/KeptSection';
 import { LoadFailure } from '../components/LoadFailure';
+import { LogList } from '../components/LogList';
 import { PageHeading } from '../components/PageHeading';
 import { ProblemNotice } from '../components/ProblemNotice';
 import { Skeleton } from '../components/Skeleton';
@@ -17,13 +20,14 @@ import { problemFromBody } from '../problem';
 import { fullTime, relativeTime, useNow } from '../time';
 import { formatBytes, formatDuration } from '../timing';
 import type { ExecutionDetail } from '../types';
+import { useFocusRescue } from '../useFocusRescue';
 import { useLoaded } from '../useLoaded';
 import { NotFoundPage } from './NotFoundPage';
 
 export default function ExecutionPage() {
   const { id = '' } = useParams();
   const { state, retry, reload } = useLoaded(useCallback((signal) => getExecution(id, signal), [id]));
-  useExecutionEnd(id, reload);
+  useExecutionNews(id, reload);
 
   if (state.status === 'failed' && state.problem.status === 404) {
     return <NotFoundPage what="There is no such execution, or it is not yours" />;
@@ -38,25 +42,30 @@ export default function ExecutionPage() {
       </nav>
       {state.status === 'loading' && <Skeleton lines={7} />}
       {state.status === 'failed' && <LoadFailure problem={state.problem} onRetry={retry} />}
-      {state.status === 'loaded' && <ExecutionView execution={state.value} />}
+      {state.status === 'loaded' && <ExecutionView execution={state.value} onEnded={reload} />}
     </>
   );
 }
 
-function ExecutionView({ execution }: { execution: ExecutionDetail }) {
+function ExecutionView({ execution, onEnded }: { execution: ExecutionDetail; onEnded: () => void }) {
   const now = useNow(1000);
-  const { user, timing, host_calls: calls } = execution;
+  const { user, timing, host_calls: calls, logs } = execution;
   const active = isActive(execution);
+  const fileName = `${execution.plugin}-${execution.function}`;
+  useFocusRescue(active);
   return (
     <>
       <div className="execution-head">
         <PageHeading title={`${execution.plugin} · ${execution.function}`}>
           {execution.plugin} · {execution.function}
         </PageHeading>
-        <p role="status" className={`execution-state state state-${execution.state}`}>
-          <StateIcon state={execution.state} />
-          {STATE_LABEL[execution.state]}
-        </p>
+        <div className="execution-tools">
+          <p role="status" className={`execution-state state state-${execution.state}`}>
+            <StateIcon state={execution.state} />
+            {STATE_LABEL[execution.state]}
+          </p>
+          <ExecutionActions key={execution.id} execution={execution} onEnded={onEnded} />
+        </div>
       </div>
       {execution.problem && <ProblemSection problem={execution.problem} />}
       <section aria-labelledby="summary-heading" className="section">
@@ -101,6 +110,22 @@ function ExecutionView({ execution }: { execution: ExecutionDetail }) {
           )}
         </div>
       </section>
+      <KeptSection
+        heading="Input"
+        kept={execution.input}
+        missing={whyNotKept(execution)}
+        empty="It was called with nothing."
+        fileName={`${fileName}-input`}
+      />
+      {!active && !execution.problem && (
+        <KeptSection
+          heading="Output"
+          kept={execution.output}
+          missing={whyNotKept(execution)}
+          empty="It answered with nothing."
+          fileName={fileName}
+        />
+      )}
       <section aria-labelledby="host-calls-heading" className="section">
         <div className="section-head">
           <h2 id="host-calls-heading">Host calls</h2>
@@ -112,8 +137,20 @@ function ExecutionView({ execution }: { execution: ExecutionDetail }) {
           <HostCallTable calls={calls} active={active} />
         </div>
       </section>
+      <section aria-labelledby="logs-heading" className="section">
+        <h2 id="logs-heading">Log</h2>
+        <div className="card">
+          <LogList lines={logs} active={active} />
+        </div>
+      </section>
     </>
   );
+}
+
+function whyNotKept({ target }: ExecutionDetail): string {
+  return target === 'browser'
+    ? 'It ran in a browser, and what went in and out stayed there.'
+    : 'This was not kept: it is too large for the history, or the function handles secrets.';
 }
 
 function ProblemSection({ problem }: { problem: NonNullable<ExecutionDetail['problem']> }) {

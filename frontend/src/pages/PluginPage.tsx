@@ -30,10 +30,13 @@ import { NotFoundPage } from './NotFoundPage';
 export function PluginPage() {
   const { slug = '', function: functionName } = useParams();
   const { state, retry, reload, put } = useLoaded(useCallback((signal) => getPlugin(slug, signal), [slug]));
+  const [removed, setRemoved] = useState<string | null>(null);
   usePluginChanges(
     useCallback(
-      (changed) => {
-        if (changed === slug) reload();
+      (changed, isRemoved) => {
+        if (changed !== slug) return;
+        setRemoved(isRemoved ? slug : null);
+        reload();
       },
       [slug, reload],
     ),
@@ -45,7 +48,11 @@ export function PluginPage() {
   }, []);
 
   if (state.status === 'failed' && state.problem.status === 404) {
-    return <NotFoundPage what={`There is no plugin called “${slug}”`} />;
+    return (
+      <NotFoundPage
+        what={removed === slug ? `“${slug}” was removed just now` : `There is no plugin called “${slug}”`}
+      />
+    );
   }
   return (
     <>
@@ -106,6 +113,7 @@ function PluginView({
         />
       )}
       {!plugin.can_manage && <WaitingNotice plugin={plugin} />}
+      {plugin.paused && <PausedNotice reason={plugin.paused} />}
       <section aria-labelledby="functions-heading" className="section">
         <h2 id="functions-heading">Functions</h2>
         {plugin.functions.length === 0 ? (
@@ -176,6 +184,19 @@ function WaitingNotice({ plugin }: { plugin: PluginDetail }) {
     <div className="section">
       <Notice tone="neutral">
         Version {plugin.pending.version} waits for an administrator. {plugin.active_version} keeps serving.
+      </Notice>
+    </div>
+  );
+}
+
+function PausedNotice({ reason }: { reason: string }) {
+  return (
+    <div className="section">
+      <Notice tone="warning" title="Paused for a while" live="status">
+        <p>
+          {reason}. To keep it from taking workers away from other plugins, most calls are refused now; it is
+          tried again by itself.
+        </p>
       </Notice>
     </div>
   );

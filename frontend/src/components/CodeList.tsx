@@ -1,0 +1,13 @@
+/** Names in a row, each once, or what it means that there are none. */
+export function CodeList({ items, none }: { items: string[]; none: string }) {
+  if (items.length === 0) return <>{none}</>;
+  return (
+    <ul className="code-list">
+      {[...new Set(items)].map((item) => (
+        <li key={item}>
+          <code>{item}</code>
+        </li>
+      ))}
+    </ul>
+  );
+}

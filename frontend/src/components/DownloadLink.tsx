@@ -1,0 +1,22 @@
+import { useEffect, useState } from 'react';
+import type { Output } from '../runner';
+import { Icon } from './Icon';
+
+/** The whole output as a file, byte for byte. */
+export function DownloadLink({ output, fileName }: { output: Output; fileName: string }) {
+  const [url, setUrl] = useState<string>();
+  useEffect(() => {
+    const data = output.kind === 'binary' ? output.data : output.text;
+    const created = URL.createObjectURL(new Blob([data], { type: 'application/octet-stream' }));
+    // eslint-disable-next-line react-hooks/set-state-in-effect -- an object URL has to be given back, so an effect owns it
+    setUrl(created);
+    return () => URL.revokeObjectURL(created);
+  }, [output]);
+  const extension = { json: 'json', text: 'txt', binary: 'bin' }[output.kind];
+  return (
+    <a className="button button-quiet button-small" href={url} download={`${fileName}.${extension}`}>
+      <Icon name="download" />
+      Download
+    </a>
+  );
+}
