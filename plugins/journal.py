@@ -109,7 +109,6 @@ def _write_what_there_is() -> None:
                 _changed.setdefault(execution.pk, execution)
         _calls.extendleft(reversed(calls))
         raise
-    _tell(new, changed)
 
 
 def _snapshot(execution: Execution) -> Execution:
@@ -125,6 +124,7 @@ def _write(new: list[Execution], changed: list[Execution], calls: list[Entry]) -
             for execution in changed:
                 _update(execution)
             HostCall.objects.bulk_create(rows)
+            _tell(new, changed)
     except IntegrityError:
         # A plugin, a user or an execution was deleted meanwhile: keep whatever still belongs to something.
         for execution in new:
@@ -133,6 +133,7 @@ def _write(new: list[Execution], changed: list[Execution], calls: list[Entry]) -
             _update(execution)
         for row in rows:
             _unless_orphaned(lambda row=row: row.save(force_insert=True))  # type: ignore[misc]
+        _tell(new, changed)
 
 
 def _insert(execution: Execution) -> None:

@@ -5,6 +5,7 @@ import { ActivityProvider } from './activity';
 import { AppLayout } from './components/AppLayout';
 import { PlainLayout } from './components/PlainLayout';
 import { CataloguePage } from './pages/CataloguePage';
+import { HomePage } from './pages/HomePage';
 import { LogInPage } from './pages/LogInPage';
 import { NotFoundPage } from './pages/NotFoundPage';
 import { PluginPage } from './pages/PluginPage';
@@ -17,6 +18,7 @@ import { ToastProvider } from './toasts';
 const ExecutionsPage = lazy(() => import('./pages/ExecutionsPage'));
 const ExecutionPage = lazy(() => import('./pages/ExecutionPage'));
 const TokensPage = lazy(() => import('./pages/TokensPage'));
+const ProfilePage = lazy(() => import('./pages/ProfilePage'));
 
 export function App() {
   const { state } = useSession();
@@ -30,17 +32,18 @@ export function App() {
   }
   return (
     <Routes>
-      <Route index element={<Navigate to="/plugins" replace />} />
       <Route element={<PlainPages />}>
         <Route path="login" element={<LogInPage />} />
         <Route path="signup" element={<SignUpPage />} />
       </Route>
       <Route element={<UserPages />}>
+        <Route index element={<HomePage />} />
         <Route path="plugins" element={<CataloguePage />} />
         <Route path="plugins/:slug/:function?" element={<PluginPage />} />
         <Route path="executions" element={<ExecutionsPage />} />
         <Route path="executions/:id" element={<ExecutionPage />} />
         <Route path="tokens" element={<TokensPage />} />
+        <Route path="profile" element={<ProfilePage />} />
       </Route>
       <Route path="*" element={<LostPage />} />
     </Routes>

@@ -33,7 +33,7 @@ export function PluginPage() {
   usePluginChanges(
     useCallback(
       (changed) => {
-        if (changed === slug) reload();
+        if (changed === slug || changed === null) reload();
       },
       [slug, reload],
     ),
