@@ -17,6 +17,7 @@ test.each([
     'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 Version/18.5 Safari/605.1.15',
     'Safari on Mac',
   ],
+  [`Mozilla/5.0 (X11; Linux x86_64) ${WEBKIT} HeadlessChrome/137.0 Safari/537.36`, 'Chrome on Linux'],
   ['curl/8.5.0', 'curl'],
   ['python-httpx/0.28.1', 'python-httpx'],
   ['Mozilla/5.0 (X11; Linux x86_64)', 'Browser on Linux'],

@@ -102,7 +102,7 @@ def test_the_newest_stays_so_that_positions_go_on(db: None) -> None:
     assert feed.missed(Place(newest, 1), feed.newest(), EVERYBODY).gap is None
 
 
-@pytest.mark.parametrize("text", ["", "1", "-1", "1-", "a-1", "1-a", "1-1-1", "٣-١", "1" * 19 + "-1"])
+@pytest.mark.parametrize("text", ["", "1", "-1", "1-", "a-1", "1-a", "1-1-1", "1" * 19 + "-1"])
 def test_what_is_no_place_is_none(text: str) -> None:
     assert Place.parse(text) is None
 

@@ -8,6 +8,7 @@ export function ConfirmDialog({
   title,
   confirm,
   danger,
+  shownFields,
   children,
   onConfirm,
   onClose,
@@ -16,6 +17,8 @@ export function ConfirmDialog({
   /** What the button that goes ahead says. */
   confirm: string;
   danger?: boolean;
+  /** Fields inside that show their errors themselves. */
+  shownFields?: string[];
   children: ReactNode;
   onConfirm: () => Promise<void>;
   onClose: () => void;
@@ -57,7 +60,7 @@ export function ConfirmDialog({
     >
       <h2 id={titleId}>{title}</h2>
       <div className="dialog-text">{children}</div>
-      {problem && <ProblemNotice problem={problem} />}
+      {problem && <ProblemNotice problem={problem} shownFields={shownFields} />}
       <div className="dialog-foot">
         <Button onClick={onClose} disabled={busy}>
           Cancel

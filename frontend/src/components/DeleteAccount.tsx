@@ -37,6 +37,7 @@ export function DeleteAccount() {
           danger
           title="Delete your account for good?"
           confirm="Delete it"
+          shownFields={['password']}
           onConfirm={goAhead}
           onClose={() => {
             setAsking(false);

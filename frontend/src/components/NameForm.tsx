@@ -6,7 +6,6 @@ import type { User } from '../types';
 import { useSubmit } from '../useSubmit';
 import { Badge } from './Badge';
 import { Button } from './Button';
-import { Fact } from './Fact';
 import { ProblemNotice } from './ProblemNotice';
 import { TextField } from './TextField';
 
@@ -20,9 +19,10 @@ export function NameForm({ user }: { user: User }) {
   return (
     <form className="card profile-card" onSubmit={submit} noValidate>
       {problem && <ProblemNotice problem={problem} shownFields={['name']} />}
-      <dl className="facts">
-        <Fact term="E-mail">
-          {user.email}{' '}
+      <div>
+        <p className="muted">E-mail</p>
+        <p className="profile-email">
+          {user.email}
           {user.email_verified ? (
             <Badge tone="success" icon="check">
               Verified
@@ -30,8 +30,8 @@ export function NameForm({ user }: { user: User }) {
           ) : (
             <Badge tone="warning">Not verified</Badge>
           )}
-        </Fact>
-      </dl>
+        </p>
+      </div>
       <TextField
         label="Name"
         name="name"

@@ -8,7 +8,7 @@ export function OfflineBanner() {
   const reachable = useReachable();
   const offline = connection === 'offline' || (!reachable && connection !== 'live') || !navigator.onLine;
   return (
-    <div role="status">
+    <div role="status" className="offline">
       {offline && (
         <p className="offline-banner">
           <Icon name="alert" />
