@@ -10,6 +10,7 @@ from django.utils import timezone
 from accounts import events, feed
 from accounts.events import EventBatch
 from accounts.feed import Listener, Place
+from tests.conftest import at_once
 
 EVERYBODY = frozenset({events.EVERYONE_GROUP})
 
@@ -47,6 +48,30 @@ def test_positions_only_grow_also_for_what_was_committed_late(db: None) -> None:
     feed.put_in_order()
     assert kept() == [2, 3, 1]
     assert feed.newest() == EventBatch.objects.get(pk=late.pk).position
+
+
+def test_a_reader_that_goes_on_misses_nothing_of_many_writers(transactional_db: None) -> None:
+    """As several server processes do it: each writes, orders and reads at the same time."""
+    heard: list[list[str]] = []
+
+    def write_and_read() -> None:
+        position = 0
+        mine: list[str] = []
+        for number in range(30):
+            with transaction.atomic():
+                tell(number)
+            feed.put_in_order()
+            for at, batch in list(feed.read(position)):
+                position = at
+                mine += [event.text for event in batch]
+        heard.append(mine)
+
+    assert at_once(4, write_and_read) == [None] * 4
+    feed.put_in_order()
+    everything = [event.text for _, batch in feed.read(0) for event in batch]
+    assert len(everything) == len(set(everything)) == 120
+    for mine in heard:
+        assert mine == everything[: len(mine)]
 
 
 def test_many_batches_are_put_in_order_bit_by_bit(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
