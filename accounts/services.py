@@ -143,14 +143,21 @@ def update_profile(
     return user
 
 
+class LastOwner(Problem):
+    status = 409
+    code = "last-owner"
+    title = "Somebody has to own this server"
+    default_detail = "This is the only owner's account; make another owner first."
+
+
 def delete_user(user_id: uuid.UUID) -> None:
-    """Removes the account with its sessions and tokens. Raises NotFound, or Forbidden for the last owner."""
+    """Removes the account with its sessions and tokens. Raises NotFound, or LastOwner."""
     with transaction.atomic():
         # Locked, so that two owners who delete each other do not both succeed.
         list(User.objects.select_for_update().filter(is_superuser=True))
         user = get_user(user_id)
         if user.is_last_owner:
-            raise Forbidden("This is the only owner's account; make another owner first.")
+            raise LastOwner
         Session.objects.filter(user=user).end()
         user.delete()
 
@@ -169,6 +176,24 @@ def create_session(
         User.objects.filter(pk=user.pk).update(last_login=session.created_at)
         events.publish("session.created", session.event_data(), to_users=[user.pk])
     return session, token
+
+
+def own_sessions(user: User) -> QuerySet[Session]:
+    """The user's sessions that still open something, latest first."""
+    found: QuerySet[Session] = Session.objects.filter(user=user).live()
+    return found
+
+
+def end_own_session(user: User, session_id: uuid.UUID) -> None:
+    """Raises NotFound, also for somebody else's."""
+    if not Session.objects.filter(user=user, pk=session_id).end():
+        raise NotFound("You have no such session.")
+
+
+def end_other_sessions(user: User, keep: Session) -> int:
+    """Ends the user's sessions except for one; how many there were."""
+    ended: int = Session.objects.filter(user=user).exclude(pk=keep.pk).end()
+    return ended
 
 
 def get_session(token: str) -> Session | None:

@@ -1,17 +1,29 @@
-"""The owner's set-up, the one account that no plugin makes."""
+"""The owner's set-up, the one account that no plugin makes; and what people do with their own account."""
 
-from drf_spectacular.utils import extend_schema
-from rest_framework.permissions import AllowAny
+import uuid
+
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework.generics import ListAPIView
+from rest_framework.permissions import AllowAny, BasePermission, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import services
+from accounts.api import HasSession, Pages, checked, session_of, signed_in
+from accounts.authentication import delete_session_cookie
+from accounts.models import Session
+from accounts.problems import InvalidInput
 from accounts.schemas import (
+    AccountSerializer,
+    DeleteAccount,
+    EndedSerializer,
     PublicUserSerializer,
+    SessionSerializer,
     SetupDoneSerializer,
     SetupSerializer,
     SetupStateSerializer,
+    UpdateProfile,
     problems,
 )
 
@@ -33,7 +45,91 @@ class SetupView(APIView):
         tags=["setup"],
     )
     def post(self, request: Request) -> Response:
-        form = SetupSerializer(data=request.data)
-        form.is_valid(raise_exception=True)
-        owner = services.create_owner(**form.validated_data)
+        owner = services.create_owner(**checked(SetupSerializer, request))
         return Response({"user": PublicUserSerializer(owner).data}, status=201)
+
+
+class AccountView(APIView):
+    """One's own account."""
+
+    def get_permissions(self) -> list[BasePermission]:
+        needed: list[BasePermission] = [IsAuthenticated()]
+        return [*needed, HasSession()] if self.request.method == "DELETE" else needed
+
+    @extend_schema(
+        operation_id="get_account",
+        responses={200: AccountSerializer, **problems(401, 403)},
+        tags=["account"],
+    )
+    def get(self, request: Request) -> Response:
+        """Who you are."""
+        return Response(AccountSerializer(signed_in(request)).data)
+
+    @extend_schema(
+        operation_id="change_account",
+        request=UpdateProfile,
+        responses={200: AccountSerializer, **problems(400, 401, 403, 413, 415)},
+        tags=["account"],
+    )
+    def patch(self, request: Request) -> Response:
+        """Changes your name, your profile, or both. A profile replaces the one before."""
+        user = services.update_profile(signed_in(request).pk, **checked(UpdateProfile, request))
+        return Response(AccountSerializer(user).data)
+
+    @extend_schema(
+        operation_id="delete_account",
+        request=DeleteAccount,
+        responses={204: None, **problems(400, 401, 403, 409, 413, 415)},
+        tags=["account"],
+    )
+    def delete(self, request: Request) -> Response:
+        """Deletes your account with its sessions and tokens. The body holds your `password`."""
+        user = signed_in(request)
+        if not services.verify_password(user.pk, checked(DeleteAccount, request)["password"]):
+            raise InvalidInput.at("/password", "This is not your password.")
+        services.delete_user(user.pk)
+        response = Response(status=204)
+        delete_session_cookie(response)
+        return response
+
+
+@extend_schema_view(
+    get=extend_schema(
+        operation_id="list_sessions",
+        responses={200: SessionSerializer(many=True), **problems(401, 403, 404)},
+        tags=["account"],
+    )
+)
+class SessionListView(ListAPIView[Session]):
+    """Where you are logged in, latest first."""
+
+    permission_classes = (IsAuthenticated, HasSession)
+    serializer_class = SessionSerializer
+    pagination_class = Pages
+
+    def get_queryset(self):  # type: ignore[no-untyped-def] # a queryset of an abstract model's child
+        return services.own_sessions(signed_in(self.request))
+
+    @extend_schema(
+        operation_id="end_other_sessions",
+        responses={200: EndedSerializer, **problems(401, 403)},
+        tags=["account"],
+    )
+    def delete(self, request: Request) -> Response:
+        """Ends every session of yours except the one that asks; how many that were."""
+        return Response({"ended": services.end_other_sessions(signed_in(request), session_of(request))})
+
+
+class OwnSessionView(APIView):
+    permission_classes = (IsAuthenticated, HasSession)
+
+    @extend_schema(
+        operation_id="end_session", responses={204: None, **problems(401, 403, 404)}, tags=["account"]
+    )
+    def delete(self, request: Request, session_id: uuid.UUID) -> Response:
+        """Ends one of your sessions; whoever used it is logged out at once."""
+        services.end_own_session(signed_in(request), session_id)
+        response = Response(status=204)
+        if session_id == session_of(request).pk:
+            delete_session_cookie(response)
+        return response

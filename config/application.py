@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.security import SecurityMiddleware
 
-from accounts.events import Outbox
+from accounts.feed import Feed
 from accounts.problems import CONTENT_TYPE, PayloadTooLarge, response_for
 from config.handler import ThreadPerRequestHandler
 from plugins import controls, executions, instances, journal
@@ -87,14 +87,14 @@ def safety_headers() -> list[tuple[bytes, bytes]]:
 
 
 async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
-    outbox = None
+    feed = None
     tasks: list[asyncio.Task[None]] = []
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
-            outbox = Outbox()
             get_pool()  # workers start now, not when the first caller waits for them
             await sync_to_async(instances.mark_orphans)()
+            feed = Feed()
             tasks = [asyncio.create_task(_mark_orphans_for_ever()), asyncio.create_task(controls.listen())]
             await send({"type": "lifespan.startup.complete"})
         else:
@@ -103,8 +103,8 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
             await sync_to_async(close_pool)()
             await sync_to_async(executions.wait_for_the_last)()
             await sync_to_async(journal.flush)()
-            if outbox is not None:
-                await outbox.close()
+            if feed is not None:
+                await feed.close()
             await send({"type": "lifespan.shutdown.complete"})
             return
 

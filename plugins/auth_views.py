@@ -17,6 +17,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import services
+from accounts.api import checked
 from accounts.authentication import (
     COOKIE,
     bearer_token,
@@ -29,7 +30,6 @@ from accounts.problems import NotAuthenticated, Problem, SessionExpired
 from accounts.schemas import PublicUserSerializer, problems
 from plugins import executions, registry, schemas
 from plugins.calls import client_of
-from plugins.views import checked
 
 
 class AuthAnswerInvalid(Problem):

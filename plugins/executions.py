@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from django.conf import settings
-from django.db import connection, connections
+from django.db import connection, connections, transaction
 from django.utils import timezone
 
 from accounts import events
@@ -281,10 +281,11 @@ def _verdict(execution: Execution, problem: Problem | None, limits: CallLimits) 
 
 def begin_in_browser(plugin: Plugin, function: Function, user: User) -> Execution:
     """Writes that a run in this user's browser has begun, and tells those who watch."""
-    execution = Execution.objects.create(
-        plugin=plugin, release=plugin.active, function=function.name, user=user, target="browser"
-    )
-    publish("execution.started", execution)
+    with transaction.atomic():
+        execution = Execution.objects.create(
+            plugin=plugin, release=plugin.active, function=function.name, user=user, target="browser"
+        )
+        publish("execution.started", execution)
     return execution
 
 

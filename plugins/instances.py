@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 
 from accounts import events
@@ -32,14 +33,13 @@ def mark_orphans() -> int:
     going_on = Execution.objects.filter(finished_at=None, target="server")
     servers = going_on.order_by().values_list("server", flat=True).distinct()
     dead = [server for server in servers if server != own_id() and not _is_alive(server)]
-    ended = [
-        execution
-        for execution in going_on.filter(server__in=dead).select_related("plugin", "user")
-        if _end(execution)
-    ]
-    events.publish_all(
-        events.Told("execution.finished", execution.event_data(), [execution.user_id]) for execution in ended
-    )
+    orphans = going_on.filter(server__in=dead).select_related("plugin", "user")
+    with transaction.atomic():
+        ended = [execution for execution in orphans if _end(execution)]
+        events.publish_all(
+            events.Told("execution.finished", execution.event_data(), [execution.user_id])
+            for execution in ended
+        )
     for server in filter(None, dead):
         _path(server).unlink(missing_ok=True)
     return len(ended)

@@ -100,13 +100,14 @@ def _wake_writer() -> None:
 
 def _write_what_there_is() -> None:
     calls = [_calls.popleft() for _ in range(len(_calls))]  # first: their executions were begun before
+    to_tell = [_to_tell.popleft() for _ in range(len(_to_tell))]
     with _lock:
         new = [_snapshot(execution) for execution in _new.values()]
         changed = [_snapshot(execution) for execution in _changed.values()]
         _new.clear()
         _changed.clear()
     try:
-        _write(new, changed, calls)
+        _write(new, changed, calls, to_tell)
     except DatabaseError:
         logger.exception("The journal cannot be written; what it holds is kept for the next try")
         with _lock:
@@ -115,8 +116,8 @@ def _write_what_there_is() -> None:
             for execution in changed:
                 _changed.setdefault(execution.pk, execution)
         _calls.extendleft(reversed(calls))
+        _to_tell.extendleft(reversed(to_tell))
         raise
-    _tell(new, changed)
 
 
 def _snapshot(execution: Execution) -> Execution:
@@ -124,14 +125,18 @@ def _snapshot(execution: Execution) -> Execution:
     return execution if execution.finished_at is not None else copy.copy(execution)
 
 
-def _write(new: list[Execution], changed: list[Execution], calls: list[Entry]) -> None:
+def _write(
+    new: list[Execution], changed: list[Execution], calls: list[Entry], to_tell: list[events.Told]
+) -> None:
     rows = [entry.as_row() for entry in calls]
+    told = [*to_tell, *map(_told, (*new, *changed))]
     try:
         with transaction.atomic():
             _insert_all(new)
             for execution in changed:
                 _update(execution)
             HostCall.objects.bulk_create(rows)
+            events.publish_all(told)
     except IntegrityError:
         # A plugin, a user or an execution was deleted meanwhile: keep whatever still belongs to something.
         for execution in new:
@@ -140,6 +145,7 @@ def _write(new: list[Execution], changed: list[Execution], calls: list[Entry]) -
             _update(execution)
         for row in rows:
             _unless_orphaned(lambda row=row: row.save(force_insert=True))  # type: ignore[misc]
+        events.publish_all(told)
 
 
 def _insert_all(executions: list[Execution]) -> None:
@@ -183,13 +189,10 @@ def _unless_orphaned(write: Callable[[], None]) -> None:
         logger.warning("A record was dropped: what it belonged to is deleted")
 
 
-def _tell(new: list[Execution], changed: list[Execution]) -> None:
+def _told(execution: Execution) -> events.Told:
     """A call that was over before it was written is told once, by its end."""
-    told = [_to_tell.popleft() for _ in range(len(_to_tell))]
-    for execution in (*new, *changed) if events.somebody_listens() else ():
-        kind = "execution.started" if execution.finished_at is None else "execution.finished"
-        told.append(events.Told(kind, execution.event_data(), [execution.user_id]))
-    events.publish_all(told)
+    kind = "execution.started" if execution.finished_at is None else "execution.finished"
+    return events.Told(kind, execution.event_data(), [execution.user_id])
 
 
 def _write_for_ever() -> None:

@@ -19,6 +19,7 @@ from rest_framework import serializers
 from accounts import events, mail, services
 from accounts.models import Secret, User, normalise_email
 from accounts.problems import Forbidden, NotFound
+from accounts.schemas import UpdateProfile
 from plugins import kv
 from plugins.host import schemas
 from plugins.host.caller import Caller
@@ -161,7 +162,7 @@ def db_update_user_email_verified(caller: Caller, data: dict[str, Any]) -> Any:
 @operation(
     "PATCH", "users/<uuid:uuid>/profile", title="Change profiles", risk=Risk.MEDIUM,
     meaning="Changes the name and the profile of any account.",
-    request=schemas.UpdateProfile, response=schemas.User, own=lambda user, data: data["uuid"] == user.pk,
+    request=UpdateProfile, response=schemas.User, own=lambda user, data: data["uuid"] == user.pk,
 )  # fmt: skip
 def db_update_user_profile(caller: Caller, data: dict[str, Any]) -> Any:
     return user_data(caller, services.update_profile(data.pop("uuid"), **data))

@@ -93,6 +93,8 @@ class TryLater(Problem):
     """Nothing is wrong with the request; it cannot be answered now."""
 
     status = 503
+    code = "try-later"
+    title = "Not now"
 
     def __init__(self, detail: str = "", *, seconds: int = 1) -> None:
         super().__init__(detail)

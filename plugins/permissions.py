@@ -5,7 +5,6 @@ from typing import Any
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from accounts.models import Session
 from accounts.problems import Forbidden
 
 
@@ -23,12 +22,3 @@ class IsStaffOrReads(IsStaff):
 
     def has_permission(self, request: Request, view: Any) -> bool:
         return request.method in {"GET", "HEAD", "OPTIONS"} or super().has_permission(request, view)
-
-
-class HasSession(BasePermission):
-    """A log-in and not an API token: a token that leaked must not be able to make more tokens."""
-
-    def has_permission(self, request: Request, view: Any) -> bool:
-        if not isinstance(request.auth, Session):
-            raise Forbidden("Log in to do this; an API token may not.")
-        return True

@@ -10,14 +10,13 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import services
+from accounts.api import HasSession, Pages, checked, signed_in
 from accounts.authentication import API_SCOPE
 from accounts.models import APIToken, User
 from accounts.problems import Forbidden, InvalidInput
 from accounts.schemas import problems
 from plugins import registry, schemas
 from plugins.operations import OPERATIONS
-from plugins.permissions import HasSession
-from plugins.views import PluginPages, checked, signed_in
 
 
 @extend_schema_view(
@@ -32,7 +31,7 @@ class TokenListView(ListAPIView[APIToken]):
 
     permission_classes = (IsAuthenticated, HasSession)
     serializer_class = schemas.APITokenSerializer
-    pagination_class = PluginPages
+    pagination_class = Pages
 
     def get_queryset(self):  # type: ignore[no-untyped-def] # a queryset of an abstract model's child
         return APIToken.objects.filter(user=signed_in(self.request))

@@ -11,14 +11,14 @@ from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework.generics import ListAPIView
-from rest_framework.pagination import CursorPagination, PageNumberPagination
+from rest_framework.pagination import CursorPagination
 from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.api import Pages, checked, signed_in
 from accounts.authentication import bearer_token
-from accounts.models import User
 from accounts.parsers import UploadParser
 from accounts.problems import InvalidInput, NotAuthenticated, NotFound, PayloadTooLarge
 from accounts.schemas import problems
@@ -34,12 +34,6 @@ CALL_RESPONSES: dict[Any, Any] = {
     (200, "application/octet-stream"): OpenApiResponse(OpenApiTypes.BINARY, "The function's output."),
     **problems(400, 401, 403, 404, 409, 413, 422, 429, 500, 502, 503, 504),
 }
-
-
-class PluginPages(PageNumberPagination):
-    page_size = 50
-    page_size_query_param = "page_size"
-    max_page_size = 200
 
 
 class ExecutionPages(CursorPagination):
@@ -63,7 +57,7 @@ class PluginListView(ListAPIView[Plugin]):
     permission_classes = (IsAuthenticated, IsStaffOrReads)
     parser_classes = (UploadParser,)
     serializer_class = schemas.PluginSummarySerializer
-    pagination_class = PluginPages
+    pagination_class = Pages
 
     def get_queryset(self) -> QuerySet[Plugin]:
         found = Plugin.objects.select_related("release").prefetch_related("grants")
@@ -372,14 +366,6 @@ def visible_execution(request: Request, execution_id: uuid.UUID) -> Execution:
     return execution
 
 
-def checked(shape: Any, request: Request) -> dict[str, Any]:
-    """The body in this shape. Raises InvalidInput, through REST framework."""
-    form = shape(data=request.data)
-    form.is_valid(raise_exception=True)
-    data: dict[str, Any] = form.validated_data
-    return data
-
-
 def network_keys(rules: list[dict[str, Any]] | None) -> frozenset[NetworkKey] | None:
     return (
         None if rules is None else frozenset((rule["url"], tuple(sorted(rule["methods"]))) for rule in rules)
@@ -392,10 +378,3 @@ def host_function(name: str) -> dict[str, str]:
     fields_in = "query" if operation.query else "body" if operation.request else "path"
     path = re.sub(r"<\w+:(\w+)>", r"{\1}", operation.route)
     return {"name": name, "method": operation.method, "path": path, "fields_in": fields_in}
-
-
-def signed_in(request: Request) -> User:
-    """The user of a view that only lets users in."""
-    if not isinstance(request.user, User):
-        raise NotAuthenticated
-    return request.user

@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asgiref.sync import async_to_sync
-from channels.layers import get_channel_layer
 from django.db import connection, connections
 from django.db.models import QuerySet
 from django.test import Client
 
 from accounts import services
+from accounts.events import EventBatch
 from accounts.models import User
 from plugins import breaker, journal, registry
 from plugins.bundle import read_folder
@@ -130,22 +129,17 @@ Listen = Callable[[str], AbstractContextManager[list[dict[str, Any]]]]
 
 
 @pytest.fixture
-def listen(db: None, django_capture_on_commit_callbacks: Any) -> Listen:
+def listen(db: None) -> Listen:
     """`with listen(group) as events:` fills the list with what the group was told by the end of the block."""
 
     @contextmanager
     def listen(group: str) -> Iterator[list[dict[str, Any]]]:
-        layer = get_channel_layer()
-        channel = async_to_sync(layer.new_channel)()
-        async_to_sync(layer.group_add)(group, channel)
+        before = set(EventBatch.objects.values_list("pk", flat=True))
         heard: list[dict[str, Any]] = []
-        with django_capture_on_commit_callbacks(execute=True):
-            yield heard
-            journal.flush()
-        queue = layer.channels.get(channel)
-        while queue is not None and not queue.empty():
-            heard += queue.get_nowait()[1]["events"]
-        async_to_sync(layer.group_discard)(group, channel)
+        yield heard
+        journal.flush()
+        for batch in EventBatch.objects.exclude(pk__in=before).order_by("pk"):
+            heard += [event for event in batch.events if group in event["to"]]
 
     return listen
 

@@ -40,7 +40,7 @@ class Server:
 
     @classmethod
     def start(cls, data_dir: Path, **environment: str) -> "Server":
-        port = free_port()
+        port = int(environment.pop("PORT", 0)) or free_port()
         log = data_dir.with_suffix(".log")
         environment = clean_environment() | {"DATA_DIR": str(data_dir), "PORT": str(port), **environment}
         with log.open("w") as output:

@@ -16,6 +16,7 @@ PUBLIC_OPERATIONS = {
     "list_releases", "activate_release", "get_wasm", "watch_plugin", "unwatch_plugin",
     "start_browser_run", "finish_browser_run", "list_permissions",
     "list_tokens", "create_token", "delete_token",
+    "get_account", "change_account", "delete_account", "list_sessions", "end_other_sessions", "end_session",
 }  # fmt: skip
 
 

@@ -33,7 +33,7 @@ async def test_an_event_of_one_is_heard_at_the_other(two: Two) -> None:
     with one.log_in("owner@example.com") as owner:
         headers = {"Authorization": owner.headers["Authorization"]}
         async with connect(other.ws_url, additional_headers=headers, origin=None) as socket:
-            await asyncio.sleep(0.5)
+            assert json.loads(await asyncio.wait_for(socket.recv(), 10))["type"] == "feed.ready"
             call = owner.post
             response = await asyncio.to_thread(
                 call, "/api/v1/plugins/template/call/greet", json={"name": "x"}

@@ -5,6 +5,7 @@ import { ActivityProvider } from './activity';
 import { AppLayout } from './components/AppLayout';
 import { PlainLayout } from './components/PlainLayout';
 import { CataloguePage } from './pages/CataloguePage';
+import { HomePage } from './pages/HomePage';
 import { LogInPage } from './pages/LogInPage';
 import { NotFoundPage } from './pages/NotFoundPage';
 import { PluginPage } from './pages/PluginPage';
@@ -19,6 +20,7 @@ const ExecutionPage = lazy(() => import('./pages/ExecutionPage'));
 const UploadPage = lazy(() => import('./pages/UploadPage'));
 const SandboxPage = lazy(() => import('./pages/SandboxPage'));
 const TokensPage = lazy(() => import('./pages/TokensPage'));
+const ProfilePage = lazy(() => import('./pages/ProfilePage'));
 
 export function App() {
   const { state } = useSession();
@@ -32,12 +34,12 @@ export function App() {
   }
   return (
     <Routes>
-      <Route index element={<Navigate to="/plugins" replace />} />
       <Route element={<PlainPages />}>
         <Route path="login" element={<LogInPage />} />
         <Route path="signup" element={<SignUpPage />} />
       </Route>
       <Route element={<UserPages />}>
+        <Route index element={<HomePage />} />
         <Route path="plugins" element={<CataloguePage />} />
         <Route path="upload" element={<UploadPage />} />
         <Route path="sandbox" element={<SandboxPage />} />
@@ -45,6 +47,7 @@ export function App() {
         <Route path="executions" element={<ExecutionsPage />} />
         <Route path="executions/:id" element={<ExecutionPage />} />
         <Route path="tokens" element={<TokensPage />} />
+        <Route path="profile" element={<ProfilePage />} />
       </Route>
       <Route path="*" element={<LostPage />} />
     </Routes>

@@ -21,6 +21,8 @@ interface ActivityContextValue {
   announcement: string;
   refresh: () => void;
   subscribe: (listener: (event: LiveEvent) => void) => () => void;
+  /** Events may have been missed for good: what was loaded before may be out of date. */
+  subscribeToGaps: (listener: () => void) => () => void;
 }
 
 const ActivityContext = createContext<ActivityContextValue | null>(null);
@@ -35,6 +37,7 @@ export function ActivityProvider({ children }: { children: ReactNode }) {
   const [problem, setProblem] = useState<ApiProblem | null>(null);
   const [announcement, setAnnouncement] = useState('');
   const listeners = useRef(new Set<(event: LiveEvent) => void>());
+  const gapListeners = useRef(new Set<() => void>());
 
   const refresh = useCallback(() => {
     listExecutions({ pageSize: SHOWN }).then(
@@ -53,7 +56,6 @@ export function ActivityProvider({ children }: { children: ReactNode }) {
   useEffect(() => {
     // Not left to the stream's opening alone: history is worth showing where WebSockets are blocked.
     refresh();
-    let opened = false;
     return openEventStream({
       onState: (next) => {
         setConnection(next);
@@ -61,9 +63,9 @@ export function ActivityProvider({ children }: { children: ReactNode }) {
         if (next === 'offline') void recheck();
       },
       onSessionEnd: () => void recheck(),
-      onOpen: () => {
-        if (opened) refresh();
-        opened = true;
+      onGap: () => {
+        refresh();
+        for (const listener of gapListeners.current) listener();
       },
       onEvent: (event) => {
         if (event.type === 'execution.started' || event.type === 'execution.finished') {
@@ -85,9 +87,36 @@ export function ActivityProvider({ children }: { children: ReactNode }) {
     };
   }, []);
 
+  const subscribeToGaps = useCallback((listener: () => void) => {
+    gapListeners.current.add(listener);
+    return () => {
+      gapListeners.current.delete(listener);
+    };
+  }, []);
+
   const value = useMemo(
-    () => ({ executions, notifications, connection, loaded, problem, announcement, refresh, subscribe }),
-    [executions, notifications, connection, loaded, problem, announcement, refresh, subscribe],
+    () => ({
+      executions,
+      notifications,
+      connection,
+      loaded,
+      problem,
+      announcement,
+      refresh,
+      subscribe,
+      subscribeToGaps,
+    }),
+    [
+      executions,
+      notifications,
+      connection,
+      loaded,
+      problem,
+      announcement,
+      refresh,
+      subscribe,
+      subscribeToGaps,
+    ],
   );
   return <ActivityContext value={value}>{children}</ActivityContext>;
 }
@@ -98,9 +127,10 @@ export function useActivity(): ActivityContextValue {
   return value;
 }
 
-/** Calls `onNews` when this execution has started or ended. */
+/** Calls `onNews` when this execution has started or ended, or may have. */
 export function useExecutionNews(id: string, onNews: () => void): void {
-  const { subscribe } = useActivity();
+  const { subscribe, subscribeToGaps } = useActivity();
+  useEffect(() => subscribeToGaps(onNews), [subscribeToGaps, onNews]);
   useEffect(
     () =>
       subscribe((event) => {
@@ -111,9 +141,10 @@ export function useExecutionNews(id: string, onNews: () => void): void {
   );
 }
 
-/** Calls `onChange` when a plugin was installed, changed, enabled, disabled, paused, resumed or removed. */
-export function usePluginChanges(onChange: (slug: string, removed: boolean) => void): void {
-  const { subscribe } = useActivity();
+/** Calls `onChange` when a plugin was installed, changed, enabled, disabled, paused, resumed or removed; null: any may have been. */
+export function usePluginChanges(onChange: (slug: string | null, removed: boolean) => void): void {
+  const { subscribe, subscribeToGaps } = useActivity();
+  useEffect(() => subscribeToGaps(() => onChange(null, false)), [subscribeToGaps, onChange]);
   useEffect(
     () =>
       subscribe((event) => {
@@ -127,6 +158,20 @@ export function usePluginChanges(onChange: (slug: string, removed: boolean) => v
         }
       }),
     [subscribe, onChange],
+  );
+}
+
+/** Calls `onChange` when one of this user's sessions began or ended; staff hear of everybody's. */
+export function useSessionChanges(userId: string, onChange: () => void): void {
+  const { subscribe, subscribeToGaps } = useActivity();
+  useEffect(() => subscribeToGaps(onChange), [subscribeToGaps, onChange]);
+  useEffect(
+    () =>
+      subscribe((event) => {
+        const about = event.type === 'session.created' || event.type === 'session.ended';
+        if (about && event.data.user_id === userId) onChange();
+      }),
+    [subscribe, userId, onChange],
   );
 }
 

@@ -1,7 +1,9 @@
 // Every HTTP request of the app is here. Failures are thrown as ApiProblem.
 import { ApiProblem, asProblem, problemFromResponse } from './problem';
+import { setReachable } from './connectivity';
 import type {
   AccessToken,
+  Account,
   BrowserRun,
   Execution,
   ExecutionDetail,
@@ -18,6 +20,7 @@ import type {
   Removed,
   RunReport,
   ServerStatus,
+  Session,
   SessionAnswer,
   User,
 } from './types';
@@ -68,6 +71,32 @@ export function logIn(credentials: { email: string; password: string }): Promise
 
 export async function logOut(): Promise<void> {
   await request('/auth/logout', { method: 'POST' });
+}
+
+export function changeAccount(changes: { name: string }): Promise<Account> {
+  return sendJson('PATCH', '/users/me', changes);
+}
+
+/** There is no way back. */
+export async function deleteAccount(password: string): Promise<void> {
+  await request('/users/me', {
+    method: 'DELETE',
+    body: JSON.stringify({ password }),
+    headers: { 'Content-Type': 'application/json' },
+  });
+}
+
+/** Where this user is logged in, latest first. */
+export function listSessions(signal?: AbortSignal): Promise<Session[]> {
+  return allPages('/sessions', signal);
+}
+
+export async function endSession(id: string): Promise<void> {
+  await request(`/sessions/${encodeURIComponent(id)}`, { method: 'DELETE' });
+}
+
+export async function endOtherSessions(): Promise<void> {
+  await request('/sessions', { method: 'DELETE' });
 }
 
 /** The whole catalogue, page after page. */
@@ -272,8 +301,10 @@ async function request(path: string, init: RequestInit = {}): Promise<Response> 
   } catch (error) {
     // A caller that gave up on purpose wants to see just that.
     if (init.signal?.aborted) throw error;
+    setReachable(false);
     throw asProblem(error);
   }
+  setReachable(true);
   if (response.ok) return response;
 
   const problem = await problemFromResponse(response);

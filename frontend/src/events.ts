@@ -1,4 +1,5 @@
-// The live event stream: one WebSocket that comes back by itself and never tells an event twice.
+// The live event stream: one WebSocket that comes back by itself, resumes after the last event it was told,
+// and never tells an event twice.
 import type { LiveEvent } from './types';
 
 export type ConnectionState = 'live' | 'reconnecting' | 'offline';
@@ -6,11 +7,11 @@ export type ConnectionState = 'live' | 'reconnecting' | 'offline';
 export interface EventStreamOptions {
   onEvent: (event: LiveEvent) => void;
   onState: (state: ConnectionState) => void;
-  /** After every (re)connection: whatever was missed has to be fetched. */
-  onOpen: () => void;
+  /** The stream has begun, or the server no longer keeps all that was missed: what there is has to be fetched. */
+  onGap: () => void;
   /** The server says that this session is over. */
   onSessionEnd: () => void;
-  createSocket?: () => WebSocket;
+  createSocket?: (after: string) => WebSocket;
   random?: () => number;
 }
 
@@ -25,9 +26,10 @@ const REMEMBERED_IDS = 500;
 
 /** Starts the stream; returns how to stop it. */
 export function openEventStream(options: EventStreamOptions): () => void {
-  const createSocket = options.createSocket ?? (() => new WebSocket(eventsUrl(window.location)));
+  const createSocket = options.createSocket ?? ((after) => new WebSocket(eventsUrl(window.location, after)));
   const random = options.random ?? Math.random;
   const isNew = rememberIds(REMEMBERED_IDS);
+  let lastId = '';
   let socket: WebSocket | null = null;
   let retryTimer: ReturnType<typeof setTimeout> | undefined;
   let failures = 0;
@@ -35,17 +37,15 @@ export function openEventStream(options: EventStreamOptions): () => void {
 
   function connect(): void {
     clearTimeout(retryTimer);
-    const opened = createSocket();
+    const opened = createSocket(lastId);
     socket = opened;
     let stableTimer: ReturnType<typeof setTimeout> | undefined;
     opened.onopen = () => {
       stableTimer = setTimeout(() => (failures = 0), STABLE_MS);
-      options.onState('live');
-      options.onOpen();
     };
     opened.onmessage = (message) => {
       const event = parseEvent(message.data);
-      if (event && isNew(event.id)) options.onEvent(event);
+      if (event && socket === opened) hear(event);
     };
     opened.onclose = (closing) => {
       clearTimeout(stableTimer);
@@ -61,6 +61,19 @@ export function openEventStream(options: EventStreamOptions): () => void {
       options.onState(failures >= OFFLINE_AFTER_FAILURES || !navigator.onLine ? 'offline' : 'reconnecting');
       retryTimer = setTimeout(connect, retryDelayMs(failures, random));
     };
+  }
+
+  function hear(event: LiveEvent): void {
+    const begins = lastId === '';
+    lastId = event.id;
+    if (event.type === 'feed.ready') {
+      options.onState('live');
+      if (begins) options.onGap();
+    } else if (event.type === 'feed.gap') {
+      options.onGap();
+    } else if (isNew(event.id)) {
+      options.onEvent(event);
+    }
   }
 
   /** The network is back or the tab is looked at again: no reason to wait for the timer. */
@@ -117,6 +130,8 @@ export function parseEvent(data: unknown): LiveEvent | null {
   }
 }
 
-export function eventsUrl(page: { protocol: string; host: string }): string {
-  return `${page.protocol === 'https:' ? 'wss' : 'ws'}://${page.host}/ws/v1/events`;
+/** `after` is the id of the last event that was told; empty at first. */
+export function eventsUrl(page: { protocol: string; host: string }, after = ''): string {
+  const address = `${page.protocol === 'https:' ? 'wss' : 'ws'}://${page.host}/ws/v1/events`;
+  return after ? `${address}?after=${encodeURIComponent(after)}` : address;
 }

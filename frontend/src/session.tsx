@@ -2,6 +2,7 @@
 import { createContext, use, useCallback, useEffect, useMemo, useState, type ReactNode } from 'react';
 import * as api from './api';
 import { clearDrafts } from './drafts';
+import { onOtherTab, tellOtherTabs } from './tabs';
 import { asProblem, type ApiProblem } from './problem';
 import type { User } from './types';
 
@@ -17,6 +18,10 @@ interface SessionContextValue {
   retry: () => void;
   logIn: (credentials: { email: string; password: string }) => Promise<void>;
   logOut: () => Promise<void>;
+  /** Deletes the account, and everything of it with it. */
+  deleteAccount: (password: string) => Promise<void>;
+  /** Shows what the person changed about themselves. */
+  update: (user: User) => void;
   /** Asks the server again, after a hint that the session may be over. */
   recheck: () => Promise<void>;
 }
@@ -55,6 +60,12 @@ export function SessionProvider({ children }: { children: ReactNode }) {
   const logIn = useCallback(async (credentials: { email: string; password: string }) => {
     const { user } = await api.logIn(credentials);
     setState({ status: 'ready', user, ended: null });
+    tellOtherTabs('logged-in');
+  }, []);
+
+  const leave = useCallback(() => {
+    clearDrafts();
+    setState({ status: 'ready', user: null, ended: 'logged-out' });
   }, []);
 
   const logOut = useCallback(async () => {
@@ -64,8 +75,21 @@ export function SessionProvider({ children }: { children: ReactNode }) {
       // A session that is already over counts as logged out; anything else has to be told.
       if (asProblem(error).status !== 401) throw error;
     }
-    clearDrafts();
-    setState({ status: 'ready', user: null, ended: 'logged-out' });
+    leave();
+    tellOtherTabs('logged-out');
+  }, [leave]);
+
+  const deleteAccount = useCallback(
+    async (password: string) => {
+      await api.deleteAccount(password);
+      leave();
+      tellOtherTabs('logged-out');
+    },
+    [leave],
+  );
+
+  const update = useCallback((user: User) => {
+    setState((before) => (before.status === 'ready' && before.user ? { ...before, user } : before));
   }, []);
 
   const recheck = useCallback(async () => {
@@ -77,10 +101,20 @@ export function SessionProvider({ children }: { children: ReactNode }) {
     }
   }, []);
 
+  useEffect(
+    () =>
+      onOtherTab((news) => {
+        if (news === 'logged-out') leave();
+        // The cookie is everybody's: this tab would go on as somebody else without showing it.
+        else void loadSession().then(setState);
+      }),
+    [leave],
+  );
+
   const user = state.status === 'ready' ? state.user : null;
   const value = useMemo(
-    () => ({ state, user, retry, logIn, logOut, recheck }),
-    [state, user, retry, logIn, logOut, recheck],
+    () => ({ state, user, retry, logIn, logOut, deleteAccount, update, recheck }),
+    [state, user, retry, logIn, logOut, deleteAccount, update, recheck],
   );
   return <SessionContext value={value}>{children}</SessionContext>;
 }

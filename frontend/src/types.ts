@@ -7,6 +7,10 @@ type Schemas = components['schemas'];
 type Answer<Name extends keyof Schemas> = Required<Schemas[Name]>;
 
 export type User = Schemas['PublicUser'];
+/** One's own. */
+export type Account = Schemas['Account'];
+/** A log-in of one's own. */
+export type Session = Answer<'Session'>;
 export type SessionAnswer = Schemas['WhoAmI'];
 
 export type Access = Schemas['AccessEnum'];
@@ -114,4 +118,5 @@ export type LiveEvent =
   | EventOf<'plugin.changed', { slug: string; state: PluginState; version: string | null }>
   | EventOf<'plugin.removed', { slug: string }>
   | EventOf<'plugin.paused' | 'plugin.resumed', { slug: string; reason: string }>
+  | EventOf<'feed.ready' | 'feed.gap', Record<string, never>>
   | NotificationEvent;

@@ -7,6 +7,10 @@ class FakeSocket {
   onmessage: ((message: { data: string }) => void) | null = null;
   onclose: ((closing: { code: number }) => void) | null = null;
   close = vi.fn();
+  constructor(readonly after: string) {}
+  mark(type: 'feed.ready' | 'feed.gap', id: string) {
+    this.onmessage?.({ data: JSON.stringify({ id, type, at: '', data: {} }) });
+  }
   say(id: string) {
     this.onmessage?.({
       data: JSON.stringify({ id, type: 'plugin.changed', at: '', data: { slug: 'x', state: 'enabled' } }),
@@ -16,7 +20,7 @@ class FakeSocket {
 
 let sockets: FakeSocket[];
 const last = () => sockets[sockets.length - 1] as FakeSocket;
-const callbacks = { onEvent: vi.fn(), onState: vi.fn(), onOpen: vi.fn(), onSessionEnd: vi.fn() };
+const callbacks = { onEvent: vi.fn(), onState: vi.fn(), onGap: vi.fn(), onSessionEnd: vi.fn() };
 let stop: () => void;
 
 beforeEach(() => {
@@ -26,8 +30,8 @@ beforeEach(() => {
   stop = openEventStream({
     ...callbacks,
     random: () => 1,
-    createSocket: () => {
-      sockets.push(new FakeSocket());
+    createSocket: (after) => {
+      sockets.push(new FakeSocket(after));
       return last() as unknown as WebSocket;
     },
   });
@@ -40,6 +44,7 @@ afterEach(() => {
 
 test('events arrive, and one that is told twice counts once', () => {
   last().onopen?.();
+  last().mark('feed.ready', '0-0');
   last().say('1');
   last().say('1');
   last().say('2');
@@ -47,17 +52,46 @@ test('events arrive, and one that is told twice counts once', () => {
   expect(callbacks.onState).toHaveBeenLastCalledWith('live');
 });
 
-test('after a cut it comes back, asks for what was missed, and still knows the old events', () => {
+test('after a cut it resumes after the last event, and still knows the old ones', () => {
+  expect(last().after).toBe('');
   last().onopen?.();
+  last().mark('feed.ready', '0-0');
   last().say('1');
   last().onclose?.({ code: 1006 });
   expect(callbacks.onState).toHaveBeenLastCalledWith('reconnecting');
   vi.advanceTimersByTime(500);
   expect(sockets).toHaveLength(2);
+  expect(last().after).toBe('1');
   last().onopen?.();
   last().say('1');
-  expect(callbacks.onOpen).toHaveBeenCalledTimes(2);
-  expect(callbacks.onEvent).toHaveBeenCalledTimes(1);
+  last().say('2');
+  last().mark('feed.ready', '3-0');
+  expect(callbacks.onEvent).toHaveBeenCalledTimes(2);
+  expect(callbacks.onState).toHaveBeenLastCalledWith('live');
+  last().onclose?.({ code: 1006 });
+  vi.advanceTimersByTime(1000);
+  expect(last().after).toBe('3-0');
+});
+
+test('what there is has to be fetched when the stream begins and when some of it is gone, and only then', () => {
+  last().mark('feed.ready', '7-0');
+  expect(callbacks.onGap).toHaveBeenCalledTimes(1);
+  last().onclose?.({ code: 1006 });
+  vi.advanceTimersByTime(500);
+  last().mark('feed.ready', '8-0');
+  expect(callbacks.onGap).toHaveBeenCalledTimes(1);
+  last().onclose?.({ code: 1006 });
+  vi.advanceTimersByTime(1000);
+  last().mark('feed.gap', '50-0');
+  last().mark('feed.ready', '60-0');
+  expect(callbacks.onGap).toHaveBeenCalledTimes(2);
+});
+
+test('it is live once the server has caught up, not when the socket opens', () => {
+  last().onopen?.();
+  expect(callbacks.onState).toHaveBeenLastCalledWith('reconnecting');
+  last().mark('feed.ready', '7-0');
+  expect(callbacks.onState).toHaveBeenLastCalledWith('live');
 });
 
 test('waiting grows with every failure, and the state turns to offline', () => {
@@ -143,5 +177,8 @@ test.each(['', 'null', '[]', '{"id": 1}', '{"id": "1", "type": "x"}', 'hello'])(
 
 test('the address follows the page', () => {
   expect(eventsUrl({ protocol: 'https:', host: 'a.example' })).toBe('wss://a.example/ws/v1/events');
+  expect(eventsUrl({ protocol: 'https:', host: 'a.example' }, '7-1')).toBe(
+    'wss://a.example/ws/v1/events?after=7-1',
+  );
   expect(eventsUrl({ protocol: 'http:', host: '127.0.0.1:8000' })).toBe('ws://127.0.0.1:8000/ws/v1/events');
 });

@@ -1,31 +1,21 @@
 """The shapes of the host API's requests and responses."""
 
-import json
 from typing import Any
 
 from rest_framework import serializers
 
 from accounts.mail import TEMPLATES
-from accounts.schemas import StrictBooleanField, StrictIntegerField, StrictSerializer, TextField
+from accounts.schemas import (
+    ProfileField,
+    StrictBooleanField,
+    StrictIntegerField,
+    StrictSerializer,
+    TextField,
+    name_field,
+)
 
 MIN_TTL_SECONDS = 60
 MAX_TTL_SECONDS = 30 * 24 * 3600
-MAX_PROFILE_BYTES = 16 << 10
-
-
-class ProfileField(serializers.JSONField):
-    """A JSON object of at most MAX_PROFILE_BYTES."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        if not isinstance(data, dict):
-            raise serializers.ValidationError("This must be an object.")
-        if len(json.dumps(data)) > MAX_PROFILE_BYTES:
-            raise serializers.ValidationError(f"This may have at most {MAX_PROFILE_BYTES} bytes.")
-        return data
-
-
-def name_field(**options: Any) -> TextField:
-    return TextField(min_length=1, max_length=150, **options)
 
 
 def password_field(**options: Any) -> TextField:
@@ -61,11 +51,6 @@ class UpdatePassword(StrictSerializer):
 
 class EmailVerified(StrictSerializer):
     email_verified = StrictBooleanField()
-
-
-class UpdateProfile(StrictSerializer):
-    name = name_field(required=False)
-    profile = ProfileField(required=False)
 
 
 class VerifyPassword(StrictSerializer):

@@ -16,7 +16,7 @@ from accounts import passwords, services
 from accounts.events import STAFF_GROUP, user_group
 from accounts.models import EmailVerificationToken, OwnerSetupCode, PasswordResetToken, Session, User
 from accounts.passwords import to_phc
-from accounts.problems import EmailTaken, Forbidden, InvalidInput, NotFound, UserDisabled
+from accounts.problems import EmailTaken, InvalidInput, NotFound, UserDisabled
 from tests.conftest import PASSWORD, Listen, at_once
 
 NOBODY = uuid.UUID(int=0)
@@ -182,14 +182,14 @@ def test_deleting_a_user_takes_the_sessions_and_tokens_along(alice: User, bob: U
 
 def test_the_last_owner_cannot_be_deleted_and_loses_nothing(charlie: User) -> None:
     _, token = services.create_session(charlie.pk, 60)
-    with pytest.raises(Forbidden, match="only owner"):
+    with pytest.raises(services.LastOwner, match="only owner"):
         services.delete_user(charlie.pk)
     assert services.get_session(token) is not None
 
 
 def test_an_owner_can_be_deleted_while_another_can_log_in(alice: User, charlie: User) -> None:
     User.objects.filter(pk=alice.pk).update(is_superuser=True, is_active=False)
-    with pytest.raises(Forbidden):
+    with pytest.raises(services.LastOwner):
         services.delete_user(charlie.pk)
     User.objects.filter(pk=alice.pk).update(is_active=True)
     services.delete_user(charlie.pk)
@@ -200,7 +200,7 @@ def test_of_two_owners_deleted_at_once_one_stays(transactional_db: None, alice: 
     User.objects.filter(pk=alice.pk).update(is_superuser=True)
     owners = [alice.pk, charlie.pk]
     results = at_once(2, lambda: services.delete_user(owners.pop()))
-    assert sorted(type(result).__name__ for result in results) == ["Forbidden", "NoneType"]
+    assert sorted(type(result).__name__ for result in results) == ["LastOwner", "NoneType"]
     assert User.objects.filter(is_superuser=True).count() == 1
 
 

@@ -24,6 +24,7 @@ def test_from_the_first_visit_to_a_greeting(
     shoot("setup")
     page.get_by_label("One-time code").fill(fresh_server.setup_code)
     page.get_by_role("button", name="Create owner account").click()
+    page.get_by_role("navigation", name="Main").get_by_role("link", name="Plugins").click()
     expect(page.get_by_role("heading", name="Plugins", exact=True)).to_be_visible()
     shoot("catalogue")
     log_out(page)
@@ -45,6 +46,8 @@ def test_from_the_first_visit_to_a_greeting(
     page.get_by_role("button", name="Log in").click()
 
     # She opens the template plugin and greets.
+    expect(page.get_by_role("heading", name="Run your first function")).to_be_visible()
+    shoot("home-new")
     page.get_by_role("link", name="Template").first.click()
     expect(page.get_by_role("heading", name="Template")).to_be_visible()
     page.goto(f"{fresh_server.url}/plugins/template/greet")
@@ -61,6 +64,12 @@ def test_from_the_first_visit_to_a_greeting(
     with fresh_server.log_in("alice@example.com") as elsewhere:
         elsewhere.post("/api/v1/plugins/template/call/repeat", json={"text": "ho", "times": 3})
     expect(activity.get_by_role("listitem").first).to_contain_text("template · repeat", timeout=5000)
+
+    # Home leads back to it, and no longer explains.
+    page.get_by_role("link", name="Home", exact=True).click()
+    expect(page.get_by_role("heading", name="Go on with")).to_be_visible()
+    expect(page.get_by_role("main").get_by_role("listitem").first).to_contain_text("Template")
+    shoot("home")
 
     # And out again.
     log_out(page)

@@ -6,6 +6,7 @@ import { useMediaQuery } from '../useMediaQuery';
 import { ActivityPanel } from './ActivityPanel';
 import { ErrorBoundary } from './ErrorBoundary';
 import { Icon } from './Icon';
+import { OfflineBanner } from './OfflineBanner';
 import { Skeleton } from './Skeleton';
 import { SkipLink } from './SkipLink';
 import { Toasts } from './Toasts';
@@ -43,6 +44,9 @@ export function AppLayout({ children }: { children: ReactNode }) {
         <header className="topbar">
           <Wordmark />
           <nav aria-label="Main" className="topnav">
+            <NavLink to="/" end>
+              Home
+            </NavLink>
             <NavLink to="/plugins">Plugins</NavLink>
             <NavLink to="/executions">Executions</NavLink>
           </nav>
@@ -68,6 +72,7 @@ export function AppLayout({ children }: { children: ReactNode }) {
             <UserMenu />
           </div>
         </header>
+        <OfflineBanner />
         <main id="main" tabIndex={-1} className="app-main">
           <ErrorBoundary resetKey={pathname}>
             <Suspense fallback={<Skeleton lines={7} />}>{children}</Suspense>

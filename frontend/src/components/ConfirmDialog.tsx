@@ -10,6 +10,7 @@ export function ConfirmDialog({
   confirm,
   danger,
   word,
+  shownFields,
   children,
   onConfirm,
   onClose,
@@ -20,6 +21,8 @@ export function ConfirmDialog({
   danger?: boolean;
   /** What has to be typed first, for what cannot be undone. */
   word?: string;
+  /** Fields inside that show their errors themselves. */
+  shownFields?: string[];
   children: ReactNode;
   onConfirm: () => Promise<void>;
   onClose: () => void;
@@ -74,7 +77,7 @@ export function ConfirmDialog({
           />
         </div>
       )}
-      {problem && <ProblemNotice problem={problem} />}
+      {problem && <ProblemNotice problem={problem} shownFields={shownFields} />}
       <div className="dialog-foot">
         <Button onClick={onClose} disabled={busy}>
           Cancel

@@ -70,6 +70,10 @@ export function UserMenu() {
           {user.is_staff && <Badge icon="shield">Administrator</Badge>}
         </div>
         <ThemeChoice />
+        <Link className="menu-item" to="/profile" onClick={() => setOpen(false)}>
+          <Icon name="user" />
+          Profile
+        </Link>
         <Link className="menu-item" to="/tokens" onClick={() => setOpen(false)}>
           <Icon name="key" />
           Access tokens

@@ -15,9 +15,11 @@ export function LogInPage() {
   const { submit, busy, problem } = useSubmit((form) =>
     logIn({ email: form('email'), password: form('password') }),
   );
-  if (user) return <Navigate to={from ?? '/plugins'} replace />;
   const ended = session.status === 'ready' ? session.ended : null;
-  const shown = notice ?? ended;
+  // Another tab may have said meanwhile that the session ended because somebody logged out.
+  const wanted = ended === 'logged-out' ? null : from;
+  if (user) return <Navigate to={wanted ?? '/'} replace />;
+  const shown = notice === 'expired' && ended ? ended : (notice ?? ended);
   return (
     <div className="auth-card">
       <PageHeading title="Log in">Log in</PageHeading>

@@ -34,7 +34,7 @@ export function PluginPage() {
   usePluginChanges(
     useCallback(
       (changed, isRemoved) => {
-        if (changed !== slug) return;
+        if (changed !== slug && changed !== null) return;
         setRemoved(isRemoved ? slug : null);
         reload();
       },

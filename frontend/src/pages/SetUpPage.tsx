@@ -20,7 +20,7 @@ export function SetUpPage() {
       password: form('password'),
     };
     await createOwner({ ...owner, code: owner.code.trim() });
-    await navigate('/plugins', { replace: true });
+    await navigate('/', { replace: true });
     await logIn({ email: owner.email, password: owner.password });
   });
   const codeError =

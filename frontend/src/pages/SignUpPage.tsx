@@ -19,7 +19,7 @@ export function SignUpPage() {
     const state: LogInState = { from, notice: 'signed-up', email };
     await navigate('/login', { state });
   });
-  if (user) return <Navigate to="/plugins" replace />;
+  if (user) return <Navigate to="/" replace />;
   return (
     <div className="auth-card">
       <PageHeading title="Sign up">Create your account</PageHeading>

@@ -1,0 +1,51 @@
+import { changeAccount } from '../api';
+import { errorFor } from '../problem';
+import { useSession } from '../session';
+import { useToasts } from '../toasts';
+import type { User } from '../types';
+import { useSubmit } from '../useSubmit';
+import { Badge } from './Badge';
+import { Button } from './Button';
+import { ProblemNotice } from './ProblemNotice';
+import { TextField } from './TextField';
+
+export function NameForm({ user }: { user: User }) {
+  const { update } = useSession();
+  const { show } = useToasts();
+  const { submit, busy, problem } = useSubmit(async (form) => {
+    update(await changeAccount({ name: form('name') }));
+    show({ tone: 'success', title: 'Your name is saved' });
+  });
+  return (
+    <form className="card profile-card" onSubmit={submit} noValidate>
+      {problem && <ProblemNotice problem={problem} shownFields={['name']} />}
+      <div>
+        <p className="muted">E-mail</p>
+        <p className="profile-email">
+          {user.email}
+          {user.email_verified ? (
+            <Badge tone="success" icon="check">
+              Verified
+            </Badge>
+          ) : (
+            <Badge tone="warning">Not verified</Badge>
+          )}
+        </p>
+      </div>
+      <TextField
+        label="Name"
+        name="name"
+        required
+        maxLength={150}
+        autoComplete="name"
+        defaultValue={user.name}
+        error={errorFor(problem, 'name')}
+      />
+      <div>
+        <Button type="submit" look="primary" busy={busy}>
+          Save
+        </Button>
+      </div>
+    </form>
+  );
+}

@@ -1,0 +1,23 @@
+import { useActivity } from '../activity';
+import { useReachable } from '../connectivity';
+import { Icon } from './Icon';
+
+/** Says that what is shown may be old. A live feed is proof of the contrary, unless the network itself is gone. */
+export function OfflineBanner() {
+  const { connection } = useActivity();
+  const reachable = useReachable();
+  const offline = connection === 'offline' || (!reachable && connection !== 'live') || !navigator.onLine;
+  return (
+    <div role="status" className="offline">
+      {offline && (
+        <p className="offline-banner">
+          <Icon name="alert" />
+          <span>
+            <strong>You are offline.</strong> What you see may be out of date; it catches up by itself, and
+            what you typed stays.
+          </span>
+        </p>
+      )}
+    </div>
+  );
+}
