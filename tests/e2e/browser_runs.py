@@ -53,6 +53,8 @@ class Visitor:
         page.get_by_label("E-mail", exact=True).fill(email)
         page.get_by_label("Password", exact=True).fill(PASSWORD)
         page.get_by_role("button", name="Log in").click()
+        expect(page.get_by_role("button", name="Account menu")).to_be_visible()
+        page.goto(f"{server.url}/plugins", wait_until="networkidle")  # and asks for nothing more
         expect(page.get_by_role("heading", name="Plugins", exact=True)).to_be_visible()
 
     @property
