@@ -94,7 +94,7 @@ def read(after: int, until: int | None = None) -> Iterator[tuple[int, list[Event
         batches = batches.filter(position__lte=until)
     for batch in batches.iterator():
         position = int(batch.position or 0)  # the filter let no other through
-        yield position, [_event(Place(position, number), one) for number, one in enumerate(batch.events, 1)]
+        yield position, [_event(Place(position, number), one) for number, one in enumerate(batch.told(), 1)]
 
 
 def missed(after: Place | None, until: int, groups: Set[str]) -> Missed:

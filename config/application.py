@@ -1,6 +1,7 @@
 """HTTP to Django, WebSocket to Channels; workers, events and audit log start and end with the server."""
 
 import asyncio
+import gc
 import logging
 from collections.abc import Mapping, MutableMapping
 from typing import Any, cast
@@ -40,10 +41,12 @@ class BodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         max_bytes = self.larger.get(scope["path"], self.max_bytes)
-        headers = dict(scope["headers"])
-        announced = headers.get(b"content-length", b"0")
-        if announced.isdigit() and int(announced) > max_bytes:
-            await self._refuse(send, max_bytes)
+        announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
+        if announced.isdigit():
+            if int(announced) > max_bytes:
+                await self._refuse(send, max_bytes)
+            else:  # the server lets no more through than was announced (RFC 9112, 6.3)
+                await self.app(scope, receive, send)
             return
         seen = 0
         refused = False
@@ -95,6 +98,8 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
             get_pool()  # workers start now, not when the first caller waits for them
             await sync_to_async(instances.mark_orphans)()
             feed = Feed()
+            gc.collect()
+            gc.freeze()  # what is there now stays: to look through it again and again delays calls
             tasks = [asyncio.create_task(_mark_orphans_for_ever()), asyncio.create_task(controls.listen())]
             await send({"type": "lifespan.startup.complete"})
         else:

@@ -47,8 +47,8 @@ class AuthView(APIView):
     def ask_plugin(self, request: Request, function: str, data: dict[str, Any]) -> dict[str, Any]:
         """The plugin's answer. Raises the Problem it ended with, or AuthAnswerInvalid."""
         plugin = registry.get_plugin(settings.AUTH_PLUGIN)
-        client = client_of(request._request, None)
-        outcome = executions.run(plugin, function, json.dumps(data).encode(), client)
+        admission = executions.admit(plugin, function, client_of(request._request, None))
+        outcome = executions.run(admission, json.dumps(data).encode())
         if outcome.problem is not None:
             outcome.problem.members["execution"] = str(outcome.execution.pk)
             raise outcome.problem

@@ -23,7 +23,7 @@ from plugins.manifest import Function
 from plugins.models import Execution, ExecutionToken, Plugin
 from plugins.operations import OPERATIONS
 from plugins.outcomes import PluginCancelled, PluginTimedOut, end_state, failure_problem, runtime_problem
-from plugins.runtime.process import InvalidModule, LimitReached, TimedOut
+from plugins.runtime.jobs import InvalidModule, LimitReached, TimedOut
 from plugins.runtime.protocol import Failure, FailureKind
 
 State = Execution.State

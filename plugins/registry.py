@@ -23,7 +23,7 @@ from plugins.limits import limits_of
 from plugins.manifest import NetworkKey, PluginManifest
 from plugins.models import Execution, Grant, NetworkGrant, Plugin, PluginWatch, Release, kept_release
 from plugins.runtime import trial
-from plugins.runtime.process import Job, WorkerError
+from plugins.runtime.jobs import Job, WorkerError
 from plugins.wasm_imports import USER_NAMESPACE
 
 logger = logging.getLogger("hostbridge.registry")

@@ -151,3 +151,10 @@ def test_who_reads_too_slowly_is_sent_away_and_not_served_with_gaps(db: None) ->
     *heard, end = asyncio.run(hear())
     assert numbers([event for event in heard if event]) == [0, 1, 2]
     assert end is None
+
+
+def test_an_event_may_carry_any_text(db: None) -> None:
+    words = "line\u2028 \x00 \ud800 “ü” </script>"
+    events.publish("x", {"words": words})
+    batch = EventBatch.objects.get()
+    assert [event["data"]["words"] for event in batch.told()] == [words]

@@ -288,12 +288,10 @@ def test_a_plugin_that_says_yes_is_not_believed(
 ) -> None:
     """A lying authentication plugin can name a session, but only one that exists opens anything."""
 
-    def liar(plugin: Plugin, function: str, *_: Any) -> executions.Outcome:
+    def liar(asked: executions.Admission, payload: bytes) -> executions.Outcome:
         answer = {"user": {"id": "x", "email": "root@example.com"}, "session": {"token": "hbs_made_up"}}
-        execution = Execution(plugin=plugin, release=plugin.active, function=function)
-        spoken = plugin.active.manifest.function(function)
-        assert spoken is not None
-        return executions.Outcome(execution, spoken, json.dumps(answer).encode())
+        execution = Execution(plugin=asked.plugin, release=asked.release, function=asked.function.name)
+        return executions.Outcome(execution, asked.function, json.dumps(answer).encode())
 
     monkeypatch.setattr(executions, "run", liar)
     assert_problem(log_in(), 502, "plugin-output-invalid")

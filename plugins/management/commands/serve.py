@@ -41,6 +41,7 @@ class Command(BaseCommand):
             host=settings.HOST,
             port=settings.PORT,
             log_level="warning",
+            access_log=False,
             lifespan="on",
             server_header=False,
             # Whose address a request came from is believed from the socket alone.
