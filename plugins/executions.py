@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from accounts import events
 from accounts.models import User
+from accounts.parsers import storable
 from accounts.problems import Forbidden, NotAuthenticated, NotFound, PayloadTooLarge, Problem
 from plugins import breaker, controls, instances, journal, registry, store
 from plugins.host.caller import Caller
@@ -326,7 +327,7 @@ def _finish(
             "start_ms": answer.load_ms + answer.reply.start_ms,
             "run_ms": max(answer.reply.run_ms - answer.host_ms, 0.0),
             "host_ms": answer.host_ms,
-            "logs": [] if function.sensitive else answer.reply.logs,
+            "logs": [] if function.sensitive else storable(answer.reply.logs),
         }
     journal.change(execution, **end)
 
@@ -340,7 +341,7 @@ def kept_problem(function: Function, problem: Problem | None) -> dict[str, Any] 
     """The problem as history keeps it. A guest's words on a sensitive input could repeat a secret from it."""
     if problem is None:
         return None
-    told = problem.as_dict()
+    told: dict[str, Any] = storable(problem.as_dict())
     if function.sensitive:
         told = {key: told[key] for key in ("type", "title", "status")} | {"detail": problem.title}
         if isinstance(problem, GuestProblem | PluginError | PluginTrapped):

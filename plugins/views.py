@@ -5,6 +5,7 @@ import uuid
 from typing import Any, ClassVar
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpResponse
@@ -41,6 +42,12 @@ class ExecutionPages(CursorPagination):
     page_size_query_param = "page_size"
     max_page_size = 200
     ordering = ("-created_at", "-id")
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> Any:
+        try:
+            return super().paginate_queryset(queryset, request, view)
+        except ValidationError as error:  # a cursor that names no moment; REST framework does not look
+            raise NotFound(str(self.invalid_cursor_message)) from error
 
 
 @extend_schema_view(
