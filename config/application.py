@@ -6,6 +6,7 @@ from collections.abc import Mapping, MutableMapping
 from typing import Any, cast
 
 from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
 from channels.routing import ProtocolTypeRouter, URLRouter
 from csp.middleware import CSPMiddleware
 from django.conf import settings
@@ -95,7 +96,7 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
             get_pool()  # workers start now, not when the first caller waits for them
             await sync_to_async(instances.mark_orphans)()
             feed = Feed()
-            tasks = [asyncio.create_task(_tidy_for_ever()), asyncio.create_task(controls.listen())]
+            tasks = [asyncio.create_task(_tidy_for_ever()), asyncio.create_task(controls.look_for_ever())]
             await send({"type": "lifespan.startup.complete"})
         else:
             for task in tasks:
@@ -115,7 +116,7 @@ async def _tidy_for_ever() -> None:
         await asyncio.sleep(TIDY_EVERY_SECONDS)
         for tidy in (instances.mark_orphans, browser_runs.expire):
             try:
-                await sync_to_async(tidy)()
+                await database_sync_to_async(tidy)()
             except (DatabaseError, OSError):
                 logger.exception("What dead servers and closed pages left could not be looked for")
 

@@ -146,7 +146,7 @@ def cancel(execution: Execution) -> None:
     if execution.finished_at is not None:
         raise RunEnded(f"It has ended already: {execution.state}.")
     if not get_pool().cancel(execution.pk):
-        controls.broadcast_cancel(execution.pk)
+        controls.ask_to_cancel(execution)
 
 
 def replay(execution: Execution, client: Client) -> Outcome:
