@@ -220,6 +220,17 @@ class SentEmail(models.Model):
         return f"{self.template} to {self.user_id}"
 
 
+class AttemptCount(models.Model):
+    """How often somebody tried something lately; the rules are in accounts.attempts."""
+
+    key = models.CharField(max_length=64, primary_key=True, editable=False)
+    attempts = models.PositiveIntegerField(default=0)
+    ends_at = models.DateTimeField(db_index=True, help_text="When counting begins anew.")
+
+    def __str__(self) -> str:
+        return f"{self.attempts} until {self.ends_at:%H:%M:%S}"
+
+
 class OwnerSetupCode(models.Model):
     """The code printed on the console, which lets the first visitor make the owner's account, once."""
 

@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponse
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.security import SecurityMiddleware
 
+from accounts import attempts
 from accounts.feed import Feed
 from accounts.problems import CONTENT_TYPE, PayloadTooLarge, response_for
 from config.handler import ThreadPerRequestHandler
@@ -111,14 +112,14 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def _tidy_for_ever() -> None:
-    """Other server processes may be killed while this one lives, and pages closed that ran something."""
+    """Other server processes may be killed while this one lives, pages closed that ran something."""
     while True:
         await asyncio.sleep(TIDY_EVERY_SECONDS)
-        for tidy in (instances.mark_orphans, browser_runs.expire):
+        for tidy in (instances.mark_orphans, browser_runs.expire, attempts.forget_old):
             try:
                 await database_sync_to_async(tidy)()
             except (DatabaseError, OSError):
-                logger.exception("What dead servers and closed pages left could not be looked for")
+                logger.exception("What others left behind could not be tidied up")
 
 
 application = ProtocolTypeRouter(

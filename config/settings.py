@@ -88,7 +88,8 @@ ALLOWED_HOSTS = env_list("ALLOWED_HOSTS") or [
     "localhost", "127.0.0.1", "[::1]", urlsplit(PUBLIC_URL).hostname or HOST,
 ]  # fmt: skip
 # Forwarded headers are believed only when the operator says that a proxy sets them.
-if env_bool("TRUST_PROXY", default=False):
+TRUST_PROXY = env_bool("TRUST_PROXY", default=False)
+if TRUST_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 # --- Django -------------------------------------------------------------------------------------------
@@ -177,6 +178,8 @@ EMAIL_FILE_PATH = _email["EMAIL_FILE_PATH"]
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env("EMAIL_FROM", f"Hostbridge <no-reply@{urlsplit(PUBLIC_URL).hostname}>")
 AUTH_PLUGIN = env("AUTH_PLUGIN", "auth")
+AUTH_ATTEMPTS_PER_ACCOUNT = env_int("AUTH_ATTEMPTS_PER_ACCOUNT", 10, 0, 10**6)
+AUTH_ATTEMPTS_PER_ADDRESS = env_int("AUTH_ATTEMPTS_PER_ADDRESS", 100, 0, 10**6)
 
 # --- Plugins ------------------------------------------------------------------------------------------
 BUNDLED_PLUGINS_DIR = BASE_DIR / "wasm-plugins"

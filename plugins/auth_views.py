@@ -65,7 +65,7 @@ class SignUpView(AuthView):
     @extend_schema(
         operation_id="sign_up",
         request=schemas.SignUpSerializer,
-        responses={201: schemas.SignedUpSerializer, **problems(400, 409, 413, 415, 502, 503, 504)},
+        responses={201: schemas.SignedUpSerializer, **problems(400, 409, 413, 415, 429, 502, 503, 504)},
         tags=["auth"],
     )
     def post(self, request: Request) -> Response:
@@ -82,7 +82,10 @@ class LogInView(AuthView):
     @extend_schema(
         operation_id="log_in",
         request=schemas.LogInSerializer,
-        responses={200: schemas.LoggedInSerializer, **problems(400, 401, 403, 409, 413, 415, 502, 503, 504)},
+        responses={
+            200: schemas.LoggedInSerializer,
+            **problems(400, 401, 403, 409, 413, 415, 429, 502, 503, 504),
+        },
         tags=["auth"],
     )
     def post(self, request: Request) -> Response:

@@ -17,10 +17,10 @@ from django.core.exceptions import SuspiciousOperation
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse
 
-from accounts.authentication import authenticate
+from accounts.authentication import authenticate, client_address
 from accounts.problems import InternalError, Problem, response_for
 from accounts.threads import WarmThreads
-from plugins import executions
+from plugins import executions, sign_in
 from plugins.executions import Call, Client, Outcome
 from plugins.kept import Kept, Lookups, NotKept, Remembering
 from plugins.middleware import is_from_own_plugin
@@ -64,7 +64,8 @@ class CallEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         address = _ADDRESS.fullmatch(scope["path"]) if scope["method"] == "POST" else None
-        if address is None:
+        # What is counted in the database goes where a thread is lent.
+        if address is None or sign_in.is_counted(address["slug"], address["function"]):
             await self.app(scope, receive, send)
             return
         body = await _read_body(receive, settings.PLUGIN_MAX_INPUT_BYTES)
@@ -159,7 +160,7 @@ def _accepted(execution: Execution) -> HttpResponse:
 
 
 def client_of(request: HttpRequest, user: Any) -> Client:
-    return Client(user, request.META.get("HTTP_USER_AGENT", ""), request.META.get("REMOTE_ADDR") or None)
+    return Client(user, request.META.get("HTTP_USER_AGENT", ""), client_address(request))
 
 
 def call_response(outcome: Outcome) -> HttpResponse:

@@ -19,7 +19,7 @@ from accounts import events
 from accounts.models import User
 from accounts.parsers import storable
 from accounts.problems import Forbidden, NotAuthenticated, NotFound, PayloadTooLarge, Problem
-from plugins import breaker, controls, instances, journal, registry, store
+from plugins import breaker, controls, instances, journal, registry, sign_in, store
 from plugins.host.caller import Caller
 from plugins.limits import CallLimits, limits_of
 from plugins.manifest import Function, PluginManifest
@@ -101,13 +101,17 @@ class Call:
 def run(plugin: Plugin, function_name: str, payload: bytes, client: Client) -> Outcome:
     """Calls the function and records it. Blocks until it ended; at most the plugin's timeout and the queue's.
 
-    Raises what `check` raises, and PoolOverloaded. Whatever goes wrong after that is the Outcome's problem.
+    Raises what `check` raises, RateLimited and PoolOverloaded. Whatever goes wrong after that is the
+    Outcome's problem.
     """
     if connection.in_atomic_block:
         raise RuntimeError("A plugin may not run inside a database transaction.")
-    call = check(plugin, function_name, payload, client)
-    with _placed(call) as place:
-        return _perform(call, place)
+    with sign_in.counted(plugin.slug, function_name, payload, client.ip_address) as tried:
+        call = check(plugin, function_name, payload, client)
+        with _placed(call) as place:
+            outcome = _perform(call, place)
+        tried.ended(outcome.problem)
+    return outcome
 
 
 async def run_async(call: Call, handle: AsyncHostHandler) -> Outcome:
@@ -121,9 +125,10 @@ async def run_async(call: Call, handle: AsyncHostHandler) -> Outcome:
 
 def run_later(plugin: Plugin, function_name: str, payload: bytes, client: Client) -> Execution:
     """Begins a call and does not wait for it: its end is in the record. Raises what `run` raises."""
-    call = check(plugin, function_name, payload, client)
     leaving = ExitStack()
-    place = leaving.enter_context(_placed(call))
+    with sign_in.counted(plugin.slug, function_name, payload, client.ip_address):
+        call = check(plugin, function_name, payload, client)
+        place = leaving.enter_context(_placed(call))
 
     def perform() -> None:
         with leaving:
