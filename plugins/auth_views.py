@@ -28,7 +28,7 @@ from accounts.authentication import (
 from accounts.models import Session
 from accounts.problems import NotAuthenticated, Problem, SessionExpired
 from accounts.schemas import PublicUserSerializer, problems
-from plugins import executions, registry, schemas
+from plugins import auth_schemas, executions, registry
 from plugins.calls import client_of
 
 
@@ -64,13 +64,13 @@ class AuthView(APIView):
 class SignUpView(AuthView):
     @extend_schema(
         operation_id="sign_up",
-        request=schemas.SignUpSerializer,
-        responses={201: schemas.SignedUpSerializer, **problems(400, 409, 413, 415, 429, 502, 503, 504)},
+        request=auth_schemas.SignUpSerializer,
+        responses={201: auth_schemas.SignedUpSerializer, **problems(400, 409, 413, 415, 429, 502, 503, 504)},
         tags=["auth"],
     )
     def post(self, request: Request) -> Response:
         """Makes an account. It does not log in."""
-        answer = self.ask_plugin(request, "signup", checked(schemas.SignUpSerializer, request))
+        answer = self.ask_plugin(request, "signup", checked(auth_schemas.SignUpSerializer, request))
         try:
             user = services.get_user_by_email(answer["user"]["email"])
         except (KeyError, TypeError, AttributeError, Problem) as error:
@@ -81,9 +81,9 @@ class SignUpView(AuthView):
 class LogInView(AuthView):
     @extend_schema(
         operation_id="log_in",
-        request=schemas.LogInSerializer,
+        request=auth_schemas.LogInSerializer,
         responses={
-            200: schemas.LoggedInSerializer,
+            200: auth_schemas.LoggedInSerializer,
             **problems(400, 401, 403, 409, 413, 415, 429, 502, 503, 504),
         },
         tags=["auth"],
@@ -97,7 +97,7 @@ class LogInView(AuthView):
         browser = "HTTP_X_CSRFTOKEN" in request.META
         if browser:
             check_csrf(request._request)
-        answer = self.ask_plugin(request, "login", checked(schemas.LogInSerializer, request))
+        answer = self.ask_plugin(request, "login", checked(auth_schemas.LogInSerializer, request))
         try:
             token = str(answer["session"]["token"])
         except (KeyError, TypeError) as error:
@@ -140,7 +140,7 @@ class LogOutView(AuthView):
 class SessionView(AuthView):
     @extend_schema(
         operation_id="get_session",
-        responses={200: schemas.WhoAmISerializer, **problems(401, 502, 503, 504)},
+        responses={200: auth_schemas.WhoAmISerializer, **problems(401, 502, 503, 504)},
         tags=["auth"],
     )
     def get(self, request: Request) -> Response:
