@@ -4,12 +4,7 @@ import time
 
 from plugins.network import Rule
 from plugins.runtime.destinations import Destinations, PrivateException
-from plugins.runtime.egress import (
-    Gate,
-    Request,
-    Response,
-    fetch,
-)
+from plugins.runtime.egress import Gate, Request, Response, fetch
 from tests.plugins.outside import Outside
 
 MOST = 1 << 16

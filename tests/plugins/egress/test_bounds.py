@@ -11,13 +11,8 @@ from typing import BinaryIO
 import pytest
 
 from plugins.runtime import egress
-from plugins.runtime.dialing import Stream
-from plugins.runtime.egress import (
-    EgressTimeout,
-    EgressTooLarge,
-    EgressUnreachable,
-    Request,
-)
+from plugins.runtime.dialing import Head, Stream, look_up
+from plugins.runtime.egress import EgressTimeout, EgressTooLarge, EgressUnreachable, Request
 from tests.plugins.egress.guest import MOST, NAME, Guest
 from tests.plugins.outside import Outside
 from tests.server import free_port
@@ -41,16 +36,29 @@ def endless_headers(out: BinaryIO) -> None:
         out.write(b"X-Header: value\r\n" * 100)
 
 
+def endless_hints(out: BinaryIO) -> None:
+    while True:
+        out.write(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 100)
+
+
 @pytest.mark.parametrize(
     "script",
     [
+        endless_hints,
         endless_body,
         endless_chunks,
         b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (MOST + 1, b"x" * (MOST + 1)),
         b"HTTP/1.1 200 OK\r\n%sContent-Length: 0\r\n\r\n" % (b"X-Header: value\r\n" * egress.MAX_HEADERS),
         b"HTTP/1.1 200 OK\r\nX: %s\r\nContent-Length: 0\r\n\r\n" % (b"x" * egress.MAX_HEADER_BYTES),
     ],
-    ids=["endless body", "endless chunks", "one byte too many", "many headers", "a long header"],
+    ids=[
+        "endless hints",
+        "endless body",
+        "endless chunks",
+        "one byte too many",
+        "many headers",
+        "a long header",
+    ],
 )
 def test_an_answer_over_the_bound_is_cut_off(guest: Guest, server: Outside, base: str, script: bytes) -> None:
     server.answers["/"] = script
@@ -156,7 +164,7 @@ def test_a_server_that_reads_in_sips_is_given_up() -> None:
     with ours, theirs:
         ours.settimeout(1)
         with pytest.raises(TimeoutError):
-            Stream(ours, time.monotonic() + 0.3).write(b"x" * (4 << 20))
+            Stream(ours, time.monotonic() + 0.3, Head()).write(b"x" * (4 << 20))
         ours.shutdown(socket.SHUT_WR)
         reader.join()
 
@@ -176,6 +184,24 @@ def test_a_name_server_that_does_not_answer_is_given_up(guest: Guest, base: str)
         assert not answered.is_set()
     finally:
         done.set()
+
+
+def test_a_name_server_that_does_not_answer_keeps_no_other_name_waiting() -> None:
+    answered = threading.Event()
+
+    def resolve(host: str, _port: int) -> list[str]:
+        if host == "slow.example.com":
+            answered.wait(30)
+        return ["192.0.2.1"]
+
+    try:
+        for _ in range(20):  # more than there are threads
+            with pytest.raises(TimeoutError):
+                look_up("slow.example.com", 80, resolve, time.monotonic() + 0.01)
+        found = look_up("fast.example.com", 80, resolve, time.monotonic() + 10)
+    finally:
+        answered.set()
+    assert [str(address) for address in found] == ["192.0.2.1"]
 
 
 def test_nobody_listens(guest: Guest) -> None:

@@ -4,9 +4,7 @@ import pytest
 
 from accounts.problems import InvalidInput, PayloadTooLarge
 from plugins.runtime import egress
-from plugins.runtime.egress import (
-    Request,
-)
+from plugins.runtime.egress import Request
 from tests.plugins.egress.guest import Guest
 from tests.plugins.outside import Outside
 
@@ -31,6 +29,14 @@ def test_forged_headers_do_not_get_out(server: Outside, base: str) -> None:
         ("via", "1.1 hostbridge-test"),
         ("x-kept", "yes"),
     ]
+
+
+def test_neither_method_nor_address_can_be_overridden(guest: Guest, server: Outside, base: str) -> None:
+    guest.ask(
+        f"{base}/v1/x", X_HTTP_Method_Override="DELETE", X_Original_URL="/admin", x_rewrite_url="/admin"
+    )
+    (seen,) = server.seen
+    assert [value for _, value in seen.headers if value in {"DELETE", "/admin"}] == []
 
 
 @pytest.mark.parametrize(

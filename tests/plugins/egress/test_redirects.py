@@ -4,11 +4,7 @@ import pytest
 
 from plugins.network import Rule
 from plugins.runtime import egress
-from plugins.runtime.egress import (
-    EgressRefused,
-    EgressTooManyRedirects,
-    NetworkNotGranted,
-)
+from plugins.runtime.egress import EgressRefused, EgressTooManyRedirects, NetworkNotGranted
 from tests.plugins.egress.guest import NAME, Guest
 from tests.plugins.outside import Outside, outside
 

@@ -3,9 +3,7 @@
 import pytest
 
 from plugins.network import Rule
-from plugins.runtime.egress import (
-    NetworkNotGranted,
-)
+from plugins.runtime.egress import NetworkNotGranted
 from tests.plugins.egress.guest import Guest
 from tests.plugins.outside import Outside
 

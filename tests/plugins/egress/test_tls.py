@@ -7,10 +7,7 @@ from pathlib import Path
 import pytest
 
 from accounts.problems import Problem
-from plugins.runtime.egress import (
-    EgressUnreachable,
-    Response,
-)
+from plugins.runtime.egress import EgressUnreachable, Response
 from tests.plugins.egress.guest import NAME, Guest
 from tests.plugins.outside import Outside, certificate, outside
 
