@@ -26,6 +26,7 @@ from accounts.authentication import (
     set_session_cookie,
 )
 from accounts.models import Session
+from accounts.parsers import parse_json
 from accounts.problems import NotAuthenticated, Problem, SessionExpired
 from accounts.schemas import PublicUserSerializer, problems
 from plugins import auth_schemas, executions, registry
@@ -53,8 +54,8 @@ class AuthView(APIView):
             outcome.problem.members["execution"] = str(outcome.execution.pk)
             raise outcome.problem
         try:
-            answer = json.loads(outcome.output)
-        except ValueError as error:
+            answer = parse_json(outcome.output)
+        except Problem as error:
             raise AuthAnswerInvalid(f"{function} did not answer with JSON.") from error
         if not isinstance(answer, dict):
             raise AuthAnswerInvalid(f"{function} did not answer with an object.")

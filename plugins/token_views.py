@@ -39,7 +39,7 @@ class TokenListView(ListAPIView[APIToken]):
     @extend_schema(
         operation_id="create_token",
         request=auth_schemas.CreateAPITokenSerializer,
-        responses={201: auth_schemas.NewAPITokenSerializer, **problems(400, 401, 403, 404, 413, 415)},
+        responses={201: auth_schemas.NewAPITokenSerializer, **problems(400, 401, 403, 404, 409, 413, 415)},
         tags=["tokens"],
     )
     def post(self, request: Request) -> Response:
