@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar, NamedTuple, Self
 
-from django.db import DatabaseError, connection, transaction
+from django.db import connection, transaction
 from django.db.models import F, Max, Min
 from django.utils import timezone
 
@@ -215,7 +215,7 @@ class Feed:
         while not self._stopping.is_set():
             try:
                 self._pass()
-            except DatabaseError:
+            except Exception:  # without this thread nobody hears anything any more
                 logger.exception("Events cannot be read; trying again")
                 connection.close()
                 self._stopping.wait(RETRY_SECONDS)
@@ -231,7 +231,7 @@ class Feed:
         try:
             told = list(read(self._position)) if heard else []
             self._position = told[-1][0] if told else self._position if heard else newest()
-        except DatabaseError:
+        except Exception:
             with self._lock:
                 self._joining += joining
             raise

@@ -21,10 +21,10 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from accounts import generation
-from accounts.authentication import authenticate
+from accounts.authentication import authenticate, client_address
 from accounts.problems import InternalError, Problem, response_for
 from accounts.threads import WarmThreads
-from plugins import executions, registry
+from plugins import executions, registry, sign_in
 from plugins.executions import Admission, Call, Client, Outcome
 from plugins.kept import Kept
 from plugins.middleware import is_from_own_plugin
@@ -47,7 +47,7 @@ _ADDRESS = re.compile(r"/api/v1/plugins/(?P<slug>[-a-zA-Z0-9_]+)/call/(?P<functi
 _DECIDING = frozenset(
     {
         b"host", b"authorization", b"cookie", b"x-csrftoken", b"origin", b"referer", b"via", b"user-agent",
-        b"x-forwarded-proto",
+        b"x-forwarded-proto", b"x-forwarded-for",
     }
 )  # fmt: skip
 Answered = tuple[int, Mapping[str, str], bytes]  # status, headers, body
@@ -76,7 +76,8 @@ class CallEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         address = _ADDRESS.fullmatch(scope["path"]) if scope["method"] == "POST" else None
-        if address is None:
+        # What is counted in the database goes where a thread is lent.
+        if address is None or sign_in.is_counted(address["slug"], address["function"]):
             await self.app(scope, receive, send)
             return
         body = await _read_body(receive, settings.PLUGIN_MAX_INPUT_BYTES)
@@ -196,7 +197,7 @@ def _accepted_headers(execution: Execution) -> dict[str, str]:
 
 
 def client_of(request: HttpRequest, user: Any) -> Client:
-    return Client(user, request.META.get("HTTP_USER_AGENT", ""), request.META.get("REMOTE_ADDR") or None)
+    return Client(user, request.META.get("HTTP_USER_AGENT", ""), client_address(request))
 
 
 def call_response(outcome: Outcome) -> HttpResponse:

@@ -8,7 +8,7 @@ wait for a lock that its caller holds.
 import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -18,8 +18,9 @@ from django.utils import timezone
 
 from accounts import events
 from accounts.models import User
+from accounts.parsers import storable
 from accounts.problems import Forbidden, NotAuthenticated, NotFound, PayloadTooLarge, Problem
-from plugins import breaker, controls, instances, journal, registry, store
+from plugins import breaker, controls, instances, journal, registry, sign_in, store
 from plugins.host.caller import Caller
 from plugins.limits import CallLimits, limits_of
 from plugins.manifest import Function, PluginManifest
@@ -118,13 +119,17 @@ class Call:
 def run(admission: Admission, payload: bytes) -> Outcome:
     """Calls the function and records it. Blocks until it ended; at most the plugin's timeout and the queue's.
 
-    Raises what `begin` raises, and PoolOverloaded. Whatever goes wrong after that is the Outcome's problem.
+    Raises what `begin` raises, RateLimited and PoolOverloaded. Whatever goes wrong after that is the
+    Outcome's problem.
     """
     if connection.in_atomic_block:
         raise RuntimeError("A plugin may not run inside a database transaction.")
-    call = begin(admission, payload)
-    with _placed(call) as place:
-        return _perform(call, place)
+    with _counted(admission, payload) as tried:
+        call = begin(admission, payload)
+        with _placed(call) as place:
+            outcome = _perform(call, place)
+        tried.ended(outcome.problem)
+    return outcome
 
 
 async def run_async(call: Call, handle: AsyncHostHandler) -> Outcome:
@@ -138,9 +143,10 @@ async def run_async(call: Call, handle: AsyncHostHandler) -> Outcome:
 
 def run_later(admission: Admission, payload: bytes) -> Execution:
     """Begins a call and does not wait for it: its end is in the record. Raises what `run` raises."""
-    call = begin(admission, payload)
     leaving = ExitStack()
-    place = leaving.enter_context(_placed(call))
+    with _counted(admission, payload):
+        call = begin(admission, payload)
+        place = leaving.enter_context(_placed(call))
 
     def perform() -> None:
         try:
@@ -167,7 +173,7 @@ def cancel(execution: Execution) -> None:
     if execution.finished_at is not None:
         raise RunEnded(f"It has ended already: {execution.state}.")
     if not get_pool().cancel(execution.pk):
-        controls.broadcast_cancel(execution.pk)
+        controls.ask_to_cancel(execution)
 
 
 def replay(execution: Execution, client: Client) -> Outcome:
@@ -224,6 +230,12 @@ def begin(admission: Admission, payload: bytes) -> Call:
         ip_address=client.ip_address,
     )
     return Call(admission, execution, _job(admission, payload), caller)
+
+
+def _counted(admission: Admission, payload: bytes) -> AbstractContextManager[sign_in.Tried]:
+    """Around an attempt to log in and the like. Raises RateLimited."""
+    slug, function = admission.plugin.slug, admission.function.name
+    return sign_in.counted(slug, function, payload, admission.client.ip_address)
 
 
 @contextmanager
@@ -359,7 +371,7 @@ def _finish(
             "start_ms": answer.load_ms + answer.reply.start_ms,
             "run_ms": max(answer.reply.run_ms - answer.host_ms, 0.0),
             "host_ms": answer.host_ms,
-            "logs": [] if function.sensitive else answer.reply.logs,
+            "logs": [] if function.sensitive else storable(answer.reply.logs),
         }
     journal.change(execution, **end)
 
@@ -373,7 +385,7 @@ def kept_problem(function: Function, problem: Problem | None) -> dict[str, Any] 
     """The problem as history keeps it. A guest's words on a sensitive input could repeat a secret from it."""
     if problem is None:
         return None
-    told = problem.as_dict()
+    told: dict[str, Any] = storable(problem.as_dict())
     if function.sensitive:
         told = {key: told[key] for key in ("type", "title", "status")} | {"detail": problem.title}
         if isinstance(problem, GuestProblem | PluginError | PluginTrapped):

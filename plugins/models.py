@@ -206,6 +206,9 @@ class Execution(models.Model):
     server = models.CharField(
         max_length=32, blank=True, editable=False, help_text="The server process that runs it."
     )
+    cancel_requested = models.BooleanField(
+        default=False, editable=False, help_text="The process that runs it is to end it."
+    )
     queue_ms = models.FloatField(null=True, blank=True)
     start_ms = models.FloatField(null=True, blank=True)
     run_ms = models.FloatField(null=True, blank=True)

@@ -13,7 +13,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from plugins.models import Execution
 
 # Exact types that every database takes as they are, in whatever column.
-_AS_IT_IS = frozenset({int, float, str, type(None)})
+_AS_IT_IS = frozenset({bool, int, float, str, type(None)})
 _COLUMNS = [(column, column.attname) for column in Execution._meta.concrete_fields]
 
 Row = list[Any]

@@ -10,6 +10,7 @@ from tests.backing import postgresql
 from tests.server import ROOT, clean_environment
 
 MATTERS = [
+    "tests/accounts/test_attempts.py",
     "tests/accounts/test_feed.py",
     "tests/accounts/test_models.py",
     "tests/accounts/test_services.py",

@@ -150,6 +150,11 @@ class Pool:
         if answer.load_ms > SLOW_LOAD_MS:
             self._filler.fill(job)
 
+    @property
+    def busy(self) -> bool:
+        """Whether any call waits or runs."""
+        return bool(self._places)
+
     def cancel(self, call_id: uuid.UUID) -> bool:
         """Ends the call, waiting or running, which then raises Cancelled. False if it is not here."""
         with self._lock:

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts import events, feed
 from accounts.events import EventBatch
-from accounts.feed import Listener, Place
+from accounts.feed import Feed, Listener, Place
 from tests.conftest import at_once
 
 EVERYBODY = frozenset({events.EVERYONE_GROUP})
@@ -134,6 +134,27 @@ def test_what_is_no_place_is_none(text: str) -> None:
 
 def test_a_place_is_written_and_read() -> None:
     assert Place.parse(str(Place(12, 3))) == Place(12, 3)
+
+
+def test_no_failure_ends_the_feed(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    failures = iter([OSError("no descriptors"), ValueError("a row that is none")])
+
+    def newest() -> int:
+        for failure in failures:
+            raise failure
+        return 7
+
+    monkeypatch.setattr(feed, "newest", newest)
+    monkeypatch.setattr(feed, "RETRY_SECONDS", 0.01)
+
+    async def join() -> int:
+        running = Feed()
+        try:
+            return await asyncio.wait_for(running.join(Listener(EVERYBODY)), 20)
+        finally:
+            await running.close()
+
+    assert asyncio.run(join()) == 7
 
 
 def test_who_reads_too_slowly_is_sent_away_and_not_served_with_gaps(db: None) -> None:

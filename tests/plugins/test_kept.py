@@ -145,7 +145,7 @@ def test_one_requests_admission_is_not_anothers() -> None:
             scope(**{name: "x"})
             for name in (
                 "authorization", "cookie", "x_csrftoken", "origin", "referer", "via", "user_agent",
-                "x_forwarded_proto",
+                "x_forwarded_proto", "x_forwarded_for",
             )
         ),
     ]  # fmt: skip
