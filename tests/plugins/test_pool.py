@@ -104,6 +104,7 @@ def test_over_the_bound_callers_are_told_at_once(make_pool: Callable[..., Pool])
 
 def test_a_caller_waits_only_so_long(make_pool: Callable[..., Pool]) -> None:
     pool = make_pool(queue_timeout_ms=200)
+    pool.layers(timeout_seconds=30)  # its worker is up
     output(pool, job("echo"))
     busy = threading.Thread(target=fail, args=(pool, job("loop_forever", timeout_ms=1500)))
     busy.start()
