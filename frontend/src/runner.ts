@@ -11,10 +11,15 @@ export interface Call {
   contentType: string;
 }
 
-export type Output =
-  | { kind: 'json'; text: string; pretty: string; bytes: number }
-  | { kind: 'text'; text: string; bytes: number }
-  | { kind: 'binary'; data: Uint8Array<ArrayBuffer>; bytes: number };
+/** What a function gave, byte for byte, and how it can be shown. */
+export interface Output {
+  /** Told from the beginning where that is all that was read. */
+  kind: 'json' | 'text' | 'binary';
+  data: Uint8Array<ArrayBuffer>;
+  /** The data decoded: of huge data the beginning, of binary data nothing. */
+  text: string;
+  isWhole: boolean;
+}
 
 export type Outcome = { executionId: string | null; timing: Timing | null } & (
   { ok: true; output: Output } | { ok: false; problem: ApiProblem }
@@ -49,18 +54,33 @@ async function runOnServer(call: Call, signal: AbortSignal): Promise<Outcome> {
   }
 }
 
+/** To decode, parse and lay out more would freeze the page. */
+const MOST_READ_BYTES = 1 << 20;
+const BEGINNING_BYTES = 64 << 10;
+
 /** Decides how bytes can be shown: as JSON, as text, or not at all. */
 export function describeOutput(data: Uint8Array<ArrayBuffer>): Output {
-  const bytes = data.byteLength;
-  let text: string;
+  const isWhole = data.length <= MOST_READ_BYTES;
+  const text = decode(isWhole ? data : data.subarray(0, BEGINNING_BYTES), isWhole);
+  if (text === null) return { kind: 'binary', data, text: '', isWhole };
+  const isJson = isWhole ? parses(text) : /^\s*[[{]/.test(text);
+  return { kind: isJson ? 'json' : 'text', data, text, isWhole };
+}
+
+/** Null if it is not UTF-8. What is not whole may end within a character. */
+function decode(data: Uint8Array, isWhole: boolean): string | null {
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(data);
+    return new TextDecoder('utf-8', { fatal: true }).decode(data, { stream: !isWhole });
   } catch {
-    return { kind: 'binary', data, bytes };
+    return null;
   }
+}
+
+function parses(text: string): boolean {
   try {
-    return { kind: 'json', text, pretty: JSON.stringify(JSON.parse(text), null, 2), bytes };
+    JSON.parse(text);
+    return true;
   } catch {
-    return { kind: 'text', text, bytes };
+    return false;
   }
 }
