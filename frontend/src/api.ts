@@ -226,7 +226,7 @@ export async function revokeToken(id: string): Promise<void> {
 
 /** Calls a plugin function on the server: the input as it is, the raw answer back. */
 export function callFunction(
-  call: { slug: string; name: string; body: string | Uint8Array<ArrayBuffer>; contentType: string },
+  call: { slug: string; name: string; body: string | Uint8Array<ArrayBuffer> | Blob; contentType: string },
   signal?: AbortSignal,
 ): Promise<Response> {
   return request(`${pluginPath(call.slug)}/call/${encodeURIComponent(call.name)}`, {

@@ -1,14 +1,18 @@
 // Runs one plugin function and tells what came of it, whatever the target.
 import { callFunction } from './api';
-import { asProblem, type ApiProblem } from './problem';
+import { isReadable } from './files';
+import { ApiProblem, asProblem } from './problem';
 import { parseServerTiming, type Timing } from './timing';
 import type { Target } from './types';
 
 export interface Call {
   slug: string;
   name: string;
-  body: string | Uint8Array<ArrayBuffer>;
+  /** A file goes as the bytes that it has when the run begins. */
+  body: string | Uint8Array<ArrayBuffer> | Blob;
   contentType: string;
+  /** Of a run in the browser the server is told no word of the plugin's: an error may quote the input. */
+  isPrivate?: boolean;
 }
 
 /** What a function gave, byte for byte, and how it can be shown. */
@@ -28,8 +32,13 @@ export type Outcome = { executionId: string | null; timing: Timing | null } & (
 /** The code of the problem that a browser which cannot run plugins gives itself. */
 export const UNSUPPORTED = 'browser-unsupported';
 
+export function isUnsupported(outcome: Outcome): boolean {
+  return !outcome.ok && outcome.problem.code === UNSUPPORTED;
+}
+
 /** Runs where it is to run. Only an abort throws; every other failure is an outcome. */
 export async function run(call: Call, target: Target, signal: AbortSignal): Promise<Outcome> {
+  if (call.body instanceof Blob && !(await isReadable(call.body))) return failed(unreadable());
   if (target === 'server') return runOnServer(call, signal);
   // Its own chunk: most visits run nothing in the browser.
   const { runInBrowser } = await import('./browser/run');
@@ -49,9 +58,22 @@ async function runOnServer(call: Call, signal: AbortSignal): Promise<Outcome> {
     };
   } catch (error) {
     if (signal.aborted) throw error;
-    const problem = asProblem(error);
-    return { ok: false, problem, executionId: problem.executionId, timing: problem.timing };
+    return failed(asProblem(error));
   }
+}
+
+/** A call that ended without a result of its own. */
+export function failed(problem: ApiProblem): Outcome {
+  return { ok: false, problem, executionId: problem.executionId, timing: problem.timing };
+}
+
+function unreadable(): ApiProblem {
+  return new ApiProblem({
+    code: 'file-unreadable',
+    status: 0,
+    title: 'The file cannot be read',
+    detail: 'It was changed, moved or removed since it was chosen. Choose it again.',
+  });
 }
 
 /** To decode, parse and lay out more would freeze the page. */
