@@ -36,19 +36,31 @@ export function isUnsupported(outcome: Outcome): boolean {
   return !outcome.ok && outcome.problem.code === UNSUPPORTED;
 }
 
-/** Runs where it is to run. Only an abort throws; every other failure is an outcome. */
-export async function run(call: Call, target: Target, signal: AbortSignal): Promise<Outcome> {
+/**
+ * Runs where it is to run. Only an abort throws; every other failure is an outcome. `onProgress` hears how much of a file
+ * is sent to the server, from 0 to 1.
+ */
+export async function run(
+  call: Call,
+  target: Target,
+  signal: AbortSignal,
+  onProgress: (sent: number) => void = () => undefined,
+): Promise<Outcome> {
   if (call.body instanceof Blob && !(await isReadable(call.body))) return failed(unreadable());
-  if (target === 'server') return runOnServer(call, signal);
+  if (target === 'server') return runOnServer(call, signal, onProgress);
   // Its own chunk: most visits run nothing in the browser.
   const { runInBrowser } = await import('./browser/run');
   return runInBrowser(call, signal);
 }
 
 /** Runs on the server. Only an abort throws; every other failure is an outcome. */
-async function runOnServer(call: Call, signal: AbortSignal): Promise<Outcome> {
+async function runOnServer(
+  call: Call,
+  signal: AbortSignal,
+  onProgress: (sent: number) => void,
+): Promise<Outcome> {
   try {
-    const response = await callFunction(call, signal);
+    const response = await callFunction(call, signal, call.body instanceof Blob ? onProgress : undefined);
     const output = describeOutput(new Uint8Array(await response.arrayBuffer()));
     return {
       ok: true,

@@ -1,5 +1,5 @@
-// Takes files that are dropped on an element. Without it the browser opens them in place of the page.
-import { useState, type DragEvent } from 'react';
+// Takes files that are dropped on an element. The browser would open them in place of the page.
+import { useEffect, useState, type DragEvent } from 'react';
 import { hasFolder } from './files';
 
 export interface FileDrop {
@@ -15,17 +15,18 @@ export interface FileDrop {
 /** `handlers` are the element's props. */
 export function useFileDrop(onFiles: (files: File[]) => void, onFolder: () => void): FileDrop {
   const [over, setOver] = useState(false);
+  useRefusedBeside();
   return {
     over,
     handlers: {
       onDragOver: (event) => {
-        if (!event.dataTransfer.types.includes('Files')) return; // text goes to the field below
+        if (!holdsFiles(event.dataTransfer)) return; // text goes where it is dropped
         event.preventDefault();
         setOver(true);
       },
       onDragLeave: () => setOver(false),
       onDrop: (event) => {
-        if (!event.dataTransfer.types.includes('Files')) return;
+        if (!holdsFiles(event.dataTransfer)) return;
         event.preventDefault();
         setOver(false);
         if (hasFolder(event.dataTransfer.items)) onFolder();
@@ -33,4 +34,26 @@ export function useFileDrop(onFiles: (files: File[]) => void, onFolder: () => vo
       },
     },
   };
+}
+
+/** A file that misses the element does nothing, rather than take the place of the page. */
+function useRefusedBeside(): void {
+  useEffect(() => {
+    const refuse = (event: globalThis.DragEvent) => {
+      const { dataTransfer, defaultPrevented } = event;
+      if (defaultPrevented || !dataTransfer || !holdsFiles(dataTransfer)) return;
+      event.preventDefault();
+      dataTransfer.dropEffect = 'none';
+    };
+    window.addEventListener('dragover', refuse);
+    window.addEventListener('drop', refuse);
+    return () => {
+      window.removeEventListener('dragover', refuse);
+      window.removeEventListener('drop', refuse);
+    };
+  }, []);
+}
+
+function holdsFiles(transfer: DataTransfer): boolean {
+  return transfer.types.includes('Files');
 }

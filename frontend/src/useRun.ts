@@ -9,11 +9,20 @@ export interface Finished<Asked extends Call = Call> {
   outcome: Outcome;
 }
 
+/** A run that is under way. */
+export interface Going {
+  /** In milliseconds, as Date.now() tells them. */
+  since: number;
+  target: Target;
+  /** How much of a file is sent to the server, from 0 to 1; null where nothing is. */
+  sent: number | null;
+}
+
 export interface Run<Asked extends Call> {
   /** Null before the first one; the result of before stays while another goes on, or when that is given up. */
   finished: Finished<Asked> | null;
-  /** The one that goes on, since when in milliseconds and where; null if none does. */
-  going: { since: number; target: Target } | null;
+  /** Null if none goes on. */
+  going: Going | null;
   /** Begins a run, in place of the one that goes on. Resolves to null when it is given up. */
   begin: (call: Asked, target: Target) => Promise<Outcome | null>;
   cancel: () => void;
@@ -21,7 +30,7 @@ export interface Run<Asked extends Call> {
 
 export function useRun<Asked extends Call = Call>(): Run<Asked> {
   const [finished, setFinished] = useState<Finished<Asked> | null>(null);
-  const [going, setGoing] = useState<Run<Asked>['going']>(null);
+  const [going, setGoing] = useState<Going | null>(null);
   const current = useRef<AbortController>(null);
 
   const cancel = useCallback(() => current.current?.abort(), []);
@@ -31,9 +40,13 @@ export function useRun<Asked extends Call = Call>(): Run<Asked> {
     async (call: Asked, target: Target) => {
       cancel();
       const controller = (current.current = new AbortController());
-      setGoing({ since: Date.now(), target });
+      const started = { since: Date.now(), target, sent: null };
+      setGoing(started);
+      const onProgress = (sent: number) => {
+        if (current.current === controller) setGoing({ ...started, sent });
+      };
       try {
-        const outcome = await runCall(call, target, controller.signal);
+        const outcome = await runCall(call, target, controller.signal, onProgress);
         if (controller.signal.aborted) return null; // the result came as it was given up
         setFinished({ call, outcome });
         return outcome;

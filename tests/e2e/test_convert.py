@@ -215,6 +215,42 @@ def test_the_server_can_do_it_as_well(server: Server, email: str, page: Page) ->
     assert download.value.path().read_bytes() == b"server:\n  port: 8000\n"
 
 
+def test_what_goes_to_the_server_shows_how_far_it_is(
+    server: Server, email: str, page: Page, shoot: Shoot
+) -> None:
+    log_in(page, server, email)
+    page.get_by_role("button", name="On the server").click()
+    choose(page, "people.csv", b"name,age\n" + b"Ada Lovelace,36\n" * 200_000)
+    expect(page.get_by_label("From")).to_contain_text("CSV, by its looks")
+    network = page.context.new_cdp_session(page)
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 500_000}
+    network.send("Network.emulateNetworkConditions", slow)
+    convert(page)
+    expect(page.get_by_role("progressbar", name="Sending")).to_be_visible()
+    expect(page.get_by_text("of 3.2 MB")).to_be_visible()
+    shoot("convert-sending")
+    network.send("Network.emulateNetworkConditions", slow | {"uploadThroughput": -1})
+    expect(page.get_by_role("region", name="Result")).to_contain_text("Succeeded", timeout=30_000)
+
+
+def test_a_file_dropped_beside_its_place_does_not_take_the_place_of_the_page(
+    server: Server, email: str, page: Page
+) -> None:
+    log_in(page, server, email)
+    expect(page.get_by_text("Drop a file here")).to_be_visible()
+    drop = """(kind) => {
+        const dataTransfer = new DataTransfer();
+        if (kind === 'file') dataTransfer.items.add(new File(['x'], 'x.txt'));
+        else dataTransfer.setData('text/plain', 'x');
+        const event = new DragEvent('drop', {dataTransfer, bubbles: true, cancelable: true});
+        document.querySelector('h1').dispatchEvent(event);
+        return event.defaultPrevented;
+    }"""
+    assert page.evaluate(drop, "file")
+    assert not page.evaluate(drop, "text")
+    expect(page.get_by_text("Drop a file here")).to_be_visible()
+
+
 def test_a_text_too_long_for_a_field_becomes_a_file(server: Server, email: str, page: Page) -> None:
     log_in(page, server, email)
     field = page.get_by_label("Or paste a text")

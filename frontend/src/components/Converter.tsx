@@ -117,7 +117,7 @@ export function Converter({
           {going && <CancelButton target={going.target} onClick={cancel} />}
           <TargetChoice targets={definition.targets} value={target} onChange={switchTarget} />
         </div>
-        {going && <RunProgress since={going.since} label="Converting" />}
+        {going && <RunProgress going={going} bytes={source?.size ?? 0} label="Converting" />}
         <p className="runner-note muted">
           <Icon name={target === 'browser' && !asksHost ? 'lock' : 'info'} size={14} />
           {whereItGoes(target, asksHost)}
@@ -154,5 +154,5 @@ function whereItGoes(target: Target, asksHost: boolean): string {
   if (target === 'server') return 'Your data is sent to this server and converted there.';
   return asksHost
     ? 'Runs in this browser. The plugin may ask this server for your own data, and gets nobody else’s.'
-    : 'Your data does not leave this page. The server is told that it ran, for how long, and how it ended.';
+    : 'Your data does not leave this page. The server is told sizes, times and how it ended.';
 }

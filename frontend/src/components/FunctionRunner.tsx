@@ -9,12 +9,12 @@ import { useChosenFile, useDraft } from '../useDraft';
 import { useRun } from '../useRun';
 import { Button } from './Button';
 import { CancelButton } from './CancelButton';
-import { Elapsed } from './Elapsed';
 import { ErrorBoundary } from './ErrorBoundary';
 import { FileField } from './FileField';
 import { Notice } from './Notice';
 import { RawInput } from './RawInput';
 import { ResultPanel } from './ResultPanel';
+import { RunProgress } from './RunProgress';
 import { Segmented } from './Segmented';
 import { Skeleton } from './Skeleton';
 import { TargetChoice } from './TargetChoice';
@@ -171,14 +171,10 @@ export function FunctionRunner({ slug, definition, userId, blocked, asksHost }: 
           >
             {running ? 'Running…' : 'Run'}
           </Button>
-          {going && (
-            <>
-              <CancelButton target={going.target} onClick={cancel} />
-              <Elapsed since={going.since} />
-            </>
-          )}
+          {going && <CancelButton target={going.target} onClick={cancel} />}
           <TargetChoice targets={definition.targets} value={target} onChange={switchTarget} />
         </div>
+        {going && <RunProgress going={going} bytes={file?.size ?? 0} label="Running" />}
         {target === 'browser' && <p className="runner-note muted">{browserNote(asksHost)}</p>}
       </div>
       {finished && (

@@ -26,7 +26,7 @@ export function PlacedProblem({ problem, source }: { problem: ApiProblem; source
 function ExcerptLine({ excerpt }: { excerpt: Excerpt | undefined }) {
   if (!excerpt) return null;
   return (
-    <p className="excerpt">
+    <div className="excerpt" role="group" tabIndex={0} aria-label={`Line ${excerpt.line}`}>
       <span className="excerpt-line" aria-hidden="true">
         {excerpt.line}
       </span>
@@ -36,7 +36,7 @@ function ExcerptLine({ excerpt }: { excerpt: Excerpt | undefined }) {
         <mark>{excerpt.at || '\u00a0'}</mark>
         {excerpt.after}
       </code>
-    </p>
+    </div>
   );
 }
 
