@@ -38,6 +38,7 @@ const template = {
     greet,
     { ...greet, name: 'purge', title: 'Purge', access: 'staff' },
     { ...greet, name: 'shout', title: 'Shout', input_schema: null },
+    { ...greet, name: 'unlock', title: 'Unlock', input_schema: null, sensitive: true },
   ],
   permissions: [],
   network: [],
@@ -198,6 +199,13 @@ test.each([
   fireEvent.click(screen.getByRole('button', { name: button }));
   await logInAgain();
   expect((await screen.findByLabelText<HTMLInputElement>(label)).value).toBe(typed);
+});
+
+test('what could be a secret is not kept', async () => {
+  open('/plugins/template/unlock');
+  fireEvent.change(await screen.findByLabelText('Input'), { target: { value: 'sesame' } });
+  expect(screen.getByLabelText<HTMLTextAreaElement>('Input').value).toBe('sesame');
+  expect(sessionStorage.length).toBe(0);
 });
 
 test('a name that was saved is no draft any more', async () => {

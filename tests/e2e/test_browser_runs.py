@@ -371,6 +371,24 @@ def test_a_function_that_takes_bytes_takes_a_file(
         choice.set_input_files({"name": "picture.png", "mimeType": "", "buffer": data})
 
 
+def test_what_a_plugin_says_of_its_input_stays_in_the_page(
+    stage: Server, page: Page, client: httpx.Client
+) -> None:
+    open_function(page, stage, "faults/fail_text")
+    page.get_by_role("button", name="In this browser").click()
+    expect(page.get_by_text("your input and the result do not leave this page")).to_be_visible()
+    page.get_by_role("button", name="Run", exact=True).click()
+    result = page.get_by_role("region", name="Result")
+    expect(result.get_by_role("alert")).to_contain_text("not to my liking")
+    execution_id = result.get_by_role("link").inner_text()
+    assert execution(client, execution_id, "failed")["problem"] == {
+        "type": "urn:hostbridge:problem:plugin-error",
+        "title": "The plugin refused the input",
+        "status": 422,
+        "detail": "What it said stayed in the browser.",
+    }
+
+
 def test_a_run_can_be_cancelled_by_its_button(
     stage: Server, page: Page, shoot: Callable[[str], None]
 ) -> None:

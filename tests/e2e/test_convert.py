@@ -230,7 +230,10 @@ def test_what_goes_to_the_server_shows_how_far_it_is(
     expect(page.get_by_text("of 3.2 MB")).to_be_visible()
     shoot("convert-sending")
     network.send("Network.emulateNetworkConditions", slow | {"uploadThroughput": -1})
-    expect(page.get_by_role("region", name="Result")).to_contain_text("Succeeded", timeout=30_000)
+    result = page.get_by_role("region", name="Result")
+    expect(result).to_contain_text("Succeeded", timeout=30_000)
+    expect(result).to_contain_text("Queue")
+    expect(result.get_by_role("link", name="-")).to_be_visible()  # to its execution
 
 
 def test_a_file_dropped_beside_its_place_does_not_take_the_place_of_the_page(

@@ -82,7 +82,7 @@ export function FunctionRunner({ slug, definition, userId, blocked, asksHost }: 
 
   function runInput(body: Call['body'], contentType: string) {
     // The keyboard can submit a form whose button is turned off.
-    if (canRun) void run({ slug, name: definition.name, body, contentType }, target);
+    if (canRun) void run({ slug, name: definition.name, body, contentType, isPrivate: !asksHost }, target);
   }
 
   function runFile(chosen: File) {
@@ -197,5 +197,5 @@ export function FunctionRunner({ slug, definition, userId, blocked, asksHost }: 
 function browserNote(asksHost: boolean): string {
   return asksHost
     ? 'Runs in this browser. The plugin may ask this server for your own data, and gets nobody else’s.'
-    : 'Runs in this browser: your input and the result do not leave this page. The server is told how it ended.';
+    : 'Runs in this browser: your input and the result do not leave this page. The server is told sizes, times and how it ended.';
 }
