@@ -23,7 +23,7 @@ export function asksHost(plugin: PluginDetail): boolean {
 
 /** Plugins that come with Hostbridge and have a page of their own beside the one that all have. */
 const OWN_PAGES: Record<string, { path: string; label: string }> = {
-  convert: { path: '/convert', label: 'Convert a file' },
+  convert: { path: '/convert', label: 'Open the converter' },
 };
 
 /** The plugin's own page, while it can be used. */

@@ -180,7 +180,7 @@ def test_a_conversion_that_takes_its_time_says_so_and_can_be_given_up(
 
 def test_markdown_is_previewed_as_a_page(server: Server, email: str, page: Page, shoot: Shoot) -> None:
     log_in(page, server, email, "/plugins")
-    page.get_by_role("link", name="Convert a file").click()
+    page.get_by_role("link", name="Open the converter").click()
     expect(page.get_by_label("To")).to_have_value("json")
     shoot("convert-empty")
     page.get_by_label("Or paste a text").fill("# Report\n\nAll is **well**.\n\n- [x] done\n")
@@ -312,10 +312,10 @@ def test_a_plugin_that_is_turned_off_meanwhile_is_told_and_what_was_typed_stays(
             shoot("convert-disabled")
             page.get_by_role("navigation", name="Main").get_by_role("link", name="Plugins").click()
             expect(page.get_by_role("link", name="Convert", exact=True)).to_be_visible()
-            expect(page.get_by_role("link", name="Convert a file")).to_have_count(0)
+            expect(page.get_by_role("link", name="Open the converter")).to_have_count(0)
         finally:
             owner.patch("/api/v1/plugins/convert", json={"enabled": True})
-    page.get_by_role("link", name="Convert a file").click()
+    page.get_by_role("link", name="Open the converter").click()
     expect(page.get_by_label("Or paste a text")).to_have_value('{"a": 1}')
     convert(page)
     expect(page.get_by_role("region", name="Result")).to_contain_text("Succeeded")

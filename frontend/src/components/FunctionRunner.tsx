@@ -181,7 +181,6 @@ export function FunctionRunner({ slug, definition, userId, blocked, asksHost }: 
         <ResultPanel
           finished={finished}
           fileName={`${slug}-${definition.name}`}
-          source={finished.call.body instanceof Blob ? finished.call.body : null}
           stale={running}
           onRunOnServer={
             definition.targets.includes('server') && isUnsupported(finished.outcome)
