@@ -49,8 +49,8 @@ export async function run(
   if (call.body instanceof Blob && !(await isReadable(call.body))) return failed(unreadable());
   if (target === 'server') return runOnServer(call, signal, onProgress);
   // Its own chunk: most visits run nothing in the browser.
-  const { runInBrowser } = await import('./browser/run');
-  return runInBrowser(call, signal);
+  const loaded = await import('./browser/run').catch(asProblem);
+  return loaded instanceof ApiProblem ? failed(loaded) : loaded.runInBrowser(call, signal);
 }
 
 /** Runs on the server. Only an abort throws; every other failure is an outcome. */

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import JSHandle, Page, Request, Route, expect
+from playwright.sync_api import Browser, JSHandle, Page, Request, Route, expect
 
 from tests.server import PASSWORD, Server
 
@@ -279,6 +279,33 @@ def test_a_file_that_changed_on_disk_is_told(server: Server, email: str, page: P
     file.write_text("name,age\nAda,36\nGrace,85\n")
     convert(page)
     expect(page.get_by_role("alert")).to_contain_text("It was changed, moved or removed since it was chosen.")
+
+
+def test_without_a_network_a_conversion_says_so_and_works_again_with_one(
+    server: Server, email: str, chromium: Browser
+) -> None:
+    """In a context of its own: the browser complains of the refused connections in its console."""
+    page = chromium.new_context().new_page()
+    log_in(page, server, email)
+    choose(page, "people.csv", b"name,age\nAda,36\n")
+    expect(page.get_by_label("From")).to_contain_text("CSV, by its looks")
+    page.context.set_offline(True)
+    convert(page)
+    expect(page.get_by_role("alert")).to_contain_text("The server cannot be reached")
+    page.context.set_offline(False)
+    convert(page)
+    expect(page.get_by_role("region", name="Result")).to_contain_text("Succeeded")
+    page.context.close()
+
+
+def test_a_runner_that_cannot_be_loaded_is_told(server: Server, email: str, chromium: Browser) -> None:
+    page = chromium.new_context().new_page()
+    page.route("**/assets/run-*.js", lambda route: route.abort())
+    log_in(page, server, email)
+    choose(page, "people.csv", b"name,age\nAda,36\n")
+    convert(page)
+    expect(page.get_by_role("alert")).to_contain_text("The server cannot be reached")
+    page.context.close()
 
 
 def test_a_session_that_ends_costs_neither_file_nor_choices(server: Server, email: str, page: Page) -> None:

@@ -57,18 +57,17 @@ async function runWith(worker: PluginWorker, call: Call, signal: AbortSignal): P
   const reported = report(run, isSecret ? { ...end, message: WITHHELD } : end, input.length);
   const executionId = run.execution_id;
   const timing = { queue: 0, start: end.startMs, run: end.runMs, host: end.hostMs };
-  if (end.end === 'succeeded') {
+  if (end.end === 'succeeded' || isSecret) {
     // The result is here already; that the record misses its end would be told by the record itself.
     reported.catch(() => null);
+    if (isSecret) return { ok: false, problem: guestProblem(end.message), executionId, timing };
     return { ok: true, output: describeOutput(end.output), executionId, timing };
   }
   const { problem } = await reported;
   if (end.end === 'cancelled') throw signal.reason;
   return {
     ok: false,
-    problem: isSecret
-      ? guestProblem(end.message)
-      : problemFromBody(problem, problem?.status ?? 500, new Headers()),
+    problem: problemFromBody(problem, problem?.status ?? 500, new Headers()),
     executionId,
     timing,
   };
