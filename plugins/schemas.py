@@ -11,7 +11,8 @@ from accounts.schemas import (
     TextField,
 )
 from plugins import breaker
-from plugins.manifest import NetworkKey
+from plugins.limits import limits_of
+from plugins.manifest import Function, NetworkKey, PluginManifest
 from plugins.models import Plugin, Release
 from plugins.operations import PERMISSIONS
 from plugins.registry import public_settings, why_kept
@@ -29,6 +30,12 @@ class FunctionSerializer(FunctionSummarySerializer):
     sensitive = serializers.BooleanField(help_text="Input or output holds secrets; keep neither.")
     input_schema = serializers.JSONField(allow_null=True)
     output_schema = serializers.JSONField(allow_null=True)
+    max_input_bytes = serializers.SerializerMethodField()
+
+    def get_max_input_bytes(self, function: Function) -> int:
+        """What a call may send, at most: by the manifest, and by this server."""
+        manifest: PluginManifest = self.context["manifest"]
+        return limits_of(manifest, function).max_input_bytes
 
 
 class PermissionSerializer(serializers.Serializer[Any]):
@@ -117,7 +124,7 @@ class PluginDetailSerializer(PluginSummarySerializer):
     sha256 = serializers.CharField(source="shown.sha256")
     size_bytes = serializers.IntegerField(source="shown.size_bytes")
     installed_at = serializers.DateTimeField(source="shown.created_at")
-    functions = FunctionSerializer(many=True, source="shown.manifest.functions")
+    functions = serializers.SerializerMethodField()  # type: ignore[assignment]
     permissions = serializers.SerializerMethodField()
     network = serializers.SerializerMethodField()
     limits = LimitsSerializer(source="shown.manifest.limits")
@@ -137,6 +144,11 @@ class PluginDetailSerializer(PluginSummarySerializer):
             "active_version", "pending", "watching", "can_manage", "settings", "settings_schema",
             "paused", "removable",
         ]  # fmt: skip
+
+    @extend_schema_field(FunctionSerializer(many=True))
+    def get_functions(self, plugin: Plugin) -> Any:
+        manifest = plugin.shown.manifest
+        return FunctionSerializer(manifest.functions, many=True, context={"manifest": manifest}).data
 
     @extend_schema_field(PermissionSerializer(many=True))
     def get_permissions(self, plugin: Plugin) -> list[dict[str, Any]]:

@@ -630,6 +630,8 @@ export interface components {
             sensitive: boolean;
             input_schema: unknown;
             output_schema: unknown;
+            /** @description What a call may send, at most: by the manifest, and by this server. */
+            readonly max_input_bytes: number;
         };
         FunctionSummary: {
             name: string;
@@ -880,7 +882,7 @@ export interface components {
             enabled?: boolean;
             state: components["schemas"]["PluginState"];
             pending_version?: string | null;
-            functions: components["schemas"]["Function"][];
+            readonly functions: components["schemas"]["Function"][];
             license: string;
             sha256: string;
             size_bytes: number;
