@@ -9,7 +9,7 @@ UV := UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv --system-certs
 FRONTEND_SOURCES := $(shell find frontend/src frontend/public -type f 2>/dev/null) $(wildcard frontend/*.json frontend/*.ts frontend/*.html)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fix plugins check-plugins api-types bench soak fuzz frontend clean check-tools
+.PHONY: help run test lint fix plugins check-plugins api-types screenshots bench soak fuzz frontend clean check-tools
 
 help: ## Lists the commands.
 	@echo "make run            set up everything and serve on http://127.0.0.1:8000 (PORT, HOST and DATA_DIR change that)"
@@ -19,6 +19,7 @@ help: ## Lists the commands.
 	@echo "make plugins        build the bundled plugins and fixtures from source (needs Rust)"
 	@echo "make check-plugins  check that the committed .wasm is what the source builds (needs Rust)"
 	@echo "make api-types      write the front end's types from the OpenAPI documents of the code"
+	@echo "make screenshots    take the pictures of README.md and docs/ anew (needs Chromium)"
 	@echo "make bench          measure, and print ratios beside the peers"
 	@echo "make soak           good and hostile calls from 32 clients for ten minutes, then a verdict on each promise"
 	@echo "make fuzz           10,000 damaged modules through the upload gate and the trial"
@@ -56,6 +57,9 @@ plugins: .make/python-dev ## Needs cargo and `rustup target add wasm32-wasip1`.
 
 check-plugins: .make/python-dev
 	$(BIN)/python wasm-plugins/build.py --check
+
+screenshots: .make/python-dev .make/frontend
+	@$(BIN)/python -m tests.e2e.screenshots
 
 bench: .make/python-dev .make/frontend
 	@$(BIN)/python -m tests.bench

@@ -52,6 +52,14 @@ def test_links_lead_somewhere(path: Path) -> None:
             assert (path.parent / target).exists(), f"{path.name} links to {target}"
 
 
+def test_every_picture_is_used_and_small() -> None:
+    texts = "".join(path.read_text() for path in (ROOT / "README.md", ROOT / "docs" / "tour.md"))
+    named = set(re.findall(r"images/([\w-]+\.png)", texts))
+    kept = {path.name: path.stat().st_size for path in (ROOT / "docs" / "images").iterdir()}
+    assert named == set(kept)
+    assert max(kept.values()) < 200_000
+
+
 def test_the_readme_is_short_and_shows_code_early() -> None:
     lines = (ROOT / "README.md").read_text().splitlines()
     assert len(lines) < 150

@@ -35,6 +35,11 @@ export function formatDuration(ms: number): string {
   return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
 }
 
+/** How long something goes on already, in whole seconds: "4 s", "2 min 5 s". */
+export function formatElapsed(ms: number): string {
+  return ms < 60_000 ? `${Math.floor(ms / 1000)} s` : formatDuration(ms);
+}
+
 /** "820 B", "12.5 kB", "3.1 MB", in powers of 1000 as browsers and file managers write them. */
 export function formatBytes(bytes: number): string {
   if (bytes < 1000) return `${bytes} B`;

@@ -428,7 +428,8 @@ test('watching is turned on and off', async () => {
 
 test('a notification shows in the corner until it is dismissed, and stays in the activity', async () => {
   open('/plugins/template');
-  const activity = await screen.findByRole('region', { name: 'Activity' });
+  await screen.findByRole('heading', { name: 'Template' }); // then the socket is this page's
+  const activity = screen.getByRole('region', { name: 'Activity' });
   tell({
     type: 'notification',
     data: { title: 'Import failed', body: 'Row 3.', level: 'error', plugin: 'template' },

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { formatBytes, formatDuration, parseServerTiming } from '../src/timing';
+import { formatBytes, formatDuration, formatElapsed, parseServerTiming } from '../src/timing';
 
 test('the four parts are read, whatever their order and spacing', () => {
   expect(parseServerTiming('run;dur=4.6,queue;dur=0.2 , start; dur=1.9, host;desc="calls";dur="3"')).toEqual({
@@ -31,6 +31,15 @@ test.each([
   [125_000, '2 min 5 s'],
 ])('%d ms is written %s', (ms, written) => {
   expect(formatDuration(ms)).toBe(written);
+});
+
+test.each([
+  [0, '0 s'],
+  [59_999, '59 s'],
+  [60_000, '1 min 0 s'],
+  [276_400, '4 min 36 s'],
+])('%d ms that go on are written %s', (ms, written) => {
+  expect(formatElapsed(ms)).toBe(written);
 });
 
 test.each([

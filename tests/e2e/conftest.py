@@ -1,38 +1,29 @@
 """A real browser: the machine's Chromium (or the one that CHROMIUM names), driven by Playwright."""
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserType, ConsoleMessage, Page, sync_playwright
 
+from tests.e2e.chromium import launch
 from tests.server import Server
 
 ARTIFACTS = Path(__file__).resolve().parents[2] / "artifacts" / "screenshots"
 SIZES = {"phone": {"width": 390, "height": 844}, "desktop": {"width": 1440, "height": 900}}
 
 
-def launch(kind: BrowserType, *arguments: str) -> Browser:
-    names = (os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
-    path = next((found for name in names if name and (found := shutil.which(name))), None)
-    if path is None:
-        pytest.skip("There is no Chromium on this machine; install it, or name it in CHROMIUM.")
-    quiet = [
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--no-first-run",
-    ]
-    as_root = ["--no-sandbox"] if os.geteuid() == 0 else []
-    return kind.launch(executable_path=path, args=[*quiet, *as_root, "--disable-gpu", *arguments])
+def launch_or_skip(kind: BrowserType, *arguments: str) -> Browser:
+    try:
+        return launch(kind, *arguments)
+    except FileNotFoundError as missing:
+        pytest.skip(str(missing))
 
 
 @pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = launch(playwright.chromium)
+        browser = launch_or_skip(playwright.chromium)
         yield browser
         browser.close()
 
@@ -42,7 +33,7 @@ def chromium_for_local_stand_ins(chromium: Browser) -> Iterator[Browser]:
     """Chromium takes a file that a test answers in the server's place for one of the internet's, and keeps
     its requests from this computer; this one does not.
     """
-    browser = launch(chromium.browser_type, "--disable-features=LocalNetworkAccessChecks")
+    browser = launch_or_skip(chromium.browser_type, "--disable-features=LocalNetworkAccessChecks")
     yield browser
     browser.close()
 

@@ -1,7 +1,7 @@
 import { Link } from 'react-router';
 import { elapsedMs, isActive, STATE_LABEL } from '../executions';
 import { fullTime, relativeTime } from '../time';
-import { formatDuration } from '../timing';
+import { formatDuration, formatElapsed } from '../timing';
 import type { Execution } from '../types';
 import { StateIcon } from './StateIcon';
 
@@ -30,7 +30,7 @@ export function ActivityItem({
         <p className="activity-meta">
           <span className={`state state-${execution.state}`}>{STATE_LABEL[execution.state]}</span>
           {active ? (
-            elapsed >= 1000 && <span>{Math.floor(elapsed / 1000)} s</span>
+            elapsed >= 1000 && <span>{formatElapsed(elapsed)}</span>
           ) : (
             <span>{formatDuration(elapsed)}</span>
           )}

@@ -24,7 +24,11 @@ export function ActivityPanel({ onClose }: { onClose?: () => void }) {
   }, [onClose]);
 
   return (
-    <section aria-label="Activity" className={onClose ? 'activity activity-drawer' : 'activity'}>
+    <section
+      aria-label="Activity"
+      {...(onClose && { role: 'dialog', 'aria-modal': true })}
+      className={onClose ? 'activity activity-drawer' : 'activity'}
+    >
       <div className="activity-head" ref={closeButton}>
         <h2>Activity</h2>
         <ConnectionBadge state={connection} />

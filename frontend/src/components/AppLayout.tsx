@@ -7,6 +7,7 @@ import { ActivityPanel } from './ActivityPanel';
 import { ErrorBoundary } from './ErrorBoundary';
 import { Icon } from './Icon';
 import { OfflineBanner } from './OfflineBanner';
+import { PageHeading } from './PageHeading';
 import { Skeleton } from './Skeleton';
 import { SkipLink } from './SkipLink';
 import { Toasts } from './Toasts';
@@ -75,7 +76,7 @@ export function AppLayout({ children }: { children: ReactNode }) {
         <OfflineBanner />
         <main id="main" tabIndex={-1} className="app-main">
           <ErrorBoundary resetKey={pathname}>
-            <Suspense fallback={<Skeleton lines={7} />}>{children}</Suspense>
+            <Suspense fallback={<PageOnItsWay />}>{children}</Suspense>
           </ErrorBoundary>
         </main>
       </div>
@@ -86,5 +87,17 @@ export function AppLayout({ children }: { children: ReactNode }) {
       </div>
       <Toasts />
     </div>
+  );
+}
+
+/** Until the code of a page is there. */
+function PageOnItsWay() {
+  return (
+    <>
+      <PageHeading title="Loading" hidden>
+        Loading
+      </PageHeading>
+      <Skeleton lines={7} />
+    </>
   );
 }

@@ -1,3 +1,4 @@
+import { useEffect, useRef } from 'react';
 import { Link } from 'react-router';
 import type { FunctionDetail } from '../types';
 import { Icon } from './Icon';
@@ -13,8 +14,19 @@ export function FunctionPicker({
   current: string;
   blockedBecause: (candidate: FunctionDetail) => string | null;
 }) {
+  const nav = useRef<HTMLElement>(null);
+
+  useEffect(() => {
+    // Where there are more than fit, the chosen one is in view. The page itself stays where it is.
+    const link = nav.current?.querySelector<HTMLElement>('[aria-current]');
+    if (!nav.current || !link) return;
+    const hiddenRight = link.offsetLeft + link.offsetWidth - nav.current.clientWidth;
+    if (link.offsetLeft < nav.current.scrollLeft || hiddenRight > nav.current.scrollLeft)
+      nav.current.scrollLeft = link.offsetLeft - nav.current.clientWidth / 2 + link.offsetWidth / 2;
+  }, [current]);
+
   return (
-    <nav aria-label="Functions" className="function-picker">
+    <nav ref={nav} aria-label="Functions" className="function-picker">
       <ul>
         {functions.map((candidate) => {
           const reason = blockedBecause(candidate);

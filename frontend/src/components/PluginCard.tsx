@@ -4,7 +4,7 @@ import type { PluginSummary } from '../types';
 import { PluginBadge } from './PluginBadge';
 import { PluginMark } from './PluginMark';
 
-export function PluginCard({ plugin }: { plugin: PluginSummary }) {
+export function PluginCard({ plugin, heading: Heading }: { plugin: PluginSummary; heading: 'h2' | 'h3' }) {
   const count = plugin.functions.length;
   const own = ownPage(plugin);
   return (
@@ -12,11 +12,11 @@ export function PluginCard({ plugin }: { plugin: PluginSummary }) {
       <div className="plugin-card-head">
         <PluginMark slug={plugin.slug} title={plugin.title} />
         <div>
-          <h2>
+          <Heading>
             <Link to={`/plugins/${plugin.slug}`} className="card-link">
               {plugin.title}
             </Link>
-          </h2>
+          </Heading>
           <p className="mono muted">{plugin.slug}</p>
         </div>
         <PluginBadge plugin={plugin} />

@@ -70,7 +70,7 @@ export function ResultPanel({
               <Link to={`/executions/${outcome.executionId}`}>
                 <code>{outcome.executionId}</code>
               </Link>
-              <CopyButton text={outcome.executionId} label="Copy id" />
+              <CopyButton text={outcome.executionId} hiddenLabel="Copy id" />
             </p>
           )}
         </div>

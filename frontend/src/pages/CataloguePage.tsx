@@ -76,7 +76,7 @@ export function CataloguePage() {
           ) : (
             <ul className="card-grid">
               {found.map((plugin) => (
-                <PluginCard key={plugin.slug} plugin={plugin} />
+                <PluginCard key={plugin.slug} plugin={plugin} heading="h2" />
               ))}
             </ul>
           )}

@@ -40,6 +40,11 @@ export default function ExecutionPage() {
           All executions
         </Link>
       </nav>
+      {state.status !== 'loaded' && (
+        <PageHeading title="Execution" hidden={state.status === 'loading'}>
+          Execution
+        </PageHeading>
+      )}
       {state.status === 'loading' && <Skeleton lines={7} />}
       {state.status === 'failed' && <LoadFailure problem={state.problem} onRetry={retry} />}
       {state.status === 'loaded' && <ExecutionView execution={state.value} onEnded={reload} />}
@@ -92,7 +97,7 @@ function ExecutionView({ execution, onEnded }: { execution: ExecutionDetail; onE
             <Fact term="Id" wide>
               <span className="copyable">
                 <code>{execution.id}</code>
-                <CopyButton text={execution.id} label="Copy id" />
+                <CopyButton text={execution.id} hiddenLabel="Copy id" />
               </span>
             </Fact>
           </dl>

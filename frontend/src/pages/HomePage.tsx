@@ -51,7 +51,7 @@ export function HomePage() {
         )}
         <ul className="card-grid">
           {shown.map((plugin) => (
-            <PluginCard key={plugin.slug} plugin={plugin} />
+            <PluginCard key={plugin.slug} plugin={plugin} heading="h3" />
           ))}
         </ul>
       </section>

@@ -19,7 +19,8 @@ export function LogInPage() {
   // Another tab may have said meanwhile that the session ended because somebody logged out.
   const wanted = ended === 'logged-out' ? null : from;
   if (user) return <Navigate to={wanted ?? '/'} replace />;
-  const shown = notice === 'expired' && ended ? ended : (notice ?? ended);
+  // What went wrong just now is what matters.
+  const shown = problem ? null : notice === 'expired' && ended ? ended : (notice ?? ended);
   return (
     <div className="auth-card">
       <PageHeading title="Log in">Log in</PageHeading>

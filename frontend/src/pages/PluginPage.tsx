@@ -63,6 +63,11 @@ export function PluginPage() {
           All plugins
         </Link>
       </nav>
+      {state.status !== 'loaded' && (
+        <PageHeading title={slug} hidden={state.status === 'loading'}>
+          {slug}
+        </PageHeading>
+      )}
       {state.status === 'loading' && <Skeleton lines={7} />}
       {state.status === 'failed' && <LoadFailure problem={state.problem} onRetry={retry} />}
       {state.status === 'loaded' && (

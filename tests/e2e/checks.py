@@ -1,0 +1,110 @@
+"""What every page is held to, whatever it shows: nothing in its console, no request elsewhere, no barrier."""
+
+from collections.abc import Collection
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from playwright.sync_api import ConsoleMessage, Page, Request, Response
+
+from tests.server import ROOT
+
+AXE = ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
+# What WCAG 2.2 asks for at levels A and AA, and what axe's authors recommend besides.
+AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+# Violations are reported to the console as well, but not where a report-only policy or a worker raises them.
+_TELL_VIOLATIONS = """document.addEventListener('securitypolicyviolation', (event) =>
+  console.error(`CSP: ${event.effectiveDirective} refused ${event.blockedURI}`))"""
+_RUN_AXE = """async (runOnly) => {
+  const { violations } = await axe.run(document, { runOnly, resultTypes: ['violations'], preload: false });
+  return violations.flatMap(({ id, help, nodes }) => nodes.map(
+    ({ target, failureSummary }) => `axe ${id} (${help}) at ${target}: ${failureSummary}`));
+}"""
+_LONGEST_MOTION = """() => {
+  // Computed durations are in seconds.
+  const longestOf = (list) => Math.max(...list.split(',').map((text) => parseFloat(text)));
+  let longest = 0;
+  for (const element of document.querySelectorAll('*'))
+    for (const part of [null, '::before', '::after', '::backdrop']) {
+      const { animationDuration, transitionDuration } = getComputedStyle(element, part);
+      longest = Math.max(longest, longestOf(animationDuration), longestOf(transitionDuration));
+    }
+  return longest;
+}"""
+_AT_REST = """() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"""
+
+
+class Watch:
+    """Collects what a page complains of, from its first request on.
+
+    `failing` are paths of the server whose requests the page's story lets fail.
+    """
+
+    def __init__(self, page: Page, origin: str, failing: Collection[str] = ()) -> None:
+        self.complaints: list[str] = []
+        self._own = (f"{origin}/", f"{origin.replace('http', 'ws', 1)}/", "data:", "blob:")
+        self._failing = tuple(failing)
+        page.add_init_script(_TELL_VIOLATIONS)
+        page.on("console", self._on_console)
+        page.on("pageerror", lambda error: self.complaints.append(f"uncaught: {error}"))
+        page.on("request", self._on_request)
+        page.on("requestfailed", self._on_failure)
+        page.on("response", self._on_response)
+
+    def _is_expected(self, url: str) -> bool:
+        return urlsplit(url).path in self._failing
+
+    def _on_console(self, message: ConsoleMessage) -> None:
+        if message.type not in ("error", "warning") or self._is_expected(message.location.get("url", "")):
+            return
+        self.complaints.append(f"console: {message.text}")
+
+    def _on_request(self, request: Request) -> None:
+        if not request.url.startswith(self._own):
+            self.complaints.append(f"a request to {request.url}")
+
+    def _on_failure(self, request: Request) -> None:
+        # A page that gives up its own request, because it shows something else by now, is in order.
+        if request.failure != "net::ERR_ABORTED" and not self._is_expected(request.url):
+            self.complaints.append(f"{request.url}: {request.failure}")
+
+    def _on_response(self, response: Response) -> None:
+        if response.status >= 400 and not self._is_expected(response.url):
+            self.complaints.append(f"{response.url}: {response.status}")
+
+
+def at_rest(page: Page) -> None:
+    """Waits until what was just changed is laid out and painted."""
+    page.evaluate(_AT_REST)
+
+
+def structure(page: Page) -> list[str]:
+    """What is wrong with the document's outline."""
+    counts = {name: page.locator(name).count() for name in ("h1", "main")}
+    return [f"{count} elements {name}, not one" for name, count in counts.items() if count != 1]
+
+
+def overflow(page: Page) -> list[str]:
+    """What reaches past the right edge of the window, or would need to be scrolled to sideways."""
+    width, window = page.evaluate(
+        "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+    )
+    return [f"{width} px wide in a window of {window} px"] if width > window else []
+
+
+def barriers(page: Page, *, colours_only: bool = False) -> list[str]:
+    """What axe-core finds, each with its place and how to mend it."""
+    rules = (
+        {"type": "rule", "values": ["color-contrast"]}
+        if colours_only
+        else {"type": "tag", "values": AXE_TAGS}
+    )
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(Path(AXE).read_text())
+    found: list[str] = page.evaluate(_RUN_AXE, rules)
+    return found
+
+
+def motion(page: Page) -> list[str]:
+    """What moves or fades although the visitor asked for less of it."""
+    longest: float = page.evaluate(_LONGEST_MOTION)
+    return [f"something moves for {longest} s"] if longest > 0.001 else []
