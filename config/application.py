@@ -17,65 +17,83 @@ from django.middleware.security import SecurityMiddleware
 
 from accounts import attempts
 from accounts.feed import Feed
-from accounts.problems import CONTENT_TYPE, PayloadTooLarge, response_for
+from accounts.problems import PayloadTooLarge, Problem, response_for
 from config.handler import ThreadPerRequestHandler
 from plugins import browser_runs, controls, executions, instances, journal
 from plugins.calls import App, CallEndpoint, Receive, Scope, Send
+from plugins.outcomes import PoolOverloaded
 from plugins.routing import websocket_urlpatterns
 from plugins.runtime.service import close_pool, get_pool
 
 logger = logging.getLogger("hostbridge.server")
 
 TIDY_EVERY_SECONDS = 60
+MOST_CALLS = settings.PLUGIN_WORKERS + settings.PLUGIN_QUEUE
+OTHER_REQUESTS = 16
 
 
 class BodyLimit:
     """Refuses bodies over `max_bytes` while they arrive: Django would first write them to disk whole.
 
-    `larger` has bounds of their own for some paths.
+    `larger` has bounds of their own for some paths. `max_held_bytes` is for all requests that are on their
+    way together, but for the first SMALL_BODY_BYTES of each: whoever fills it keeps nobody from logging in.
     """
 
-    def __init__(self, app: App, max_bytes: int, larger: Mapping[str, int]) -> None:
+    SMALL_BODY_BYTES = 64 << 10
+
+    def __init__(self, app: App, max_bytes: int, larger: Mapping[str, int], max_held_bytes: int) -> None:
         self.app = app
         self.max_bytes = max_bytes
         self.larger = larger
+        self.max_held_bytes = max_held_bytes
+        self._held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         max_bytes = self.larger.get(scope["path"], self.max_bytes)
         headers = dict(scope["headers"])
         announced = headers.get(b"content-length", b"0")
         if announced.isdigit() and int(announced) > max_bytes:
-            await self._refuse(send, max_bytes)
+            await _refuse(send, _too_large(max_bytes))
             return
-        seen = 0
+        seen = held = 0
         refused = False
 
         async def counted() -> MutableMapping[str, Any]:
-            nonlocal seen, refused
+            nonlocal seen, held, refused
             message = await receive()
             seen += len(message.get("body", b""))
-            if seen <= max_bytes:
+            more = max(seen - self.SMALL_BODY_BYTES, 0) - held
+            full = more > 0 and self._held + more > self.max_held_bytes
+            if seen <= max_bytes and not full:
+                held, self._held = held + more, self._held + more
                 return message
             if not refused:
                 refused = True
-                await self._refuse(send, max_bytes)
+                await _refuse(send, _too_large(max_bytes) if seen > max_bytes else PoolOverloaded())
             return {"type": "http.disconnect"}
 
         async def unless_refused(message: Mapping[str, Any]) -> None:
             if not refused:
                 await send(message)
 
-        await self.app(scope, counted, unless_refused)
+        try:
+            await self.app(scope, counted, unless_refused)
+        finally:
+            self._held -= held
 
-    async def _refuse(self, send: Send, max_bytes: int) -> None:
-        body = response_for(PayloadTooLarge(f"This request may have at most {max_bytes} bytes.")).content
-        headers = [
-            (b"content-type", CONTENT_TYPE.encode()),
-            (b"content-length", str(len(body)).encode()),
-            (b"connection", b"close"),
-        ]
-        await send({"type": "http.response.start", "status": 413, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+
+def _too_large(max_bytes: int) -> Problem:
+    return PayloadTooLarge(f"This request may have at most {max_bytes} bytes.")
+
+
+async def _refuse(send: Send, problem: Problem) -> None:
+    response = response_for(problem)
+    headers = {**response.headers, "Content-Length": str(len(response.content)), "Connection": "close"}
+    start = {"type": "http.response.start", "status": response.status_code}
+    await send(
+        start | {"headers": [(key.lower().encode(), value.encode()) for key, value in headers.items()]}
+    )
+    await send({"type": "http.response.body", "body": response.content})
 
 
 def safety_headers() -> list[tuple[bytes, bytes]]:
@@ -126,12 +144,14 @@ application = ProtocolTypeRouter(
     {
         "http": BodyLimit(
             CallEndpoint(
-                cast(App, ThreadPerRequestHandler()),
-                most=settings.PLUGIN_WORKERS + settings.PLUGIN_QUEUE,
+                # Log-ins wait for workers in these threads; so many others always get one.
+                cast(App, ThreadPerRequestHandler(MOST_CALLS + OTHER_REQUESTS)),
+                most=MOST_CALLS,
                 headers=safety_headers(),
             ),
             settings.MAX_REQUEST_BYTES,
             settings.LARGER_REQUEST_BYTES,
+            settings.MAX_HELD_REQUEST_BYTES,
         ),
         "websocket": URLRouter(websocket_urlpatterns),
         "lifespan": lifespan,

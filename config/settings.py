@@ -214,6 +214,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1 << 20  # of a JSON body; a plugin's input has PL
 MAX_REQUEST_BYTES = max(PLUGIN_MAX_INPUT_BYTES, 2 << 20)  # of any body; see config/application.py
 # Of bodies to these addresses: a bundle, and what multipart/form-data puts around it.
 LARGER_REQUEST_BYTES = {"/api/v1/plugins": max(PLUGIN_MAX_BUNDLE_BYTES + (64 << 10), MAX_REQUEST_BYTES)}
+MAX_HELD_REQUEST_BYTES = 16 * max(LARGER_REQUEST_BYTES.values())  # of all large bodies together
 SESSION_COOKIE_NAME = "hostbridge_admin"  # Django admin's own; people's cookie is accounts.authentication's
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_HTTPS
 CSRF_FAILURE_VIEW = "config.urls.csrf_failure"
