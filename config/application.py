@@ -15,11 +15,11 @@ from django.http import HttpRequest, HttpResponse
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.security import SecurityMiddleware
 
-from accounts import attempts
+from accounts import attempts, services
 from accounts.feed import Feed
 from accounts.problems import PayloadTooLarge, Problem, response_for
 from config.handler import ThreadPerRequestHandler
-from plugins import browser_runs, controls, executions, instances, journal
+from plugins import browser_runs, controls, executions, instances, journal, retention
 from plugins.calls import App, CallEndpoint, Receive, Scope, Send
 from plugins.outcomes import PoolOverloaded
 from plugins.routing import websocket_urlpatterns
@@ -28,6 +28,14 @@ from plugins.runtime.service import close_pool, get_pool
 logger = logging.getLogger("hostbridge.server")
 
 TIDY_EVERY_SECONDS = 60
+TIDY = (
+    instances.mark_orphans,
+    browser_runs.expire,
+    attempts.forget_old,
+    services.cleanup_expired_sessions,
+    services.cleanup_expired_tokens,
+    retention.forget_old,
+)
 MOST_CALLS = settings.PLUGIN_WORKERS + settings.PLUGIN_QUEUE
 OTHER_REQUESTS = 16
 
@@ -133,7 +141,7 @@ async def _tidy_for_ever() -> None:
     """Other server processes may be killed while this one lives, pages closed that ran something."""
     while True:
         await asyncio.sleep(TIDY_EVERY_SECONDS)
-        for tidy in (instances.mark_orphans, browser_runs.expire, attempts.forget_old):
+        for tidy in TIDY:
             try:
                 await database_sync_to_async(tidy)()
             except (DatabaseError, OSError):
