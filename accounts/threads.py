@@ -5,6 +5,7 @@ standard library's pool does, they are cold at every use; many at once stand in 
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -53,6 +54,40 @@ class WarmThreads:
             except asyncio.CancelledError:
                 await asyncio.wait([call])
                 raise
+
+
+class SharedThreads:
+    """Lends threads to any number of borrowers, but has no more than `most`: who comes when all are lent
+    shares the one with the fewest borrowers. A borrower who waits for a slow client is in nobody's way there;
+    a thread of its own would keep its database connection to the end of the process.
+
+    For one event loop.
+    """
+
+    def __init__(self, name: str, most: int) -> None:
+        self.name = name
+        self.most = most
+        self._free: list[ThreadPoolExecutor] = []
+        self._lent: Counter[ThreadPoolExecutor] = Counter()
+
+    @asynccontextmanager
+    async def lend(self) -> AsyncIterator[ThreadPoolExecutor]:
+        thread = self._take()
+        self._lent[thread] += 1
+        try:
+            yield thread
+        finally:
+            self._lent[thread] -= 1
+            if not self._lent[thread]:
+                del self._lent[thread]
+                self._free.append(thread)
+
+    def _take(self) -> ThreadPoolExecutor:
+        if self._free:
+            return self._free.pop()
+        if len(self._lent) < self.most:
+            return ThreadPoolExecutor(1, thread_name_prefix=self.name)
+        return min(self._lent, key=self._lent.__getitem__)
 
 
 def _with_connection(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -9,9 +9,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import services
+from accounts import attempts, services
 from accounts.api import HasSession, Pages, checked, session_of, signed_in
-from accounts.authentication import delete_session_cookie
+from accounts.authentication import client_address, delete_session_cookie
 from accounts.models import Session
 from accounts.problems import InvalidInput
 from accounts.schemas import (
@@ -79,14 +79,16 @@ class AccountView(APIView):
     @extend_schema(
         operation_id="delete_account",
         request=DeleteAccount,
-        responses={204: None, **problems(400, 401, 403, 409, 413, 415)},
+        responses={204: None, **problems(400, 401, 403, 409, 413, 415, 429)},
         tags=["account"],
     )
     def delete(self, request: Request) -> Response:
         """Deletes your account with its sessions and tokens. The body holds your `password`."""
-        user = signed_in(request)
-        if not services.verify_password(user.pk, checked(DeleteAccount, request)["password"]):
+        user, password = signed_in(request), checked(DeleteAccount, request)["password"]
+        attempt = attempts.begin(client_address(request._request), user.email)
+        if not services.verify_password(user.pk, password):
             raise InvalidInput.at("/password", "This is not your password.")
+        attempt.give_back()
         services.delete_user(user.pk)
         response = Response(status=204)
         delete_session_cookie(response)

@@ -3,8 +3,7 @@
 import asyncio
 import gc
 import logging
-from collections.abc import Mapping, MutableMapping
-from typing import Any, cast
+from typing import cast
 
 from asgiref.sync import sync_to_async
 from channels.db import database_sync_to_async
@@ -16,11 +15,11 @@ from django.http import HttpRequest, HttpResponse
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.security import SecurityMiddleware
 
-from accounts import attempts
+from accounts import attempts, services
 from accounts.feed import Feed
-from accounts.problems import CONTENT_TYPE, PayloadTooLarge, response_for
+from config.bodies import BodyLimit
 from config.handler import ThreadPerRequestHandler
-from plugins import browser_runs, controls, executions, instances, journal
+from plugins import browser_runs, controls, executions, instances, journal, retention
 from plugins.calls import App, CallEndpoint, Receive, Scope, Send
 from plugins.routing import websocket_urlpatterns
 from plugins.runtime.service import close_pool, get_pool
@@ -28,57 +27,16 @@ from plugins.runtime.service import close_pool, get_pool
 logger = logging.getLogger("hostbridge.server")
 
 TIDY_EVERY_SECONDS = 60
-
-
-class BodyLimit:
-    """Refuses bodies over `max_bytes` while they arrive: Django would first write them to disk whole.
-
-    `larger` has bounds of their own for some paths.
-    """
-
-    def __init__(self, app: App, max_bytes: int, larger: Mapping[str, int]) -> None:
-        self.app = app
-        self.max_bytes = max_bytes
-        self.larger = larger
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        max_bytes = self.larger.get(scope["path"], self.max_bytes)
-        announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
-        if announced.isdigit():
-            if int(announced) > max_bytes:
-                await self._refuse(send, max_bytes)
-            else:  # the server lets no more through than was announced (RFC 9112, 6.3)
-                await self.app(scope, receive, send)
-            return
-        seen = 0
-        refused = False
-
-        async def counted() -> MutableMapping[str, Any]:
-            nonlocal seen, refused
-            message = await receive()
-            seen += len(message.get("body", b""))
-            if seen <= max_bytes:
-                return message
-            if not refused:
-                refused = True
-                await self._refuse(send, max_bytes)
-            return {"type": "http.disconnect"}
-
-        async def unless_refused(message: Mapping[str, Any]) -> None:
-            if not refused:
-                await send(message)
-
-        await self.app(scope, counted, unless_refused)
-
-    async def _refuse(self, send: Send, max_bytes: int) -> None:
-        body = response_for(PayloadTooLarge(f"This request may have at most {max_bytes} bytes.")).content
-        headers = [
-            (b"content-type", CONTENT_TYPE.encode()),
-            (b"content-length", str(len(body)).encode()),
-            (b"connection", b"close"),
-        ]
-        await send({"type": "http.response.start", "status": 413, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+TIDY = (
+    instances.mark_orphans,
+    browser_runs.expire,
+    attempts.forget_old,
+    services.cleanup_expired_sessions,
+    services.cleanup_expired_tokens,
+    retention.forget_old,
+)
+MOST_CALLS = settings.PLUGIN_WORKERS + settings.PLUGIN_QUEUE
+OTHER_REQUESTS = 16
 
 
 def safety_headers() -> list[tuple[bytes, bytes]]:
@@ -120,7 +78,7 @@ async def _tidy_for_ever() -> None:
     """Other server processes may be killed while this one lives, pages closed that ran something."""
     while True:
         await asyncio.sleep(TIDY_EVERY_SECONDS)
-        for tidy in (instances.mark_orphans, browser_runs.expire, attempts.forget_old):
+        for tidy in TIDY:
             try:
                 await database_sync_to_async(tidy)()
             except (DatabaseError, OSError):
@@ -131,12 +89,14 @@ application = ProtocolTypeRouter(
     {
         "http": BodyLimit(
             CallEndpoint(
-                cast(App, ThreadPerRequestHandler()),
-                most=settings.PLUGIN_WORKERS + settings.PLUGIN_QUEUE,
+                # Log-ins wait for workers in these threads; so many others always get one.
+                cast(App, ThreadPerRequestHandler(MOST_CALLS + OTHER_REQUESTS)),
+                most=MOST_CALLS,
                 headers=safety_headers(),
             ),
             settings.MAX_REQUEST_BYTES,
             settings.LARGER_REQUEST_BYTES,
+            settings.MAX_HELD_REQUEST_BYTES,
         ),
         "websocket": URLRouter(websocket_urlpatterns),
         "lifespan": lifespan,

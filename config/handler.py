@@ -14,16 +14,16 @@ from django.core.handlers.asgi import ASGIHandler
 from django.http import FileResponse, HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
-from accounts.threads import WarmThreads
+from accounts.threads import SharedThreads
 from plugins.calls import Receive, Scope, Send
 
 
 class ThreadPerRequestHandler(ASGIHandler):
-    """Lends each request a thread that outlives it. A thread serves one request at a time."""
+    """Lends each request a thread that outlives it and does one thing at a time. `most`: of so many."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
         super().__init__()
-        self._threads = WarmThreads("request")
+        self._threads = SharedThreads("request", most)
 
     def load_middleware(self, is_async: bool = False) -> None:
         super().load_middleware(is_async=False)

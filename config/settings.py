@@ -195,6 +195,8 @@ PLUGIN_MAX_BRIDGE_BYTES = env_int("PLUGIN_MAX_BRIDGE_BYTES", 64 << 20, 1, 1 << 3
 PLUGIN_FAULT_BUDGET = env_int("PLUGIN_FAULT_BUDGET", 10, 0, 200)
 PLUGIN_SLOW_BUDGET = env_int("PLUGIN_SLOW_BUDGET", 10, 0, 200)
 EXECUTION_KEEP_BYTES = env_int("EXECUTION_KEEP_BYTES", 64 << 10, 0, 16 << 20)
+EXECUTION_KEEP_DAYS = env_int("EXECUTION_KEEP_DAYS", 90, 0, 36_500)
+EXECUTION_KEEP_COUNT = env_int("EXECUTION_KEEP_COUNT", 1_000_000, 0, 10**9)
 PLUGIN_MAX_INPUT_BYTES = env_int("PLUGIN_MAX_INPUT_BYTES", 16 << 20, 1, 1 << 30)
 PLUGIN_MAX_BUNDLE_BYTES = env_int("PLUGIN_MAX_BUNDLE_BYTES", 40 << 20, 1, 1 << 30)
 PLUGIN_KV_QUOTA_BYTES = env_int("PLUGIN_KV_QUOTA_BYTES", 1 << 20, 0, 1 << 30)
@@ -214,6 +216,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1 << 20  # of a JSON body; a plugin's input has PL
 MAX_REQUEST_BYTES = max(PLUGIN_MAX_INPUT_BYTES, 2 << 20)  # of any body; see config/application.py
 # Of bodies to these addresses: a bundle, and what multipart/form-data puts around it.
 LARGER_REQUEST_BYTES = {"/api/v1/plugins": max(PLUGIN_MAX_BUNDLE_BYTES + (64 << 10), MAX_REQUEST_BYTES)}
+MAX_HELD_REQUEST_BYTES = 16 * max(LARGER_REQUEST_BYTES.values())  # of all large bodies together
 SESSION_COOKIE_NAME = "hostbridge_admin"  # Django admin's own; people's cookie is accounts.authentication's
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_HTTPS
 CSRF_FAILURE_VIEW = "config.urls.csrf_failure"

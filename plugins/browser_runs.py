@@ -23,7 +23,14 @@ from plugins.limits import CallLimits, limits_of
 from plugins.manifest import Function
 from plugins.models import Execution, ExecutionToken, Plugin
 from plugins.operations import OPERATIONS
-from plugins.outcomes import PluginCancelled, PluginTimedOut, end_state, failure_problem, runtime_problem
+from plugins.outcomes import (
+    PluginCancelled,
+    PluginHostCallLimit,
+    PluginTimedOut,
+    end_state,
+    failure_problem,
+    runtime_problem,
+)
 from plugins.runtime.jobs import InvalidModule, LimitReached, TimedOut
 from plugins.runtime.protocol import Failure, FailureKind
 
@@ -84,14 +91,18 @@ def start(plugin: Plugin, function_name: str, user: User) -> BrowserRun:
 
 
 def caller_of(token: str) -> Caller:
-    """The run that this token speaks for, if it is still going on. Raises NotAuthenticated.
+    """The run that this token speaks for, if it is still going on.
 
-    Grants are looked up now: what was revoked meanwhile is gone.
+    Grants are looked up now: what was revoked meanwhile is gone. Raises NotAuthenticated, and
+    PluginHostCallLimit, which a browser that keeps to its bounds never gets to see.
     """
     execution = _running(token)
     plugin = execution.plugin
     if execution.user is None or not execution.user.is_active or not plugin.enabled:
         raise NotAuthenticated("This run may do nothing any more.")
+    most = limits_of_run(execution).max_host_calls
+    if execution.host_calls.count() >= most:  # those that are written; the latest may be missing for a moment
+        raise PluginHostCallLimit(f"A call may ask {most} times (max_host_calls in its manifest).")
     granted = frozenset(execution.token.operations) & plugin.granted
     return Caller(
         granted=granted,

@@ -109,6 +109,12 @@ class Release(models.Model):
         return frozenset(permission.operation for permission in self.manifest.permissions)
 
     @property
+    def runs_in_browsers(self) -> bool:
+        """Whether somebody consented to it, and a function of it may run there."""
+        functions = self.manifest.functions
+        return self.activated_at is not None and any("browser" in each.targets for each in functions)
+
+    @property
     def network_asked(self) -> frozenset[NetworkKey]:
         return frozenset(rule.key for rule in self.manifest.network)
 

@@ -191,8 +191,10 @@ class WasmView(APIView):
         tags=["plugins"],
     )
     def get(self, request: Request, slug: str, version: str) -> HttpResponse:
-        """The release's bytes, for a run in the browser."""
+        """The release's bytes, for a run in the browser. Others are for administrators."""
         release = registry.get_release(slug, version)
+        if not (release.runs_in_browsers or signed_in(request).is_staff):
+            raise NotFound("No function of this release runs in a browser.")
         headers = {"Cache-Control": "private, max-age=31536000, immutable", "ETag": f'"{release.sha256}"'}
         return HttpResponse(store.load_wasm(release.sha256), "application/wasm", headers=headers)
 

@@ -37,8 +37,8 @@ class Conversation:
 class Slow(ThreadPerRequestHandler):
     """Its one view waits until it is let go, and says in which thread it ran."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, most: int = 8) -> None:
+        super().__init__(most)
         self.begun = threading.Event()
         self.let_go = threading.Event()
         self.threads: list[int] = []
@@ -66,6 +66,31 @@ async def test_a_thread_whose_client_hung_up_is_lent_again_only_when_its_view_ha
     assert first.sent == []
     assert second.sent[0]["status"] == 200
     assert len(handler._threads._free) == 2
+
+
+async def test_many_requests_at_once_share_a_few_threads() -> None:
+    """Each thread has a database connection, and keeps it: a burst must not use them up for good."""
+    handler, conversations = Slow(most=2), [Conversation() for _ in range(20)]
+    running = [asyncio.create_task(handler(SCOPE, each.receive, each.send)) for each in conversations]
+    await asyncio.to_thread(handler.begun.wait, 10)
+    handler.let_go.set()
+    await asyncio.gather(*running)
+    assert [each.sent[0]["status"] for each in conversations] == [200] * 20
+    assert len(set(handler.threads)) == 2
+    assert len(handler._threads._free) == 2
+
+
+async def test_who_waits_for_a_slow_client_keeps_nobody_from_the_thread() -> None:
+    handler, quick = Slow(most=1), Conversation()
+    handler.let_go.set()
+    silent = Conversation()
+    silent.asked = True  # its body never comes
+    waiting = asyncio.create_task(handler(SCOPE, silent.receive, silent.send))
+    await asyncio.sleep(0)
+    await asyncio.wait_for(handler(SCOPE, quick.receive, quick.send), 10)
+    assert quick.sent[0]["status"] == 200
+    silent.hang_up.set()
+    await waiting
 
 
 async def test_a_thread_is_used_again() -> None:

@@ -6,6 +6,7 @@ others can read it. Under root the two kinds have users of their own, none of wh
 
 import contextlib
 import os
+import tempfile
 from pathlib import Path
 
 # From the range that systemd keeps for services with users of their own (its DynamicUser=).
@@ -32,6 +33,10 @@ def write_cache_config(directory: Path) -> Path:
         directory.chmod(0o700)
     path = directory / "cache.toml"
     quoted = str(modules).replace("\\", "\\\\").replace('"', '\\"')
-    path.write_text(f'[cache]\ndirectory = "{quoted}"\n')
-    path.chmod(0o644)
+    text = f'[cache]\ndirectory = "{quoted}"\n'
+    if not path.exists() or path.read_text() != text:
+        with tempfile.NamedTemporaryFile("w", dir=directory, delete=False) as draft:
+            draft.write(text)
+        Path(draft.name).chmod(0o644)
+        Path(draft.name).replace(path)  # whole at any moment: a worker may be starting that reads it
     return path

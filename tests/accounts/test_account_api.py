@@ -77,6 +77,15 @@ def test_without_the_password_nothing_is_deleted(alice: User, body: dict[str, An
     assert API(alice).get(ME).status_code == 200
 
 
+def test_a_stolen_session_does_not_help_to_try_passwords(alice: User, settings: Any) -> None:
+    settings.AUTH_ATTEMPTS_PER_ACCOUNT = 3
+    client = API(alice)
+    for _ in range(3):
+        assert client.request("DELETE", ME, {"password": "a guess"}).status_code == 400
+    assert_problem(client.request("DELETE", ME, {"password": PASSWORD}), 429, "rate-limited")
+    assert User.objects.filter(pk=alice.pk).exists()
+
+
 def test_the_last_owner_stays(charlie: User) -> None:
     client = API(charlie)
     assert_problem(client.request("DELETE", ME, {"password": PASSWORD}), 409, "last-owner")

@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts import services
 from accounts.models import User
 from plugins import browser_runs, registry
-from plugins.models import Execution, ExecutionToken, Plugin
+from plugins.models import Execution, ExecutionToken, Plugin, Release
 from plugins.operations import OPERATIONS
 from tests.conftest import API, assert_problem, at_once, host_calls
 
@@ -185,6 +185,37 @@ def test_who_starts_a_run_does_not_end_more_than_a_few(
         browser_runs.start(plugin, "fetch", alice)
     ExecutionToken.objects.update(expires_at=timezone.now())
     assert [browser_runs.expire(), browser_runs.expire(), browser_runs.expire()] == [2, 1, 0]
+
+
+def test_no_run_asks_the_host_more_often_than_it_may(plugin: Plugin, alice: User) -> None:
+    """The page counts for itself; this is for a page that does not."""
+    release = plugin.active
+    release.manifest_data["limits"]["max_host_calls"] = 2
+    release.save()
+    run = start(alice)
+    url = f"/host/v1/users/{alice.pk}"
+    assert [with_token(run["token"]).get(url).status_code for _ in range(2)] == [200, 200]
+    assert host_calls().count() == 2
+    assert_problem(with_token(run["token"]).get(url), 502, "plugin-host-call-limit")
+    assert host_calls().count() == 2
+    assert finish(run).status_code == 200
+
+
+def test_a_module_that_runs_in_no_browser_is_for_administrators(
+    bundled: dict[str, Plugin], alice: User, charlie: User
+) -> None:
+    url = f"/api/v1/plugins/auth/releases/{bundled['auth'].active.version}/wasm"
+    assert_problem(API(alice).get(url), 404, "not-found")
+    assert API(charlie).get(url).status_code == 200
+
+
+def test_a_module_that_nobody_consented_to_is_for_administrators(
+    plugin: Plugin, alice: User, charlie: User
+) -> None:
+    url = start(alice)["wasm_url"]
+    Release.objects.update(activated_at=None)
+    assert_problem(API(alice).get(url), 404, "not-found")
+    assert API(charlie).get(url).status_code == 200
 
 
 def test_a_run_keeps_where_its_time_went_and_how_much_it_moved(plugin: Plugin, alice: User) -> None:

@@ -103,6 +103,18 @@ def test_words_that_no_database_takes_are_kept_as_far_as_they_can_be(
     assert body["logs"] == [{"level": "info", "text": "a\ufffd word!"}]
 
 
+def test_the_log_lines_of_a_sensitive_function_are_not_kept(
+    install: Callable[..., Plugin], alice: User
+) -> None:
+    release = install("odd_words").active
+    release.manifest_data["functions"][0]["sensitive"] = True
+    release.save()
+    client = API(alice)
+    response = client.post("/api/v1/plugins/odd-words/call/run", {})
+    body = client.get(f"/api/v1/executions/{response['Execution-Id']}").json()
+    assert (body["state"], body["logs"]) == ("failed", [])
+
+
 def test_what_is_too_large_or_sensitive_is_not_kept(
     bundled: dict[str, Plugin], alice: User, charlie: User, settings: Any
 ) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from plugins.runtime.cache import write_cache_config
 from plugins.runtime.jobs import Job, TimedOut
 from plugins.runtime.process import LOAD_SECONDS
 from plugins.runtime.trial import try_out
@@ -28,3 +29,16 @@ def test_starting_may_take_as_long_as_a_call_not_as_long_as_compiling(tmp_path: 
     with pytest.raises(TimedOut):
         try_out(job, guest_memory_bytes=64 << 20, cache_dir=tmp_path)
     assert time.monotonic() - started < LOAD_SECONDS
+
+
+def test_the_configuration_of_the_cache_is_left_alone_or_replaced_whole(tmp_path: Path) -> None:
+    """It is written for each trial, while workers that serve may be starting and read it."""
+    path = write_cache_config(tmp_path)
+    written = path.stat()
+    assert write_cache_config(tmp_path).stat().st_mtime_ns == written.st_mtime_ns
+    path.write_text("[cache]\n")
+    with path.open() as file:
+        write_cache_config(tmp_path)
+        assert file.read() == "[cache]\n"
+    assert str(tmp_path) in path.read_text()
+    assert list(tmp_path.glob("tmp*")) == []

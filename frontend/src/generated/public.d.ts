@@ -288,7 +288,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description The release's bytes, for a run in the browser. */
+        /** @description The release's bytes, for a run in the browser. Others are for administrators. */
         get: operations["get_wasm"];
         put?: never;
         post?: never;
@@ -2997,6 +2997,14 @@ export interface operations {
                 };
             };
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
