@@ -17,14 +17,14 @@ from django.middleware.security import SecurityMiddleware
 from accounts.feed import Feed
 from accounts.problems import CONTENT_TYPE, PayloadTooLarge, response_for
 from config.handler import ThreadPerRequestHandler
-from plugins import controls, executions, instances, journal
+from plugins import browser_runs, controls, executions, instances, journal
 from plugins.calls import App, CallEndpoint, Receive, Scope, Send
 from plugins.routing import websocket_urlpatterns
 from plugins.runtime.service import close_pool, get_pool
 
 logger = logging.getLogger("hostbridge.server")
 
-ORPHANS_EVERY_SECONDS = 60
+LOOK_EVERY_SECONDS = 60
 
 
 class BodyLimit:
@@ -95,7 +95,10 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
             get_pool()  # workers start now, not when the first caller waits for them
             await sync_to_async(instances.mark_orphans)()
             feed = Feed()
-            tasks = [asyncio.create_task(_mark_orphans_for_ever()), asyncio.create_task(controls.listen())]
+            tasks = [
+                asyncio.create_task(_end_what_was_left_for_ever()),
+                asyncio.create_task(controls.listen()),
+            ]
             await send({"type": "lifespan.startup.complete"})
         else:
             for task in tasks:
@@ -109,14 +112,15 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
             return
 
 
-async def _mark_orphans_for_ever() -> None:
-    """Other server processes may be killed while this one lives."""
+async def _end_what_was_left_for_ever() -> None:
+    """Other server processes may be killed while this one lives, and browsers go away without a word."""
     while True:
-        await asyncio.sleep(ORPHANS_EVERY_SECONDS)
+        await asyncio.sleep(LOOK_EVERY_SECONDS)
         try:
             await sync_to_async(instances.mark_orphans)()
+            await sync_to_async(browser_runs.expire)()
         except DatabaseError:
-            logger.exception("Executions of dead server processes could not be looked for")
+            logger.exception("Executions that nobody ends any more could not be looked for")
 
 
 application = ProtocolTypeRouter(

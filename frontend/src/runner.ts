@@ -2,7 +2,7 @@
 import { callFunction } from './api';
 import { asProblem, type ApiProblem } from './problem';
 import { parseServerTiming, type Timing } from './timing';
-import type { Target } from './types';
+import type { Execution, Target } from './types';
 
 export interface Call {
   slug: string;
@@ -23,12 +23,44 @@ export type Outcome = { executionId: string | null; timing: Timing | null } & (
 /** The code of the problem that a browser which cannot run plugins gives itself. */
 export const UNSUPPORTED = 'browser-unsupported';
 
-/** Runs where it is to run. Only an abort throws; every other failure is an outcome. */
-export async function run(call: Call, target: Target, signal: AbortSignal): Promise<Outcome> {
+/** Calls `onEnd` when the server tells that this execution has ended; returns how to stop listening. */
+export type WatchEnd = (executionId: string, onEnd: (execution: Execution) => void) => () => void;
+
+/**
+ * Runs where it is to run. Only an abort throws; every other failure is an outcome, a run in this browser that
+ * somebody ended from elsewhere among them.
+ */
+export async function run(
+  call: Call,
+  target: Target,
+  signal: AbortSignal,
+  watchEnd: WatchEnd,
+): Promise<Outcome> {
   if (target === 'server') return runOnServer(call, signal);
-  // Its own chunk: most visits run nothing in the browser.
-  const { runInBrowser } = await import('./browser/run');
-  return runInBrowser(call, signal);
+  const { runInBrowser } = browserRuns ?? (await loadBrowserRuns());
+  return runInBrowser(call, signal, watchEnd);
+}
+
+/** Makes ready for runs in this browser, until the function that it returns is called. */
+export function keepReady(): () => void {
+  let stopped = false;
+  const stop = loadBrowserRuns().then(({ keepSpare }) => (stopped ? null : keepSpare()));
+  // What cannot be loaded now is loaded, or told, when something is run.
+  stop.catch(() => null);
+  return () => {
+    stopped = true;
+    stop.then(
+      (end) => end?.(),
+      () => null,
+    );
+  };
+}
+
+/** Its own chunk: most visits run nothing in the browser. Once it is here, runs begin without waiting for it. */
+let browserRuns: typeof import('./browser/run') | null = null;
+
+async function loadBrowserRuns() {
+  return (browserRuns ??= await import('./browser/run'));
 }
 
 /** Runs on the server. Only an abort throws; every other failure is an outcome. */

@@ -16,6 +16,7 @@ const fetchMock = vi.fn<typeof fetch>();
 const json = (body: unknown, init: ResponseInit = {}) => new Response(JSON.stringify(body), init);
 const problem = (code: string, status: number, headers: Record<string, string> = {}) =>
   json({ type: `urn:hostbridge:problem:${code}`, title: code, status }, { status, headers });
+const watchNobody = () => () => undefined;
 const sentHeaders = (call = 0) => new Headers(fetchMock.mock.calls[call]?.[1]?.headers);
 
 beforeEach(() => {
@@ -92,13 +93,13 @@ test('a run gives its output, timing and id, and a failed run its problem', asyn
   const headers = { 'Execution-Id': 'e1', 'Server-Timing': 'run;dur=2' };
   fetchMock.mockResolvedValueOnce(json({ message: 'Hi' }, { headers }));
   const { signal } = new AbortController();
-  expect(await run(call, 'server', signal)).toMatchObject({
+  expect(await run(call, 'server', signal, watchNobody)).toMatchObject({
     ok: true,
     executionId: 'e1',
     timing: { run: 2 },
   });
   fetchMock.mockResolvedValueOnce(problem('plugin-error', 422, headers));
-  expect(await run(call, 'server', signal)).toMatchObject({
+  expect(await run(call, 'server', signal, watchNobody)).toMatchObject({
     ok: false,
     executionId: 'e1',
     problem: { code: 'plugin-error' },

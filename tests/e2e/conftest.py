@@ -1,13 +1,12 @@
 """A real browser: the machine's Chromium (or the one that CHROMIUM names), driven by Playwright."""
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserType, ConsoleMessage, Page, sync_playwright
 
+from tests import chromium as chromium_on_this_machine
 from tests.server import Server
 
 ARTIFACTS = Path(__file__).resolve().parents[2] / "artifacts" / "screenshots"
@@ -15,18 +14,10 @@ SIZES = {"phone": {"width": 390, "height": 844}, "desktop": {"width": 1440, "hei
 
 
 def launch(kind: BrowserType, *arguments: str) -> Browser:
-    names = (os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
-    path = next((found for name in names if name and (found := shutil.which(name))), None)
+    path = chromium_on_this_machine.find()
     if path is None:
         pytest.skip("There is no Chromium on this machine; install it, or name it in CHROMIUM.")
-    quiet = [
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--no-first-run",
-    ]
-    as_root = ["--no-sandbox"] if os.geteuid() == 0 else []
-    return kind.launch(executable_path=path, args=[*quiet, *as_root, "--disable-gpu", *arguments])
+    return chromium_on_this_machine.launch(kind, path, *arguments)
 
 
 @pytest.fixture(scope="package")

@@ -1,9 +1,10 @@
 import { lazy, Suspense, useCallback, useEffect, useId, useRef, useState } from 'react';
+import { useWatchEnd } from '../activity';
 import { loadDraft, saveDraft, type Draft } from '../drafts';
 import { canRenderForm, draftToKeep, firstDraft, parseInput } from '../input';
 import { loadSchemaForm } from '../loadSchemaForm';
 import type { FieldError } from '../problem';
-import { run as runCall, UNSUPPORTED, type Call, type Outcome } from '../runner';
+import { keepReady, run as runCall, UNSUPPORTED, type Call, type Outcome } from '../runner';
 import { chosenTarget, keepTarget } from '../targets';
 import type { FunctionDetail, Target } from '../types';
 import { Button } from './Button';
@@ -44,7 +45,10 @@ export function FunctionRunner({ slug, definition, userId, blocked, asksHost }: 
   const [lastCall, setLastCall] = useState<Call | null>(null);
   const controller = useRef<AbortController>(null);
 
+  const watchEnd = useWatchEnd();
+
   useEffect(() => () => controller.current?.abort(), []);
+  useEffect(() => (target === 'browser' ? keepReady() : undefined), [target]);
 
   const markReady = useCallback(() => setFormReady(true), []);
 
@@ -75,11 +79,13 @@ export function FunctionRunner({ slug, definition, userId, blocked, asksHost }: 
 
   async function run(call: Call, on: Target) {
     controller.current = new AbortController();
+    // First of all, so that it is under way while the page is rendered.
+    const outcome = runCall(call, on, controller.current.signal, watchEnd);
     setStartedAt(Date.now());
     setFieldErrors([]);
     setLastCall(call);
     try {
-      const result = await runCall(call, on, controller.current.signal);
+      const result = await outcome;
       setOutcome(result);
       if (!result.ok) setFieldErrors(result.problem.errors);
     } catch {
