@@ -8,20 +8,22 @@ import uuid
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal, get_args
+from itertools import islice
+from typing import Literal, cast, get_args
 
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
+from accounts.prepared import PreparedQuery, columns, instance
 from accounts.problems import Forbidden, InvalidInput, NotAuthenticated, PayloadTooLarge, Problem
 from accounts.tokens import hash_token, new_token
 from plugins import executions
 from plugins.host.caller import Caller
 from plugins.limits import CallLimits, limits_of
 from plugins.manifest import Function
-from plugins.models import Execution, ExecutionToken, Plugin
+from plugins.models import Execution, ExecutionToken, Plugin, kept_release
 from plugins.operations import OPERATIONS
 from plugins.outcomes import (
     PluginCancelled,
@@ -44,7 +46,25 @@ End = (
 )
 _REPORTED = ["input_bytes", "output_bytes", "queue_ms", "start_ms", "run_ms", "host_ms"]
 EXPIRED_AT_ONCE = 20
+_UNKNOWN = "The token is unknown or expired, or its run has ended."
 ENDS: tuple[str, ...] = tuple(name for part in get_args(End) for name in get_args(part))
+_PARTS = (
+    (ExecutionToken, ""),
+    (Execution, "execution__"),
+    (Plugin, "execution__plugin__"),
+    (User, "execution__user__"),
+)
+# A row for each grant, or one with None. On the path of every host call from a browser.
+_RUN_OF_TOKEN = PreparedQuery(
+    lambda token_hash: (
+        ExecutionToken.objects.order_by()
+        .filter(token_hash=token_hash, execution__state=State.RUNNING)
+        .values_list(
+            *(name for model, prefix in _PARTS for name in columns(model, prefix)),
+            "execution__plugin__grants__permission",
+        )
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -75,7 +95,6 @@ def start(plugin: Plugin, function_name: str, user: User) -> BrowserRun:
 
     Raises what executions.prepare raises, and InvalidInput if the function is for the server only.
     """
-    expire()
     function = executions.prepare(plugin, function_name, user)
     if "browser" not in function.targets:
         raise InvalidInput.at("/function", f"“{function_name}” runs on the server only.")
@@ -183,17 +202,21 @@ def _problem(report: Report, execution: Execution) -> Problem | None:
 
 
 def _running(token: str) -> Execution:
-    found = (
-        ExecutionToken.objects.filter(
-            token_hash=hash_token(token), expires_at__gt=timezone.now(), execution__state=State.RUNNING
-        )
-        .select_related("execution__plugin", "execution__user", "execution__release")
-        .first()
+    """The run, its plugin, grants and user as they are now. Raises NotAuthenticated."""
+    rows = _RUN_OF_TOKEN.rows(hash_token(token))
+    if not rows:
+        raise NotAuthenticated(_UNKNOWN)
+    values = iter(rows[0])
+    found, execution, plugin, user = (
+        instance(model, list(islice(values, len(columns(model))))) for model, _ in _PARTS
     )
-    if found is None:
-        raise NotAuthenticated("The token is unknown or expired, or its run has ended.")
-    execution: Execution = found.execution
-    return execution
+    if found.expires_at <= timezone.now():
+        raise NotAuthenticated(_UNKNOWN)
+    plugin.granted = frozenset(row[-1] for row in rows if row[-1] is not None)
+    execution.token, execution.plugin = found, plugin
+    execution.release = kept_release(execution.release_id)
+    execution.user = user if execution.user_id else None
+    return cast(Execution, execution)
 
 
 def _end(execution: Execution, problem: Problem | None) -> None:

@@ -1,9 +1,10 @@
 // What happens right now: recent executions, kept current by the event stream, for every part of the page.
 import { createContext, use, useCallback, useEffect, useMemo, useRef, useState, type ReactNode } from 'react';
-import { listExecutions } from './api';
+import { getExecution, listExecutions } from './api';
 import { openEventStream, type ConnectionState } from './events';
-import { mergeExecutions, STATE_LABEL } from './executions';
+import { isActive, mergeExecutions, STATE_LABEL } from './executions';
 import { asProblem, type ApiProblem } from './problem';
+import type { WatchEnd } from './runner';
 import { useSession } from './session';
 import type { Execution, LiveEvent, NotificationEvent } from './types';
 
@@ -20,12 +21,17 @@ interface ActivityContextValue {
   /** The last thing that finished, as a sentence for screen readers. */
   announcement: string;
   refresh: () => void;
+}
+
+/** The events themselves. It never changes: who only listens is not rendered anew with each of them. */
+interface FeedContextValue {
   subscribe: (listener: (event: LiveEvent) => void) => () => void;
   /** Events may have been missed for good: what was loaded before may be out of date. */
   subscribeToGaps: (listener: () => void) => () => void;
 }
 
 const ActivityContext = createContext<ActivityContextValue | null>(null);
+const FeedContext = createContext<FeedContextValue | null>(null);
 
 /** Mount with the user's id as key, so that nothing of one user is shown to the next. */
 export function ActivityProvider({ children }: { children: ReactNode }) {
@@ -94,31 +100,16 @@ export function ActivityProvider({ children }: { children: ReactNode }) {
     };
   }, []);
 
+  const feed = useMemo(() => ({ subscribe, subscribeToGaps }), [subscribe, subscribeToGaps]);
   const value = useMemo(
-    () => ({
-      executions,
-      notifications,
-      connection,
-      loaded,
-      problem,
-      announcement,
-      refresh,
-      subscribe,
-      subscribeToGaps,
-    }),
-    [
-      executions,
-      notifications,
-      connection,
-      loaded,
-      problem,
-      announcement,
-      refresh,
-      subscribe,
-      subscribeToGaps,
-    ],
+    () => ({ executions, notifications, connection, loaded, problem, announcement, refresh }),
+    [executions, notifications, connection, loaded, problem, announcement, refresh],
   );
-  return <ActivityContext value={value}>{children}</ActivityContext>;
+  return (
+    <FeedContext value={feed}>
+      <ActivityContext value={value}>{children}</ActivityContext>
+    </FeedContext>
+  );
 }
 
 export function useActivity(): ActivityContextValue {
@@ -127,9 +118,40 @@ export function useActivity(): ActivityContextValue {
   return value;
 }
 
+export function useFeed(): FeedContextValue {
+  const value = use(FeedContext);
+  if (!value) throw new Error('useFeed needs an ActivityProvider above it');
+  return value;
+}
+
+/** Hears of an execution's end by its event or, where events may have been missed, from its record. */
+export function useWatchEnd(): WatchEnd {
+  const { subscribe, subscribeToGaps } = useFeed();
+  return useCallback(
+    (id, onEnd) => {
+      const stopListening = subscribe((event) => {
+        if (event.type === 'execution.finished' && event.data.id === id) onEnd(event.data);
+      });
+      const stopAsking = subscribeToGaps(() => {
+        getExecution(id).then(
+          (execution) => {
+            if (!isActive(execution)) onEnd(execution);
+          },
+          () => null, // the run's own end will be told all the same
+        );
+      });
+      return () => {
+        stopListening();
+        stopAsking();
+      };
+    },
+    [subscribe, subscribeToGaps],
+  );
+}
+
 /** Calls `onNews` when this execution has started or ended, or may have. */
 export function useExecutionNews(id: string, onNews: () => void): void {
-  const { subscribe, subscribeToGaps } = useActivity();
+  const { subscribe, subscribeToGaps } = useFeed();
   useEffect(() => subscribeToGaps(onNews), [subscribeToGaps, onNews]);
   useEffect(
     () =>
@@ -143,7 +165,7 @@ export function useExecutionNews(id: string, onNews: () => void): void {
 
 /** Calls `onChange` when a plugin was installed, changed, enabled, disabled, paused, resumed or removed; null: any may have been. */
 export function usePluginChanges(onChange: (slug: string | null, removed: boolean) => void): void {
-  const { subscribe, subscribeToGaps } = useActivity();
+  const { subscribe, subscribeToGaps } = useFeed();
   useEffect(() => subscribeToGaps(() => onChange(null, false)), [subscribeToGaps, onChange]);
   useEffect(
     () =>
@@ -163,7 +185,7 @@ export function usePluginChanges(onChange: (slug: string | null, removed: boolea
 
 /** Calls `onChange` when one of this user's sessions began or ended; staff hear of everybody's. */
 export function useSessionChanges(userId: string, onChange: () => void): void {
-  const { subscribe, subscribeToGaps } = useActivity();
+  const { subscribe, subscribeToGaps } = useFeed();
   useEffect(() => subscribeToGaps(onChange), [subscribeToGaps, onChange]);
   useEffect(
     () =>

@@ -20,8 +20,10 @@ export function mergeExecutions(known: Execution[], news: Execution[], limit: nu
     if (!before || PROGRESS[execution.state] >= PROGRESS[before.state]) byId.set(execution.id, execution);
   }
   return [...byId.values()]
-    .sort((a, b) => Date.parse(b.created_at) - Date.parse(a.created_at) || (a.id < b.id ? 1 : -1))
-    .slice(0, limit);
+    .map((execution) => ({ execution, created: Date.parse(execution.created_at) }))
+    .sort((a, b) => b.created - a.created || (a.execution.id < b.execution.id ? 1 : -1))
+    .slice(0, limit)
+    .map(({ execution }) => execution);
 }
 
 /** A filtered list with live news in it. Nothing older than its end is added while there are further pages to load. */
@@ -53,6 +55,11 @@ export function elapsedMs(execution: Execution, now: number): number {
   }
   const end = execution.finished_at ? Date.parse(execution.finished_at) : now;
   return Math.max(0, end - Date.parse(execution.created_at));
+}
+
+/** How long one that has finished took, in milliseconds. */
+export function tookMs(execution: Execution): number {
+  return elapsedMs(execution, Date.parse(execution.created_at));
 }
 
 export const STATE_LABEL: Record<ExecutionState, string> = {

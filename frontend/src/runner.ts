@@ -3,7 +3,7 @@ import { callFunction } from './api';
 import { isReadable } from './files';
 import { ApiProblem, asProblem } from './problem';
 import { parseServerTiming, type Timing } from './timing';
-import type { Target } from './types';
+import type { Execution, Target } from './types';
 
 export interface Call {
   slug: string;
@@ -36,21 +36,51 @@ export function isUnsupported(outcome: Outcome): boolean {
   return !outcome.ok && outcome.problem.code === UNSUPPORTED;
 }
 
+/** Calls `onEnd` when the server tells that this execution has ended; returns how to stop listening. */
+export type WatchEnd = (executionId: string, onEnd: (execution: Execution) => void) => () => void;
+
+interface Watching {
+  /** Hears how much of a file is sent to the server, from 0 to 1. */
+  onProgress?: (sent: number) => void;
+  /** By which a run in this browser learns that somebody ended it from elsewhere; its outcome is a failure then. */
+  watchEnd?: WatchEnd;
+}
+
 /**
- * Runs where it is to run. Only an abort throws; every other failure is an outcome. `onProgress` hears how much of a file
- * is sent to the server, from 0 to 1.
+ * Runs where it is to run. Only an abort throws; every other failure is an outcome.
  */
 export async function run(
   call: Call,
   target: Target,
   signal: AbortSignal,
-  onProgress: (sent: number) => void = () => undefined,
+  { onProgress = () => undefined, watchEnd = () => () => undefined }: Watching = {},
 ): Promise<Outcome> {
   if (call.body instanceof Blob && !(await isReadable(call.body))) return failed(unreadable());
   if (target === 'server') return runOnServer(call, signal, onProgress);
-  // Its own chunk: most visits run nothing in the browser.
-  const loaded = await import('./browser/run').catch(asProblem);
-  return loaded instanceof ApiProblem ? failed(loaded) : loaded.runInBrowser(call, signal);
+  const loaded = browserRuns ?? (await loadBrowserRuns().catch(asProblem));
+  return loaded instanceof ApiProblem ? failed(loaded) : loaded.runInBrowser(call, signal, watchEnd);
+}
+
+/** Makes ready for runs in this browser, until the function that it returns is called. */
+export function keepReady(): () => void {
+  let stopped = false;
+  const stop = loadBrowserRuns().then(({ keepSpare }) => (stopped ? null : keepSpare()));
+  // What cannot be loaded now is loaded, or told, when something is run.
+  stop.catch(() => null);
+  return () => {
+    stopped = true;
+    stop.then(
+      (end) => end?.(),
+      () => null,
+    );
+  };
+}
+
+/** Its own chunk: most visits run nothing in the browser. Once it is here, runs begin without waiting for it. */
+let browserRuns: typeof import('./browser/run') | null = null;
+
+async function loadBrowserRuns() {
+  return (browserRuns ??= await import('./browser/run'));
 }
 
 /** Runs on the server. Only an abort throws; every other failure is an outcome. */

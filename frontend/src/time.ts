@@ -1,7 +1,16 @@
 // Moments as people say them.
-import { useEffect, useState } from 'react';
+import { useEffect, useState, useSyncExternalStore } from 'react';
 
+// Made once: to make one takes longer than to render the rest of a row.
 const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto', style: 'short' });
+const full = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
+const clock = new Intl.DateTimeFormat(undefined, {
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+  fractionalSecondDigits: 3,
+});
+const day = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' });
 const STEPS: [limitSeconds: number, secondsEach: number, unit: Intl.RelativeTimeFormatUnit][] = [
   [60, 1, 'second'],
   [3600, 60, 'minute'],
@@ -30,21 +39,16 @@ export function timeLeft(iso: string, now: number): string {
 }
 
 export function fullTime(iso: string): string {
-  return new Date(iso).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
+  return full.format(new Date(iso));
 }
 
 /** To the millisecond, for what happens many times a second. */
 export function clockTime(iso: string): string {
-  return new Date(iso).toLocaleTimeString(undefined, {
-    hour: '2-digit',
-    minute: '2-digit',
-    second: '2-digit',
-    fractionalSecondDigits: 3,
-  });
+  return clock.format(new Date(iso));
 }
 
 export function dayOf(iso: string): string {
-  return new Date(iso).toLocaleDateString(undefined, { dateStyle: 'medium' });
+  return day.format(new Date(iso));
 }
 
 /** The present moment, renewed every `everyMs` while the component is shown. */
@@ -55,4 +59,34 @@ export function useNow(everyMs: number): number {
     return () => clearInterval(timer);
   }, [everyMs]);
   return now;
+}
+
+const onSecond = new Set<() => void>();
+let second = Date.now();
+let ticking: ReturnType<typeof setInterval> | undefined;
+
+/** What `write` makes of the present moment. Looked at each second, rendered anew only when it reads otherwise. */
+export function useTimeText(write: (now: number) => string): string {
+  return useSyncExternalStore(subscribeToSeconds, () => write(presentSecond()));
+}
+
+function presentSecond(): number {
+  // The clock stands still as long as nobody looks at it.
+  if (onSecond.size === 0) second = Date.now();
+  return second;
+}
+
+/** One clock for all who show a time: hundreds may. */
+function subscribeToSeconds(listener: () => void): () => void {
+  if (onSecond.size === 0) {
+    ticking = setInterval(() => {
+      second = Date.now();
+      for (const told of onSecond) told();
+    }, 1000);
+  }
+  onSecond.add(listener);
+  return () => {
+    onSecond.delete(listener);
+    if (onSecond.size === 0) clearInterval(ticking);
+  };
 }

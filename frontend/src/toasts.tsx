@@ -1,6 +1,6 @@
 // Messages in the corner: what plugins tell, and what an action did.
 import { createContext, use, useCallback, useEffect, useMemo, useState, type ReactNode } from 'react';
-import { useActivity } from './activity';
+import { useFeed } from './activity';
 import type { Tone } from './components/Badge';
 import type { NotificationLevel } from './types';
 
@@ -36,7 +36,7 @@ interface ToastsValue {
 const ToastsContext = createContext<ToastsValue | null>(null);
 
 export function ToastProvider({ children }: { children: ReactNode }) {
-  const { subscribe } = useActivity();
+  const { subscribe } = useFeed();
   const [toasts, setToasts] = useState<Toast[]>([]);
 
   const add = useCallback((toast: Toast) => setToasts((shown) => withToast(shown, toast, SHOWN)), []);

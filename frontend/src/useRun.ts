@@ -1,5 +1,6 @@
 // One run at a time of one function: begins it, gives it up, and has what came of the last one.
 import { useCallback, useEffect, useRef, useState } from 'react';
+import { useWatchEnd } from './activity';
 import { run as runCall, type Call, type Outcome } from './runner';
 import type { Target } from './types';
 
@@ -32,6 +33,7 @@ export function useRun<Asked extends Call = Call>(): Run<Asked> {
   const [finished, setFinished] = useState<Finished<Asked> | null>(null);
   const [going, setGoing] = useState<Going | null>(null);
   const current = useRef<AbortController>(null);
+  const watchEnd = useWatchEnd();
 
   const cancel = useCallback(() => current.current?.abort(), []);
   useEffect(() => cancel, [cancel]);
@@ -41,12 +43,14 @@ export function useRun<Asked extends Call = Call>(): Run<Asked> {
       cancel();
       const controller = (current.current = new AbortController());
       const started = { since: Date.now(), target, sent: null };
-      setGoing(started);
       const onProgress = (sent: number) => {
         if (current.current === controller) setGoing({ ...started, sent });
       };
+      // First of all, so that it is under way while the page is rendered.
+      const running = runCall(call, target, controller.signal, { onProgress, watchEnd });
+      setGoing(started);
       try {
-        const outcome = await runCall(call, target, controller.signal, onProgress);
+        const outcome = await running;
         if (controller.signal.aborted) return null; // the result came as it was given up
         setFinished({ call, outcome });
         return outcome;
@@ -56,7 +60,7 @@ export function useRun<Asked extends Call = Call>(): Run<Asked> {
         if (current.current === controller) setGoing(null);
       }
     },
-    [cancel],
+    [cancel, watchEnd],
   );
 
   return { finished, going, begin, cancel };

@@ -480,7 +480,7 @@ test('executions are filtered by the address and by hand', async () => {
   fireEvent.change(screen.getByLabelText('Plugin'), { target: { value: 'template' } });
   await waitFor(() =>
     expect(vi.mocked(fetch)).toHaveBeenCalledWith(
-      '/api/v1/executions?page_size=25&plugin=template&state=failed',
+      '/api/v1/executions?page_size=50&plugin=template&state=failed',
       expect.anything(),
     ),
   );

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { elapsedMs, isActive, isState, mergeExecutions, withNews } from '../src/executions';
+import { elapsedMs, isActive, isState, mergeExecutions, tookMs, withNews } from '../src/executions';
 import type { Execution } from '../src/types';
 
 const execution = (id: string, changes: Partial<Execution> = {}): Execution => ({
@@ -50,6 +50,7 @@ test('elapsed time comes from the timing, the end, or the clock', () => {
   const now = Date.parse(at(9));
   expect(elapsedMs(execution('a', { timing }), now)).toBe(8);
   expect(elapsedMs(execution('a', { finished_at: at(2) }), now)).toBe(2000);
+  expect(tookMs(execution('a', { finished_at: at(2) }))).toBe(2000);
   expect(elapsedMs(execution('a'), now)).toBe(9000);
   expect(elapsedMs(execution('a'), now - 60_000)).toBe(0);
 });

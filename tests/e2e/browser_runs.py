@@ -18,7 +18,7 @@ _RUN = """async ([module, slug, name, body, cancelAfterMs]) => {
   const call = { slug, name, body: input, contentType: 'application/octet-stream' };
   let outcome;
   try {
-    outcome = await runInBrowser(call, controller.signal);
+    outcome = await runInBrowser(call, controller.signal, () => () => undefined);
   } catch (error) {
     return { aborted: error.name };
   }

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from tests.e2e.chromium import launch
+from tests.chromium import launch
 from tests.plugins.bundles import zipped
 from tests.server import PASSWORD, ROOT, Server
 

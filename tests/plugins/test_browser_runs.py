@@ -258,8 +258,9 @@ def test_an_expired_token_is_worthless_and_its_run_timed_out(plugin: Plugin, ali
     ExecutionToken.objects.update(expires_at=timezone.now())
     assert_problem(with_token(run["token"]).get(f"/host/v1/users/{alice.pk}"), 401, "not-authenticated")
     assert_problem(finish(run), 401, "not-authenticated")
-    start(alice)
+    assert browser_runs.expire() == 1
     assert Execution.objects.get(pk=run["execution_id"]).state == "timed_out"
+    assert browser_runs.expire() == 0
 
 
 @pytest.mark.parametrize("token", ["hbx_made_up", "hbx_", "x", "hbs_made_up", "hba_made_up"])

@@ -2,7 +2,7 @@
 // the server's runtime, or have no bound, ours stand in: prepareModule points the guest's imports to them.
 import createPlugin, { type CurrentPlugin } from '@extism/extism';
 import { GUEST_ORIGIN } from './address';
-import { functionAnswer, functionRequest, outgoing, send, sendSynchronously, type Answer } from './host';
+import { functionAnswer, functionRequest, outgoing, sendSynchronously, type Answer } from './host';
 import { RunFailure, type End, type HostFunction, type Job, type RunEnd } from './messages';
 import { OURS } from './module';
 import { backtrace } from './trap';
@@ -24,16 +24,30 @@ type WithJSPI = typeof WebAssembly & {
 /** JavaScript Promise Integration suspends a guest while it waits for its host; without it the worker waits. */
 const jspi = WebAssembly as WithJSPI;
 const promising = jspi.Suspending ? jspi.promising : undefined;
+export const suspends = promising !== undefined;
 
-export async function runGuest(job: Job, onCompiled: () => void): Promise<End> {
-  const guest = new Guest(job);
+/** Has the page ask the host. */
+export type Ask = (asked: Uint8Array<ArrayBuffer>, body: Uint8Array<ArrayBuffer>) => Promise<Answer>;
+type Request = [asked: Uint8Array<ArrayBuffer>, body: Uint8Array<ArrayBuffer>];
+
+/** `onCompiled` is called before anything of the guest's runs, with the module if it was not compiled before. */
+export async function runGuest(
+  job: Job,
+  onCompiled: (module?: WebAssembly.Module) => void,
+  ask: Ask,
+): Promise<End> {
+  const guest = new Guest(job, ask);
+  if (job.wasm instanceof WebAssembly.Module) {
+    onCompiled();
+    return guest.run(job.wasm);
+  }
   let module: WebAssembly.Module;
   try {
     module = await WebAssembly.compile(job.wasm);
   } catch (error) {
     return guest.ended('invalid', String(error));
   }
-  onCompiled();
+  onCompiled(module);
   return guest.run(module);
 }
 
@@ -51,7 +65,10 @@ class Guest {
   private callsLeft: number;
   private bytesLeft: number;
 
-  constructor(private readonly job: Job) {
+  constructor(
+    private readonly job: Job,
+    private readonly ask: Ask,
+  ) {
     this.callsLeft = job.bounds.max_host_calls;
     this.bytesLeft = job.bounds.max_bridge_bytes;
   }
@@ -95,7 +112,7 @@ class Guest {
           [OURS]: {
             ...this.kernel(),
             ...this.http(),
-            ...wasiImports(() => this.memory, promising !== undefined),
+            ...wasiImports(() => this.memory, suspends),
           },
           'extism:host/user': Object.fromEntries(
             hostFunctions.map((operation) => [operation.name, this.operation(operation)]),
@@ -167,10 +184,10 @@ class Guest {
   }
 
   private http() {
-    const ask = (context: CurrentPlugin, asked: bigint, body: bigint) => {
+    const request = (context: CurrentPlugin, asked: bigint, body: bigint): Request => {
       const sent = bytesAt(context, body);
       this.countCall(sent.length);
-      return outgoing(bytesAt(context, asked), sent, this.host);
+      return [bytesAt(context, asked), sent];
     };
     const keep = (context: CurrentPlugin, answer: Answer) => {
       this.answer = answer;
@@ -178,11 +195,11 @@ class Guest {
       return this.give(context, answer.body);
     };
     return {
-      http_request: promising
+      http_request: suspends
         ? async (context: CurrentPlugin, asked: bigint, body: bigint) =>
-            keep(context, await this.sent(ask(context, asked, body)))
+            keep(context, await this.answered(request(context, asked, body)))
         : (context: CurrentPlugin, asked: bigint, body: bigint) =>
-            keep(context, this.sentSynchronously(ask(context, asked, body))),
+            keep(context, this.answeredSynchronously(request(context, asked, body))),
       http_status_code: () => this.answer?.status ?? 0,
       http_headers: (context: CurrentPlugin) => {
         const headers = this.answer ? { 'content-type': this.answer.contentType } : {};
@@ -193,38 +210,38 @@ class Guest {
 
   /** A host function of the older interface: JSON in, JSON out, by the same way as HTTP. */
   private operation(operation: HostFunction) {
-    const ask = (context: CurrentPlugin, payload: bigint) => {
+    const request = (context: CurrentPlugin, payload: bigint): Request | Answer => {
       const sent = bytesAt(context, payload);
       this.countCall(sent.length);
-      const request = functionRequest(operation, sent);
-      return 'status' in request ? request : outgoing(...request, this.host);
+      return functionRequest(operation, sent);
     };
-    const answer = (context: CurrentPlugin, found: Answer) => {
-      const told = functionAnswer(found);
+    const give = (context: CurrentPlugin, answer: Answer) => {
+      const told = functionAnswer(answer);
       this.countBytes(told.length);
       return this.give(context, told);
     };
-    return promising
+    return suspends
       ? async (context: CurrentPlugin, payload: bigint) =>
-          answer(context, await this.sent(ask(context, payload)))
+          give(context, await this.answered(request(context, payload)))
       : (context: CurrentPlugin, payload: bigint) =>
-          answer(context, this.sentSynchronously(ask(context, payload)));
+          give(context, this.answeredSynchronously(request(context, payload)));
   }
 
-  private get host() {
-    return { origin: this.job.hostOrigin, token: this.job.token };
-  }
-
-  private async sent(request: ReturnType<typeof outgoing>): Promise<Answer> {
+  private async answered(request: Request | Answer): Promise<Answer> {
+    if ('status' in request) return request;
     const started = performance.now();
-    const answer = 'url' in request ? await send(request) : request;
+    const answer = await this.ask(...request);
     this.hostMs += performance.now() - started;
     return answer;
   }
 
-  private sentSynchronously(request: ReturnType<typeof outgoing>): Answer {
+  private answeredSynchronously(request: Request | Answer): Answer {
+    if ('status' in request) return request;
+    const { host } = this.job;
+    if (!host) throw new Error('The page did not say how to ask the host.');
     const started = performance.now();
-    const answer = 'url' in request ? sendSynchronously(request) : request;
+    const guarded = outgoing(...request, host);
+    const answer = 'url' in guarded ? sendSynchronously(guarded) : guarded;
     this.hostMs += performance.now() - started;
     return answer;
   }
@@ -298,9 +315,10 @@ const silence = () => undefined;
 /** As much of a console as the SDK uses. */
 const SILENT = { log: silence, info: silence, warn: silence, error: silence } as unknown as Console;
 
-function bytesAt(context: CurrentPlugin, address: bigint): Uint8Array {
+/** A copy: the guest's own may change. */
+function bytesAt(context: CurrentPlugin, address: bigint): Uint8Array<ArrayBuffer> {
   const block = address === 0n ? null : context.read(address);
-  return block?.bytes().subarray(Number(address & WITHIN_BLOCK)) ?? new Uint8Array();
+  return block?.bytes().slice(Number(address & WITHIN_BLOCK)) ?? new Uint8Array();
 }
 
 function inside(at: bigint, size: number, bytes: Uint8Array): boolean {

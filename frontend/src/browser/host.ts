@@ -1,6 +1,6 @@
 // Carries a guest's requests to the host API. Whatever goes wrong is a status with a problem, never a trap.
 import { GUEST_ORIGIN, hostAddress } from './address';
-import type { HostFunction } from './messages';
+import type { Host, HostFunction } from './messages';
 
 export interface Answer {
   status: number;
@@ -22,11 +22,7 @@ const MAX_ANSWER_BYTES = 4 << 20;
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
 
 /** What is asked, guarded: either the request to send or the answer that is given here. */
-export function outgoing(
-  asked: Uint8Array,
-  body: Uint8Array,
-  host: { origin: string; token: string },
-): Outgoing | Answer {
+export function outgoing(asked: Uint8Array, body: Uint8Array, host: Host): Outgoing | Answer {
   let request;
   try {
     request = readRequest(asked);
@@ -67,10 +63,12 @@ function readRequest(asked: Uint8Array): { method: string; url: string; contentT
   };
 }
 
-export async function send({ url, ...init }: Outgoing): Promise<Answer> {
+/** What the host answers. A request that is aborted, as any that fails, is answered as well. */
+export async function send({ url, ...init }: Outgoing, signal: AbortSignal): Promise<Answer> {
   try {
     const response = await fetch(url, {
       ...init,
+      signal,
       mode: 'cors',
       credentials: 'omit',
       redirect: 'error',
@@ -84,7 +82,7 @@ export async function send({ url, ...init }: Outgoing): Promise<Answer> {
   }
 }
 
-/** For browsers that cannot suspend a guest: this worker waits, and nobody else. */
+/** For browsers that cannot suspend a guest: its worker waits, and nobody else. */
 export function sendSynchronously({ url, method, headers, body }: Outgoing): Answer {
   try {
     const request = new XMLHttpRequest();
@@ -107,7 +105,7 @@ export function sendSynchronously({ url, method, headers, body }: Outgoing): Ans
 export function functionRequest(
   operation: HostFunction,
   payload: Uint8Array,
-): [Uint8Array, Uint8Array] | Answer {
+): [Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>] | Answer {
   let fields: Record<string, unknown>;
   try {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(payload).trim();

@@ -1,23 +1,22 @@
+import { memo } from 'react';
 import { Link } from 'react-router';
-import { elapsedMs, isActive, STATE_LABEL } from '../executions';
-import { fullTime, relativeTime } from '../time';
-import { formatDuration, formatElapsed } from '../timing';
+import { elapsedMs, isActive, STATE_LABEL, tookMs } from '../executions';
+import { useTimeText } from '../time';
+import { formatDuration } from '../timing';
 import type { Execution } from '../types';
 import { StateIcon } from './StateIcon';
+import { TimeAgo } from './TimeAgo';
 
-export function ActivityItem({
+/** Rendered anew only when its own execution changes: every event comes by here. */
+export const ActivityItem = memo(function ActivityItem({
   execution,
-  now,
   showUser,
   onFollow,
 }: {
   execution: Execution;
-  now: number;
   showUser: boolean;
   onFollow?: () => void;
 }) {
-  const elapsed = elapsedMs(execution, now);
-  const active = isActive(execution);
   return (
     <li className="activity-item">
       <StateIcon state={execution.state} />
@@ -29,14 +28,12 @@ export function ActivityItem({
         </p>
         <p className="activity-meta">
           <span className={`state state-${execution.state}`}>{STATE_LABEL[execution.state]}</span>
-          {active ? (
-            elapsed >= 1000 && <span>{formatElapsed(elapsed)}</span>
+          {isActive(execution) ? (
+            <SecondsSoFar of={execution} />
           ) : (
-            <span>{formatDuration(elapsed)}</span>
+            <span>{formatDuration(tookMs(execution))}</span>
           )}
-          <time dateTime={execution.created_at} title={fullTime(execution.created_at)}>
-            {relativeTime(execution.created_at, now)}
-          </time>
+          <TimeAgo at={execution.created_at} />
         </p>
         {execution.problem?.title && <p className="activity-problem">{execution.problem.title}</p>}
         {showUser && (
@@ -47,4 +44,13 @@ export function ActivityItem({
       </div>
     </li>
   );
+});
+
+/** Nothing in the first second. */
+function SecondsSoFar({ of }: { of: Execution }) {
+  const text = useTimeText((now) => {
+    const seconds = Math.floor(elapsedMs(of, now) / 1000);
+    return seconds < 1 ? '' : `${seconds} s`;
+  });
+  return text && <span>{text}</span>;
 }

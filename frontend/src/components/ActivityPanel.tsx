@@ -2,7 +2,6 @@ import { useEffect, useRef } from 'react';
 import { useActivity } from '../activity';
 import { timeline } from '../notifications';
 import { useSession } from '../session';
-import { useNow } from '../time';
 import { ActivityItem } from './ActivityItem';
 import { ConnectionBadge } from './ConnectionBadge';
 import { EmptyState } from './EmptyState';
@@ -15,7 +14,6 @@ import { Skeleton } from './Skeleton';
 export function ActivityPanel({ onClose }: { onClose?: () => void }) {
   const { executions, notifications, connection, loaded, problem, refresh } = useActivity();
   const { user } = useSession();
-  const now = useNow(1000);
   const items = timeline(executions, notifications);
   const closeButton = useRef<HTMLDivElement>(null);
 
@@ -49,12 +47,11 @@ export function ActivityPanel({ onClose }: { onClose?: () => void }) {
                 <ActivityItem
                   key={item.execution.id}
                   execution={item.execution}
-                  now={now}
                   showUser={Boolean(user?.is_staff)}
                   onFollow={onClose}
                 />
               ) : (
-                <NotificationItem key={item.event.id} event={item.event} now={now} />
+                <NotificationItem key={item.event.id} event={item.event} />
               ),
             )}
           </ol>

@@ -1,4 +1,4 @@
-import { useId, useMemo, useState } from 'react';
+import { useEffect, useId, useMemo, useState } from 'react';
 import {
   CONVERT,
   conversion,
@@ -9,7 +9,7 @@ import {
   type Options,
   type Source,
 } from '../convert';
-import { isUnsupported } from '../runner';
+import { isUnsupported, keepReady } from '../runner';
 import { chosenTarget, keepTarget } from '../targets';
 import type { FunctionDetail, Target } from '../types';
 import { useDetected } from '../useDetected';
@@ -59,6 +59,8 @@ export function Converter({
   const [target, setTarget] = useState<Target>(() => chosenTarget(place, definition.targets, 'browser'));
   const { finished, going, begin, cancel } = useRun<Conversion>();
   const detected = useDetected(blocked === null && definition.targets.includes('browser') ? source : null);
+
+  useEffect(() => (target === 'browser' ? keepReady() : undefined), [target]);
 
   const sourceFormat = choice.from === 'auto' ? (detected?.format ?? null) : choice.from;
   const options = optionsOf(choice, sourceFormat);

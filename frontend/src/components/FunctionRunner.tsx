@@ -1,8 +1,8 @@
-import { lazy, Suspense, useCallback, useId, useState } from 'react';
+import { lazy, Suspense, useCallback, useEffect, useId, useState } from 'react';
 import { canRenderForm, firstDraft, keepsDraft, parseInput, type Draft } from '../input';
 import { loadSchemaForm } from '../loadSchemaForm';
 import type { FieldError } from '../problem';
-import { isUnsupported, type Call } from '../runner';
+import { isUnsupported, keepReady, type Call } from '../runner';
 import { chosenTarget, keepTarget } from '../targets';
 import type { FunctionDetail, Target } from '../types';
 import { useChosenFile, useDraft } from '../useDraft';
@@ -49,6 +49,8 @@ export function FunctionRunner({ slug, definition, userId, blocked, asksHost }: 
   const [target, setTarget] = useState<Target>(() => chosenTarget(place, definition.targets));
   const running = going !== null;
   const canRun = blocked === null && !running && (mode === 'raw' || formReady);
+
+  useEffect(() => (target === 'browser' ? keepReady() : undefined), [target]);
 
   const markReady = useCallback(() => setFormReady(true), []);
 

@@ -1,10 +1,10 @@
-import { fullTime, relativeTime } from '../time';
 import { LEVEL_TONE } from '../toasts';
 import type { NotificationEvent } from '../types';
 import { Icon } from './Icon';
 import { TONE_ICON } from './Notice';
+import { TimeAgo } from './TimeAgo';
 
-export function NotificationItem({ event, now }: { event: NotificationEvent; now: number }) {
+export function NotificationItem({ event }: { event: NotificationEvent }) {
   const { title, body, level, plugin } = event.data;
   const tone = LEVEL_TONE[level];
   return (
@@ -17,9 +17,7 @@ export function NotificationItem({ event, now }: { event: NotificationEvent; now
         {body && <p className="activity-body-text">{body}</p>}
         <p className="activity-meta">
           <span>{plugin}</span>
-          <time dateTime={event.at} title={fullTime(event.at)}>
-            {relativeTime(event.at, now)}
-          </time>
+          <TimeAgo at={event.at} />
         </p>
       </div>
     </li>

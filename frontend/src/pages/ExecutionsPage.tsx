@@ -1,24 +1,23 @@
-import { useCallback, useRef, useState } from 'react';
+import { useCallback, useMemo, useRef, useState } from 'react';
 import { Link, useSearchParams } from 'react-router';
 import { useActivity } from '../activity';
 import { cursorOf, listExecutions, listPlugins, type ExecutionFilter } from '../api';
 import { Button } from '../components/Button';
 import { EmptyState } from '../components/EmptyState';
+import { ExecutionTable } from '../components/ExecutionTable';
 import { LoadFailure } from '../components/LoadFailure';
 import { PageHeading } from '../components/PageHeading';
 import { ProblemNotice } from '../components/ProblemNotice';
 import { SelectField } from '../components/SelectField';
 import { Skeleton } from '../components/Skeleton';
-import { StateIcon } from '../components/StateIcon';
-import { elapsedMs, isState, STATE_LABEL, withNews } from '../executions';
+import { isState, STATE_LABEL, withNews } from '../executions';
 import { asProblem, type ApiProblem } from '../problem';
 import { useSession } from '../session';
-import { fullTime, relativeTime, useNow } from '../time';
-import { formatDuration } from '../timing';
 import type { Execution, Page } from '../types';
 import { useLoaded } from '../useLoaded';
 
-const PAGE_SIZE = 25;
+const FIRST_PAGE = 50;
+const FURTHER_PAGE = 100;
 
 export default function ExecutionsPage() {
   const { user } = useSession();
@@ -86,9 +85,8 @@ function ExecutionList({
 }) {
   const { user } = useSession();
   const { executions: news } = useActivity();
-  const now = useNow(1000);
   const load = useCallback(
-    (signal: AbortSignal) => listExecutions({ plugin, state, pageSize: PAGE_SIZE }, signal),
+    (signal: AbortSignal) => listExecutions({ plugin, state, pageSize: FIRST_PAGE }, signal),
     [plugin, state],
   );
   const first = useLoaded(load);
@@ -97,21 +95,26 @@ function ExecutionList({
   const [problem, setProblem] = useState<ApiProblem | null>(null);
   const list = useRef<HTMLTableElement>(null);
 
-  if (first.state.status === 'loading') return <Skeleton lines={9} />;
+  // Pages of other filters do not belong under these.
+  const loaded = first.state.status === 'loaded' ? first.state.value : null;
+  const page = further?.load === load ? further.page : loaded;
+  const cursor = cursorOf(page?.next);
+  const shown = useMemo(
+    () => (page ? withNews(page.results, news, { plugin, state }, cursor !== null) : []),
+    [page, news, plugin, state, cursor],
+  );
+
   if (first.state.status === 'failed')
     return <LoadFailure problem={first.state.problem} onRetry={first.retry} />;
-
-  // Pages of other filters do not belong under these.
-  const page = further?.load === load ? further.page : first.state.value;
-  const cursor = cursorOf(page.next);
-  const shown = withNews(page.results, news, { plugin, state }, cursor !== null);
+  if (!page) return <Skeleton lines={9} />;
+  const before = page.results;
 
   async function loadMore(from: string) {
     setBusy(true);
     setProblem(null);
     try {
-      const more = await listExecutions({ plugin, state, pageSize: PAGE_SIZE, cursor: from });
-      setFurther({ load, page: { ...more, results: [...page.results, ...more.results] } });
+      const more = await listExecutions({ plugin, state, pageSize: FURTHER_PAGE, cursor: from });
+      setFurther({ load, page: { ...more, results: [...before, ...more.results] } });
       // The last page takes the button away, and with it the focus.
       if (!more.next) list.current?.focus();
     } catch (error) {
@@ -140,53 +143,7 @@ function ExecutionList({
   return (
     <>
       <div className="card">
-        <table role="table" ref={list} tabIndex={-1} className="table executions" aria-label="Executions">
-          <thead role="rowgroup">
-            <tr role="row">
-              <th role="columnheader">Function</th>
-              <th role="columnheader">State</th>
-              {user?.is_staff && <th role="columnheader">Called by</th>}
-              <th role="columnheader" className="cell-number">
-                Took
-              </th>
-              <th role="columnheader" className="cell-number">
-                Started
-              </th>
-            </tr>
-          </thead>
-          <tbody role="rowgroup">
-            {shown.map((execution) => (
-              <tr role="row" key={execution.id}>
-                <td role="cell" className="cell-main">
-                  <Link to={`/executions/${execution.id}`} className="row-link">
-                    {execution.plugin} · {execution.function}
-                  </Link>
-                  {execution.target === 'browser' && <p className="cell-note">In a browser</p>}
-                  {execution.problem && <p className="cell-note">{execution.problem.title}</p>}
-                </td>
-                <td role="cell">
-                  <span className={`cell-state state state-${execution.state}`}>
-                    <StateIcon state={execution.state} />
-                    {STATE_LABEL[execution.state]}
-                  </span>
-                </td>
-                {user?.is_staff && (
-                  <td role="cell" className="cell-user">
-                    {execution.user ? execution.user.name || execution.user.email : 'A visitor'}
-                  </td>
-                )}
-                <td role="cell" className="cell-number">
-                  {formatDuration(elapsedMs(execution, now))}
-                </td>
-                <td role="cell" className="cell-number">
-                  <time dateTime={execution.created_at} title={fullTime(execution.created_at)}>
-                    {relativeTime(execution.created_at, now)}
-                  </time>
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+        <ExecutionTable ref={list} executions={shown} showUser={Boolean(user?.is_staff)} />
       </div>
       <div className="load-more">
         <p role="status" className="muted">

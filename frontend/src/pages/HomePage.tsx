@@ -11,7 +11,6 @@ import { PageHeading } from '../components/PageHeading';
 import { PluginCard } from '../components/PluginCard';
 import { useSession } from '../session';
 import { firstStep, shortcuts } from '../shortcuts';
-import { useNow } from '../time';
 import type { PluginSummary } from '../types';
 import { useLoaded } from '../useLoaded';
 
@@ -86,7 +85,6 @@ function FirstStep({ plugins }: { plugins: PluginSummary[] }) {
 function Latest() {
   const { executions } = useActivity();
   const { user } = useSession();
-  const now = useNow(1000);
   if (executions.length === 0) return null;
   return (
     <section aria-labelledby="latest-heading" className="section home-latest">
@@ -96,12 +94,7 @@ function Latest() {
       </div>
       <ol className="activity-list card">
         {executions.slice(0, LATEST).map((execution) => (
-          <ActivityItem
-            key={execution.id}
-            execution={execution}
-            now={now}
-            showUser={Boolean(user?.is_staff)}
-          />
+          <ActivityItem key={execution.id} execution={execution} showUser={Boolean(user?.is_staff)} />
         ))}
       </ol>
     </section>

@@ -1,0 +1,11 @@
+import { fullTime, relativeTime, useTimeText } from '../time';
+
+/** "12 sec. ago", kept current; the full time on hover. */
+export function TimeAgo({ at }: { at: string }) {
+  const text = useTimeText((now) => relativeTime(at, now));
+  return (
+    <time dateTime={at} title={fullTime(at)}>
+      {text}
+    </time>
+  );
+}

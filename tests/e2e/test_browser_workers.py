@@ -1,0 +1,233 @@
+"""The workers of runs in a browser: one for each run, a spare one in advance, their end from elsewhere."""
+
+import json
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Locator, Page, Route, WebSocketRoute, Worker, expect
+
+from tests.e2e.browser_runs import Visitor
+from tests.plugins import bundles
+from tests.server import PASSWORD, Server
+
+# Notes of each job that the page hands to a worker whether its module is compiled, and the token in it.
+NOTE_JOBS = """
+window.jobs = [];
+window.Worker = class extends Worker {
+  postMessage(message, ...rest) {
+    if (message.type === 'job') {
+      const { wasm, host } = message.job;
+      window.jobs.push([wasm instanceof WebAssembly.Module ? 'compiled' : 'bytes', host?.token ?? null]);
+    }
+    super.postMessage(message, ...rest);
+  }
+};
+"""
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server whose fixtures have time to run until somebody ends them."""
+    server = Server.start(tmp_path_factory.mktemp("workers") / "data")
+    server.make_owner()
+    server.install_fixture("faults", timeout_ms=30_000)
+    server.install_fixture("hostcall")
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def owner(stage: Server) -> Iterator[httpx.Client]:
+    with stage.log_in("owner@example.com") as owner:
+        yield owner
+
+
+@pytest.fixture
+def visitor(stage: Server, chromium: Browser) -> Iterator[Visitor]:
+    context = chromium.new_context()
+    context.add_init_script(NOTE_JOBS)
+    yield Visitor(context.new_page(), stage)
+    context.close()
+
+
+def open_in_browser(page: Page, server: Server, path: str) -> list[Worker]:
+    """Opens the function, to be run in this browser; the workers that the page starts from then on."""
+    workers: list[Worker] = []
+
+    def note(worker: Worker) -> None:
+        workers.append(worker)
+
+    page.on("worker", note)
+    page.goto(f"{server.url}/plugins/{path}")
+    page.get_by_label("E-mail", exact=True).fill("owner@example.com")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("button", name="In this browser").click()
+    return workers
+
+
+def run_button(page: Page) -> Locator:
+    return page.get_by_role("button", name="Run", exact=True)
+
+
+def expect_spare(page: Page, workers: list[Worker], started: int) -> None:
+    """So many workers were started, and the last of them is the only one alive."""
+    for _ in range(100):
+        if len(workers) == started and page.workers == workers[-1:]:
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"{len(workers)} workers were started, {len(page.workers)} are alive.")
+
+
+def expect_no_worker(page: Page) -> None:
+    for _ in range(100):
+        if not page.workers:
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"{len(page.workers)} workers are alive.")
+
+
+# --- a spare worker -----------------------------------------------------------------------------------
+
+
+def test_each_run_takes_the_spare_worker_and_ends_it(stage: Server, page: Page) -> None:
+    workers = open_in_browser(page, stage, "faults/counter")
+    result = page.get_by_role("region", name="Result")
+    for run in range(3):
+        expect_spare(page, workers, run + 1)
+        with page.expect_response("**/finish"):
+            run_button(page).click()
+        expect(result).to_contain_text("Succeeded")
+        expect(result.get_by_text("1", exact=True)).to_be_visible()  # what it counted: nothing is left over
+    expect_spare(page, workers, 4)
+
+    # Who is not about to run anything in the browser has none.
+    page.get_by_role("button", name="On the server").click()
+    expect_no_worker(page)
+    page.get_by_role("button", name="In this browser").click()
+    expect_spare(page, workers, 5)
+    page.get_by_role("link", name="All plugins").click()
+    expect_no_worker(page)
+
+
+def test_a_spare_worker_that_could_not_be_started_is_not_used(stage: Server, page: Page) -> None:
+    failing = {"left": 1}
+
+    def fail_once(route: Route) -> None:
+        failing["left"] -= 1
+        if failing["left"] >= 0:
+            route.fulfill(status=404)
+        else:
+            route.continue_()
+
+    page.route("**/assets/plugin-worker-*.js", fail_once)
+    with page.expect_response("**/assets/plugin-worker-*.js"):
+        open_in_browser(page, stage, "faults/counter")
+    expect_no_worker(page)
+    run_button(page).click()
+    expect(page.get_by_role("region", name="Result")).to_contain_text("Succeeded")
+
+
+# --- the kept module ----------------------------------------------------------------------------------
+
+
+def test_a_module_is_compiled_once_and_anew_when_the_release_changes(
+    visitor: Visitor, owner: httpx.Client
+) -> None:
+    fetched: list[str] = []
+    visitor.page.on("request", lambda request: fetched.append(request.url))
+    asked = json.dumps({"url": "http://x/"}).encode()
+
+    def jobs_of_two_runs() -> object:
+        for _ in range(2):
+            assert json.loads(visitor.run("hostcall", "fetch", asked)["output"])["status"] == 403
+        return visitor.page.evaluate("window.jobs.splice(0).map(([wasm]) => wasm)")
+
+    assert jobs_of_two_runs() == ["bytes", "compiled"]
+    another = bundles.zipped(version="1.1.0", wasm=bundles.WASM + b"\0\2\1x")
+    upload = {"bundle": ("hostcall.zip", another)}
+    owner.post("/api/v1/plugins", files=upload).raise_for_status()
+    owner.post("/api/v1/plugins/hostcall/releases/1.1.0/activate", json={}).raise_for_status()
+    assert jobs_of_two_runs() == ["bytes", "compiled"]
+    assert [url.partition("/releases/")[2] for url in fetched if url.endswith("/wasm")] == [
+        "1.0.0/wasm",
+        "1.1.0/wasm",
+    ]
+
+
+# --- the page asks for the guest ------------------------------------------------------------------------
+
+
+def test_a_worker_whose_guest_can_wait_has_no_token_and_asks_nobody(
+    visitor: Visitor, owner: httpx.Client
+) -> None:
+    owner.patch("/api/v1/plugins/hostcall", json={"grants": ["db_get_user_by_email"]}).raise_for_status()
+    asked: list[tuple[str, str]] = []
+    visitor.page.on("request", lambda request: asked.append((request.method, request.url)))
+    url = "http://hostbridge.invalid/host/v1/users?email=owner@example.com"
+    reply = json.loads(visitor.run("hostcall", "fetch", json.dumps({"url": url}).encode())["output"])
+    assert reply["status"] == 200
+    assert [token for _, token in visitor.page.evaluate("window.jobs")] == [None]
+    # By the page, from its own origin: a worker's, which is none, would have to ask before it asks.
+    assert [method for method, url in asked if "/host/v1/" in url] == ["GET"]
+
+
+# --- ended from elsewhere -----------------------------------------------------------------------------
+
+
+def test_a_run_that_somebody_cancels_elsewhere_stops_and_says_so(
+    stage: Server, page: Page, owner: httpx.Client
+) -> None:
+    workers = open_in_browser(page, stage, "faults/loop_forever")
+    expect_spare(page, workers, 1)
+    reported: list[str] = []
+    page.on("request", lambda request: reported.append(request.url))
+    with page.expect_response("**/browser-runs") as started:
+        run_button(page).click()
+    execution = f"/api/v1/executions/{started.value.json()['execution_id']}"
+    assert page.workers == workers
+    assert owner.post(f"{execution}/cancel").status_code == 204
+    result = page.get_by_role("region", name="Result")
+    expect(result).to_contain_text("This run was cancelled")
+    expect(run_button(page)).to_be_enabled()
+    expect_spare(page, workers, 2)  # the next run's
+    assert owner.get(execution).json()["state"] == "cancelled"
+    assert not [url for url in reported if url.endswith("/finish")]
+
+
+def test_a_run_that_was_cancelled_without_its_page_hearing_of_it_says_so(
+    visitor: Visitor, owner: httpx.Client
+) -> None:
+    """Its report comes too late: the record tells what happened."""
+
+    def cancel_first(route: Route) -> None:
+        path = route.request.url.removeprefix(visitor.server.url).replace("/finish", "/cancel")
+        assert owner.post(path).status_code == 204
+        route.continue_()
+
+    visitor.page.route("**/finish", cancel_first)
+    assert visitor.run("faults", "panic")["problem"]["title"] == "This run was cancelled"
+
+
+def test_what_was_missed_while_the_feed_was_away_is_looked_up(
+    stage: Server, page: Page, owner: httpx.Client
+) -> None:
+    """The page's feed begins only after the run was cancelled."""
+    sockets: list[WebSocketRoute] = []
+
+    def keep_silent(socket: WebSocketRoute) -> None:
+        sockets.append(socket)
+
+    page.route_web_socket("**/ws/v1/events", keep_silent)
+    workers = open_in_browser(page, stage, "faults/loop_forever")
+    expect_spare(page, workers, 1)
+    with page.expect_response("**/browser-runs") as started:
+        run_button(page).click()
+    execution_id = started.value.json()["execution_id"]
+    assert owner.post(f"/api/v1/executions/{execution_id}/cancel").status_code == 204
+    page.wait_for_timeout(300)
+    expect(page.get_by_role("button", name="Cancel")).to_be_visible()
+    ready = {"id": "1-1", "type": "feed.ready", "at": "2026-01-01T00:00:00Z", "data": {}}
+    sockets[-1].send(json.dumps(ready))
+    expect(page.get_by_role("region", name="Result")).to_contain_text("This run was cancelled")
