@@ -3,16 +3,37 @@
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminPasswordChangeForm
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest
 
-from accounts import services
+from accounts import attempts, services
+from accounts.authentication import client_address
 from accounts.models import EmailVerificationToken, PasswordResetToken, Session, User
+from accounts.problems import RateLimited
 
 admin.site.site_header = admin.site.site_title = "Hostbridge administration"
 admin.site.index_title = "Accounts and plugins"
+
+
+class LogInForm(AdminAuthenticationForm):
+    """Counts attempts, as logging in to the public API does."""
+
+    def clean(self) -> dict[str, Any]:
+        address = client_address(self.request) if self.request else None
+        try:
+            attempt = attempts.begin(address, self.cleaned_data.get("username") or "")
+        except RateLimited as problem:
+            raise ValidationError(problem.detail) from problem
+        data: dict[str, Any] = super().clean()
+        attempt.give_back()
+        return data
+
+
+admin.site.login_form = LogInForm
 
 
 class PasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg] # is not generic at run time

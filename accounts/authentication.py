@@ -4,6 +4,8 @@ A cookie travels by itself, also from a page of somebody else's; so with the coo
 needs Django's CSRF proof, and with the header none does.
 """
 
+import contextlib
+import ipaddress
 from collections.abc import Callable
 from typing import Any
 
@@ -86,6 +88,19 @@ def bearer_token(request: Request | HttpRequest) -> str | None:
     if scheme.lower() != "bearer" or not token or " " in token:
         raise NotAuthenticated("The Authorization header must read: Bearer <token>.")
     return str(token)
+
+
+def client_address(request: HttpRequest) -> str | None:
+    """Where the request came from: by the socket or, with TRUST_PROXY, by what the proxy in front saw.
+
+    Of X-Forwarded-For only the last address counts; those before it are its sender's to choose.
+    """
+    address: str = request.META.get("REMOTE_ADDR", "")
+    if settings.TRUST_PROXY:
+        forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").rpartition(",")[2].strip()
+        with contextlib.suppress(ValueError):
+            address = str(ipaddress.ip_address(forwarded))
+    return address or None
 
 
 class _CSRFCheck(CsrfViewMiddleware):

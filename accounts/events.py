@@ -4,10 +4,12 @@ What one transaction tells is written by that very transaction (`EventBatch`), s
 everything that happened and of nothing that did not. accounts.feed brings it to those who listen.
 """
 
+import json
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
+import msgspec
 from django.db import models, transaction
 from django.utils import timezone
 
@@ -32,10 +34,17 @@ class EventBatch(models.Model):
     position = models.BigIntegerField(null=True, unique=True, editable=False)
     at = models.DateTimeField(default=timezone.now, editable=False)
     size = models.PositiveIntegerField(editable=False)
-    events = models.JSONField(editable=False, help_text="Each with the groups it is for, under `to`.")
+    # Text, not JSONField: each event is encoded where it happens, long before its batch is known.
+    events = models.TextField(
+        editable=False, help_text="A JSON list; each event with the groups it is for, under `to`."
+    )
 
     def __str__(self) -> str:
         return f"{self.size} events at {self.at:%H:%M:%S}"
+
+    def told(self) -> list[dict[str, Any]]:
+        told: list[dict[str, Any]] = json.loads(self.events)
+        return told
 
 
 class Told(NamedTuple):
@@ -65,12 +74,24 @@ def publish(
     groups = [user_group(user_id) for user_id in to_users if user_id is not None]
     if to_staff:
         groups.append(STAFF_GROUP)
-    _write([_event(kind, data, [EVERYONE_GROUP] if to_all else groups)])
+    publish_encoded([_encoded(kind, data, [EVERYONE_GROUP] if to_all else groups)])
 
 
 def publish_all(told: Iterable[Told]) -> None:
     """Tells several events at once, in their order, once the current transaction commits."""
-    _write([_event(kind, data, _groups(to_users, to_all=to_all)) for kind, data, to_users, to_all in told])
+    publish_encoded([encode(event) for event in told])
+
+
+def publish_encoded(texts: Sequence[str]) -> None:
+    """As publish_all, for events that went through `encode` already."""
+    if texts:
+        EventBatch.objects.create(events=f"[{','.join(texts)}]", size=len(texts))
+        transaction.on_commit(_wake)
+
+
+def encode(told: Told) -> str:
+    """The event, which happens now, as it is kept."""
+    return _encoded(told.kind, told.data, _groups(told.to_users, to_all=told.to_all))
 
 
 def _groups(to_users: Iterable[uuid.UUID | None], *, to_all: bool) -> list[str]:
@@ -79,14 +100,12 @@ def _groups(to_users: Iterable[uuid.UUID | None], *, to_all: bool) -> list[str]:
     return [STAFF_GROUP, *(user_group(user_id) for user_id in to_users if user_id)]
 
 
-def _event(kind: str, data: dict[str, Any], groups: list[str]) -> dict[str, Any]:
-    return {"to": groups, "type": kind, "at": timezone.now().isoformat(), "data": data}
-
-
-def _write(events: list[dict[str, Any]]) -> None:
-    if events:
-        EventBatch.objects.create(events=events, size=len(events))
-        transaction.on_commit(_wake)
+def _encoded(kind: str, data: dict[str, Any], groups: list[str]) -> str:
+    event = {"to": groups, "type": kind, "at": timezone.now().isoformat(), "data": data}
+    try:
+        return msgspec.json.encode(event).decode()
+    except UnicodeEncodeError:  # half of a surrogate pair, which only escapes can carry
+        return json.dumps(event)
 
 
 def _wake() -> None:

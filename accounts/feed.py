@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar, NamedTuple, Self
 
-from django.db import DatabaseError, connection, transaction
+from django.db import connection, transaction
 from django.db.models import F, Max, Min
 from django.utils import timezone
 
@@ -94,7 +94,7 @@ def read(after: int, until: int | None = None) -> Iterator[tuple[int, list[Event
         batches = batches.filter(position__lte=until)
     for batch in batches.iterator():
         position = int(batch.position or 0)  # the filter let no other through
-        yield position, [_event(Place(position, number), one) for number, one in enumerate(batch.events, 1)]
+        yield position, [_event(Place(position, number), one) for number, one in enumerate(batch.told(), 1)]
 
 
 def missed(after: Place | None, until: int, groups: Set[str]) -> Missed:
@@ -215,7 +215,7 @@ class Feed:
         while not self._stopping.is_set():
             try:
                 self._pass()
-            except DatabaseError:
+            except Exception:  # without this thread nobody hears anything any more
                 logger.exception("Events cannot be read; trying again")
                 connection.close()
                 self._stopping.wait(RETRY_SECONDS)
@@ -231,7 +231,7 @@ class Feed:
         try:
             told = list(read(self._position)) if heard else []
             self._position = told[-1][0] if told else self._position if heard else newest()
-        except DatabaseError:
+        except Exception:
             with self._lock:
                 self._joining += joining
             raise

@@ -2,6 +2,7 @@
 
 import unicodedata
 import uuid
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Self
 
@@ -75,10 +76,17 @@ class User(AbstractBaseUser, PermissionsMixin):
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.email = normalise_email(self.email)
         with transaction.atomic():
+            demoted = self._is_being_demoted(kwargs.get("update_fields"))
             super().save(*args, **kwargs)
-            if not self.is_active:
-                # They are refused already; ended, they do not come back when the account is enabled again.
+            if not self.is_active or demoted:
+                # Those of a disabled account are refused already; ended, they do not come back when it is
+                # enabled again. A demoted one's may have a live feed open that administrators alone may hear.
                 Session.objects.filter(user=self).end()
+
+    def _is_being_demoted(self, update_fields: Iterable[str] | None) -> bool:
+        written = update_fields is None or "is_staff" in update_fields
+        was_staff = User.objects.filter(pk=self.pk, is_staff=True)
+        return written and not self.is_staff and not self._state.adding and was_staff.exists()
 
     @property
     def is_last_owner(self) -> bool:
@@ -218,6 +226,17 @@ class SentEmail(models.Model):
 
     def __str__(self) -> str:
         return f"{self.template} to {self.user_id}"
+
+
+class AttemptCount(models.Model):
+    """How often somebody tried something lately; the rules are in accounts.attempts."""
+
+    key = models.CharField(max_length=64, primary_key=True, editable=False)
+    attempts = models.PositiveIntegerField(default=0)
+    ends_at = models.DateTimeField(db_index=True, help_text="When counting begins anew.")
+
+    def __str__(self) -> str:
+        return f"{self.attempts} until {self.ends_at:%H:%M:%S}"
 
 
 class OwnerSetupCode(models.Model):

@@ -93,6 +93,18 @@ def parse_json(raw: bytes) -> Any:
     return value
 
 
+def storable(value: Any) -> Any:
+    """Data for a JSON column, with U+FFFD for what PostgreSQL cannot store in text."""
+    match value:
+        case str():
+            return _UNUSABLE.sub("\ufffd", value)
+        case dict():
+            return {storable(key): storable(item) for key, item in value.items()}
+        case list() | tuple():
+            return [storable(item) for item in value]
+    return value
+
+
 def _too_deep() -> MalformedJSON:
     return MalformedJSON(f"The body is nested deeper than {MAX_DEPTH} levels.")
 

@@ -264,15 +264,30 @@ def cleanup_expired_tokens() -> int:
 
 # --- API tokens ---------------------------------------------------------------------------------------
 
+MAX_API_TOKENS = 100
 _USED_EVERY = timedelta(minutes=1)
+
+
+class TooManyTokens(Problem):
+    status = 409
+    code = "too-many-tokens"
+    title = "You have too many tokens"
+    default_detail = f"A person may have {MAX_API_TOKENS}, those that have expired included. Revoke some."
 
 
 def create_api_token(
     user: User, *, name: str, scopes: list[str], expires_in_days: int, plugin: str = ""
 ) -> tuple[APIToken, str]:
-    """The row and its secret, shown this once. The caller checks which scopes the user may give."""
+    """The row and its secret, shown this once. The caller checks which scopes the user may give.
+
+    Raises NotFound and TooManyTokens.
+    """
     ttl_seconds = expires_in_days * 24 * 3600
-    return APIToken.issue(user, ttl_seconds, name=name, scopes=sorted(set(scopes)), plugin=plugin)
+    with transaction.atomic():
+        user = _found(_USERS.select_for_update(no_key=True).filter(pk=user.pk))  # one at a time
+        if APIToken.objects.filter(user=user).count() >= MAX_API_TOKENS:
+            raise TooManyTokens
+        return APIToken.issue(user, ttl_seconds, name=name, scopes=sorted(set(scopes)), plugin=plugin)
 
 
 def get_api_token(token: str) -> APIToken | None:

@@ -1,11 +1,13 @@
 """HTTP to Django, WebSocket to Channels; workers, events and audit log start and end with the server."""
 
 import asyncio
+import gc
 import logging
 from collections.abc import Mapping, MutableMapping
 from typing import Any, cast
 
 from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
 from channels.routing import ProtocolTypeRouter, URLRouter
 from csp.middleware import CSPMiddleware
 from django.conf import settings
@@ -14,17 +16,18 @@ from django.http import HttpRequest, HttpResponse
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.security import SecurityMiddleware
 
+from accounts import attempts
 from accounts.feed import Feed
 from accounts.problems import CONTENT_TYPE, PayloadTooLarge, response_for
 from config.handler import ThreadPerRequestHandler
-from plugins import controls, executions, instances, journal
+from plugins import browser_runs, controls, executions, instances, journal
 from plugins.calls import App, CallEndpoint, Receive, Scope, Send
 from plugins.routing import websocket_urlpatterns
 from plugins.runtime.service import close_pool, get_pool
 
 logger = logging.getLogger("hostbridge.server")
 
-ORPHANS_EVERY_SECONDS = 60
+TIDY_EVERY_SECONDS = 60
 
 
 class BodyLimit:
@@ -40,10 +43,12 @@ class BodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         max_bytes = self.larger.get(scope["path"], self.max_bytes)
-        headers = dict(scope["headers"])
-        announced = headers.get(b"content-length", b"0")
-        if announced.isdigit() and int(announced) > max_bytes:
-            await self._refuse(send, max_bytes)
+        announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
+        if announced.isdigit():
+            if int(announced) > max_bytes:
+                await self._refuse(send, max_bytes)
+            else:  # the server lets no more through than was announced (RFC 9112, 6.3)
+                await self.app(scope, receive, send)
             return
         seen = 0
         refused = False
@@ -95,7 +100,9 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
             get_pool()  # workers start now, not when the first caller waits for them
             await sync_to_async(instances.mark_orphans)()
             feed = Feed()
-            tasks = [asyncio.create_task(_mark_orphans_for_ever()), asyncio.create_task(controls.listen())]
+            gc.collect()
+            gc.freeze()  # what is there now stays: to look through it again and again delays calls
+            tasks = [asyncio.create_task(_tidy_for_ever()), asyncio.create_task(controls.look_for_ever())]
             await send({"type": "lifespan.startup.complete"})
         else:
             for task in tasks:
@@ -109,14 +116,15 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
             return
 
 
-async def _mark_orphans_for_ever() -> None:
-    """Other server processes may be killed while this one lives."""
+async def _tidy_for_ever() -> None:
+    """Other server processes may be killed while this one lives, pages closed that ran something."""
     while True:
-        await asyncio.sleep(ORPHANS_EVERY_SECONDS)
-        try:
-            await sync_to_async(instances.mark_orphans)()
-        except DatabaseError:
-            logger.exception("Executions of dead server processes could not be looked for")
+        await asyncio.sleep(TIDY_EVERY_SECONDS)
+        for tidy in (instances.mark_orphans, browser_runs.expire, attempts.forget_old):
+            try:
+                await database_sync_to_async(tidy)()
+            except (DatabaseError, OSError):
+                logger.exception("What others left behind could not be tidied up")
 
 
 application = ProtocolTypeRouter(

@@ -88,7 +88,8 @@ ALLOWED_HOSTS = env_list("ALLOWED_HOSTS") or [
     "localhost", "127.0.0.1", "[::1]", urlsplit(PUBLIC_URL).hostname or HOST,
 ]  # fmt: skip
 # Forwarded headers are believed only when the operator says that a proxy sets them.
-if env_bool("TRUST_PROXY", default=False):
+TRUST_PROXY = env_bool("TRUST_PROXY", default=False)
+if TRUST_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 # --- Django -------------------------------------------------------------------------------------------
@@ -153,15 +154,6 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA mmap_size=268435456;",
     }
-REDIS_URL = env("REDIS_URL")
-CHANNEL_LAYERS = {
-    "default": {
-        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        "CONFIG": {"hosts": [REDIS_URL]},
-    }
-    if REDIS_URL
-    else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
-}
 
 # --- Accounts -----------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
@@ -186,6 +178,8 @@ EMAIL_FILE_PATH = _email["EMAIL_FILE_PATH"]
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env("EMAIL_FROM", f"Hostbridge <no-reply@{urlsplit(PUBLIC_URL).hostname}>")
 AUTH_PLUGIN = env("AUTH_PLUGIN", "auth")
+AUTH_ATTEMPTS_PER_ACCOUNT = env_int("AUTH_ATTEMPTS_PER_ACCOUNT", 10, 0, 10**6)
+AUTH_ATTEMPTS_PER_ADDRESS = env_int("AUTH_ATTEMPTS_PER_ADDRESS", 100, 0, 10**6)
 
 # --- Plugins ------------------------------------------------------------------------------------------
 BUNDLED_PLUGINS_DIR = BASE_DIR / "wasm-plugins"

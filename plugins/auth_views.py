@@ -26,9 +26,10 @@ from accounts.authentication import (
     set_session_cookie,
 )
 from accounts.models import Session
+from accounts.parsers import parse_json
 from accounts.problems import NotAuthenticated, Problem, SessionExpired
 from accounts.schemas import PublicUserSerializer, problems
-from plugins import executions, registry, schemas
+from plugins import auth_schemas, executions, registry
 from plugins.calls import client_of
 
 
@@ -47,14 +48,14 @@ class AuthView(APIView):
     def ask_plugin(self, request: Request, function: str, data: dict[str, Any]) -> dict[str, Any]:
         """The plugin's answer. Raises the Problem it ended with, or AuthAnswerInvalid."""
         plugin = registry.get_plugin(settings.AUTH_PLUGIN)
-        client = client_of(request._request, None)
-        outcome = executions.run(plugin, function, json.dumps(data).encode(), client)
+        admission = executions.admit(plugin, function, client_of(request._request, None))
+        outcome = executions.run(admission, json.dumps(data).encode())
         if outcome.problem is not None:
             outcome.problem.members["execution"] = str(outcome.execution.pk)
             raise outcome.problem
         try:
-            answer = json.loads(outcome.output)
-        except ValueError as error:
+            answer = parse_json(outcome.output)
+        except Problem as error:
             raise AuthAnswerInvalid(f"{function} did not answer with JSON.") from error
         if not isinstance(answer, dict):
             raise AuthAnswerInvalid(f"{function} did not answer with an object.")
@@ -64,13 +65,13 @@ class AuthView(APIView):
 class SignUpView(AuthView):
     @extend_schema(
         operation_id="sign_up",
-        request=schemas.SignUpSerializer,
-        responses={201: schemas.SignedUpSerializer, **problems(400, 409, 413, 415, 502, 503, 504)},
+        request=auth_schemas.SignUpSerializer,
+        responses={201: auth_schemas.SignedUpSerializer, **problems(400, 409, 413, 415, 429, 502, 503, 504)},
         tags=["auth"],
     )
     def post(self, request: Request) -> Response:
         """Makes an account. It does not log in."""
-        answer = self.ask_plugin(request, "signup", checked(schemas.SignUpSerializer, request))
+        answer = self.ask_plugin(request, "signup", checked(auth_schemas.SignUpSerializer, request))
         try:
             user = services.get_user_by_email(answer["user"]["email"])
         except (KeyError, TypeError, AttributeError, Problem) as error:
@@ -81,8 +82,11 @@ class SignUpView(AuthView):
 class LogInView(AuthView):
     @extend_schema(
         operation_id="log_in",
-        request=schemas.LogInSerializer,
-        responses={200: schemas.LoggedInSerializer, **problems(400, 401, 403, 409, 413, 415, 502, 503, 504)},
+        request=auth_schemas.LogInSerializer,
+        responses={
+            200: auth_schemas.LoggedInSerializer,
+            **problems(400, 401, 403, 409, 413, 415, 429, 502, 503, 504),
+        },
         tags=["auth"],
     )
     def post(self, request: Request) -> Response:
@@ -94,7 +98,7 @@ class LogInView(AuthView):
         browser = "HTTP_X_CSRFTOKEN" in request.META
         if browser:
             check_csrf(request._request)
-        answer = self.ask_plugin(request, "login", checked(schemas.LogInSerializer, request))
+        answer = self.ask_plugin(request, "login", checked(auth_schemas.LogInSerializer, request))
         try:
             token = str(answer["session"]["token"])
         except (KeyError, TypeError) as error:
@@ -137,7 +141,7 @@ class LogOutView(AuthView):
 class SessionView(AuthView):
     @extend_schema(
         operation_id="get_session",
-        responses={200: schemas.WhoAmISerializer, **problems(401, 502, 503, 504)},
+        responses={200: auth_schemas.WhoAmISerializer, **problems(401, 502, 503, 504)},
         tags=["auth"],
     )
     def get(self, request: Request) -> Response:

@@ -7,8 +7,10 @@ middleware.
 """
 
 import logging
+import math
 import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from hashlib import sha256
 from io import BytesIO
 from typing import Any
 
@@ -16,19 +18,21 @@ from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 
-from accounts.authentication import authenticate
+from accounts import generation
+from accounts.authentication import authenticate, client_address
 from accounts.problems import InternalError, Problem, response_for
 from accounts.threads import WarmThreads
-from plugins import executions
-from plugins.executions import Call, Client, Outcome
-from plugins.kept import Kept, Lookups, NotKept, Remembering
+from plugins import executions, registry, sign_in
+from plugins.executions import Admission, Call, Client, Outcome
+from plugins.kept import Kept
 from plugins.middleware import is_from_own_plugin
-from plugins.models import Execution, Plugin
+from plugins.models import Execution
 from plugins.outcomes import PoolOverloaded
 from plugins.runtime import bridge
 from plugins.runtime.egress import RequestLoop
-from plugins.runtime.process import AsyncHostHandler
+from plugins.runtime.jobs import AsyncHostHandler
 from plugins.runtime.protocol import Asked, HostReply
 
 logger = logging.getLogger("hostbridge.calls")
@@ -39,9 +43,17 @@ Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _ADDRESS = re.compile(r"/api/v1/plugins/(?P<slug>[-a-zA-Z0-9_]+)/call/(?P<function>[^/]+)")
+# Nothing but these, and where the request came from, is there when it is decided who may call.
+_DECIDING = frozenset(
+    {
+        b"host", b"authorization", b"cookie", b"x-csrftoken", b"origin", b"referer", b"via", b"user-agent",
+        b"x-forwarded-proto", b"x-forwarded-for",
+    }
+)  # fmt: skip
+Answered = tuple[int, Mapping[str, str], bytes]  # status, headers, body
+_PREFER_ASYNC = re.compile(r"(^|[,\s])respond-async\b", re.IGNORECASE)  # RFC 7240
 
 CHECKING_THREADS = 2  # enough for a database that is a network away; more only wait for each other
-_PREFER_ASYNC = re.compile(r"(^|[,\s])respond-async\b", re.IGNORECASE)  # RFC 7240
 
 
 class CallEndpoint:
@@ -64,43 +76,49 @@ class CallEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         address = _ADDRESS.fullmatch(scope["path"]) if scope["method"] == "POST" else None
-        if address is None:
+        # What is counted in the database goes where a thread is lent.
+        if address is None or sign_in.is_counted(address["slug"], address["function"]):
             await self.app(scope, receive, send)
             return
         body = await _read_body(receive, settings.PLUGIN_MAX_INPUT_BYTES)
         if body is None:
             return
-        response = await self._answer(scope, body, address["slug"], address["function"])
-        start = {"type": "http.response.start", "status": response.status_code}
-        headers = [(name.lower().encode(), value.encode()) for name, value in response.items()]
-        headers.append((b"content-length", b"%d" % len(response.content)))
-        await send(start | {"headers": headers + self.headers})
-        await send({"type": "http.response.body", "body": response.content})
+        status, headers, content = await self._answer(scope, body, address["slug"], address["function"])
+        raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        raw.append((b"content-length", b"%d" % len(content)))
+        await send({"type": "http.response.start", "status": status, "headers": raw + self.headers})
+        await send({"type": "http.response.body", "body": content})
 
-    async def _answer(self, scope: Scope, body: bytes, slug: str, function: str) -> HttpResponse:
+    async def _answer(self, scope: Scope, body: bytes, slug: str, function: str) -> Answered:
         if self._on_their_way >= self.most:
-            return response_for(PoolOverloaded())
+            return _as_answered(response_for(PoolOverloaded()))
         self._on_their_way += 1
         try:
-            request = ASGIRequest(scope, BytesIO(body))
-            if _wants_no_wait(request):
-                return await self._checks.run(answer, request, slug, function)
-            call = await self._checked(request, slug, function)
-            return call_response(await executions.run_async(call, self._handler_for(call)))
+            admission = await self._admission(_head(scope), slug, function)
+            if _wants_no_wait(scope):
+                execution = await self._checks.run(executions.run_later, admission, body)
+                return 202, _accepted_headers(execution), b""
+            call = executions.begin(admission, body)
+            outcome = await executions.run_async(call, self._handler_for(call))
+            if outcome.problem is None:
+                return 200, _headers(outcome), outcome.output
+            return _as_answered(call_response(outcome))
         except Exception as error:
-            return _problem_response(error)
+            return _as_answered(_problem_response(error))
         finally:
             self._on_their_way -= 1
 
-    async def _checked(self, request: HttpRequest, slug: str, function: str) -> Call:
-        """The call, if it may be made: by what is kept, or by what the database says. Raises Problems."""
-        try:
-            return _check(request, slug, function, self._kept)
-        except NotKept:
-            remembering = Remembering()
-            call = await self._checks.run(_check, request, slug, function, remembering)
-            self._kept.keep(remembering)
-            return call
+    async def _admission(self, head: Scope, slug: str, function: str) -> Admission:
+        """By what is kept, or by what the database says. Raises what `admit` raises."""
+        key = sha256(repr(head).encode()).digest()
+        admission = self._kept.get(key)
+        if admission is None:
+            mark = generation.current()
+            request = ASGIRequest(head, BytesIO())
+            found, seconds = await self._checks.run(_admit, request, slug, function)
+            self._kept.keep(key, found, mark=mark, seconds=seconds)
+            return found
+        return admission
 
     def _handler_for(self, call: Call) -> AsyncHostHandler:
         async def handle(asked: Asked, deadline: float) -> HostReply:
@@ -112,29 +130,48 @@ class CallEndpoint:
 def answer(request: HttpRequest, slug: str, function: str) -> HttpResponse:
     """The function's output, or a problem. Never raises."""
     try:
-        plugin, payload, client = _read(request, slug, Lookups())
-        if _wants_no_wait(request):
-            return _accepted(executions.run_later(plugin, function, payload, client))
-        return call_response(executions.run(plugin, function, payload, client))
+        admission, _ = _admit(request, slug, function)
+        # One byte more than any function takes: executions.begin says what is too much.
+        payload = request.read(settings.PLUGIN_MAX_INPUT_BYTES + 1)
+        if _PREFER_ASYNC.search(request.META.get("HTTP_PREFER", "")):
+            return HttpResponse(
+                status=202, headers=_accepted_headers(executions.run_later(admission, payload))
+            )
+        return call_response(executions.run(admission, payload))
     except Exception as error:
         return _problem_response(error)
 
 
-def _check(request: HttpRequest, slug: str, function: str, lookups: Lookups) -> Call:
-    """Raises Problems, SuspiciousOperation, and NotKept from the lookups."""
-    plugin, payload, client = _read(request, slug, lookups)
-    return executions.check(plugin, function, payload, client)
+def _admit(request: HttpRequest, slug: str, function: str) -> tuple[Admission, float]:
+    """The admission, and how many seconds it lasts for what is known now.
 
-
-def _read(request: HttpRequest, slug: str, lookups: Lookups) -> tuple[Plugin, bytes, Client]:
+    Raises RequestLoop, SuspiciousOperation, and what `authenticate` and `executions.admit` raise.
+    """
     request.get_host()  # raises for a host that is not ours
     if is_from_own_plugin(request):
         raise RequestLoop
-    found = authenticate(request, lookups.session, lookups.api_token)
-    plugin = lookups.plugin(slug)
-    # One byte more than any function takes: executions.check says what is too much. Last: it is read once.
-    payload = request.read(settings.PLUGIN_MAX_INPUT_BYTES + 1)
-    return plugin, payload, client_of(request, found[0] if found else None)
+    user, credential = authenticate(request) or (None, None)
+    admission = executions.admit(registry.get_plugin(slug), function, client_of(request, user))
+    lasts = (credential.expires_at - timezone.now()).total_seconds() if credential else math.inf
+    return admission, lasts
+
+
+def _head(scope: Scope) -> Scope:
+    """All of the request that decides who may call what: where it came from, and some headers.
+
+    Whatever is left out cannot matter to who may call, for it is not there when that is decided.
+    """
+    client = scope.get("client")
+    return {
+        "type": "http",
+        "method": "POST",
+        "path": scope["path"],
+        "query_string": b"",
+        "scheme": scope["scheme"],
+        "server": scope.get("server"),
+        "client": (client[0], 0) if client else None,
+        "headers": [pair for pair in scope["headers"] if pair[0] in _DECIDING],
+    }
 
 
 def _problem_response(error: Exception) -> HttpResponse:
@@ -146,36 +183,51 @@ def _problem_response(error: Exception) -> HttpResponse:
     return response_for(InternalError())
 
 
-def _wants_no_wait(request: HttpRequest) -> bool:
-    return _PREFER_ASYNC.search(request.META.get("HTTP_PREFER", "")) is not None
+def _wants_no_wait(scope: Scope) -> bool:
+    asked = [value.decode("latin-1") for name, value in scope["headers"] if name == b"prefer"]
+    return any(map(_PREFER_ASYNC.search, asked))
 
 
-def _accepted(execution: Execution) -> HttpResponse:
-    where = f"/api/v1/executions/{execution.pk}"
-    return HttpResponse(
-        status=202,
-        headers={"Location": where, "Execution-Id": str(execution.pk), "Preference-Applied": "respond-async"},
-    )
+def _accepted_headers(execution: Execution) -> dict[str, str]:
+    return {
+        "Location": f"/api/v1/executions/{execution.pk}",
+        "Execution-Id": str(execution.pk),
+        "Preference-Applied": "respond-async",
+    }
 
 
 def client_of(request: HttpRequest, user: Any) -> Client:
-    return Client(user, request.META.get("HTTP_USER_AGENT", ""), request.META.get("REMOTE_ADDR") or None)
+    return Client(user, request.META.get("HTTP_USER_AGENT", ""), client_address(request))
 
 
 def call_response(outcome: Outcome) -> HttpResponse:
-    """The outcome over HTTP. Output of a plugin is never a page: nothing in it runs or loads."""
-    if outcome.problem is not None:
-        outcome.problem.members["execution"] = str(outcome.execution.pk)
-        response: HttpResponse = response_for(outcome.problem)
-    else:
-        kind = (
-            "application/json" if outcome.function.output_schema is not None else "application/octet-stream"
-        )
-        response = HttpResponse(outcome.output, content_type=kind)
-    response["Execution-Id"] = str(outcome.execution.pk)
-    response["Server-Timing"] = server_timing(outcome.execution)
-    response["Cache-Control"] = "no-store"
+    """The outcome over HTTP."""
+    if outcome.problem is None:
+        return HttpResponse(outcome.output, headers=_headers(outcome))
+    outcome.problem.members["execution"] = str(outcome.execution.pk)
+    response: HttpResponse = response_for(outcome.problem)
+    for name, value in _record_headers(outcome.execution).items():
+        response[name] = value
     return response
+
+
+def _headers(outcome: Outcome) -> dict[str, str]:
+    """Output of a plugin is never a page: nothing in it runs or loads."""
+    typed = outcome.function.output_schema is not None
+    kind = "application/json" if typed else "application/octet-stream"
+    return {"Content-Type": kind} | _record_headers(outcome.execution)
+
+
+def _record_headers(execution: Execution) -> dict[str, str]:
+    return {
+        "Execution-Id": str(execution.pk),
+        "Server-Timing": server_timing(execution),
+        "Cache-Control": "no-store",
+    }
+
+
+def _as_answered(response: HttpResponse) -> Answered:
+    return response.status_code, dict(response.items()), response.content
 
 
 def server_timing(execution: Execution) -> str:

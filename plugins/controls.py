@@ -1,43 +1,38 @@
-"""What one server process asks of all the others: to end a call that may be running there."""
+"""What one server process asks of another, through the database: to end a call that runs there."""
 
 import asyncio
 import logging
-import uuid
 
-from asgiref.sync import async_to_sync, sync_to_async
-from channels.layers import get_channel_layer
+from channels.db import database_sync_to_async
+from django.db import DatabaseError
 
+from plugins import instances
+from plugins.models import Execution
 from plugins.runtime.service import get_pool
 
 logger = logging.getLogger("hostbridge.controls")
 
-GROUP = "servers"
-RETRY_SECONDS = 5
+LOOK_SECONDS = 0.25
 
 
-def broadcast_cancel(execution_id: uuid.UUID) -> None:
-    """Asks every server process to end this call. Not for the event loop."""
-    layer = get_channel_layer()
-    if layer is not None:
-        async_to_sync(layer.group_send)(GROUP, {"type": "cancel", "execution": str(execution_id)})
+def ask_to_cancel(execution: Execution) -> None:
+    """Asks the process that runs the call to end it. It will have seen that after about LOOK_SECONDS."""
+    Execution.objects.filter(pk=execution.pk, finished_at=None).update(cancel_requested=True)
 
 
-async def listen() -> None:
-    """Does what other processes ask, for ever."""
+def cancel_what_was_asked() -> None:
+    """Ends the calls of this process that another one was asked to end."""
+    running_here = Execution.objects.filter(server=instances.own_id(), finished_at=None)
+    for execution_id in running_here.filter(cancel_requested=True).values_list("pk", flat=True):
+        get_pool().cancel(execution_id)
+
+
+async def look_for_ever() -> None:
+    """Does what other processes ask. The database is looked at only while calls run here."""
     while True:
-        try:
-            await _listen()
-        except OSError:
-            logger.exception("The channel layer is away; trying again")
-            await asyncio.sleep(RETRY_SECONDS)
-
-
-async def _listen() -> None:
-    layer = get_channel_layer()
-    if layer is None:
-        return
-    channel = await layer.new_channel()
-    await layer.group_add(GROUP, channel)
-    while True:
-        message = await layer.receive(channel)
-        await sync_to_async(get_pool().cancel)(uuid.UUID(message["execution"]))
+        await asyncio.sleep(LOOK_SECONDS)
+        if get_pool().busy:
+            try:
+                await database_sync_to_async(cancel_what_was_asked)()
+            except DatabaseError:
+                logger.exception("What other server processes ask could not be looked for")

@@ -1,13 +1,14 @@
 """Running a plugin's function: who may, the record of it, the run itself, and how it ended.
 
-The run happens in the thread that asks, outside of any transaction: a plugin that waits for its own host
-call would otherwise wait for a lock that its caller holds.
+A call is admitted, which asks the database; begun, which adds the input; and run, in the thread that asks or
+on the event loop, always outside of a transaction: a plugin that waits for its own host call would otherwise
+wait for a lock that its caller holds.
 """
 
 import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -17,12 +18,13 @@ from django.utils import timezone
 
 from accounts import events
 from accounts.models import User
+from accounts.parsers import storable
 from accounts.problems import Forbidden, NotAuthenticated, NotFound, PayloadTooLarge, Problem
-from plugins import breaker, controls, instances, journal, registry, store
+from plugins import breaker, controls, instances, journal, registry, sign_in, store
 from plugins.host.caller import Caller
 from plugins.limits import CallLimits, limits_of
 from plugins.manifest import Function, PluginManifest
-from plugins.models import Execution, Plugin
+from plugins.models import Execution, Plugin, Release
 from plugins.network import Rule
 from plugins.outcomes import (
     GuestProblem,
@@ -40,8 +42,8 @@ from plugins.outcomes import (
 )
 from plugins.registry import PluginDisabled, PluginWaiting
 from plugins.runtime import bridge
+from plugins.runtime.jobs import Answer, AsyncHostHandler, Job, WorkerError
 from plugins.runtime.pool import Overloaded, Place, Stopping
-from plugins.runtime.process import Answer, AsyncHostHandler, Job, WorkerError
 from plugins.runtime.protocol import Failure, Result
 from plugins.runtime.service import get_pool
 
@@ -86,31 +88,52 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Call:
-    """A call that may begin, with all that it needs: from here to its end nobody asks the database."""
+class Admission:
+    """That this client may call this function, and all that its calls need but their input.
 
-    execution: Execution
+    Good for any number of calls, as long as nothing of users, sessions, plugins and grants has changed.
+    `pattern`: what the record of each of them begins with.
+    """
+
     plugin: Plugin
+    release: Release
     function: Function
     limits: CallLimits
+    client: Client
+    config: dict[str, str]
+    host_functions: tuple[str, ...]
+    network: tuple[Rule, ...]
+    pattern: Execution
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call that may run, with all that it needs: from here to its end nobody asks the database."""
+
+    admission: Admission
+    execution: Execution
     job: Job
     caller: Caller
 
 
-def run(plugin: Plugin, function_name: str, payload: bytes, client: Client) -> Outcome:
+def run(admission: Admission, payload: bytes) -> Outcome:
     """Calls the function and records it. Blocks until it ended; at most the plugin's timeout and the queue's.
 
-    Raises what `check` raises, and PoolOverloaded. Whatever goes wrong after that is the Outcome's problem.
+    Raises what `begin` raises, RateLimited and PoolOverloaded. Whatever goes wrong after that is the
+    Outcome's problem.
     """
     if connection.in_atomic_block:
         raise RuntimeError("A plugin may not run inside a database transaction.")
-    call = check(plugin, function_name, payload, client)
-    with _placed(call) as place:
-        return _perform(call, place)
+    with _counted(admission, payload) as tried:
+        call = begin(admission, payload)
+        with _placed(call) as place:
+            outcome = _perform(call, place)
+        tried.ended(outcome.problem)
+    return outcome
 
 
 async def run_async(call: Call, handle: AsyncHostHandler) -> Outcome:
-    """As `run`, on the event loop, for a call that was checked. `handle` is to do what bridge.handle does."""
+    """As `run`, on the event loop, for a call that was begun. `handle` is to do what bridge.handle does."""
     with _placed(call) as place, _Ending(call) as ending:
         ending.answer, call.execution.queue_ms = await get_pool().run_async(
             place, call.job, handle, on_start=ending.started
@@ -118,16 +141,21 @@ async def run_async(call: Call, handle: AsyncHostHandler) -> Outcome:
     return ending.outcome()
 
 
-def run_later(plugin: Plugin, function_name: str, payload: bytes, client: Client) -> Execution:
+def run_later(admission: Admission, payload: bytes) -> Execution:
     """Begins a call and does not wait for it: its end is in the record. Raises what `run` raises."""
-    call = check(plugin, function_name, payload, client)
     leaving = ExitStack()
-    place = leaving.enter_context(_placed(call))
+    with _counted(admission, payload):
+        call = begin(admission, payload)
+        place = leaving.enter_context(_placed(call))
 
     def perform() -> None:
-        with leaving:
-            _perform(call, place)
-        connections.close_all()
+        try:
+            with leaving:
+                _perform(call, place)
+        except Exception:
+            logger.exception("A call that nobody waits for failed")
+        finally:
+            connections.close_all()
 
     _later.submit(perform)
     return call.execution
@@ -145,53 +173,81 @@ def cancel(execution: Execution) -> None:
     if execution.finished_at is not None:
         raise RunEnded(f"It has ended already: {execution.state}.")
     if not get_pool().cancel(execution.pk):
-        controls.broadcast_cancel(execution.pk)
+        controls.ask_to_cancel(execution)
 
 
 def replay(execution: Execution, client: Client) -> Outcome:
     """Calls the same function again with the same input, as whoever asks now and with the active release.
 
-    Raises InputNotKept, and what `run` raises.
+    Raises InputNotKept, and what `admit` and `run` raise.
     """
     if execution.input is None:
         raise InputNotKept
     plugin = registry.get_plugin(execution.plugin.slug)
-    return run(plugin, execution.function, bytes(execution.input), client)
+    return run(admit(plugin, execution.function, client), bytes(execution.input))
 
 
-def check(plugin: Plugin, function_name: str, payload: bytes, client: Client) -> Call:
-    """The call, if this client may make it now.
-
-    Raises NotFound, PluginWaiting, PluginDisabled, NotAuthenticated, Forbidden, PayloadTooLarge and
-    PluginPaused.
-    """
+def admit(plugin: Plugin, function_name: str, client: Client) -> Admission:
+    """Raises NotFound, PluginWaiting, PluginDisabled, NotAuthenticated and Forbidden."""
     function = prepare(plugin, function_name, client.user)
-    limits = limits_of(plugin.active.manifest, function)
-    if len(payload) > limits.max_input_bytes:
-        raise PayloadTooLarge(f"The input may have at most {limits.max_input_bytes} bytes.")
-    breaker.check(plugin.slug, plugin.active.pk)
-    execution = _new_execution(plugin, function, client.user, payload)
+    release = plugin.active
+    return Admission(
+        plugin=plugin,
+        release=release,
+        function=function,
+        limits=limits_of(release.manifest, function),
+        client=client,
+        config=registry.config_of(plugin, release.manifest) | {"host_url": bridge.HOST_ORIGIN},
+        host_functions=store.host_functions(release.sha256),
+        network=_network(plugin, release.manifest),
+        pattern=Execution(
+            plugin=plugin,
+            release=release,
+            function=function.name,
+            user=client.user,
+            state=State.QUEUED.value,
+            server=instances.own_id(),
+        ),
+    )
+
+
+def begin(admission: Admission, payload: bytes) -> Call:
+    """Raises PayloadTooLarge and PluginPaused."""
+    most = admission.limits.max_input_bytes
+    if len(payload) > most:
+        raise PayloadTooLarge(f"The input may have at most {most} bytes.")
+    plugin, client = admission.plugin, admission.client
+    breaker.check(plugin.slug, admission.release.pk)
+    execution = admission.pattern.another(
+        input_bytes=len(payload), input=_kept(admission.function, payload), created_at=timezone.now()
+    )
     caller = Caller(
         plugin.granted,
         plugin.slug,
         execution.pk,
-        network=_network(plugin, plugin.active.manifest),
+        network=admission.network,
         user_agent=client.user_agent,
         ip_address=client.ip_address,
     )
-    return Call(execution, plugin, function, limits, _job(plugin, function, limits, payload), caller)
+    return Call(admission, execution, _job(admission, payload), caller)
+
+
+def _counted(admission: Admission, payload: bytes) -> AbstractContextManager[sign_in.Tried]:
+    """Around an attempt to log in and the like. Raises RateLimited."""
+    slug, function = admission.plugin.slug, admission.function.name
+    return sign_in.counted(slug, function, payload, admission.client.ip_address)
 
 
 @contextmanager
 def _placed(call: Call) -> Iterator[Place]:
     """Its place in the queue, from where on it is recorded. Raises PoolOverloaded."""
-    plugin = call.plugin
+    slug = call.admission.plugin.slug
     try:
-        with get_pool().place(call.execution.pk, plugin.slug, call.limits.workers) as place:
+        with get_pool().place(call.execution.pk, slug, call.admission.limits.workers) as place:
             journal.begin(call.execution)
             yield place
     except Overloaded as error:
-        breaker.note(plugin.slug, plugin.active.pk, "none")
+        breaker.note(slug, call.admission.release.pk, "none")
         raise PoolOverloaded from error
 
 
@@ -215,10 +271,10 @@ class _Ending:
         self.problem: Problem | None = None
 
     def started(self) -> None:
-        journal.change(self.call.execution, state=State.RUNNING)
+        journal.change(self.call.execution, state=State.RUNNING.value)
 
     def outcome(self) -> Outcome:
-        return Outcome(self.call.execution, self.call.function, self.output, self.problem)
+        return Outcome(self.call.execution, self.call.admission.function, self.output, self.problem)
 
     @property
     def output(self) -> bytes:
@@ -228,17 +284,19 @@ class _Ending:
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> bool:
-        call, known = self.call, isinstance(error, WorkerError | Overloaded | Stopping)
+        execution, admission = self.call.execution, self.call.admission
+        expected = False
         if isinstance(error, WorkerError | Overloaded | Stopping):
-            self.problem = runtime_problem(error, call.plugin.active.manifest.wasm.path)
+            self.problem = runtime_problem(error, admission.release.manifest.wasm.path)
+            expected = True
         elif error is not None:
             self.problem = PluginCrashed()
         elif self.answer is not None and isinstance(self.answer.reply, Failure):
-            self.problem = failure_problem(self.answer.reply, call.limits)
-        _finish(call.execution, call.function, self.answer, self.output, self.problem)
-        verdict = _verdict(call.execution, self.problem, call.limits)
-        breaker.note(call.plugin.slug, call.plugin.active.pk, verdict)
-        return known
+            self.problem = failure_problem(self.answer.reply, admission.limits)
+        _finish(execution, admission.function, self.answer, self.output, self.problem)
+        verdict = _verdict(execution, self.problem, admission.limits)
+        breaker.note(admission.plugin.slug, admission.release.pk, verdict)
+        return expected
 
 
 def prepare(plugin: Plugin, function_name: str, user: User | None) -> Function:
@@ -294,19 +352,6 @@ def publish(kind: str, execution: Execution) -> None:
     events.publish(kind, execution.event_data(), to_users=[execution.user_id])
 
 
-def _new_execution(plugin: Plugin, function: Function, user: User | None, payload: bytes) -> Execution:
-    return Execution(
-        plugin=plugin,
-        release=plugin.active,
-        function=function.name,
-        user=user,
-        state=State.QUEUED,
-        input_bytes=len(payload),
-        input=_kept(function, payload),
-        server=instances.own_id(),
-    )
-
-
 def _finish(
     execution: Execution,
     function: Function,
@@ -315,7 +360,7 @@ def _finish(
     problem: Problem | None,
 ) -> None:
     end: dict[str, Any] = {
-        "state": end_state(problem),
+        "state": end_state(problem).value,
         "problem": kept_problem(function, problem),
         "output_bytes": len(output),
         "output": _kept(function, output),
@@ -326,7 +371,7 @@ def _finish(
             "start_ms": answer.load_ms + answer.reply.start_ms,
             "run_ms": max(answer.reply.run_ms - answer.host_ms, 0.0),
             "host_ms": answer.host_ms,
-            "logs": [] if function.sensitive else answer.reply.logs,
+            "logs": [] if function.sensitive else storable(answer.reply.logs),
         }
     journal.change(execution, **end)
 
@@ -340,7 +385,7 @@ def kept_problem(function: Function, problem: Problem | None) -> dict[str, Any] 
     """The problem as history keeps it. A guest's words on a sensitive input could repeat a secret from it."""
     if problem is None:
         return None
-    told = problem.as_dict()
+    told: dict[str, Any] = storable(problem.as_dict())
     if function.sensitive:
         told = {key: told[key] for key in ("type", "title", "status")} | {"detail": problem.title}
         if isinstance(problem, GuestProblem | PluginError | PluginTrapped):
@@ -348,22 +393,21 @@ def kept_problem(function: Function, problem: Problem | None) -> dict[str, Any] 
     return told
 
 
-def _job(plugin: Plugin, function: Function, limits: CallLimits, payload: bytes) -> Job:
-    release = plugin.active
-    sha256 = release.sha256
+def _job(admission: Admission, payload: bytes) -> Job:
+    sha256, limits = admission.release.sha256, admission.limits
     return Job(
         sha256=sha256,
         wasm=lambda: store.load_wasm(sha256),
-        function=function.name,
+        function=admission.function.name,
         payload=payload,
-        config=_config(plugin, release.manifest),
+        config=admission.config,
         timeout_ms=limits.timeout_ms,
         max_pages=limits.max_pages,
         max_output_bytes=limits.max_output_bytes,
         max_host_calls=limits.max_host_calls,
         max_bridge_bytes=limits.max_bridge_bytes,
         fuel=limits.fuel,
-        host_functions=store.host_functions(sha256),
+        host_functions=admission.host_functions,
     )
 
 
@@ -373,8 +417,3 @@ def _network(plugin: Plugin, manifest: PluginManifest) -> tuple[Rule, ...]:
         return ()
     granted = plugin.network_granted
     return tuple(Rule.parse(asked.url, asked.methods) for asked in manifest.network if asked.key in granted)
-
-
-def _config(plugin: Plugin, manifest: PluginManifest) -> dict[str, str]:
-    """What the guest reads as its configuration: its settings, defaults included, and where the host is."""
-    return registry.config_of(plugin, manifest) | {"host_url": bridge.HOST_ORIGIN}

@@ -29,7 +29,10 @@ def own_id() -> str:
 
 
 def mark_orphans() -> int:
-    """Ends, as crashed, the executions of server processes that are gone; how many. Tells those who watch."""
+    """Ends, as crashed, the executions of server processes that are gone; how many. Tells those who watch.
+
+    Raises DatabaseError and OSError.
+    """
     going_on = Execution.objects.filter(finished_at=None, target="server")
     servers = going_on.order_by().values_list("server", flat=True).distinct()
     dead = [server for server in servers if server != own_id() and not _is_alive(server)]
@@ -69,9 +72,10 @@ def _claim() -> str:
 
 
 def _is_alive(server: str) -> bool:
+    """Raises OSError where that cannot be found out: out of descriptors, nobody is to be taken for dead."""
     try:
         descriptor = os.open(_path(server), os.O_RDWR)
-    except OSError:
+    except FileNotFoundError:
         return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,8 +1,11 @@
 """Writes down what happened, executions and their host calls, in batches off the path of the call.
 
-A call pays for appending to a list. What was collected is written every FLUSH_SECONDS, when somebody looks
+A call pays for making its row. What was collected is written every FLUSH_SECONDS, when somebody looks
 (`flush`), and when the server stops; a server that is killed loses at most the last FLUSH_SECONDS of it. A
 call that takes longer is written while it runs, so that a crash leaves a trace of it (plugins.instances).
+
+The rows are made where the calls end, not by the thread that writes them: while that holds Python's lock, the
+event loop would wait for it at each of its system calls.
 """
 
 import copy
@@ -11,13 +14,15 @@ import threading
 import uuid
 from collections import deque
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from django.db import DatabaseError, IntegrityError, connection, connections, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.utils import timezone
 
 from accounts import events
 from accounts.models import User
+from plugins import rows
 from plugins.models import Execution, HostCall
 
 logger = logging.getLogger("hostbridge.journal")
@@ -30,13 +35,25 @@ _MAY_CHANGE = (
 )  # fmt: skip
 
 _lock = threading.Lock()
-_new: dict[uuid.UUID, Execution] = {}
+_new: "dict[uuid.UUID, Record]" = {}
 _changed: dict[uuid.UUID, Execution] = {}
 _calls: "deque[Entry]" = deque()
 _to_tell: deque[events.Told] = deque()
 _one_writer = threading.Lock()
 _wake = threading.Event()
 _started = threading.Lock()
+
+
+class Record(NamedTuple):
+    """An execution that is to be written, and its row and its event as soon as it has ended."""
+
+    execution: Execution
+    row: rows.Row | None = None
+    event: str = ""
+
+    @classmethod
+    def of(cls, execution: Execution) -> "Record":
+        return cls(execution, rows.row_of(execution), events.encode(_told(execution)))
 
 
 class Entry(NamedTuple):
@@ -58,7 +75,7 @@ class Entry(NamedTuple):
 def begin(execution: Execution) -> None:
     """The execution is written at the next flush, as it is then. Never blocks on the database."""
     with _lock:
-        _new[execution.pk] = execution
+        _new[execution.id] = Record(execution)
     _wake_writer()
 
 
@@ -67,8 +84,10 @@ def change(execution: Execution, **values: Any) -> None:
     with _lock:
         for name, value in values.items():
             setattr(execution, name, value)
-        if execution.pk not in _new:
-            _changed[execution.pk] = execution
+        if execution.id not in _new:
+            _changed[execution.id] = execution
+        elif execution.finished_at is not None:
+            _new[execution.id] = Record.of(execution)
     _wake_writer()
 
 
@@ -88,7 +107,13 @@ def flush() -> None:
     """Writes what happened until now, for everybody to read, and tells those who watch."""
     with _one_writer:
         while _new or _changed or _calls or _to_tell:
-            _write_what_there_is()
+            _write_what_there_is(begun_before=timezone.now())
+
+
+def _flush_what_is_due() -> None:
+    """As `flush`, but a call that has only begun is not written yet: most end before the next time."""
+    with _one_writer:
+        _write_what_there_is(begun_before=timezone.now() - timedelta(seconds=FLUSH_SECONDS))
 
 
 def _wake_writer() -> None:
@@ -98,75 +123,71 @@ def _wake_writer() -> None:
             threading.Thread(target=_write_for_ever, name="journal-writer", daemon=True).start()
 
 
-def _write_what_there_is() -> None:
+def _write_what_there_is(*, begun_before: datetime) -> None:
     calls = [_calls.popleft() for _ in range(len(_calls))]  # first: their executions were begun before
     to_tell = [_to_tell.popleft() for _ in range(len(_to_tell))]
+    needed = {entry.execution_id for entry in calls}
     with _lock:
-        new = [_snapshot(execution) for execution in _new.values()]
+        due = [
+            record
+            for id_, record in _new.items()
+            if record.row is not None or record.execution.created_at <= begun_before or id_ in needed
+        ]
+        new = [record if record.row is not None else _as_it_is_now(record) for record in due]
+        for record in due:
+            del _new[record.execution.id]
         changed = [_snapshot(execution) for execution in _changed.values()]
-        _new.clear()
         _changed.clear()
     try:
         _write(new, changed, calls, to_tell)
     except DatabaseError:
         logger.exception("The journal cannot be written; what it holds is kept for the next try")
         with _lock:
-            for execution in new:
-                _new.setdefault(execution.pk, _changed.pop(execution.pk, execution))
+            for record in due:
+                now = _changed.pop(record.execution.id, record.execution)
+                _new[now.id] = record if record.row is not None else _unwritten(now)
             for execution in changed:
-                _changed.setdefault(execution.pk, execution)
+                _changed.setdefault(execution.id, execution)
         _calls.extendleft(reversed(calls))
         _to_tell.extendleft(reversed(to_tell))
         raise
 
 
+def _as_it_is_now(record: Record) -> Record:
+    """Of one that goes on: its thread may change it while it is written."""
+    return Record.of(_snapshot(record.execution))
+
+
+def _unwritten(execution: Execution) -> Record:
+    return Record(execution) if execution.finished_at is None else Record.of(execution)
+
+
 def _snapshot(execution: Execution) -> Execution:
-    """A copy of what goes on: its thread may change it while it is written."""
     return execution if execution.finished_at is not None else copy.copy(execution)
 
 
 def _write(
-    new: list[Execution], changed: list[Execution], calls: list[Entry], to_tell: list[events.Told]
+    new: list[Record], changed: list[Execution], calls: list[Entry], to_tell: list[events.Told]
 ) -> None:
-    rows = [entry.as_row() for entry in calls]
-    told = [*to_tell, *map(_told, (*new, *changed))]
+    host_calls = [entry.as_row() for entry in calls]
+    told = [*map(events.encode, to_tell), *(record.event for record in new)]
+    told += [events.encode(_told(execution)) for execution in changed]
     try:
         with transaction.atomic():
-            _insert_all(new)
+            rows.insert([record.row for record in new if record.row is not None])
             for execution in changed:
                 _update(execution)
-            HostCall.objects.bulk_create(rows)
-            events.publish_all(told)
+            HostCall.objects.bulk_create(host_calls)
+            events.publish_encoded(told)
     except IntegrityError:
         # A plugin, a user or an execution was deleted meanwhile: keep whatever still belongs to something.
-        for execution in new:
-            _unless_orphaned(lambda execution=execution: _insert(execution))  # type: ignore[misc]
+        for record in new:
+            _unless_orphaned(lambda record=record: _insert(record.execution))  # type: ignore[misc]
         for execution in changed:
             _update(execution)
-        for row in rows:
+        for row in host_calls:
             _unless_orphaned(lambda row=row: row.save(force_insert=True))  # type: ignore[misc]
-        events.publish_all(told)
-
-
-def _insert_all(executions: list[Execution]) -> None:
-    """What bulk_create does, at a third of its cost: every row has the same columns."""
-    if not executions:
-        return
-    columns = Execution._meta.concrete_fields
-    names = ", ".join(connection.ops.quote_name(str(column.column)) for column in columns)
-    sql = (
-        f"INSERT INTO {connection.ops.quote_name(Execution._meta.db_table)} ({names}) "  # noqa: S608
-        f"VALUES ({', '.join(['%s'] * len(columns))})"
-    )
-    database = connections[connection.alias]  # the proxy would be asked for each value
-    with database.cursor() as cursor:
-        cursor.executemany(
-            sql,
-            [
-                [column.get_db_prep_save(getattr(row, column.attname), database) for column in columns]
-                for row in executions
-            ],
-        )
+        events.publish_encoded(told)
 
 
 def _insert(execution: Execution) -> None:
@@ -202,9 +223,11 @@ def _write_for_ever() -> None:
         pause.wait(FLUSH_SECONDS)
         _wake.clear()
         try:
-            flush()
+            _flush_what_is_due()
         except DatabaseError:
             pause.wait(RETRY_SECONDS)
             _wake.set()
         finally:
             connection.close()
+        if _new or _changed or _calls or _to_tell:
+            _wake.set()

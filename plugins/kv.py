@@ -11,7 +11,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import Count, Sum
 from django.db.models.functions import Left
 from django.utils import timezone
 
@@ -19,6 +19,7 @@ from accounts.problems import NotFound, PayloadTooLarge, Problem
 from plugins.models import KVEntry, Plugin
 
 MAX_VALUE_BYTES = 64 << 10
+ENTRY_BYTES = 128  # what an entry takes besides its key and value; without it a quota would allow any number
 
 
 class VersionMismatch(Problem):
@@ -57,8 +58,9 @@ def put(
         entry = KVEntry.objects.filter(plugin=plugin, key=key).first()
         _check_version(entry, if_version)
         others = KVEntry.objects.filter(plugin=plugin).exclude(key=key)
-        used = others.aggregate(total=Sum("size_bytes"))["total"] or 0
-        if used + size > settings.PLUGIN_KV_QUOTA_BYTES:
+        kept = others.aggregate(total=Sum("size_bytes"), entries=Count("pk"))
+        used = (kept["total"] or 0) + kept["entries"] * ENTRY_BYTES
+        if used + size + ENTRY_BYTES > settings.PLUGIN_KV_QUOTA_BYTES:
             raise QuotaExceeded(f"{settings.PLUGIN_KV_QUOTA_BYTES} bytes are allowed, and {used} are used.")
         entry = entry or KVEntry(plugin=plugin, key=key, version=0)
         # By the clock, so that a key which is deleted and written again never has an old version anew.

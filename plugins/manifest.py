@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError, best_match
+from jsonschema.exceptions import best_match
 
 from accounts.parsers import parse_json
 from accounts.problems import InvalidInput, Problem
+from plugins.json_schema import meta_validator, validator_of
 from plugins.network import InvalidAddress, Rule
 
 MAX_MANIFEST_BYTES = 256 << 10
@@ -131,7 +131,6 @@ def parse_manifest(raw: bytes, *, operations: frozenset[str]) -> PluginManifest:
     for index, function in enumerate(data["functions"]):
         for key in ("input_schema", "output_schema"):
             _check_schema(function.get(key, True), ["functions", index, key])
-    _check_schema(data.get("settings_schema", {}), ["settings_schema"])
     return load_manifest(data)
 
 
@@ -146,6 +145,7 @@ def _check_names(data: dict[str, Any], operations: frozenset[str]) -> None:
         if function["name"] in names:
             raise _at(["functions", index, "name"], f"{function['name']!r} stands twice")
         names.add(function["name"])
+        _check_no_repetition(function.get("targets", []), ["functions", index, "targets"])
     asked: set[str] = set()
     for index, permission in enumerate(data.get("permissions", [])):
         operation = permission["operation"]
@@ -162,6 +162,7 @@ def _check_network(rules: list[dict[str, Any]]) -> None:
     asked: set[NetworkKey] = set()
     for index, rule in enumerate(rules):
         where = ["network", index, "url"]
+        _check_no_repetition(rule.get("methods", []), ["network", index, "methods"])
         try:
             Rule.parse(rule["url"], ())
         except InvalidAddress as error:
@@ -172,13 +173,19 @@ def _check_network(rules: list[dict[str, Any]]) -> None:
         asked.add(key)
 
 
+def _check_no_repetition(names: list[str], path: Sequence[object]) -> None:
+    if len(set(names)) != len(names):
+        raise _at(path, "names something twice")
+
+
 def _check_schema(schema: Any, path: Sequence[object]) -> None:
+    """It is for forms and readers; this server never judges a value by it."""
     try:
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as error:
-        raise _at([*path, *error.absolute_path], error.message) from error
-    except RecursionError as error:
-        raise _at(path, "is nested too deeply") from error
+        error = best_match(meta_validator().iter_errors(schema))
+    except RecursionError as too_deep:
+        raise _at(path, "is nested too deeply") from too_deep
+    if error is not None:
+        raise _at([*path, *error.absolute_path], error.message)
 
 
 def _at(path: Sequence[object], message: str) -> InvalidManifest:
@@ -188,6 +195,5 @@ def _at(path: Sequence[object], message: str) -> InvalidManifest:
 
 
 @lru_cache(maxsize=1)
-def _validator() -> Draft202012Validator:
-    schema = json.loads(Path(__file__).with_name("plugin.schema.json").read_text())
-    return Draft202012Validator(schema)
+def _validator() -> Any:
+    return validator_of(json.loads(Path(__file__).with_name("plugin.schema.json").read_text()))

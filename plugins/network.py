@@ -26,9 +26,9 @@ _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 # Resolvers read such a last label as part of an IPv4 address: https://url.spec.whatwg.org/#ends-in-a-number-checker
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
-# An escaped dot, slash, backslash or control character, or a byte that UTF-8 never has (another spelling of
-# those); also one that is escaped again, for a server that decodes twice.
-_HIDDEN = re.compile(r"%(?:25)*(?:2e|2f|5c|[01][0-9a-f]|7f|c0|c1)", re.IGNORECASE)
+# An escaped dot, slash, backslash or control character, or the beginning of a longer spelling of one, which
+# UTF-8 does not have but some decoders take; also one that is escaped again, for a server that decodes twice.
+_HIDDEN = re.compile(r"%(?:25)*(?:2e|2f|5c|[01][0-9a-f]|7f|c0|c1|e0%(?:25)*[89]|f0%(?:25)*8)", re.IGNORECASE)
 
 
 class InvalidAddress(ValueError):

@@ -10,8 +10,8 @@ from typing import Any
 from accounts.problems import TYPE_PREFIX, Problem
 from plugins.limits import CallLimits
 from plugins.models import Execution
+from plugins.runtime.jobs import Cancelled, InvalidModule, LimitReached, TimedOut, WorkerError
 from plugins.runtime.pool import Overloaded, Stopping
-from plugins.runtime.process import Cancelled, InvalidModule, LimitReached, TimedOut, WorkerError
 from plugins.runtime.protocol import Failure
 
 State = Execution.State

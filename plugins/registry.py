@@ -10,7 +10,6 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
-from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
 from accounts import events, services
@@ -19,11 +18,12 @@ from accounts.prepared import PreparedQuery, columns, instance
 from accounts.problems import InvalidInput, NotFound, Problem
 from plugins import journal, store
 from plugins.bundle import Bundle, read_folder
+from plugins.json_schema import validator_of
 from plugins.limits import limits_of
 from plugins.manifest import NetworkKey, PluginManifest
 from plugins.models import Execution, Grant, NetworkGrant, Plugin, PluginWatch, Release, kept_release
 from plugins.runtime import trial
-from plugins.runtime.process import Job, WorkerError
+from plugins.runtime.jobs import Job, WorkerError
 from plugins.wasm_imports import USER_NAMESPACE
 
 logger = logging.getLogger("hostbridge.registry")
@@ -273,12 +273,22 @@ def set_grants(
     Raises InvalidInput for what it does not ask for.
     """
     with transaction.atomic():
-        Plugin.objects.select_for_update().get(pk=plugin.pk)
+        _lock(plugin)
         if permissions is not None:
             _set_permissions(plugin, set(permissions), by)
         if network is not None:
             _set_network(plugin, set(network), by)
         _tell(plugin)
+
+
+def _lock(plugin: Plugin) -> None:
+    """Until the transaction ends nobody else changes it, and this object is as the row is now: what was read
+    earlier may name a release that serves no more, or a secret that was replaced. Raises NotFound.
+    """
+    try:
+        plugin.refresh_from_db(from_queryset=Plugin.objects.select_for_update())
+    except Plugin.DoesNotExist as error:
+        raise NotFound(f"There is no plugin “{plugin.slug}”.") from error
 
 
 def _set_permissions(plugin: Plugin, wanted: set[str], by: User | None) -> None:
@@ -318,6 +328,7 @@ def revoke(plugin: Plugin, permissions: Iterable[str]) -> None:
 
 def set_enabled(plugin: Plugin, enabled: bool) -> None:
     with transaction.atomic():
+        _lock(plugin)
         plugin.enabled = enabled
         plugin.save(update_fields=["enabled"])
         _tell(plugin)
@@ -325,17 +336,22 @@ def set_enabled(plugin: Plugin, enabled: bool) -> None:
 
 def set_settings(plugin: Plugin, values: dict[str, Any]) -> None:
     """Replaces the plugin's settings; secret ones that are left out stay. Raises InvalidSettings."""
-    schema = plugin.active.manifest.settings_schema
-    known = schema.get("properties", {})
-    kept = {name: plugin.settings[name] for name in _secrets(known) if name in plugin.settings}
-    values = kept | values
-    if unknown := sorted(set(values) - set(known)):
+    with transaction.atomic():
+        _lock(plugin)
+        schema = plugin.active.manifest.settings_schema
+        known = schema.get("properties", {})
+        kept = {name: plugin.settings[name] for name in _secrets(known) if name in plugin.settings}
+        plugin.settings = _valid_settings(schema, kept | values)
+        plugin.save(update_fields=["settings"])
+
+
+def _valid_settings(schema: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    if unknown := sorted(set(values) - set(schema.get("properties", {}))):
         raise InvalidSettings.at(f"/settings/{unknown[0]}", "The plugin knows no such setting.")
-    if error := best_match(Draft202012Validator(schema).iter_errors(values)):
+    if error := best_match(validator_of(schema).iter_errors(values)):
         pointer = "".join(f"/{step}" for step in error.absolute_path)
         raise InvalidSettings.at(f"/settings{pointer}", error.message[:300])
-    plugin.settings = values
-    plugin.save(update_fields=["settings"])
+    return values
 
 
 def config_of(plugin: Plugin, manifest: PluginManifest, *, public_only: bool = False) -> dict[str, str]:
@@ -384,7 +400,7 @@ def install_bundled() -> list[Release]:
 
 
 def _secrets(properties: dict[str, Any]) -> set[str]:
-    return {name for name, schema in properties.items() if isinstance(schema, dict) and schema.get("secret")}
+    return {name for name, schema in properties.items() if schema.get("secret")}
 
 
 def _tell(plugin: Plugin) -> None:

@@ -1,29 +1,21 @@
-"""The shapes of plugins and executions on the wire."""
+"""The shapes of plugins, of consent and of the server on the wire."""
 
-from base64 import b64encode
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from accounts.models import APIToken
 from accounts.schemas import (
-    ProblemSerializer,
-    PublicUserSerializer,
     StrictBooleanField,
-    StrictIntegerField,
     StrictSerializer,
     TextField,
-    UserRefSerializer,
 )
 from plugins import breaker
-from plugins.browser_runs import ENDS
-from plugins.manifest import NetworkKey
-from plugins.models import Execution, HostCall, Plugin, Release
-from plugins.operations import PERMISSIONS, Operation
+from plugins.limits import limits_of
+from plugins.manifest import Function, NetworkKey, PluginManifest
+from plugins.models import Plugin, Release
+from plugins.operations import PERMISSIONS
 from plugins.registry import public_settings, why_kept
-
-MAX_REPORTED = (1 << 31) - 1  # of what a browser reports; it is what the database's integers hold
 
 
 class FunctionSummarySerializer(serializers.Serializer[Any]):
@@ -38,6 +30,12 @@ class FunctionSerializer(FunctionSummarySerializer):
     sensitive = serializers.BooleanField(help_text="Input or output holds secrets; keep neither.")
     input_schema = serializers.JSONField(allow_null=True)
     output_schema = serializers.JSONField(allow_null=True)
+    max_input_bytes = serializers.SerializerMethodField()
+
+    def get_max_input_bytes(self, function: Function) -> int:
+        """What a call may send, at most: by the manifest, and by this server."""
+        manifest: PluginManifest = self.context["manifest"]
+        return limits_of(manifest, function).max_input_bytes
 
 
 class PermissionSerializer(serializers.Serializer[Any]):
@@ -126,7 +124,7 @@ class PluginDetailSerializer(PluginSummarySerializer):
     sha256 = serializers.CharField(source="shown.sha256")
     size_bytes = serializers.IntegerField(source="shown.size_bytes")
     installed_at = serializers.DateTimeField(source="shown.created_at")
-    functions = FunctionSerializer(many=True, source="shown.manifest.functions")
+    functions = serializers.SerializerMethodField()  # type: ignore[assignment]
     permissions = serializers.SerializerMethodField()
     network = serializers.SerializerMethodField()
     limits = LimitsSerializer(source="shown.manifest.limits")
@@ -146,6 +144,11 @@ class PluginDetailSerializer(PluginSummarySerializer):
             "active_version", "pending", "watching", "can_manage", "settings", "settings_schema",
             "paused", "removable",
         ]  # fmt: skip
+
+    @extend_schema_field(FunctionSerializer(many=True))
+    def get_functions(self, plugin: Plugin) -> Any:
+        manifest = plugin.shown.manifest
+        return FunctionSerializer(manifest.functions, many=True, context={"manifest": manifest}).data
 
     @extend_schema_field(PermissionSerializer(many=True))
     def get_permissions(self, plugin: Plugin) -> list[dict[str, Any]]:
@@ -300,189 +303,3 @@ class ServerSerializer(serializers.Serializer[Any]):
     max_bundle_bytes = serializers.IntegerField()
     workers = serializers.IntegerField(help_text="Calls that run at a time, in each server process.")
     sandbox = LayerSerializer(many=True, help_text="Empty if no worker has started.")
-
-
-class StartRunSerializer(StrictSerializer):
-    function = TextField(max_length=64)
-
-
-class BoundsSerializer(serializers.Serializer[Any]):
-    timeout_ms = serializers.IntegerField()
-    memory_mb = serializers.IntegerField()
-    max_input_bytes = serializers.IntegerField()
-    max_output_bytes = serializers.IntegerField()
-    max_host_calls = serializers.IntegerField()
-    max_bridge_bytes = serializers.IntegerField()
-
-
-class HostFunctionSerializer(serializers.Serializer[Operation]):
-    """How a host function that the module imports is asked for over HTTP."""
-
-    name = serializers.CharField()
-    method = serializers.CharField()
-    path = serializers.CharField(help_text="Below /host/v1/, with a {name} for each of the path's fields.")
-    fields_in = serializers.ChoiceField(["query", "body", "path"], help_text="Where all other fields go.")
-
-
-class BrowserRunSerializer(serializers.Serializer[Any]):
-    execution_id = serializers.UUIDField()
-    wasm_url = serializers.CharField()
-    sha256 = serializers.CharField()
-    config = serializers.DictField(child=serializers.CharField())
-    bounds = BoundsSerializer(help_text="What the run may use at most, as on the server.")
-    host_functions = HostFunctionSerializer(many=True)
-    host_url = serializers.CharField()
-    token = serializers.CharField(help_text="For the host API, for this run; shown this once.")
-    expires_at = serializers.DateTimeField()
-
-
-class FinishRunSerializer(StrictSerializer):
-    """How a run in a browser ended, by its word. The message is the guest's error text or the trap's."""
-
-    end = serializers.ChoiceField(ENDS)
-    message = TextField(
-        max_length=8000,
-        required=False,
-        allow_blank=True,
-        trim_whitespace=False,
-        help_text="Empty for others.",
-    )
-    input_bytes = StrictIntegerField(min_value=0, max_value=MAX_REPORTED, required=False)
-    output_bytes = StrictIntegerField(min_value=0, max_value=MAX_REPORTED, required=False)
-    start_ms = serializers.FloatField(min_value=0, max_value=MAX_REPORTED, required=False)
-    run_ms = serializers.FloatField(min_value=0, max_value=MAX_REPORTED, required=False)
-    host_ms = serializers.FloatField(min_value=0, max_value=MAX_REPORTED, required=False)
-
-
-class FinishedRunSerializer(serializers.Serializer[Any]):
-    problem = ProblemSerializer(allow_null=True, help_text="What a run on the server would have answered.")
-
-
-class APITokenSerializer(serializers.ModelSerializer[APIToken]):
-    scopes = serializers.ListField(child=serializers.CharField())
-
-    class Meta:
-        model = APIToken
-        fields = ["id", "name", "scopes", "plugin", "created_at", "expires_at", "last_used_at"]
-
-
-class NewAPITokenSerializer(APITokenSerializer):
-    token = serializers.CharField(help_text="Shown this once.")
-
-    class Meta(APITokenSerializer.Meta):
-        fields = [*APITokenSerializer.Meta.fields, "token"]
-
-
-class CreateAPITokenSerializer(StrictSerializer):
-    name = TextField(min_length=1, max_length=100)
-    scopes = serializers.ListField(child=TextField(max_length=64), min_length=1, max_length=100)
-    expires_in_days = StrictIntegerField(min_value=1, max_value=365)
-    plugin = TextField(
-        max_length=64, required=False, help_text="Slug: for operations on a plugin's own data."
-    )
-
-
-class HostCallSerializer(serializers.ModelSerializer[HostCall]):
-    class Meta:
-        model = HostCall
-        fields = ["operation", "subject", "status", "duration_ms", "at"]
-
-
-class TimingSerializer(serializers.Serializer[Any]):
-    queue_ms = serializers.FloatField()
-    start_ms = serializers.FloatField()
-    run_ms = serializers.FloatField()
-    host_ms = serializers.FloatField()
-
-
-class ExecutionSerializer(serializers.Serializer[Any]):
-    """An execution, in the words that the events use as well."""
-
-    id = serializers.UUIDField()
-    plugin = serializers.CharField()
-    function = serializers.CharField()
-    target = serializers.CharField()
-    state = serializers.ChoiceField(Execution.State.values)
-    user = UserRefSerializer(allow_null=True)
-    problem = ProblemSerializer(allow_null=True)
-    input_bytes = serializers.IntegerField()
-    output_bytes = serializers.IntegerField()
-    timing = TimingSerializer(allow_null=True)
-    created_at = serializers.DateTimeField()
-    finished_at = serializers.DateTimeField(allow_null=True)
-
-    def to_representation(self, instance: Execution) -> dict[str, Any]:
-        return instance.event_data()
-
-
-class KeptSerializer(serializers.Serializer[Any]):
-    """Bytes in JSON: as text if they are UTF-8, otherwise in base64."""
-
-    encoding = serializers.ChoiceField(["text", "base64"])
-    content = serializers.CharField()
-
-
-class LogLineSerializer(serializers.Serializer[Any]):
-    level = serializers.ChoiceField(["trace", "debug", "info", "warn", "error"])
-    text = serializers.CharField()
-
-
-class ExecutionDetailSerializer(ExecutionSerializer):
-    host_calls = HostCallSerializer(many=True)
-    input = KeptSerializer(allow_null=True, help_text="Null if it is too large to keep, or sensitive.")
-    output = KeptSerializer(allow_null=True, help_text="Null if it is too large to keep, or sensitive.")
-    logs = LogLineSerializer(many=True)
-
-    def to_representation(self, instance: Execution) -> dict[str, Any]:
-        return super().to_representation(instance) | {
-            "host_calls": HostCallSerializer(instance.host_calls.all(), many=True).data,
-            "input": _kept(instance.input),
-            "output": _kept(instance.output),
-            "logs": [{"level": level, "text": text} for level, text in instance.logs],
-        }
-
-
-def _kept(data: bytes | memoryview | None) -> dict[str, str] | None:
-    if data is None:
-        return None
-    try:
-        return {"encoding": "text", "content": bytes(data).decode()}
-    except UnicodeDecodeError:
-        return {"encoding": "base64", "content": b64encode(data).decode()}
-
-
-class ExecutionFilterSerializer(serializers.Serializer[Any]):
-    plugin = serializers.CharField(max_length=64, required=False)
-    function = serializers.CharField(max_length=64, required=False)
-    state = serializers.ChoiceField(Execution.State.values, required=False)
-
-
-class SignUpSerializer(StrictSerializer):
-    email = TextField(max_length=254)
-    name = TextField(max_length=150)
-    password = TextField(max_length=1000, trim_whitespace=False)
-
-
-class LogInSerializer(StrictSerializer):
-    email = TextField(max_length=254)
-    password = TextField(max_length=1000, trim_whitespace=False)
-
-
-class SignedUpSerializer(serializers.Serializer[Any]):
-    user = PublicUserSerializer()
-
-
-class SessionRefSerializer(serializers.Serializer[Any]):
-    id = serializers.UUIDField()
-    expires_at = serializers.DateTimeField()
-    token = serializers.CharField(required=False, help_text="For API clients; browsers get a cookie instead.")
-
-
-class LoggedInSerializer(serializers.Serializer[Any]):
-    user = PublicUserSerializer()
-    session = SessionRefSerializer()
-
-
-class WhoAmISerializer(serializers.Serializer[Any]):
-    user = PublicUserSerializer(allow_null=True)
-    session = SessionRefSerializer(allow_null=True)

@@ -15,14 +15,14 @@ from accounts.authentication import API_SCOPE
 from accounts.models import APIToken, User
 from accounts.problems import Forbidden, InvalidInput
 from accounts.schemas import problems
-from plugins import registry, schemas
+from plugins import auth_schemas, registry
 from plugins.operations import OPERATIONS
 
 
 @extend_schema_view(
     get=extend_schema(
         operation_id="list_tokens",
-        responses={200: schemas.APITokenSerializer(many=True), **problems(401, 403, 404)},
+        responses={200: auth_schemas.APITokenSerializer(many=True), **problems(401, 403, 404)},
         tags=["tokens"],
     )
 )
@@ -30,7 +30,7 @@ class TokenListView(ListAPIView[APIToken]):
     """Your tokens, latest first; their secrets are never shown again."""
 
     permission_classes = (IsAuthenticated, HasSession)
-    serializer_class = schemas.APITokenSerializer
+    serializer_class = auth_schemas.APITokenSerializer
     pagination_class = Pages
 
     def get_queryset(self):  # type: ignore[no-untyped-def] # a queryset of an abstract model's child
@@ -38,19 +38,19 @@ class TokenListView(ListAPIView[APIToken]):
 
     @extend_schema(
         operation_id="create_token",
-        request=schemas.CreateAPITokenSerializer,
-        responses={201: schemas.NewAPITokenSerializer, **problems(400, 401, 403, 404, 413, 415)},
+        request=auth_schemas.CreateAPITokenSerializer,
+        responses={201: auth_schemas.NewAPITokenSerializer, **problems(400, 401, 403, 404, 409, 413, 415)},
         tags=["tokens"],
     )
     def post(self, request: Request) -> Response:
         """Makes a token. Operations of the host API as scopes are for administrators."""
-        data = checked(schemas.CreateAPITokenSerializer, request)
+        data = checked(auth_schemas.CreateAPITokenSerializer, request)
         user = signed_in(request)
         check_scopes(user, data["scopes"])
         if "plugin" in data:
             registry.get_plugin(data["plugin"])
         made, token = services.create_api_token(user, **data)
-        return Response(schemas.APITokenSerializer(made).data | {"token": token}, status=201)
+        return Response(auth_schemas.APITokenSerializer(made).data | {"token": token}, status=201)
 
 
 class TokenView(APIView):

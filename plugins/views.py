@@ -5,6 +5,7 @@ import uuid
 from typing import Any, ClassVar
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpResponse
@@ -22,7 +23,7 @@ from accounts.authentication import bearer_token
 from accounts.parsers import UploadParser
 from accounts.problems import InvalidInput, NotAuthenticated, NotFound, PayloadTooLarge
 from accounts.schemas import problems
-from plugins import browser_runs, calls, executions, journal, registry, schemas, store
+from plugins import browser_runs, calls, execution_schemas, executions, journal, registry, schemas, store
 from plugins.bundle import read_zip, report
 from plugins.manifest import NetworkKey
 from plugins.models import Execution, Plugin
@@ -41,6 +42,12 @@ class ExecutionPages(CursorPagination):
     page_size_query_param = "page_size"
     max_page_size = 200
     ordering = ("-created_at", "-id")
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> Any:
+        try:
+            return super().paginate_queryset(queryset, request, view)
+        except ValidationError as error:  # a cursor that names no moment; REST framework does not look
+            raise NotFound(str(self.invalid_cursor_message)) from error
 
 
 @extend_schema_view(
@@ -214,14 +221,17 @@ class WatchView(APIView):
 class BrowserRunView(APIView):
     @extend_schema(
         operation_id="start_browser_run",
-        request=schemas.StartRunSerializer,
-        responses={201: schemas.BrowserRunSerializer, **problems(400, 401, 403, 404, 409, 413, 415)},
+        request=execution_schemas.StartRunSerializer,
+        responses={
+            201: execution_schemas.BrowserRunSerializer,
+            **problems(400, 401, 403, 404, 409, 413, 415),
+        },
         tags=["plugins"],
     )
     def post(self, request: Request, slug: str) -> Response:
         """Begins a run in your browser: where the module is, and a token for its host calls."""
         plugin = registry.get_plugin(slug)
-        function = checked(schemas.StartRunSerializer, request)["function"]
+        function = checked(execution_schemas.StartRunSerializer, request)["function"]
         run = browser_runs.start(plugin, function, signed_in(request))
         release = plugin.active
         answer = {
@@ -235,7 +245,7 @@ class BrowserRunView(APIView):
             "token": run.token,
             "expires_at": run.expires_at,
         }
-        return Response(schemas.BrowserRunSerializer(answer).data, status=201)
+        return Response(execution_schemas.BrowserRunSerializer(answer).data, status=201)
 
 
 class FinishRunView(APIView):
@@ -244,8 +254,11 @@ class FinishRunView(APIView):
 
     @extend_schema(
         operation_id="finish_browser_run",
-        request=schemas.FinishRunSerializer,
-        responses={200: schemas.FinishedRunSerializer, **problems(400, 401, 403, 404, 409, 413, 415)},
+        request=execution_schemas.FinishRunSerializer,
+        responses={
+            200: execution_schemas.FinishedRunSerializer,
+            **problems(400, 401, 403, 404, 409, 413, 415),
+        },
         tags=["executions"],
     )
     def post(self, request: Request, execution_id: uuid.UUID) -> Response:
@@ -253,7 +266,7 @@ class FinishRunView(APIView):
         token = bearer_token(request)
         if token is None:
             raise NotAuthenticated("This wants the token of the run.")
-        report = browser_runs.Report(**checked(schemas.FinishRunSerializer, request))
+        report = browser_runs.Report(**checked(execution_schemas.FinishRunSerializer, request))
         problem = browser_runs.finish(execution_id, token, report)
         return Response({"problem": problem and problem.as_dict()})
 
@@ -295,20 +308,20 @@ class CallView(APIView):
 @extend_schema_view(
     get=extend_schema(
         operation_id="list_executions",
-        parameters=[schemas.ExecutionFilterSerializer],
-        responses={200: schemas.ExecutionSerializer(many=True), **problems(400, 401, 404)},
+        parameters=[execution_schemas.ExecutionFilterSerializer],
+        responses={200: execution_schemas.ExecutionSerializer(many=True), **problems(400, 401, 404)},
         tags=["executions"],
     )
 )
 class ExecutionListView(ListAPIView[Execution]):
     """Executions, latest first: your own; every one for staff."""
 
-    serializer_class = schemas.ExecutionSerializer
+    serializer_class = execution_schemas.ExecutionSerializer
     pagination_class = ExecutionPages
     filters: ClassVar = {"plugin": "plugin__slug", "function": "function", "state": "state"}
 
     def get_queryset(self) -> QuerySet[Execution]:
-        form = schemas.ExecutionFilterSerializer(
+        form = execution_schemas.ExecutionFilterSerializer(
             data={name: value for name, value in self.request.query_params.items() if name in self.filters}
         )
         form.is_valid(raise_exception=True)
@@ -321,12 +334,14 @@ class ExecutionListView(ListAPIView[Execution]):
 class ExecutionView(APIView):
     @extend_schema(
         operation_id="get_execution",
-        responses={200: schemas.ExecutionDetailSerializer, **problems(401, 404)},
+        responses={200: execution_schemas.ExecutionDetailSerializer, **problems(401, 404)},
         tags=["executions"],
     )
     def get(self, request: Request, execution_id: uuid.UUID) -> Response:
         """One execution with its host calls. Somebody else's is not found."""
-        return Response(schemas.ExecutionDetailSerializer(visible_execution(request, execution_id)).data)
+        return Response(
+            execution_schemas.ExecutionDetailSerializer(visible_execution(request, execution_id)).data
+        )
 
 
 class CancelView(APIView):

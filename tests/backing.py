@@ -1,4 +1,4 @@
-"""Real PostgreSQL and Redis servers for tests: started on free ports, stopped by pid, nothing left behind."""
+"""A real PostgreSQL server for tests: started on a free port, stopped by pid, nothing left behind."""
 
 import os
 import pwd
@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -55,26 +55,6 @@ def postgresql() -> Iterator[str]:
         server.terminate()
         server.wait(timeout=30)
         shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def redis() -> Iterator[str]:
-    """An empty server's REDIS_URL. Skips the test where Redis is not installed."""
-    binary = shutil.which("redis-server")
-    if binary is None:
-        pytest.skip("Redis is not installed.")
-    port = free_port()
-    with tempfile.TemporaryDirectory(prefix="hostbridge-redis-") as folder:
-        command = [binary, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder]
-        server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        try:
-            ready = [shutil.which("redis-cli") or "redis-cli", "-p", str(port), "ping"]
-            wait_for(lambda: subprocess.run(ready, capture_output=True, check=False).stdout == b"PONG\n")
-            yield f"redis://127.0.0.1:{port}/0"
-        finally:
-            server.terminate()
-            with suppress(subprocess.TimeoutExpired):
-                server.wait(timeout=30)
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:

@@ -4,8 +4,8 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
+from plugins.runtime.jobs import Answer, HostHandler, Job
 from plugins.runtime.pool import Pool
-from plugins.runtime.process import Answer, HostHandler, Job
 from plugins.runtime.protocol import Asked, HostReply
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 _directory = tempfile.mkdtemp(prefix="hostbridge-tests-")
 atexit.register(shutil.rmtree, _directory, ignore_errors=True)
 os.environ["DATA_DIR"] = _directory
-for _name in ("SECRET_KEY", "PUBLIC_URL", "HOST", "PORT", "AUTH_PLUGIN", "ALLOWED_HOSTS", "REDIS_URL"):
+for _name in ("SECRET_KEY", "PUBLIC_URL", "HOST", "PORT", "AUTH_PLUGIN", "ALLOWED_HOSTS"):
     os.environ.pop(_name, None)
 
 from config.settings import *  # noqa: E402, F403

@@ -70,6 +70,10 @@ def test_a_cookie_needs_its_proof_here_too(server: Server) -> None:
         assert COOKIE in browser.cookies
         assert problem_code(browser.post(GREET, json={"name": "Ada"})) == "csrf-failed"
         assert browser.post(GREET, json={"name": "Ada"}, headers=proof).status_code == 200
+        # That it was shown once, or stands in the body, lets no other call in.
+        assert problem_code(browser.post(GREET, json={"name": "Ada"})) == "csrf-failed"
+        form = {"csrfmiddlewaretoken": browser.cookies["csrftoken"]}
+        assert problem_code(browser.post(GREET, data=form)) == "csrf-failed"
 
 
 def test_what_an_own_plugin_sent_is_refused_here_too(rf: RequestFactory) -> None:

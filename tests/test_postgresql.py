@@ -10,10 +10,12 @@ from tests.backing import postgresql
 from tests.server import ROOT, clean_environment
 
 MATTERS = [
+    "tests/accounts/test_attempts.py",
     "tests/accounts/test_feed.py",
     "tests/accounts/test_models.py",
     "tests/accounts/test_services.py",
     "tests/accounts/test_setup.py",
+    "tests/plugins/test_journal.py",
     "tests/plugins/test_kv.py",
     "tests/plugins/test_messages.py",
     "tests/plugins/test_transports.py",

@@ -94,6 +94,17 @@ def test_a_bad_setting_is_told_by_name(tmp_path: Path, name: str, value: str, sa
     assert said in done.stderr.strip().splitlines()[-1]
 
 
+def test_the_database_is_for_the_servers_user_alone(tmp_path: Path) -> None:
+    server = Server.start(tmp_path / "data")
+    try:
+        server.make_owner()
+        files = list(server.data_dir.glob("hostbridge.sqlite3*"))
+        assert len(files) == 3
+        assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
+    finally:
+        server.stop()
+
+
 def test_the_secret_key_is_made_once_and_private(tmp_path: Path) -> None:
     command = [
         sys.executable,

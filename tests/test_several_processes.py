@@ -1,4 +1,4 @@
-"""Two server processes with one database and one Redis: what one is told, the other acts on."""
+"""Two server processes with one database and nothing else: what one is told, the other acts on."""
 
 import asyncio
 import json
@@ -9,8 +9,8 @@ import httpx
 import pytest
 from websockets.asyncio.client import connect
 
-from tests.backing import redis
-from tests.server import Server
+from tests.backing import wait_for
+from tests.server import Server, problem_code
 
 Two = tuple[Server, Server]
 
@@ -18,13 +18,13 @@ Two = tuple[Server, Server]
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Two]:
     data = tmp_path_factory.mktemp("two") / "data"
-    with redis() as url:
-        one = Server.start(data, REDIS_URL=url)
-        one.make_owner()
-        other = Server.start(Path(f"{data}"), REDIS_URL=url)
-        yield one, other
-        one.stop()
-        other.stop()
+    one = Server.start(data, PLUGIN_MAX_TIMEOUT_MS="60000")
+    one.make_owner()
+    one.install_fixture("faults", timeout_ms=60_000)
+    other = Server.start(Path(f"{data}"))
+    yield one, other
+    one.stop()
+    other.stop()
 
 
 @pytest.mark.asyncio
@@ -69,3 +69,15 @@ def test_logging_out_at_one_logs_out_at_the_other(two: Two) -> None:
             assert there.get("/api/v1/plugins").status_code == 200
             here.post("/api/v1/auth/logout")
             assert there.get("/api/v1/plugins").status_code == 401
+
+
+def test_what_runs_at_one_is_cancelled_at_the_other(two: Two) -> None:
+    one, other = two
+    with one.log_in("owner@example.com") as here:
+        asked = here.post("/api/v1/plugins/faults/call/sleep_forever", headers={"Prefer": "respond-async"})
+        address = asked.headers["Location"]
+        with httpx.Client(base_url=other.url, headers=here.headers, timeout=30) as there:
+            wait_for(lambda: there.get(address).json().get("state") == "running")
+            assert there.post(f"{address}/cancel").status_code == 204
+            wait_for(lambda: there.get(address).json()["state"] == "cancelled")
+            assert problem_code(there.post(f"{address}/cancel")) == "run-ended"

@@ -15,6 +15,7 @@ import { StartPage } from './pages/StartPage';
 import { useSession } from './session';
 import { ToastProvider } from './toasts';
 
+const ConvertPage = lazy(() => import('./pages/ConvertPage'));
 const ExecutionsPage = lazy(() => import('./pages/ExecutionsPage'));
 const ExecutionPage = lazy(() => import('./pages/ExecutionPage'));
 const UploadPage = lazy(() => import('./pages/UploadPage'));
@@ -41,6 +42,7 @@ export function App() {
       <Route element={<UserPages />}>
         <Route index element={<HomePage />} />
         <Route path="plugins" element={<CataloguePage />} />
+        <Route path="convert" element={<ConvertPage />} />
         <Route path="upload" element={<UploadPage />} />
         <Route path="sandbox" element={<SandboxPage />} />
         <Route path="plugins/:slug/:function?" element={<PluginPage />} />

@@ -24,7 +24,7 @@ import type {
   SessionAnswer,
   User,
 } from './types';
-import { sendForm } from './upload';
+import { fetchWithProgress } from './upload';
 
 const BASE = '/api/v1';
 const SAFE_METHODS = new Set(['GET', 'HEAD']);
@@ -121,14 +121,10 @@ export async function installPlugin(
   bundle: File,
   { onProgress, signal }: { onProgress: (sent: number) => void; signal: AbortSignal },
 ): Promise<Installed> {
-  const form = new FormData();
-  form.append('bundle', bundle);
-  try {
-    return (await sendForm(`${BASE}/plugins`, form, await csrfToken(), onProgress, signal)) as Installed;
-  } catch (error) {
-    if (error instanceof ApiProblem) tellOfSessionEnd(error);
-    throw error;
-  }
+  const body = new FormData();
+  body.append('bundle', bundle);
+  const response = await request('/plugins', { method: 'POST', body, signal }, onProgress);
+  return (await response.json()) as Installed;
 }
 
 /** For good; the answer says how much went with it. */
@@ -224,17 +220,21 @@ export async function revokeToken(id: string): Promise<void> {
   await request(`/tokens/${encodeURIComponent(id)}`, { method: 'DELETE' });
 }
 
-/** Calls a plugin function on the server: the input as it is, the raw answer back. */
+/**
+ * Calls a plugin function on the server: the input as it is, the raw answer back. `onProgress` hears the part of the
+ * input that is sent, from 0 to 1.
+ */
 export function callFunction(
-  call: { slug: string; name: string; body: string | Uint8Array<ArrayBuffer>; contentType: string },
+  call: { slug: string; name: string; body: string | Uint8Array<ArrayBuffer> | Blob; contentType: string },
   signal?: AbortSignal,
+  onProgress?: (sent: number) => void,
 ): Promise<Response> {
-  return request(`${pluginPath(call.slug)}/call/${encodeURIComponent(call.name)}`, {
-    method: 'POST',
-    body: call.body,
-    headers: { 'Content-Type': call.contentType },
-    signal,
-  });
+  const { body, contentType } = call;
+  return request(
+    `${pluginPath(call.slug)}/call/${encodeURIComponent(call.name)}`,
+    { method: 'POST', body, headers: { 'Content-Type': contentType }, signal },
+    onProgress,
+  );
 }
 
 /** Begins a run in this browser: what it takes, with a token for its host calls. */
@@ -290,14 +290,24 @@ async function sendJson<Answer>(method: 'POST' | 'PATCH', path: string, body: un
   return (await response.json()) as Answer;
 }
 
-async function request(path: string, init: RequestInit = {}): Promise<Response> {
+type Init = Omit<RequestInit, 'body'> & { body?: XMLHttpRequestBodyInit };
+
+async function request(
+  path: string,
+  init: Init = {},
+  onProgress?: (sent: number) => void,
+): Promise<Response> {
   const headers = new Headers(init.headers);
   if (!headers.has('Accept')) headers.set('Accept', 'application/json, application/problem+json, */*;q=0.5');
   if (!SAFE_METHODS.has(init.method ?? 'GET')) headers.set('X-CSRFToken', await csrfToken());
 
   let response: Response;
   try {
-    response = await fetch(BASE + path, { credentials: 'same-origin', ...init, headers });
+    const { method = 'GET', body, signal = null } = init;
+    response =
+      onProgress && body !== undefined
+        ? await fetchWithProgress(BASE + path, { method, headers, body, signal }, onProgress)
+        : await fetch(BASE + path, { credentials: 'same-origin', ...init, headers });
   } catch (error) {
     // A caller that gave up on purpose wants to see just that.
     if (init.signal?.aborted) throw error;

@@ -1,30 +1,25 @@
-// What somebody typed into a function's form, kept for the tab's life so that a lost session loses nothing.
+// What somebody typed or chose, kept for the tab's life so that a lost session loses nothing.
 // Drafts belong to one user, are gone after logging out, and never hold secrets.
 
 const PREFIX = 'hostbridge.draft.';
 
-export interface Draft {
-  mode: 'form' | 'raw';
-  data: unknown;
-  raw: string;
-}
-
-interface Place {
+export interface Place {
   userId: string;
-  slug: string;
-  name: string;
+  /** The form within the app, such as "tokens" or "plugins/template/greet". */
+  form: string;
 }
 
-export function loadDraft(place: Place): Draft | null {
+/** The members that were kept; none of them may be relied on to be there. */
+export function loadDraft<Draft extends object>(place: Place): Partial<Draft> {
   try {
-    const stored = sessionStorage.getItem(key(place));
-    return stored ? (JSON.parse(stored) as Draft) : null;
+    const stored: unknown = JSON.parse(sessionStorage.getItem(key(place)) ?? '{}');
+    return typeof stored === 'object' ? { ...(stored as Partial<Draft>) } : {};
   } catch {
-    return null;
+    return {};
   }
 }
 
-export function saveDraft(place: Place, draft: Draft): void {
+export function saveDraft(place: Place, draft: object): void {
   try {
     sessionStorage.setItem(key(place), JSON.stringify(draft));
   } catch {
@@ -32,8 +27,30 @@ export function saveDraft(place: Place, draft: Draft): void {
   }
 }
 
-/** Forgets every draft of the tab. */
+export function dropDraft(place: Place): void {
+  try {
+    sessionStorage.removeItem(key(place));
+  } catch {
+    // Blocked storage holds no drafts.
+  }
+}
+
+/** No storage of a tab's own takes files, and a log-in loads no new page. */
+const files = new Map<string, File>();
+
+export function loadFile(place: Place): File | null {
+  return files.get(key(place)) ?? null;
+}
+
+/** Keeps the file that was chosen for the form, or none. */
+export function saveFile(place: Place, file: File | null): void {
+  if (file) files.set(key(place), file);
+  else files.delete(key(place));
+}
+
+/** Forgets every draft of the tab, files as well. */
 export function clearDrafts(): void {
+  files.clear();
   try {
     const keys = Array.from({ length: sessionStorage.length }, (_, index) => sessionStorage.key(index));
     for (const name of keys) if (name?.startsWith(PREFIX)) sessionStorage.removeItem(name);
@@ -42,6 +59,6 @@ export function clearDrafts(): void {
   }
 }
 
-function key({ userId, slug, name }: Place): string {
-  return `${PREFIX}${userId}/${slug}/${name}`;
+function key({ userId, form }: Place): string {
+  return `${PREFIX}${userId}/${form}`;
 }

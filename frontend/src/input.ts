@@ -1,5 +1,4 @@
 // A function's input: how it can be asked for, read, and what of it may be kept.
-import type { Draft } from './drafts';
 import type { FunctionDetail, JsonSchema } from './types';
 
 const FORM_TYPES = new Set(['object', 'array', 'string', 'number', 'integer', 'boolean', 'null']);
@@ -22,6 +21,13 @@ export function canRenderForm(schema: JsonSchema | null): schema is JsonSchema {
   });
 }
 
+/** What was typed into a function's form. */
+export interface Draft {
+  mode: 'form' | 'raw';
+  data: unknown;
+  raw: string;
+}
+
 export type ParsedInput = { ok: true; value: unknown } | { ok: false; message: string };
 
 export function parseInput(raw: string): ParsedInput {
@@ -39,10 +45,9 @@ export function firstDraft(schema: JsonSchema | null): Draft {
   return { mode: form ? 'form' : 'raw', data, raw: schema ? '{}' : '' };
 }
 
-/** What of a draft may lie in the tab's storage; null when it could hold a secret. */
-export function draftToKeep(definition: FunctionDetail, draft: Draft): Draft | null {
-  if (definition.sensitive || hasSecret(definition.input_schema)) return null;
-  return draft;
+/** Whether what is typed may lie in the tab's storage: not where it could hold a secret. */
+export function keepsDraft(definition: FunctionDetail): boolean {
+  return !definition.sensitive && !hasSecret(definition.input_schema);
 }
 
 /** Whether a value for this schema is one that must not be shown or kept. */

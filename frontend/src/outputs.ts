@@ -14,11 +14,9 @@ export function keptOutput({ encoding, content }: Kept): Output {
 const HTML =
   /^\s*(<!--|<!doctype html|<(html|head|body|h[1-6]|p|div|section|article|ul|ol|table|pre|blockquote)[\s>])/i;
 
-const LONGEST_PREVIEW = 2_000_000;
-
-/** HTML to preview: the output itself, or a text at the top of its JSON; null when there is none. */
+/** HTML to preview: the output itself, or a text at the top of its JSON; null when there is none, or not all of it. */
 export function htmlIn(output: Output): string | null {
-  if (output.kind === 'binary' || output.text.length > LONGEST_PREVIEW) return null;
+  if (output.kind === 'binary' || !output.isWhole) return null;
   if (output.kind === 'text') return HTML.test(output.text) ? output.text : null;
   const value: unknown = JSON.parse(output.text);
   const texts = typeof value === 'object' && value !== null ? Object.values(value) : [value];

@@ -71,6 +71,33 @@ export function problemFromBody(body: unknown, status: number, headers: Headers)
   });
 }
 
+/** What a plugin's error text says, where the server is not to see it: a problem of its own, or any text. */
+export function guestProblem(message: string): ApiProblem {
+  const spoken = spokenProblem(message);
+  if (spoken)
+    return problemFromBody({ ...spoken, type: TYPE_PREFIX + spoken.code }, spoken.status, new Headers());
+  return new ApiProblem({
+    code: 'plugin-error',
+    status: 422,
+    title: 'The plugin refused the input',
+    detail: message,
+  });
+}
+
+function spokenProblem(message: string): (Record<string, unknown> & { code: string; status: number }) | null {
+  let value: unknown;
+  try {
+    value = JSON.parse(message);
+  } catch {
+    return null;
+  }
+  const problem = isRecord(value) ? value.problem : null;
+  if (!isRecord(problem)) return null;
+  const { code, status, title } = problem;
+  const isComplete = typeof code === 'string' && typeof status === 'number' && typeof title === 'string';
+  return isComplete ? { ...problem, code, status } : null;
+}
+
 /** Turns anything that was thrown into a problem that can be shown. */
 export function asProblem(error: unknown): ApiProblem {
   if (error instanceof ApiProblem) return error;

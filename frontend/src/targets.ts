@@ -9,16 +9,20 @@ interface Place {
   name: string;
 }
 
-/** The kept choice where the function still allows it, otherwise its first: the server, where both are. */
-export function chosenTarget(place: Place, allowed: readonly Target[]): Target {
+/** The kept choice where the function still allows it, otherwise the usual one, if that is allowed. */
+export function chosenTarget(place: Place, allowed: readonly Target[], usual: Target = 'server'): Target {
   let kept: string | null = null;
   try {
     kept = localStorage.getItem(key(place));
   } catch {
     // Blocked storage keeps no choices.
   }
-  const fallback = allowed.includes('server') ? 'server' : 'browser';
-  return allowed.find((target) => target === kept) ?? fallback;
+  return (
+    allowed.find((target) => target === kept) ??
+    allowed.find((target) => target === usual) ??
+    allowed[0] ??
+    usual
+  );
 }
 
 export function keepTarget(place: Place, target: Target): void {

@@ -1,49 +1,45 @@
-// Sends a form and tells how much of it is on its way. XMLHttpRequest, as fetch cannot tell that.
-import { asProblem, problemFromBody } from './problem';
+// fetch that tells how much of a body is on its way. XMLHttpRequest, as fetch itself cannot tell that.
+
+export interface Upload {
+  method: string;
+  headers: Headers;
+  body: XMLHttpRequestBodyInit;
+  signal: AbortSignal | null;
+}
 
 /**
- * Posts the form. `onProgress` hears the part that is sent, from 0 to 1. Throws ApiProblem, and an AbortError
- * when the signal gives up.
+ * Answers and throws as fetch does, within one origin. `onProgress` hears the part that is sent, from 0 to 1.
  */
-export function sendForm(
+export function fetchWithProgress(
   address: string,
-  form: FormData,
-  csrfToken: string,
+  { method, headers, body, signal }: Upload,
   onProgress: (sent: number) => void,
-  signal: AbortSignal,
-): Promise<unknown> {
+): Promise<Response> {
   return new Promise((resolve, reject) => {
-    signal.throwIfAborted();
+    signal?.throwIfAborted();
     const request = new XMLHttpRequest();
-    request.open('POST', address);
-    request.setRequestHeader('Accept', 'application/json, application/problem+json');
-    request.setRequestHeader('X-CSRFToken', csrfToken);
+    request.open(method, address);
+    request.responseType = 'arraybuffer';
+    headers.forEach((value, name) => request.setRequestHeader(name, value));
     request.upload.onprogress = ({ loaded, total, lengthComputable }) => {
       if (lengthComputable && total > 0) onProgress(loaded / total);
     };
     request.upload.onload = () => onProgress(1);
-    request.onload = () => {
-      const body = parsed(request.responseText);
-      if (request.status >= 200 && request.status < 300) resolve(body);
-      else reject(problemFromBody(body, request.status, retryAfter(request)));
-    };
-    // The same words as for a fetch that got no answer.
-    request.onerror = () => reject(asProblem(new TypeError('no answer')));
+    request.onload = () => resolve(responseOf(request));
+    request.onerror = () => reject(new TypeError('No answer came.'));
     request.onabort = () => reject(new DOMException('The upload was given up.', 'AbortError'));
-    signal.addEventListener('abort', () => request.abort(), { once: true });
-    request.send(form);
+    signal?.addEventListener('abort', () => request.abort(), { once: true });
+    request.send(body);
   });
 }
 
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null; // a proxy's page, say: the status has to tell the story
-  }
-}
-
-function retryAfter(request: XMLHttpRequest): Headers {
-  const seconds = request.getResponseHeader('Retry-After');
-  return new Headers(seconds ? { 'Retry-After': seconds } : {});
+function responseOf(request: XMLHttpRequest): Response {
+  const { status } = request;
+  const lines = request.getAllResponseHeaders().trim().split('\r\n').filter(Boolean);
+  const headers = lines.map((line): [string, string] => {
+    const [name = '', ...value] = line.split(': ');
+    return [name, value.join(': ')];
+  });
+  const hasBody = status !== 204 && status !== 205 && status !== 304; // Response takes none for these
+  return new Response(hasBody ? (request.response as ArrayBuffer) : null, { status, headers });
 }

@@ -3,7 +3,7 @@ import { MemoryRouter } from 'react-router';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { App } from '../src/App';
 import { SessionProvider } from '../src/session';
-import type { LiveEvent, PendingPermission, PluginDetail } from '../src/types';
+import type { FunctionDetail, LiveEvent, PendingPermission, PluginDetail } from '../src/types';
 
 const asks = (operation: string, title: string, changes: Partial<PendingPermission> = {}) => ({
   operation,
@@ -319,6 +319,31 @@ test('a plugin is disabled after a question, and undone from the notice', async 
   await click('Undo');
   await screen.findByText('Template is enabled');
   expect(server.changes.map(([, , body]) => body)).toEqual([{ enabled: false }, { enabled: true }]);
+});
+
+test('a plugin that is disabled while its page is open says so, and keeps what was typed', async () => {
+  const shout: FunctionDetail = {
+    name: 'shout',
+    title: 'Shout',
+    description: '',
+    access: 'user',
+    targets: ['server'],
+    sensitive: false,
+    max_input_bytes: 1000,
+    input_schema: null,
+    output_schema: null,
+  };
+  server.plugin = { ...template, functions: [shout] };
+  open('/plugins/template/shout');
+  const input = await screen.findByLabelText<HTMLTextAreaElement>('Input');
+  fireEvent.change(input, { target: { value: 'hello' } });
+  server.plugin = { ...server.plugin, state: 'disabled' };
+  tell({ type: 'plugin.changed', data: { slug: 'template', state: 'disabled', version: '1.0.0' } });
+  await screen.findByText(/^This plugin is turned off/);
+  expect(screen.getByRole<HTMLButtonElement>('button', { name: 'Run' }).disabled).toBe(true);
+  fireEvent.keyDown(input, { key: 'Enter', ctrlKey: true });
+  expect(screen.queryByRole('button', { name: 'Running…' })).toBeNull();
+  expect(input.value).toBe('hello');
 });
 
 test('a plugin is removed only once its name was typed', async () => {

@@ -107,13 +107,26 @@ test('a run gives its output, timing and id, and a failed run its problem', asyn
 
 test('output is told apart into JSON, text and binary', () => {
   const bytes = (text: string) => new Uint8Array(new TextEncoder().encode(text));
-  expect(describeOutput(bytes('{"a":1}'))).toMatchObject({
-    kind: 'json',
-    pretty: '{\n  "a": 1\n}',
-    bytes: 7,
-  });
-  expect(describeOutput(bytes('héllo'))).toEqual({ kind: 'text', text: 'héllo', bytes: 6 });
-  expect(describeOutput(new Uint8Array([0xff, 0xfe]))).toMatchObject({ kind: 'binary', bytes: 2 });
+  expect(describeOutput(bytes('{"a":1}'))).toMatchObject({ kind: 'json', text: '{"a":1}', isWhole: true });
+  expect(describeOutput(bytes('héllo'))).toMatchObject({ kind: 'text', text: 'héllo', isWhole: true });
+  expect(describeOutput(new Uint8Array([0xff, 0xfe]))).toMatchObject({ kind: 'binary', text: '' });
+});
+
+test('of huge output only the beginning is read, and all of it kept', () => {
+  const beginning = 64 << 10;
+  // The beginning ends within the first é, and what follows is no JSON.
+  const text = '['.padEnd(beginning - 1) + 'é'.repeat(500_000);
+  const data = new Uint8Array(new TextEncoder().encode(text));
+  const output = describeOutput(data);
+  expect(output).toMatchObject({ kind: 'json', isWhole: false });
+  expect(output.text).toBe(text.slice(0, beginning - 1));
+  expect(output.data).toBe(data);
+});
+
+test('a byte-order mark is not shown, and stays in the data', () => {
+  const output = describeOutput(new Uint8Array([0xef, 0xbb, 0xbf, 0x31]));
+  expect(output).toMatchObject({ kind: 'json', text: '1' });
+  expect(output.data).toHaveLength(4);
 });
 
 test('only filters that are set are asked for', async () => {

@@ -3,6 +3,7 @@ import { MemoryRouter } from 'react-router';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { App } from '../src/App';
 import { SessionProvider } from '../src/session';
+import { tellOtherTabs } from '../src/tabs';
 
 const alice = { id: 'alice', email: 'alice@example.com', name: 'Alice', is_staff: false };
 const greet = {
@@ -11,6 +12,7 @@ const greet = {
   description: 'Says hello.',
   access: 'user',
   targets: ['server'],
+  max_input_bytes: 1000,
   input_schema: {
     type: 'object',
     required: ['name'],
@@ -32,7 +34,12 @@ const template = {
   sha256: 'ab',
   size_bytes: 10,
   installed_at: '2026-05-04T12:00:00Z',
-  functions: [greet, { ...greet, name: 'purge', title: 'Purge', access: 'staff' }],
+  functions: [
+    greet,
+    { ...greet, name: 'purge', title: 'Purge', access: 'staff' },
+    { ...greet, name: 'shout', title: 'Shout', input_schema: null },
+    { ...greet, name: 'unlock', title: 'Unlock', input_schema: null, sensitive: true },
+  ],
   permissions: [],
   network: [],
   limits: {
@@ -61,11 +68,14 @@ async function answer(input: RequestInfo | URL, init: RequestInit = {}): Promise
   );
   if (path === '/setup') return json({ needed: server.needsOwner });
   if (path === '/auth/session') return json({ user: server.loggedIn ? alice : null, session: null });
+  if (path === '/users/me' && server.loggedIn) return json({ ...alice, ...JSON.parse(String(init.body)) });
   if (path === '/auth/login') {
     server.loggedIn = true;
     return json({ user: alice, session: null });
   }
   if (!server.loggedIn) return expired;
+  if (['/tokens', '/sessions', '/permissions'].some((list) => path.startsWith(list)))
+    return json({ next: null, results: [] });
   if (path.startsWith('/executions')) return json({ next: null, previous: null, results: [] });
   if (path.includes('/call/')) {
     server.calls.push(String(init.body));
@@ -89,6 +99,13 @@ async function clickRun() {
   const run = screen.getByRole<HTMLButtonElement>('button', { name: 'Run' });
   await waitFor(() => expect(run.disabled).toBe(false));
   fireEvent.click(run);
+}
+
+async function logInAgain() {
+  expect(await screen.findByText('Your session has ended')).toBeTruthy();
+  fireEvent.change(screen.getByLabelText('E-mail'), { target: { value: 'alice@example.com' } });
+  fireEvent.change(screen.getByLabelText('Password'), { target: { value: 'a long password' } });
+  fireEvent.click(screen.getByRole('button', { name: 'Log in' }));
 }
 
 beforeEach(() => {
@@ -166,11 +183,47 @@ test('a session that ends loses nothing: after logging in the page and its input
   fireEvent.change(await screen.findByLabelText('Name'), { target: { value: 'Ada' } });
   server.loggedIn = false;
   await clickRun();
-  expect(await screen.findByText('Your session has ended')).toBeTruthy();
-  fireEvent.change(screen.getByLabelText('E-mail'), { target: { value: 'alice@example.com' } });
-  fireEvent.change(screen.getByLabelText('Password'), { target: { value: 'a long password' } });
-  fireEvent.click(screen.getByRole('button', { name: 'Log in' }));
+  await logInAgain();
   expect((await screen.findByLabelText<HTMLInputElement>('Name')).value).toBe('Ada');
+});
+
+test.each([
+  ['/profile', 'Name', 'Save', 'Alice Liddell'],
+  ['/tokens', 'Name', 'Create token', 'nightly backup'],
+  ['/plugins/template/shout', 'Input', 'Run', 'hello'],
+])('a session that ends loses nothing typed on %s', async (path, label, button, typed) => {
+  open(path);
+  const field = await screen.findByLabelText(label, undefined, { timeout: 5000 });
+  fireEvent.change(field, { target: { value: typed } });
+  server.loggedIn = false;
+  fireEvent.click(screen.getByRole('button', { name: button }));
+  await logInAgain();
+  expect((await screen.findByLabelText<HTMLInputElement>(label)).value).toBe(typed);
+});
+
+test('what could be a secret is not kept', async () => {
+  open('/plugins/template/unlock');
+  fireEvent.change(await screen.findByLabelText('Input'), { target: { value: 'sesame' } });
+  expect(screen.getByLabelText<HTMLTextAreaElement>('Input').value).toBe('sesame');
+  expect(sessionStorage.length).toBe(0);
+});
+
+test('a name that was saved is no draft any more', async () => {
+  open('/profile');
+  fireEvent.change(await screen.findByLabelText('Name'), { target: { value: 'Alice Liddell' } });
+  fireEvent.click(screen.getByRole('button', { name: 'Save' }));
+  await screen.findByText('Your name is saved');
+  expect(screen.getByLabelText<HTMLInputElement>('Name').value).toBe('Alice Liddell');
+  expect(sessionStorage.length).toBe(0);
+});
+
+test('logging out in another tab is told, and leaves nothing behind', async () => {
+  open('/plugins/template/shout');
+  fireEvent.change(await screen.findByLabelText('Input'), { target: { value: 'hello' } });
+  expect(sessionStorage.length).toBe(1);
+  tellOtherTabs('logged-out');
+  expect(await screen.findByText('You are logged out. See you soon.')).toBeTruthy();
+  expect(sessionStorage.length).toBe(0);
 });
 
 test('a function for administrators is shown to others, but cannot be run', async () => {

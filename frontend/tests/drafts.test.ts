@@ -1,35 +1,50 @@
 import { beforeEach, expect, test, vi } from 'vitest';
-import { clearDrafts, loadDraft, saveDraft, type Draft } from '../src/drafts';
+import { clearDrafts, dropDraft, loadDraft, loadFile, saveDraft, saveFile } from '../src/drafts';
 
-const alice = { userId: 'alice', slug: 'template', name: 'greet' };
-const draft: Draft = { mode: 'form', data: { name: 'Ada' }, raw: '{}' };
+const alice = { userId: 'alice', form: 'plugins/template/greet' };
+const draft = { mode: 'form', data: { name: 'Ada' } };
+const file = new File(['a,b'], 'a.csv');
 
-beforeEach(() => sessionStorage.clear());
+beforeEach(() => clearDrafts());
 
-test('a draft comes back as it was', () => {
+test('a draft comes back as it was, until it is dropped', () => {
   saveDraft(alice, draft);
+  saveFile(alice, file);
   expect(loadDraft(alice)).toEqual(draft);
+  expect(loadFile(alice)).toBe(file);
+  dropDraft(alice);
+  saveFile(alice, null);
+  expect(loadDraft(alice)).toEqual({});
+  expect(loadFile(alice)).toBeNull();
 });
 
-test('a draft belongs to one user and one function', () => {
+test('a draft belongs to one user and one form', () => {
   saveDraft(alice, draft);
-  expect(loadDraft({ ...alice, userId: 'bob' })).toBeNull();
-  expect(loadDraft({ ...alice, name: 'repeat' })).toBeNull();
+  saveFile(alice, file);
+  for (const place of [
+    { ...alice, userId: 'bob' },
+    { ...alice, form: 'tokens' },
+  ]) {
+    expect(loadDraft(place)).toEqual({});
+    expect(loadFile(place)).toBeNull();
+  }
 });
 
 test('clearing forgets drafts and nothing else', () => {
   saveDraft(alice, draft);
-  saveDraft({ ...alice, name: 'repeat' }, draft);
+  saveDraft({ ...alice, form: 'tokens' }, draft);
+  saveFile(alice, file);
   sessionStorage.setItem('other', 'kept');
   clearDrafts();
-  expect(loadDraft(alice)).toBeNull();
+  expect(loadDraft(alice)).toEqual({});
+  expect(loadFile(alice)).toBeNull();
   expect(sessionStorage.length).toBe(1);
 });
 
-test('damaged storage gives no draft', () => {
+test.each(['{', '1', 'null', '"x"'])('damaged storage (%s) gives no draft', (damaged) => {
   saveDraft(alice, draft);
-  sessionStorage.setItem(sessionStorage.key(0) ?? '', '{');
-  expect(loadDraft(alice)).toBeNull();
+  sessionStorage.setItem('hostbridge.draft.alice/plugins/template/greet', damaged);
+  expect(loadDraft(alice)).toEqual({});
 });
 
 test('full storage does not stop typing', () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { canRenderForm, draftToKeep, firstDraft, parseInput } from '../src/input';
+import { canRenderForm, firstDraft, keepsDraft, parseInput } from '../src/input';
 import type { FunctionDetail, JsonSchema } from '../src/types';
 
 const object = (properties: JsonSchema, more: JsonSchema = {}): JsonSchema => ({
@@ -12,6 +12,7 @@ const definition = (input_schema: JsonSchema | null, sensitive = false): Functio
   title: 'F',
   description: '',
   access: 'user',
+  max_input_bytes: 1000,
   targets: ['server'],
   input_schema,
   output_schema: null,
@@ -60,11 +61,9 @@ test('input that is no JSON says so', () => {
 });
 
 test('a draft that could hold a secret is not kept', () => {
-  const draft = { mode: 'form' as const, data: {}, raw: '' };
-  expect(draftToKeep(definition(object({ name: { type: 'string' } })), draft)).toBe(draft);
-  expect(draftToKeep(definition(object({ pw: { type: 'string', format: 'password' } })), draft)).toBeNull();
-  expect(
-    draftToKeep(definition(object({ at: object({ key: { type: 'string', writeOnly: true } }) })), draft),
-  ).toBeNull();
-  expect(draftToKeep(definition(object({}), true), draft)).toBeNull();
+  expect(keepsDraft(definition(object({ name: { type: 'string' } })))).toBe(true);
+  expect(keepsDraft(definition(object({ pw: { type: 'string', format: 'password' } })))).toBe(false);
+  const inner = object({ key: { type: 'string', writeOnly: true } });
+  expect(keepsDraft(definition(object({ at: inner })))).toBe(false);
+  expect(keepsDraft(definition(object({}), true))).toBe(false);
 });

@@ -6,11 +6,13 @@ const ofText = (text: string) => describeOutput(new TextEncoder().encode(text));
 const ofBytes = (...bytes: number[]) => new Uint8Array(bytes);
 
 test('what the history kept is shown as the call showed it', () => {
-  expect(keptOutput({ encoding: 'text', content: '{"é":1}' })).toMatchObject({ kind: 'json', bytes: 8 });
-  expect(keptOutput({ encoding: 'base64', content: '/wD+' })).toEqual({
+  expect(keptOutput({ encoding: 'text', content: '{"é":1}' })).toMatchObject({
+    kind: 'json',
+    text: '{"é":1}',
+  });
+  expect(keptOutput({ encoding: 'base64', content: '/wD+' })).toMatchObject({
     kind: 'binary',
     data: ofBytes(0xff, 0, 0xfe),
-    bytes: 3,
   });
 });
 
@@ -29,7 +31,7 @@ test('what is no HTML gets no preview', () => {
   expect(htmlIn(describeOutput(ofBytes(0xff)))).toBeNull();
 });
 
-test('a text too long for a preview has none', () => {
+test('what is too long to be read whole has no preview', () => {
   expect(htmlIn(ofText(`<p>${'x'.repeat(2_000_000)}`))).toBeNull();
 });
 

@@ -1,5 +1,12 @@
 import { expect, test } from 'vitest';
-import { ApiProblem, asProblem, errorFor, problemFromBody, problemFromResponse } from '../src/problem';
+import {
+  ApiProblem,
+  asProblem,
+  errorFor,
+  guestProblem,
+  problemFromBody,
+  problemFromResponse,
+} from '../src/problem';
 
 const answer = (body: string, status: number, headers: Record<string, string> = {}) =>
   problemFromResponse(new Response(body, { status, headers }));
@@ -57,4 +64,18 @@ test('a problem stays itself, and any other error becomes one', () => {
   const problem = new ApiProblem({ code: 'x', status: 400, title: 'X' });
   expect(asProblem(problem)).toBe(problem);
   expect(asProblem(new Error('boom'))).toMatchObject({ code: 'unexpected', detail: 'boom' });
+});
+
+test('what a plugin says is its own problem, or a text', () => {
+  const spoken = {
+    status: 422,
+    code: 'invalid-csv',
+    title: 'This is not valid CSV',
+    detail: 'Line 3, column 1: it ends',
+    errors: [{ pointer: '/text', detail: 'It ends.' }],
+  };
+  expect(guestProblem(JSON.stringify({ problem: spoken }))).toMatchObject(spoken);
+  for (const text of ['out of luck', '7', '{}', '{"problem": 1}', '{"problem": {"code": "x"}}']) {
+    expect(guestProblem(text)).toMatchObject({ code: 'plugin-error', status: 422, detail: text });
+  }
 });

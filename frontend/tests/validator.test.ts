@@ -82,12 +82,17 @@ test('secrets are hidden, long texts get room, untitled fields get a readable la
       properties: {
         password: { type: 'string', title: 'Password', format: 'password' },
         story: { type: 'string', title: 'Story', maxLength: 5000 },
+        table: { type: 'string', title: 'Table', examples: ['a,b', 'a,b\n1,2'] },
+        note: { type: 'string', title: 'Note', default: 'one\ntwo' },
+        name: { type: 'string', title: 'Name', examples: ['Ada'], default: '' },
         start_date: { type: 'string' },
       },
     }),
   ).toEqual({
     password: { 'ui:widget': 'password' },
     story: { 'ui:widget': 'textarea' },
+    table: { 'ui:widget': 'textarea' },
+    note: { 'ui:widget': 'textarea' },
     start_date: { 'ui:title': 'Start date' },
   });
   expect(labelFor('startDate')).toBe('Start date');

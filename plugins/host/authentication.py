@@ -8,7 +8,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
 from accounts import services
-from accounts.authentication import bearer_token
+from accounts.authentication import bearer_token, client_address
 from accounts.models import APIToken
 from accounts.problems import NotAuthenticated
 from plugins import browser_runs
@@ -37,7 +37,7 @@ def caller_of(token: str, request: Request) -> Caller:
             plugin=found.plugin,
             api_token_id=found.pk,
             user_agent=request.META.get("HTTP_USER_AGENT", ""),
-            ip_address=request.META.get("REMOTE_ADDR") or None,
+            ip_address=client_address(request._request),
         )
     raise NotAuthenticated("The host API wants an execution token, or an API token with host operations.")
 

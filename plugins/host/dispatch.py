@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.core.exceptions import TooManyFieldsSent
 from django.http import QueryDict
 from rest_framework.exceptions import APIException
 
@@ -86,11 +87,18 @@ def checked(operation: Operation, inquiry: Inquiry) -> dict[str, Any]:
     elif inquiry.body:
         raise InvalidInput(f"{operation.name} takes no body.")
     if operation.query is not None:
-        query = QueryDict(inquiry.query)
-        data |= _in_shape(operation.query, {name: query[name] for name in query})
+        data |= _in_shape(operation.query, _fields(inquiry.query))
     elif inquiry.query:
         raise InvalidInput(f"{operation.name} takes no query.")
     return {**data, **inquiry.path_fields}
+
+
+def _fields(query: str) -> dict[str, str]:
+    try:
+        fields = QueryDict(query)
+    except TooManyFieldsSent as error:
+        raise InvalidInput("The query has too many fields.") from error
+    return {name: str(fields[name]) for name in fields}
 
 
 def _known(operation: Operation | None, operations: Mapping[str, Operation]) -> Operation:

@@ -6,22 +6,20 @@ import time
 from plugins.runtime.protocol import Channel, Frame, pack
 
 
-async def exchange(channel: Channel, frame: Frame, deadline: float) -> bytes:
-    """Sends the frame; the body of the next one that comes.
-
-    Raises Closed, ProtocolError, TimeoutError, OSError.
-    """
+async def send(channel: Channel, frame: Frame, deadline: float) -> None:
+    """Raises ProtocolError, TimeoutError, OSError."""
     left = channel.send_some(pack(frame))
     while left:
         await _until(channel, deadline, writable=True)
         left = channel.send_some(left)
-    return await receive(channel, deadline)
 
 
 async def receive(channel: Channel, deadline: float) -> bytes:
     """The next frame's body. Raises Closed, ProtocolError, TimeoutError, OSError."""
-    while (body := channel.take()) is None:
+    body = channel.take_buffered()
+    while body is None:
         await _until(channel, deadline)
+        body = channel.take()
     return body
 
 

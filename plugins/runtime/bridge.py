@@ -98,7 +98,7 @@ def _call_function(asked: HostFunction, caller: Caller) -> Answer:
 
 
 def _as_request(asked: HostFunction, operation: Operation) -> HostRequest:
-    """Raises Problems for what is no JSON object or lacks a field of the path."""
+    """Raises Problems for what is no JSON object, lacks a field of the path or is too long."""
     fields = parse_json(asked.payload) if asked.payload.strip() else {}
     if not isinstance(fields, dict):
         raise InvalidInput("A host function takes one JSON object.")
@@ -112,6 +112,8 @@ def _as_request(asked: HostFunction, operation: Operation) -> HostRequest:
     if operation.query is not None and fields:
         url += "?" + urlencode({name: _as_text(value) for name, value in fields.items()})
         fields = {}
+    if len(url) > MAX_URL_CHARS:
+        raise InvalidInput(f"The fields of {operation.name} may have at most {MAX_URL_CHARS} characters.")
     body = json.dumps(fields).encode() if operation.request is not None or fields else b""
     return HostRequest(asked.call_id, operation.method, url, {"content-type": "application/json"}, body)
 

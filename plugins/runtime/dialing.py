@@ -7,9 +7,11 @@ between the check and the connection (DNS rebinding), and so that every wait cou
 import ipaddress
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import httpcore
@@ -21,6 +23,12 @@ Resolve = Callable[[str, int], Sequence[str]]
 
 # The system's resolver knows no deadline: it is waited for elsewhere, by so many threads at most.
 _lookups = ThreadPoolExecutor(max_workers=16, thread_name_prefix="egress-lookup")
+_going_on: "dict[tuple[Resolve, str, int], Future[Sequence[str]]]" = {}
+_lock = threading.Lock()
+
+# Before the header of an answer is whole, so much may come: a server may send any number of 1xx answers
+# first, and each is work. What is read along with the header, up to 64 KiB of the body, counts as well.
+MAX_HEAD_BYTES = 128 << 10
 
 
 def system_addresses(host: str, port: int) -> list[str]:
@@ -36,12 +44,27 @@ def look_up(host: str, port: int, resolve: Resolve, deadline: float) -> list[IPA
         return [ipaddress.ip_address(host)]
     except ValueError:
         pass
-    waiting = _lookups.submit(resolve, host, port)
-    try:
-        found = waiting.result(timeout=left(deadline))
-    finally:
-        waiting.cancel()
+    found = _ask(resolve, host, port).result(timeout=left(deadline))
     return list(dict.fromkeys(map(ipaddress.ip_address, found)))
+
+
+def _ask(resolve: Resolve, host: str, port: int) -> "Future[Sequence[str]]":
+    """One look-up for all who ask for the same at the same time: a name whose server does not answer takes
+    one thread, however often it is asked for, and leaves the others to other names.
+    """
+    key = resolve, host, port
+    with _lock:
+        if key not in _going_on:
+            _going_on[key] = _lookups.submit(resolve, host, port)
+        found = _going_on[key]
+    found.add_done_callback(lambda done: _forget(key, done))
+    return found
+
+
+def _forget(key: tuple[Resolve, str, int], done: "Future[Sequence[str]]") -> None:
+    with _lock:
+        if _going_on.get(key) is done:
+            del _going_on[key]
 
 
 def left(deadline: float) -> float:
@@ -52,12 +75,32 @@ def left(deadline: float) -> float:
     return seconds
 
 
+class HeadTooLong(Exception):
+    """More than MAX_HEAD_BYTES came and the answer's header is not whole."""
+
+
+@dataclass
+class Head:
+    """How far the header of one answer has come."""
+
+    bytes_left: int = MAX_HEAD_BYTES
+    whole: bool = False
+
+    def came(self, size: int) -> None:
+        """Raises HeadTooLong."""
+        if not self.whole:
+            self.bytes_left -= size
+            if self.bytes_left < 0:
+                raise HeadTooLong
+
+
 class Dialer(httpcore.NetworkBackend):
     """Connects to one of these addresses, whatever name httpcore was asked for."""
 
     def __init__(self, addresses: Sequence[IPAddress], deadline: float) -> None:
         self.addresses = addresses
         self.deadline = deadline
+        self.head = Head()
 
     def connect_tcp(
         self,
@@ -73,22 +116,27 @@ class Dialer(httpcore.NetworkBackend):
             # One that does not answer may not use up the time of the others.
             share = left(self.deadline) / (len(self.addresses) - number)
             try:
-                return Stream(socket.create_connection((str(address), port), timeout=share), self.deadline)
+                sock = socket.create_connection((str(address), port), timeout=share)
             except OSError as error:
                 failure = error
+            else:
+                return Stream(sock, self.deadline, self.head)
         raise failure
 
 
 class Stream(httpcore.NetworkStream):
     """A connection on which no read and no write lasts longer than the deadline. They raise TimeoutError."""
 
-    def __init__(self, sock: socket.socket, deadline: float) -> None:
+    def __init__(self, sock: socket.socket, deadline: float, head: Head) -> None:
         self.sock = sock
         self.deadline = deadline
+        self.head = head
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         self.sock.settimeout(left(self.deadline))
-        return self.sock.recv(max_bytes)
+        data = self.sock.recv(max_bytes)
+        self.head.came(len(data))
+        return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         rest = memoryview(buffer)
@@ -110,7 +158,8 @@ class Stream(httpcore.NetworkStream):
     ) -> "Stream":
         try:
             self.sock.settimeout(left(self.deadline))
-            return Stream(ssl_context.wrap_socket(self.sock, server_hostname=server_hostname), self.deadline)
+            sock = ssl_context.wrap_socket(self.sock, server_hostname=server_hostname)
+            return Stream(sock, self.deadline, self.head)
         except BaseException:
             self.close()
             raise

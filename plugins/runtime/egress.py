@@ -29,7 +29,7 @@ import httpcore
 from accounts.problems import Forbidden, InvalidInput, PayloadTooLarge, Problem
 from plugins.network import METHODS, Address, InvalidAddress, Rule
 from plugins.runtime.destinations import Destinations, IPAddress
-from plugins.runtime.dialing import Dialer, Resolve, look_up, system_addresses
+from plugins.runtime.dialing import Dialer, HeadTooLong, Resolve, look_up, system_addresses
 
 logger = logging.getLogger("hostbridge.egress")
 
@@ -45,6 +45,11 @@ _HOP_BY_HOP = frozenset(
 )  # fmt: skip
 # Ours to say: where the request goes, how long it is, who sent it. A guest has no cookies.
 _OURS = frozenset({"host", "content-length", "expect", "cookie", "accept-encoding", "via", "forwarded"})
+# What some servers take for the method or the address instead of those that were granted.
+_OVERRIDES = frozenset(
+    {"x-http-method", "x-http-method-override", "x-method-override", "x-original-method", "x-original-url",
+     "x-rewrite-url"}
+)  # fmt: skip
 _NOT_FOR_GUESTS = frozenset({"set-cookie", "set-cookie2"})
 # What may follow a redirect to another origin. Anything else could be a secret meant for the first.
 _HARMLESS = frozenset({"accept", "accept-language", "content-type"})
@@ -185,6 +190,8 @@ def _exchange(request: Request, address: Address, gate: Gate, deadline: float) -
         return _send(request, headers, address, dialer, gate)
     except TimeoutError as error:
         raise EgressTimeout(f"{address.authority} gave no full answer in the time that was left.") from error
+    except HeadTooLong as error:
+        raise EgressTooLarge(f"What {address.authority} says before its answer has no end.") from error
     except ssl.SSLCertVerificationError as error:
         raise EgressUnreachable(
             f"The certificate of {address.authority} is not to be trusted: {error.verify_message}."
@@ -224,6 +231,7 @@ def _send(
         response = connection.handle_request(
             httpcore.Request(request.method.encode(), url, headers=headers, content=request.body)
         )
+        dialer.head.whole = True
         try:
             received = _incoming(response.headers)
             return Response(response.status, received, _read(response, gate.max_response_bytes))
@@ -251,7 +259,7 @@ def _outgoing(request: Request, address: Address, via: str) -> list[tuple[bytes,
     for name, value in given.items():
         if not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value):
             raise InvalidInput(f"The header {name[:100]!r} has characters that no header may have.")
-    dropped = _HOP_BY_HOP | _OURS | _named(given.get("connection", ""))
+    dropped = _HOP_BY_HOP | _OURS | _OVERRIDES | _named(given.get("connection", ""))
     sent = {"user-agent": "Hostbridge"} | {
         name: value.strip()
         for name, value in given.items()

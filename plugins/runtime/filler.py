@@ -9,7 +9,8 @@ import queue
 import threading
 from collections.abc import Callable
 
-from plugins.runtime.process import Job, WorkerProcess
+from plugins.runtime.jobs import Job
+from plugins.runtime.process import WorkerProcess
 
 logger = logging.getLogger("hostbridge.runtime")
 
@@ -51,6 +52,6 @@ class CacheFiller:
     def _compile(self, job: Job) -> None:
         self._worker = self._start()
         try:
-            self._worker.compile(job)
+            self._worker.load(job)
         finally:
             self._worker.kill()

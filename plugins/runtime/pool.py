@@ -13,13 +13,14 @@ import uuid
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from plugins.runtime.cache import write_cache_config
 from plugins.runtime.filler import CacheFiller
+from plugins.runtime.jobs import Answer, AsyncHostHandler, Cancelled, HostHandler, Job
 from plugins.runtime.layers import missing
-from plugins.runtime.process import Answer, AsyncHostHandler, Cancelled, HostHandler, Job, WorkerProcess
+from plugins.runtime.process import WorkerProcess
 from plugins.runtime.protocol import Closed, ProtocolError
 
 logger = logging.getLogger("hostbridge.runtime")
@@ -40,23 +41,25 @@ class Stopping(Exception):
 
 @dataclass(eq=False)
 class Place:
-    """One call's place: in the queue, then at a worker. `plugin` is whose share it counts to."""
+    """One call's place: in the queue, then at a worker. `plugin` is whose share it counts to.
+
+    `wake` is called, from any thread, when its turn has come.
+    """
 
     call_id: uuid.UUID
     plugin: str
     share: int
     worker: WorkerProcess | None = None
     cancelled: bool = False
-    turn: threading.Event = field(default_factory=threading.Event)
-    on_turn: Callable[[], object] = lambda: None  # called when `turn` is set, from any thread
+    wake: Callable[[], object] = lambda: None
 
-    def wake(self) -> None:
-        self.turn.set()
-        self.on_turn()
+    @property
+    def has_turn(self) -> bool:
+        return self.worker is not None or self.cancelled
 
 
 class Pool:
-    """`size` workers. Calls come from any thread and run in the thread that asks.
+    """`size` workers. Calls come from any thread, and from the event loop.
 
     Workers are started by one thread that lives as long as the pool: a worker asks the kernel to be killed
     with its parent, and the kernel counts the thread that started it as the parent.
@@ -115,7 +118,7 @@ class Pool:
         Raises Overloaded, Stopping and WorkerErrors.
         """
         started = time.monotonic()
-        worker = self._wait(place, started + self.queue_timeout_ms / 1000)
+        worker = self._wait(place, job.module, started + self.queue_timeout_ms / 1000)
         queue_ms = (time.monotonic() - started) * 1000
         on_start()
         try:
@@ -130,7 +133,7 @@ class Pool:
     ) -> tuple[Answer, float]:
         """As `run`, on the event loop."""
         started = time.monotonic()
-        worker = await self._wait_async(place, started + self.queue_timeout_ms / 1000)
+        worker = await self._wait_async(place, job.module, started + self.queue_timeout_ms / 1000)
         queue_ms = (time.monotonic() - started) * 1000
         on_start()
         try:
@@ -146,6 +149,11 @@ class Pool:
     def _note_load(self, job: Job, answer: Answer) -> None:
         if answer.load_ms > SLOW_LOAD_MS:
             self._filler.fill(job)
+
+    @property
+    def busy(self) -> bool:
+        """Whether any call waits or runs."""
+        return bool(self._places)
 
     def cancel(self, call_id: uuid.UUID) -> bool:
         """Ends the call, waiting or running, which then raises Cancelled. False if it is not here."""
@@ -214,24 +222,28 @@ class Pool:
                 return worker
         return self._idle.popleft()
 
-    def _wait(self, place: Place, deadline: float) -> WorkerProcess:
+    def _wait(self, place: Place, module: str, deadline: float) -> WorkerProcess:
+        turn = threading.Event()
+        place.wake = turn.set
         while True:
-            place.turn.wait(deadline - time.monotonic())
+            turn.clear()
+            if not place.has_turn:
+                turn.wait(deadline - time.monotonic())
             worker = self._worker_of(place)
-            if worker.settle():
+            if worker.settle(module):
                 worker.last_plugin = place.plugin
                 return worker
             self._next_worker_for(place, worker)
 
-    async def _wait_async(self, place: Place, deadline: float) -> WorkerProcess:
-        loop = asyncio.get_running_loop()
+    async def _wait_async(self, place: Place, module: str, deadline: float) -> WorkerProcess:
         while True:
-            if not place.turn.is_set():
+            if not place.has_turn:
                 await _turn(place, deadline)
             worker = self._worker_of(place)
-            if worker.settled() or await loop.run_in_executor(None, worker.settle):
+            if await worker.settle_async(module):
                 worker.last_plugin = place.plugin
                 return worker
+            loop = asyncio.get_running_loop()
             await loop.run_in_executor(None, self._next_worker_for, place, worker)
 
     def _worker_of(self, place: Place) -> WorkerProcess:
@@ -251,7 +263,6 @@ class Pool:
         worker.kill()
         with self._lock:
             place.worker = None
-            place.turn.clear()
             self._running[place.plugin] -= 1
             self._waiting.appendleft(place)
             self._replace_one()
@@ -332,10 +343,21 @@ async def _turn(place: Place, deadline: float) -> None:
         if not turned.done():
             turned.set_result(None)
 
-    place.on_turn = lambda: loop.call_soon_threadsafe(settle)
-    if not place.turn.is_set():  # it may have come before anybody was told
-        timer = loop.call_later(max(deadline - time.monotonic(), 0), settle)
+    own_thread = threading.get_ident()
+
+    def wake() -> None:
+        if threading.get_ident() == own_thread:
+            settle()
+        else:
+            loop.call_soon_threadsafe(settle)
+
+    place.wake = wake
+    if place.has_turn:  # it came before anybody could be told
+        return
+    timer = loop.call_later(max(deadline - time.monotonic(), 0), settle)
+    try:
         await turned
+    finally:
         timer.cancel()
 
 

@@ -11,12 +11,23 @@ import subprocess
 import sys
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from plugins.runtime import aio
+from plugins.runtime.jobs import (
+    Answer,
+    AsyncHostHandler,
+    Cancelled,
+    Crashed,
+    HostHandler,
+    InvalidModule,
+    Job,
+    Meter,
+    TimedOut,
+)
 from plugins.runtime.protocol import (
     Asked,
     Call,
@@ -53,110 +64,8 @@ _BOOT = (
 )
 _ROOT = str(Path(__file__).resolve().parents[2])
 
-# Takes what the guest asked, and the time.monotonic() at which the guest's time is up.
-HostHandler = Callable[[Asked, float], HostReply]
-AsyncHostHandler = Callable[[Asked, float], Awaitable[HostReply]]
-Conversation = Generator[Call | HostReply | Asked, Any, "Answer"]
-
-
-class WorkerError(Exception):
-    """The call came to no answer. After all but the last the worker is dead.
-
-    ├── TimedOut       wall-clock time was up
-    ├── LimitReached   it asked the host for more than it may in one call
-    ├── Cancelled      somebody ended it
-    ├── Crashed        the worker died, or broke the protocol
-    └── InvalidModule  the bytes do not compile or import what is not offered
-    """
-
-
-class TimedOut(WorkerError):
-    pass
-
-
-class LimitReached(WorkerError):
-    """`limit`: the manifest's name of it."""
-
-    def __init__(self, limit: str, allowed: int) -> None:
-        super().__init__(limit, allowed)
-        self.limit = limit
-        self.allowed = allowed
-
-
-class Cancelled(WorkerError):
-    pass
-
-
-class Crashed(WorkerError):
-    pass
-
-
-class InvalidModule(WorkerError):
-    pass
-
-
-@dataclass(frozen=True)
-class Job:
-    """One call, as the runtime needs it. `wasm` is asked for only when a worker lacks the module.
-
-    `fuel`: about how many instructions it may run; 0 for any number. `max_bridge_bytes`: what may cross the
-    bridge, both ways together.
-    """
-
-    sha256: str
-    wasm: Callable[[], bytes]
-    function: str
-    payload: bytes
-    config: dict[str, str]
-    timeout_ms: int
-    max_pages: int
-    max_output_bytes: int
-    max_host_calls: int
-    max_bridge_bytes: int
-    fuel: int = 0
-    host_functions: tuple[str, ...] = ()
-
-    @property
-    def module(self) -> str:
-        return f"{self.sha256}:{self.max_pages}:{self.fuel}"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What came back, and where the time went (milliseconds)."""
-
-    reply: Result | Failure
-    load_ms: float
-    host_ms: float
-
-
-class _Meter:
-    """Counts what one call asks of the host."""
-
-    def __init__(self, job: Job) -> None:
-        self.host_ms = 0.0
-        self._calls_left = job.max_host_calls
-        self._bytes_left = job.max_bridge_bytes
-        self._job = job
-        self._asked_at = 0.0
-
-    def asked(self, asked: Asked) -> None:
-        """Raises LimitReached."""
-        self._calls_left -= 1
-        if self._calls_left < 0:
-            raise LimitReached("max_host_calls", self._job.max_host_calls)
-        self._take(len(asked.body if isinstance(asked, HostRequest) else asked.payload))
-        self._asked_at = time.monotonic()
-
-    def answered(self, reply: HostReply) -> None:
-        """Raises LimitReached."""
-        self.host_ms += (time.monotonic() - self._asked_at) * 1000
-        self._take(len(reply.body))
-
-    def _take(self, size: int) -> None:
-        self._bytes_left -= size
-        if self._bytes_left < 0:
-            raise LimitReached("max_bridge_kb", self._job.max_bridge_bytes >> 10)
+# One call, step by step: what to send, or what to ask of the host, or None to wait for the next frame.
+Conversation = Generator[Call | HostReply | Asked | None, Any, Answer]
 
 
 @dataclass(eq=False)
@@ -170,7 +79,8 @@ class WorkerProcess:
     layers: dict[str, str] | None = None
     _killed: bool = False
     _cancelled: bool = False
-    _unsettled: bool = False
+    _unsettled: bool = False  # its last call was answered, but something of it may be left
+    _last_module: str = ""
     _ids: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     @classmethod
@@ -211,21 +121,36 @@ class WorkerProcess:
         """Whether it may be given another call."""
         return not self._killed and not self._cancelled
 
-    def settle(self) -> bool:
-        """Waits until nothing of the last call is left; False if that does not come to an end."""
-        return self._settle(lambda: self.channel.receive(time.monotonic() + SETTLE_SECONDS))
+    def settle(self, module: str) -> bool:
+        """Whether it can be sent a call of `module`; waits until nothing of another module's call is left.
 
-    def settled(self) -> bool:
-        """Whether nothing of the last call is left, without waiting. False may change by `settle`."""
-        return self._settle(self.channel.take)
+        What is left of a call of the same module is part of the next one's time: it waits for itself.
+        """
+        with contextlib.suppress(Closed, OSError, ProtocolError, ValueError):
+            if not self._settled_for(module):
+                self._noticed(self.channel.receive(time.monotonic() + SETTLE_SECONDS))
+            return self.usable
+        return False
 
-    def _settle(self, receive: Callable[[], bytes | None]) -> bool:
-        try:
-            if self._unsettled and (body := receive()) is not None:
-                self._unsettled = not isinstance(decode_from_worker(body), Settled)
-        except (Closed, OSError, ProtocolError, ValueError):
-            return False
-        return self.usable and self.process.poll() is None and not self._unsettled
+    async def settle_async(self, module: str) -> bool:
+        """As `settle`, on the event loop."""
+        with contextlib.suppress(Closed, OSError, ProtocolError, ValueError):
+            if not self._settled_for(module):
+                self._noticed(await aio.receive(self.channel, time.monotonic() + SETTLE_SECONDS))
+            return self.usable
+        return False
+
+    def _settled_for(self, module: str) -> bool:
+        """Whether there is nothing to wait for. Raises Closed if the worker is gone, and as `_noticed`."""
+        while (body := self.channel.take()) is not None:
+            self._noticed(body)
+        return not self._unsettled or module == self._last_module
+
+    def _noticed(self, body: bytes) -> None:
+        """What it said between two calls. Raises ProtocolError and ValueError."""
+        if not self._unsettled or not isinstance(decode_from_worker(body), Settled):
+            raise ProtocolError("a frame that nobody asked for")
+        self._unsettled = False
 
     def call(self, job: Job, handle: HostHandler) -> Answer:
         """Runs the job, answering the guest's host requests with `handle` in this thread.
@@ -241,19 +166,20 @@ class WorkerProcess:
                 if isinstance(step, HostRequest | HostFunction):
                     step = conversation.send(handle(step, deadline))
                 else:
-                    self.channel.send(step, deadline)
+                    if step is not None:
+                        self.channel.send(step, deadline)
                     step = conversation.send(self._receive(deadline))
         except StopIteration as end:
             answer: Answer = end.value
             return answer
         except BaseException as error:
-            raise self._broken_off(error, f"{job.timeout_ms} ms of wall-clock time") from error
+            raise self._broken_off(error, f"{job.timeout_ms} ms of wall-clock time were up") from error
 
     async def call_async(self, job: Job, handle: AsyncHostHandler) -> Answer:
         """As `call`, on the event loop. A task that is cancelled takes the worker with it."""
         loop = asyncio.get_running_loop()
         load_ms = 0.0
-        if job.module not in self.modules:
+        if not self._has(job.module):
             load_ms = await loop.run_in_executor(None, self.load, job)
         deadline = time.monotonic() + job.timeout_ms / 1000
         conversation = self._conversation(job, load_ms)
@@ -263,7 +189,9 @@ class WorkerProcess:
                 if isinstance(step, HostRequest | HostFunction):
                     step = conversation.send(await handle(step, deadline))
                 else:
-                    body = await aio.exchange(self.channel, step, deadline)
+                    if step is not None:
+                        await aio.send(self.channel, step, deadline)
+                    body = await aio.receive(self.channel, deadline)
                     step = conversation.send(decode_from_worker(body))
         except StopIteration as end:
             answer: Answer = end.value
@@ -273,8 +201,8 @@ class WorkerProcess:
             self._end_process()
             raise
         except BaseException as error:
-            allowed = f"{job.timeout_ms} ms of wall-clock time"
-            raise await loop.run_in_executor(None, self._broken_off, error, allowed) from error
+            why = f"{job.timeout_ms} ms of wall-clock time were up"
+            raise await loop.run_in_executor(None, self._broken_off, error, why) from error
 
     def load(self, job: Job) -> float:
         """Makes sure that the worker has the module; how many milliseconds that took. Raises WorkerErrors."""
@@ -284,16 +212,31 @@ class WorkerProcess:
         except InvalidModule:
             raise
         except BaseException as error:
-            raise self._broken_off(error, f"{LOAD_SECONDS} s for loading the module") from error
+            raise self._broken_off(error, f"{LOAD_SECONDS} s for loading the module were up") from error
 
-    def _broken_off(self, error: BaseException, allowed: str) -> BaseException:
+    def try_out(self, job: Job) -> None:
+        """Loads the job's module and makes an instance of it, which may take as long as a call of it.
+
+        Raises WorkerErrors.
+        """
+        self.load(job)
+        deadline = time.monotonic() + job.timeout_ms / 1000
+        try:
+            self.channel.send(Try(job.module), deadline)
+            found = self._receive(deadline)
+        except BaseException as error:
+            raise self._broken_off(error, "it was not ready in time") from error
+        if not isinstance(found, Settled):
+            raise InvalidModule(found.message if isinstance(found, Failure) else "it does not start")
+
+    def _broken_off(self, error: BaseException, why_late: str) -> BaseException:
         """Ends the worker in the middle of what it did: nobody may be given what it would say next.
 
         What to raise for the `error`.
         """
         if isinstance(error, TimeoutError):
             self.kill()
-            return TimedOut(f"{allowed} were up")
+            return TimedOut(why_late)
         if isinstance(error, Closed | OSError | ProtocolError | ValueError):
             cause = self._cause_of_death(error)
             self.kill()
@@ -301,41 +244,10 @@ class WorkerProcess:
         self.kill()
         return error
 
-    def try_out(self, job: Job) -> None:
-        """Loads the job's module and makes an instance of it, which may take as long as a call of it.
-
-        Raises TimedOut, Crashed or InvalidModule.
-        """
-        try:
-            self.wait_ready()
-            self._load(job)
-            deadline = time.monotonic() + job.timeout_ms / 1000
-            self.channel.send(Try(job.module), deadline)
-            found = self._receive(deadline)
-        except TimeoutError as error:
-            raise TimedOut("it was not ready in time") from error
-        except (Closed, OSError, ProtocolError, ValueError) as error:
-            raise Crashed(self._cause_of_death(error)) from error
-        if not isinstance(found, Settled):
-            raise InvalidModule(found.message if isinstance(found, Failure) else "it does not start")
-
     def cancel(self) -> None:
         """Ends the call that is going on, from any thread; `call` then raises Cancelled."""
         self._cancelled = True
         self._end_process()
-
-    def compile(self, job: Job) -> None:
-        """Loads the job's module and does nothing more: the one use of a worker that fills the cache.
-
-        Raises TimedOut, Crashed or InvalidModule.
-        """
-        try:
-            self.wait_ready()
-            self._load(job)
-        except TimeoutError as error:
-            raise TimedOut(f"{LOAD_SECONDS} s for compiling the module were up") from error
-        except (Closed, OSError, ProtocolError, ValueError) as error:
-            raise Crashed(self._cause_of_death(error)) from error
 
     def kill(self) -> None:
         """Ends the process and everything it started, and waits until it is gone. Safe to call twice."""
@@ -362,10 +274,15 @@ class WorkerProcess:
             self.layers = frame.layers
         return self.layers
 
+    def _has(self, module: str) -> bool:
+        """Whether the module is loaded; if so, it is the last one to be unloaded for another."""
+        if module not in self.modules:
+            return False
+        self.modules.move_to_end(module)
+        return True
+
     def _load(self, job: Job) -> float:
-        """Makes sure that the worker has the module; how many milliseconds that took."""
-        if job.module in self.modules:
-            self.modules.move_to_end(job.module)
+        if self._has(job.module):
             return 0.0
         started = time.monotonic()
         deadline = started + LOAD_SECONDS
@@ -384,17 +301,18 @@ class WorkerProcess:
         return (time.monotonic() - started) * 1000
 
     def _conversation(self, job: Job, load_ms: float) -> Conversation:
-        """One call, step by step, without waiting for anything: whoever drives it does that.
+        """One call, without waiting for anything: whoever drives it does that.
 
-        A Call or HostReply that it yields is to be sent, and answered with the next frame that comes; what
-        the guest asked, with the host's reply.
+        A Call or HostReply that it yields is to be sent, and answered with the next frame that comes; None,
+        with the next frame; what the guest asked, with the host's reply.
         """
-        meter = _Meter(job)
+        meter = Meter(job)
         call_id = next(self._ids)
+        self._last_module = job.module
         reply = yield Call(call_id, job.module, job.function, job.payload, job.config, job.max_output_bytes)
         while True:
             match reply:
-                case Result(call_id=id_) | Failure(call_id=id_) if id_ == call_id:
+                case Result(call_id=id_) | Failure(call_id=id_) if id_ == call_id and not self._unsettled:
                     self._unsettled = True
                     return Answer(reply, load_ms, meter.host_ms)
                 case HostRequest(call_id=id_) | HostFunction(call_id=id_) if id_ == call_id:
@@ -402,6 +320,9 @@ class WorkerProcess:
                     answer = yield reply
                     meter.answered(answer)
                     reply = yield answer
+                case Settled() if self._unsettled:  # the call before is over only now
+                    self._unsettled = False
+                    reply = yield None
                 case _:
                     raise ProtocolError("a frame that belongs to no call of ours")
 

@@ -189,8 +189,8 @@ class Channel:
 
     def take(self) -> bytes | None:
         """The next frame's body if all of it is here. Never waits. Raises Closed, ProtocolError, OSError."""
-        while (end := self._end_of_frame()) is None or len(self._buffer) < end:
-            missing = (end or _LENGTH.size) - len(self._buffer)
+        while (body := self.take_buffered()) is None:
+            missing = (self._end_of_frame() or _LENGTH.size) - len(self._buffer)
             try:
                 chunk = self.sock.recv(min(max(missing, _CHUNK_BYTES), _MAX_CHUNK_BYTES))
             except BlockingIOError:
@@ -198,6 +198,13 @@ class Channel:
             if not chunk:
                 raise Closed
             self._buffer += chunk
+        return body
+
+    def take_buffered(self) -> bytes | None:
+        """The next frame's body if all of it was read already. Raises ProtocolError."""
+        end = self._end_of_frame()
+        if end is None or len(self._buffer) < end:
+            return None
         body = bytes(memoryview(self._buffer)[_LENGTH.size : end])
         del self._buffer[:end]
         return body

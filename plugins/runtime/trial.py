@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from plugins.runtime.cache import write_cache_config
+from plugins.runtime.jobs import Job
 from plugins.runtime.pool import WORKER_BASE_BYTES
-from plugins.runtime.process import Job, WorkerProcess
+from plugins.runtime.process import WorkerProcess
 
 
 def try_out(job: Job, *, guest_memory_bytes: int, cache_dir: Path) -> None:
@@ -18,7 +19,7 @@ def try_out(job: Job, *, guest_memory_bytes: int, cache_dir: Path) -> None:
     memory_bytes = WORKER_BASE_BYTES + guest_memory_bytes
     # Two: the one that may write the cache must not run what others will load from there.
     with _worker(memory_bytes, cache_dir, cache_writable=True) as compiler:
-        compiler.compile(job)
+        compiler.load(job)
     with _worker(memory_bytes, cache_dir, cache_writable=False) as worker:
         worker.try_out(job)
 

@@ -1,9 +1,9 @@
 """The process that runs plugin code. Started by plugins.runtime.process, ended with SIGKILL when in doubt.
 
-It is the only code that imports extism, and it imports no Django: it holds no secret, no database and no
-setting, only the socket to its parent. One call at a time; each call gets a fresh instance (memory, globals,
-variables) from a module that was compiled once. Where calls of one plugin follow each other, the next
-instance is made between them, before anybody waits for it.
+With plugins.runtime.guest it is the only code that imports extism, and it imports no Django: it holds no
+secret, no database and no setting, only the socket to its parent. One call at a time; each call gets a fresh
+instance (memory, globals, variables) from a module that was compiled once. Where calls of one plugin follow
+each other, the next instance is made between them, before anybody waits for it.
 """
 
 import contextlib
@@ -16,16 +16,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from extism import extism  # the package itself does not offer CompiledPlugin
-from extism_sys import ffi, lib
+from extism import extism
+from extism_sys import ffi
 
 from plugins.runtime import confine
+from plugins.runtime.guest import MAX_MESSAGE, Instance, Module, classify
 from plugins.runtime.protocol import (
     Call,
     Channel,
     Closed,
     Failure,
-    FailureKind,
     HostFunction,
     HostReply,
     HostRequest,
@@ -42,7 +42,6 @@ from plugins.runtime.protocol import (
     decode_to_worker,
 )
 
-_MAX_MESSAGE = 8000
 MAX_LOG_LINES = 100
 MAX_LOG_CHARS = 16 << 10
 _LOG_LEVEL_INFO = 2  # trace, debug, info, warn, error: what the PDKs compare with before they log
@@ -134,38 +133,6 @@ class Relay:
         return json.dumps(problem).encode()
 
 
-class Module(extism.CompiledPlugin):  # type: ignore[misc]  # the package has no types
-    """A compiled module. The package's own constructor knows no fuel, and sends the bytes through base64."""
-
-    def __init__(self, frame: Load, functions: list[extism.Function]) -> None:
-        """Raises extism.Error."""
-        wasm = ffi.from_buffer(frame.wasm)
-        manifest = {
-            "wasm": [{"data": {"ptr": int(ffi.cast("uintptr_t", wasm)), "len": len(frame.wasm)}}],
-            "memory": {
-                "max_pages": frame.max_pages,
-                "max_var_bytes": 1 << 20,
-                "max_http_response_bytes": 4 << 20,
-            },
-            "allowed_hosts": [],
-        }
-        raw = json.dumps(manifest).encode()
-        self.functions = functions  # called for as long as instances live
-        metadata = [extism._ExtismFunctionMetadata(function) for function in functions]
-        pointers = ffi.new("ExtismFunction*[]", [each.pointer for each in metadata])
-        error = ffi.new("char**")
-        if frame.fuel:
-            self.pointer = lib.extism_compiled_plugin_new_with_fuel_limit(
-                raw, len(raw), pointers, len(metadata), True, frame.fuel, error
-            )
-        else:
-            self.pointer = lib.extism_compiled_plugin_new(raw, len(raw), pointers, len(metadata), True, error)
-        if self.pointer == ffi.NULL:
-            message = ffi.string(error[0]).decode(errors="replace")
-            lib.extism_plugin_new_error_free(error[0])
-            raise extism.Error(message)
-
-
 class Worker:
     """`compiles_only`: it may fill the compile cache, from which other workers take native code. So it runs
     no plugin code, which could have broken out and would write there what it likes.
@@ -177,7 +144,7 @@ class Worker:
         self.modules: dict[str, Module] = {}
         self.relay = Relay(channel, None)
         self.last: tuple[str, dict[str, str]] | None = None
-        self.prepared: extism.Plugin | None = None  # an instance for another call like `last`, never used
+        self.prepared: Instance | None = None  # an instance for another call like `last`, never used
 
     def serve(self) -> None:
         while True:
@@ -209,7 +176,7 @@ class Worker:
     def try_out(self, frame: Try) -> Settled | Failure:
         started = time.perf_counter()
         try:
-            extism.Plugin(self.modules[frame.module], config={})
+            Instance(self.modules[frame.module], {})
         except extism.Error as error:
             return start_failure(0, str(error), _ms_since(started))
         return Settled(0)
@@ -219,29 +186,29 @@ class Worker:
         started = time.perf_counter()
         wanted = (frame.module, frame.config)
         follows = wanted == self.last
-        plugin, self.prepared = self.prepared if follows else None, None
+        instance, self.prepared = self.prepared if follows else None, None
         self.last = wanted
         try:
-            plugin = plugin or extism.Plugin(self.modules[frame.module], config=frame.config)
-            self.channel.send(self.answer(frame, plugin, _ms_since(started)))
+            instance = instance or Instance(self.modules[frame.module], frame.config)
+            self.channel.send(self.answer(frame, instance, _ms_since(started)))
         except extism.Error as error:
             self.channel.send(start_failure(frame.call_id, str(error), _ms_since(started)))
         self.relay = Relay(self.channel, None)
-        del plugin  # takes as long as a short call
+        del instance  # takes as long as a short call
         if follows:
             self.prepare(*wanted)
         self.channel.send(Settled(frame.call_id))
 
     def prepare(self, module: str, config: dict[str, str]) -> None:
         with contextlib.suppress(extism.Error):  # it will be told to the next caller
-            self.prepared = extism.Plugin(self.modules[module], config=config)
+            self.prepared = Instance(self.modules[module], config)
         if self.relay.broken:  # it called the host while nobody called it
             self.prepared = None
 
-    def answer(self, frame: Call, plugin: extism.Plugin, start_ms: float) -> Result | Failure:
+    def answer(self, frame: Call, instance: Instance, start_ms: float) -> Result | Failure:
         self.relay = relay = Relay(self.channel, frame.call_id)
         started = time.perf_counter()
-        outcome = run_function(plugin, frame.function, frame.payload, frame.max_output_bytes)
+        outcome = instance.call(frame.function, frame.payload, frame.max_output_bytes)
         run_ms = _ms_since(started)
         # libextism swallows what a host function raises; to the caller it must never look like success.
         match relay.broken:
@@ -320,38 +287,6 @@ class Worker:
         return extism.Function(namespace, name, takes, returns, callback)
 
 
-def run_function(
-    plugin: Any, function: str, payload: bytes, max_output_bytes: int
-) -> bytes | tuple[FailureKind, str]:
-    """The function's output, or what kind of failure it was and its text.
-
-    Straight on the C API: the package's own call() fails on error texts that are not UTF-8, and copies the
-    output before anybody could look at its length.
-    """
-    code = lib.extism_plugin_call(plugin.plugin, function.encode(), payload, len(payload))
-    error = lib.extism_plugin_error(plugin.plugin)
-    if error != ffi.NULL:
-        return classify(ffi.string(error, _MAX_MESSAGE).decode(errors="replace"))
-    if code != 0:
-        return "guest_error", f"The plugin returned the error code {code} and no text."
-    size = lib.extism_plugin_output_length(plugin.plugin)
-    if size > max_output_bytes:
-        return "output_too_large", f"The output has {size} bytes; {max_output_bytes} are allowed."
-    return bytes(ffi.buffer(lib.extism_plugin_output_data(plugin.plugin), size))
-
-
-def classify(message: str) -> tuple[FailureKind, str]:
-    """A guest's own error text, or one of the runtime's: a trap comes with a WebAssembly backtrace."""
-    # In this order: Extism's limit, an initial memory that is over it, this process's limit (tables).
-    if message == "oom" or "memory minimum size" in message or message.startswith("out of memory (failed"):
-        return "memory", message
-    if message == "plugin ran out of fuel":
-        return "fuel", message
-    if "wasm backtrace:" in message or message.startswith("error while executing"):
-        return "trap", message
-    return "guest_error", message
-
-
 def start_failure(call_id: int, message: str, start_ms: float) -> Failure:
     """No instance could be made. The guest has no words of its own yet."""
     kind, message = classify(message)
@@ -374,4 +309,4 @@ def _ms_since(started: float) -> float:
 
 
 def _clip(message: str) -> str:
-    return message[:_MAX_MESSAGE]
+    return message[:MAX_MESSAGE]

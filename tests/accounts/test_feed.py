@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts import events, feed
 from accounts.events import EventBatch
-from accounts.feed import Listener, Place
+from accounts.feed import Feed, Listener, Place
 from tests.conftest import at_once
 
 EVERYBODY = frozenset({events.EVERYONE_GROUP})
@@ -136,6 +136,27 @@ def test_a_place_is_written_and_read() -> None:
     assert Place.parse(str(Place(12, 3))) == Place(12, 3)
 
 
+def test_no_failure_ends_the_feed(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    failures = iter([OSError("no descriptors"), ValueError("a row that is none")])
+
+    def newest() -> int:
+        for failure in failures:
+            raise failure
+        return 7
+
+    monkeypatch.setattr(feed, "newest", newest)
+    monkeypatch.setattr(feed, "RETRY_SECONDS", 0.01)
+
+    async def join() -> int:
+        running = Feed()
+        try:
+            return await asyncio.wait_for(running.join(Listener(EVERYBODY)), 20)
+        finally:
+            await running.close()
+
+    assert asyncio.run(join()) == 7
+
+
 def test_who_reads_too_slowly_is_sent_away_and_not_served_with_gaps(db: None) -> None:
     tell(*range(5))
     feed.put_in_order()
@@ -151,3 +172,10 @@ def test_who_reads_too_slowly_is_sent_away_and_not_served_with_gaps(db: None) ->
     *heard, end = asyncio.run(hear())
     assert numbers([event for event in heard if event]) == [0, 1, 2]
     assert end is None
+
+
+def test_an_event_may_carry_any_text(db: None) -> None:
+    words = "line\u2028 \x00 \ud800 “ü” </script>"
+    events.publish("x", {"words": words})
+    batch = EventBatch.objects.get()
+    assert [event["data"]["words"] for event in batch.told()] == [words]

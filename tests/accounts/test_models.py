@@ -9,7 +9,8 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts.events import STAFF_GROUP
+from accounts import services
+from accounts.events import STAFF_GROUP, user_group
 from accounts.models import EmailVerificationToken, PasswordResetToken, Session, User, normalise_email
 from tests.conftest import PASSWORD, Listen
 
@@ -91,6 +92,21 @@ def test_saving_an_active_user_leaves_the_sessions_alone(alice: User) -> None:
     session, _ = Session.issue(alice, 60)
     alice.save()
     assert Session.objects.get() == session
+
+
+def test_who_is_no_administrator_any_more_loses_every_session(charlie: User, listen: Listen) -> None:
+    """A live feed takes at its beginning what it may hear, and ends with its session."""
+    session, _token = services.create_session(charlie.pk, 3600)
+    charlie.is_staff = False
+    charlie.save(update_fields=["name"])
+    assert Session.objects.filter(pk=session.pk).exists()
+    with listen(user_group(charlie.pk)) as events:
+        charlie.save()
+    assert [event["type"] for event in events] == ["session.ended"]
+    session, _token = services.create_session(charlie.pk, 3600)
+    charlie.is_staff = True
+    charlie.save()
+    assert Session.objects.filter(pk=session.pk).exists()
 
 
 def test_the_last_owner_is_the_one_who_alone_can_log_in_and_administer(alice: User, charlie: User) -> None:

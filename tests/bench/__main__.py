@@ -1,6 +1,6 @@
 """`make bench`: ours beside the peers, in one run, in turns, on this machine.
 
-    python -m tests.bench [part …]      calls, login, host, start, memory; all of them without a name
+    python -m tests.bench [part …]      calls, login, host, start, overload, memory; without a name, all
 
 Figures of one machine say little; the ratios of one run say more, and even they move by a tenth or so.
 Goals that a run does not meet are told and are no error.
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.bench import calls, first_call, host_calls, logins, memory
+from tests.bench import calls, first_call, host_calls, logins, memory, overload
 
 
 class Part(NamedTuple):
@@ -28,6 +28,7 @@ PARTS = {
     "login": Part("One log-in: the auth plugin beside Django's own", logins.main),
     "host": Part("One host call that reads one row, p50 of 60 samples (lower is better)", host_calls.main),
     "start": Part("The first call of a large module after a restart of the server", first_call.main),
+    "overload": Part("While one plugin hangs in all workers it can get", overload.main),
     "memory": Part("Memory of an idle server (PSS)", memory.main),
 }
 

@@ -27,10 +27,8 @@ _RUN = """async ([module, slug, name, body, cancelAfterMs]) => {
     const { code, status, title, detail, errors } = outcome.problem;
     return { executionId, timing, problem: { code, status, title, detail, errors } };
   }
-  const { kind, data, text } = outcome.output;
-  const bytes = kind === 'binary' ? data : new TextEncoder().encode(text);
   let output = '';
-  for (const byte of bytes) output += String.fromCodePoint(byte);
+  for (const byte of outcome.output.data) output += String.fromCodePoint(byte);
   return { executionId, timing, output: btoa(output) };
 }"""
 

@@ -346,6 +346,49 @@ def test_a_person_chooses_where_it_runs(stage: Server, page: Page, shoot: Callab
     expect(row).to_contain_text("In a browser")
 
 
+def test_a_function_that_takes_bytes_takes_a_file(
+    stage: Server, page: Page, shoot: Callable[[str], None]
+) -> None:
+    open_function(page, stage, "faults/echo")
+    data = b"\x89PNG\r\n" + bytes(range(256)) * 4000
+    choice = page.get_by_label("Choose a")
+    choice.set_input_files({"name": "large.png", "mimeType": "", "buffer": data * 3})
+    expect(page.get_by_role("alert")).to_contain_text(
+        "“large.png” has 3.1 MB. A file may have at most 2.1 MB."
+    )
+    choice.set_input_files({"name": "picture.png", "mimeType": "", "buffer": data})
+    expect(page.get_by_text("picture.png")).to_be_visible()
+    for target in ("On the server", "In this browser"):
+        page.get_by_role("button", name=target).click()
+        page.get_by_role("button", name="Run", exact=True).click()
+        result = page.get_by_role("region", name="Result")
+        expect(result).to_contain_text("PNG image, 1 MB")
+        with page.expect_download() as download:
+            result.get_by_role("link", name="Download").click()
+        assert download.value.path().read_bytes() == data
+        shoot(f"file-run-{target.split()[-1]}")
+        page.reload()
+        choice.set_input_files({"name": "picture.png", "mimeType": "", "buffer": data})
+
+
+def test_what_a_plugin_says_of_its_input_stays_in_the_page(
+    stage: Server, page: Page, client: httpx.Client
+) -> None:
+    open_function(page, stage, "faults/fail_text")
+    page.get_by_role("button", name="In this browser").click()
+    expect(page.get_by_text("your input and the result do not leave this page")).to_be_visible()
+    page.get_by_role("button", name="Run", exact=True).click()
+    result = page.get_by_role("region", name="Result")
+    expect(result.get_by_role("alert")).to_contain_text("not to my liking")
+    execution_id = result.get_by_role("link").inner_text()
+    assert execution(client, execution_id, "failed")["problem"] == {
+        "type": "urn:hostbridge:problem:plugin-error",
+        "title": "The plugin refused the input",
+        "status": 422,
+        "detail": "What it said stayed in the browser.",
+    }
+
+
 def test_a_run_can_be_cancelled_by_its_button(
     stage: Server, page: Page, shoot: Callable[[str], None]
 ) -> None:

@@ -3,11 +3,12 @@
 import pytest
 from django.test import Client
 
+from accounts.events import EVERYONE_GROUP
 from accounts.models import User
 from plugins.models import Grant, Plugin
 from plugins.runtime.layers import MISSING
 from plugins.runtime.service import get_pool
-from tests.conftest import API, history
+from tests.conftest import API, Listen, history
 
 
 @pytest.fixture
@@ -49,7 +50,15 @@ def test_an_execution_shows_its_host_calls(bundled: dict[str, Plugin], admin: Cl
     assert 'name="_save"' not in page
 
 
-def test_a_plugin_is_switched_off_and_a_grant_taken_back(bundled: dict[str, Plugin], admin: Client) -> None:
+def test_settings_are_not_shown_as_some_are_secrets(bundled: dict[str, Plugin], admin: Client) -> None:
+    Plugin.objects.filter(slug="auth").update(settings={"key": "s3cret"})
+    page = admin.get(f"/admin/plugins/plugin/{bundled['auth'].pk}/change/").content.decode()
+    assert "s3cret" not in page
+
+
+def test_a_plugin_is_switched_off_and_a_grant_taken_back(
+    bundled: dict[str, Plugin], admin: Client, listen: Listen
+) -> None:
     plugin = bundled["auth"]
     url = f"/admin/plugins/plugin/{plugin.pk}/change/"
     assert "db_create_user" in admin.get(url).content.decode()
@@ -59,7 +68,6 @@ def test_a_plugin_is_switched_off_and_a_grant_taken_back(bundled: dict[str, Plug
     grants = list(Grant.objects.filter(plugin=plugin))
     form = {
         "enabled": "on",
-        "settings": "{}",
         "grants-TOTAL_FORMS": len(grants),
         "grants-INITIAL_FORMS": len(grants),
         "network_grants-TOTAL_FORMS": 0,
@@ -74,7 +82,10 @@ def test_a_plugin_is_switched_off_and_a_grant_taken_back(bundled: dict[str, Plug
         for n, g in enumerate(grants)
         for key, value in (("id", g.pk), ("plugin", plugin.pk))
     }
-    assert admin.post(url, form).status_code == 302
+    with listen(EVERYONE_GROUP) as events:
+        assert admin.post(url, form).status_code == 302
+    told = [(event["type"], event["data"]["slug"], event["data"]["enabled"]) for event in events]
+    assert told == [("plugin.changed", "auth", True)]
     assert Grant.objects.filter(plugin=plugin).count() == len(grants) - 1
 
 

@@ -283,17 +283,31 @@ def test_a_missing_auth_plugin_is_told(bundled: dict[str, Plugin], settings: Any
     assert_problem(log_in(), 404, "not-found")
 
 
+@pytest.mark.parametrize(
+    "said", [b"[" * 100_000, b'{"user": {"email": "\\ud800"}}', b'{"user": {"email": "\\u0000"}}', b"\xff"]
+)
+def test_an_answer_that_nothing_can_be_made_of_is_told(
+    bundled: dict[str, Plugin], monkeypatch: pytest.MonkeyPatch, said: bytes
+) -> None:
+    def odd(plugin: Plugin, function: str, *_: Any) -> executions.Outcome:
+        spoken = plugin.active.manifest.function(function)
+        assert spoken is not None
+        execution = Execution(plugin=plugin, release=plugin.active, function=function)
+        return executions.Outcome(execution, spoken, said)
+
+    monkeypatch.setattr(executions, "run", odd)
+    assert_problem(API().post("/api/v1/auth/signup", SIGN_UP), 502, "plugin-output-invalid")
+
+
 def test_a_plugin_that_says_yes_is_not_believed(
     bundled: dict[str, Plugin], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A lying authentication plugin can name a session, but only one that exists opens anything."""
 
-    def liar(plugin: Plugin, function: str, *_: Any) -> executions.Outcome:
+    def liar(asked: executions.Admission, payload: bytes) -> executions.Outcome:
         answer = {"user": {"id": "x", "email": "root@example.com"}, "session": {"token": "hbs_made_up"}}
-        execution = Execution(plugin=plugin, release=plugin.active, function=function)
-        spoken = plugin.active.manifest.function(function)
-        assert spoken is not None
-        return executions.Outcome(execution, spoken, json.dumps(answer).encode())
+        execution = Execution(plugin=asked.plugin, release=asked.release, function=asked.function.name)
+        return executions.Outcome(execution, asked.function, json.dumps(answer).encode())
 
     monkeypatch.setattr(executions, "run", liar)
     assert_problem(log_in(), 502, "plugin-output-invalid")

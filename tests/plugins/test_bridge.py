@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from plugins.host.caller import Caller
+from plugins.network import MAX_URL_CHARS
 from plugins.operations import OPERATIONS
 from plugins.runtime import bridge
 from plugins.runtime.protocol import HostFunction, HostReply, HostRequest
@@ -43,6 +44,20 @@ def test_any_request_of_somebody_without_grants_is_refused(
     method: str, url: str, headers: dict[str, str], body: bytes
 ) -> None:
     assert_refused(bridge.handle(HostRequest(1, method, url, headers, body), NOBODY))
+
+
+def test_a_query_of_too_many_fields_is_refused_and_no_failure_of_ours() -> None:
+    caller = Caller(frozenset({"db_get_user_by_email"}), "somebody")
+    url = f"{ORIGIN}/host/v1/users?{'a&' * 1500}"
+    reply = bridge.handle(HostRequest(1, "GET", url, {}, b""), caller)
+    assert_refused(reply)
+    assert "too many" in json.loads(reply.body)["detail"]
+
+
+def test_fields_too_long_for_an_address_are_told_and_not_taken_for_an_unknown_operation() -> None:
+    payload = json.dumps({"email": "a" * MAX_URL_CHARS}).encode()
+    reply = bridge.handle(HostFunction(1, "db_get_user_by_email", payload), NOBODY)
+    assert json.loads(reply.body)["error"]["type"] == "urn:hostbridge:problem:invalid-input"
 
 
 @relaxed

@@ -9,10 +9,10 @@ from django.utils import timezone
 
 from accounts import services
 from accounts.models import User
-from plugins import registry
+from plugins import browser_runs, registry
 from plugins.models import Execution, ExecutionToken, Plugin
 from plugins.operations import OPERATIONS
-from tests.conftest import API, assert_problem, host_calls
+from tests.conftest import API, assert_problem, at_once, host_calls
 
 RUNS = "/api/v1/plugins/hostcall/browser-runs"
 OWN = {
@@ -166,6 +166,25 @@ def test_the_words_of_a_sensitive_function_are_told_and_not_kept(plugin: Plugin,
     kept = Execution.objects.get().problem
     assert kept is not None
     assert "hunter2" not in json.dumps(kept)
+
+
+def test_runs_that_were_forgotten_are_ended_by_whoever_comes_first(plugin: Plugin, alice: User) -> None:
+    """The others that come at the same moment are not told of a run that is none of theirs."""
+    for _ in range(8):
+        browser_runs.start(plugin, "fetch", alice)
+    ExecutionToken.objects.update(expires_at=timezone.now())
+    assert sum(at_once(4, browser_runs.expire)) == 8
+    assert set(Execution.objects.values_list("state", flat=True)) == {"timed_out"}
+
+
+def test_who_starts_a_run_does_not_end_more_than_a_few(
+    plugin: Plugin, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(browser_runs, "EXPIRED_AT_ONCE", 2)
+    for _ in range(3):
+        browser_runs.start(plugin, "fetch", alice)
+    ExecutionToken.objects.update(expires_at=timezone.now())
+    assert [browser_runs.expire(), browser_runs.expire(), browser_runs.expire()] == [2, 1, 0]
 
 
 def test_a_run_keeps_where_its_time_went_and_how_much_it_moved(plugin: Plugin, alice: User) -> None:

@@ -21,9 +21,10 @@ from django.test import Client
 from plugins.runtime import confine, process
 from plugins.runtime.cache import write_cache_config
 from plugins.runtime.filler import CacheFiller
+from plugins.runtime.jobs import Crashed
 from plugins.runtime.layers import MISSING, holds, missing
 from plugins.runtime.pool import Pool
-from plugins.runtime.process import Crashed, WorkerProcess
+from plugins.runtime.process import WorkerProcess
 from plugins.runtime.protocol import Result
 from plugins.runtime.service import get_pool
 from tests.plugins.attempts import ATTEMPTS
@@ -241,9 +242,9 @@ def test_a_worker_tells_every_layer_and_has_no_rights_left(
 
 def test_a_serving_worker_reads_the_cache_and_does_not_write_it(start: Start) -> None:
     compiler = start(cache_writable=True)
-    compiler.compile(job("", wasm=FAULTS))
+    compiler.load(job("", wasm=FAULTS))
     of_faults = cached(compiler)
-    compiler.compile(job("", wasm=HOSTCALL))
+    compiler.load(job("", wasm=HOSTCALL))
     (of_hostcall,) = set(cached(compiler)) - set(of_faults)
     before = {name: path.read_bytes() for name, path in cached(compiler).items()}
     largest = max(of_faults.values(), key=lambda path: path.stat().st_size)

@@ -10,6 +10,7 @@ import pytest
 from django.core.management import call_command
 
 from accounts.models import User
+from accounts.problems import InvalidInput, NotFound
 from plugins import registry
 from plugins.bundle import read_folder
 from plugins.models import Grant, Plugin, Release
@@ -191,15 +192,19 @@ def test_a_wrong_change_is_told_and_nothing_of_it_is_kept(
     assert plugin.granted == before
 
 
-def test_secret_settings_are_written_and_never_read(
-    bundled: dict[str, Plugin], charlie: User, alice: User
-) -> None:
+def give_template_a_secret() -> None:
     release = registry.get_plugin("template").active
     release.manifest_data["settings_schema"] = {
         "type": "object",
         "properties": {"key": {"type": "string", "secret": True}, "colour": {"type": "string"}},
     }
     release.save()
+
+
+def test_secret_settings_are_written_and_never_read(
+    bundled: dict[str, Plugin], charlie: User, alice: User
+) -> None:
+    give_template_a_secret()
     client = API(charlie)
     url = "/api/v1/plugins/template"
     client.request("PATCH", url, {"settings": {"key": "s3cret", "colour": "red"}})
@@ -211,6 +216,36 @@ def test_secret_settings_are_written_and_never_read(
     assert API(alice).get(url).json()["settings"] is None
     run = API(alice).post(f"{url}/browser-runs", {"function": "greet"})
     assert run.json()["config"] == {"colour": "blue"}
+
+
+def test_a_secret_that_was_replaced_does_not_come_back(bundled: dict[str, Plugin]) -> None:
+    """Two administrators had the page open; the second saves without having seen the first one's change."""
+    give_template_a_secret()
+    first, second = registry.get_plugin("template"), registry.get_plugin("template")
+    registry.set_settings(first, {"key": "new"})
+    registry.set_settings(second, {"colour": "blue"})
+    assert registry.get_plugin("template").settings == {"key": "new", "colour": "blue"}
+
+
+def test_grants_are_judged_by_the_release_that_serves_when_they_are_set(bundled: dict[str, Plugin]) -> None:
+    plugin = registry.get_plugin("auth")
+    release = registry.get_release("auth", plugin.active.version)
+    small = release.manifest_data | {"version": "1.0.1", "permissions": []}
+    newer = Release.objects.create(
+        plugin=plugin, version="1.0.1", manifest_data=small, sha256=release.sha256, size_bytes=1
+    )
+    assert "db_create_user" in plugin.active.asks_for
+    registry.activate(newer, [])
+    with pytest.raises(InvalidInput):
+        registry.set_grants(plugin, ["db_create_user"])
+    assert registry.get_plugin("auth").granted == frozenset()
+
+
+def test_what_was_removed_meanwhile_is_not_found(install: Callable[..., Plugin]) -> None:
+    plugin = install("small")
+    registry.remove(registry.get_plugin("small"))
+    with pytest.raises(NotFound):
+        registry.set_enabled(plugin, False)
 
 
 def test_bundled_plugins_keep_what_an_administrator_decided(bundled: dict[str, Plugin]) -> None:

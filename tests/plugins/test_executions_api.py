@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from base64 import b64encode
 from collections.abc import Callable
 from typing import Any
 
@@ -65,7 +66,10 @@ def test_the_list_filters_and_pages(bundled: dict[str, Plugin], alice: User) -> 
     assert second["next"] is None
 
 
-@pytest.mark.parametrize("query", ["state=perhaps", "cursor=nonsense", "plugin=" + "x" * 65])
+@pytest.mark.parametrize(
+    "query",
+    ["state=perhaps", "cursor=nonsense", f"cursor={b64encode(b'p=nonsense').decode()}", "plugin=" + "x" * 65],
+)
 def test_a_wrong_filter_is_told(bundled: dict[str, Plugin], alice: User, query: str) -> None:
     response = API(alice).get(f"/api/v1/executions?{query}")
     assert response.status_code in {400, 404}
@@ -83,6 +87,20 @@ def test_bytes_that_are_no_text_are_kept_as_well(install: Callable[..., Plugin],
     response = API(alice).post("/api/v1/plugins/faults/call/echo", b"\xff\x00")
     body = API(alice).get(f"/api/v1/executions/{response['Execution-Id']}").json()
     assert body["output"] == {"encoding": "base64", "content": "/wA="}
+
+
+def test_words_that_no_database_takes_are_kept_as_far_as_they_can_be(
+    install: Callable[..., Plugin], alice: User
+) -> None:
+    """Not stored, they would keep everybody's history from being written."""
+    install("odd_words")
+    said = {"status": 409, "code": "odd", "title": "a\0b", "detail": "half a pair: \ud800", "errors": []}
+    client = API(alice)
+    response = client.post("/api/v1/plugins/odd-words/call/run", {"problem": said})
+    assert response.status_code == 409
+    body = client.get(f"/api/v1/executions/{response['Execution-Id']}").json()
+    assert (body["problem"]["title"], body["problem"]["detail"]) == ("a\ufffdb", "half a pair: \ufffd")
+    assert body["logs"] == [{"level": "info", "text": "a\ufffd word!"}]
 
 
 def test_what_is_too_large_or_sensitive_is_not_kept(

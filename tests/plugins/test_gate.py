@@ -10,7 +10,7 @@ import pytest
 from plugins import gate
 from plugins.manifest import Function, Limits, PluginManifest, Wasm
 from plugins.operations import OPERATIONS
-from plugins.runtime.process import Answer
+from plugins.runtime.jobs import Answer
 from plugins.runtime.protocol import Failure, Result
 from plugins.wasm import InvalidWasm, Module
 from plugins.wasm_imports import (

@@ -1,5 +1,7 @@
 """A server that is killed leaves no execution behind that seems to run."""
 
+import errno
+import os
 import signal
 import time
 from pathlib import Path
@@ -29,6 +31,21 @@ def test_only_what_a_dead_process_left_is_ended(bundled: dict[str, Plugin]) -> N
     assert (orphan.state, orphan.problem["type"]) == ("crashed", "urn:hostbridge:problem:plugin-crashed")
     assert orphan.finished_at is not None
     assert instances.mark_orphans() == 0
+
+
+def test_without_descriptors_nobody_is_taken_for_dead(
+    bundled: dict[str, Plugin], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = execution(bundled["template"], "0" * 32)
+
+    def none_left(*_: Any) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(os, "open", none_left)
+    with pytest.raises(OSError, match="Too many"):
+        instances.mark_orphans()
+    run.refresh_from_db()
+    assert run.state == "running"
 
 
 def test_runs_in_browsers_are_none_of_its_business(bundled: dict[str, Plugin]) -> None:

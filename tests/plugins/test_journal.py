@@ -4,11 +4,13 @@ import signal
 import time
 import uuid
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 from django.db import DatabaseError
+from django.utils import timezone
 
 from accounts.models import User
 from plugins import journal
@@ -44,6 +46,48 @@ def test_a_row_whose_execution_is_gone_does_not_take_the_others_along(execution:
         journal.record(one)
     journal.flush()
     assert set(HostCall.objects.values_list("subject", flat=True)) == {"before", "after"}
+
+
+def test_a_call_that_has_only_begun_is_written_when_it_ends_lasts_or_asks_the_host(
+    execution: Execution,
+) -> None:
+    ended, lasting, asking, begun = calls = [execution.another(created_at=timezone.now()) for _ in range(4)]
+    lasting.created_at -= timedelta(seconds=journal.FLUSH_SECONDS)
+    for call in calls:
+        journal.begin(call)
+    journal.change(ended, state="succeeded", finished_at=timezone.now())
+    journal.record(entry(asking))
+    journal._flush_what_is_due()
+    written = Execution.objects.exclude(pk=execution.pk)
+    assert {call.pk for call in written} == {ended.pk, lasting.pk, asking.pk}
+    assert HostCall.objects.get().execution == asking
+    journal.flush()
+    assert written.filter(pk=begun.pk).exists()
+
+
+def test_what_is_written_is_what_the_model_says(execution: Execution) -> None:
+    """The rows are made past the ORM; each column arrives as the ORM would have written it."""
+    values = {
+        "state": "failed",
+        "problem": {"title": "“no” \u2028 <b>"},
+        "input": b"\x00\xff",
+        "output": b"",
+        "input_bytes": 2,
+        "logs": [["info", "ü"]],
+        "queue_ms": 0.25,
+        "finished_at": timezone.now(),
+        "created_at": timezone.now(),
+    }
+    begun = execution.another(created_at=timezone.now())
+    journal.begin(begun)
+    journal.change(begun, **values)
+    journal.flush()
+    read = Execution.objects.get(pk=begun.pk)
+    for field in Execution._meta.concrete_fields:
+        found = getattr(read, field.attname)
+        wanted = values.get(field.attname, getattr(execution, field.attname))
+        if field.attname != "id":
+            assert (bytes(found) if isinstance(found, memoryview) else found) == wanted, field.attname
 
 
 def test_while_the_database_is_away_nothing_is_lost(

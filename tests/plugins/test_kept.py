@@ -1,55 +1,44 @@
-"""What is kept of users and plugins counts for nothing as soon as any of it may have changed."""
+"""Who was let in is known for a while, and counts for nothing as soon as any of it may have changed."""
 
+import math
 from collections.abc import Callable
+from datetime import timedelta
+from io import BytesIO
 from typing import Any
 
 import httpx
 import pytest
+from django.core.handlers.asgi import ASGIRequest
 from django.db import transaction
+from django.utils import timezone
 
 from accounts import generation, services
 from accounts.models import APIToken, Session, User
-from plugins import kept, kv, registry
-from plugins.kept import Kept, NotKept, Remembering
+from plugins import calls, executions, kept, kv, registry
+from plugins.kept import Kept
 from plugins.models import Execution, Grant, Plugin
 from tests.server import Server, problem_code
 
 GREET = "/api/v1/plugins/template/call/greet"
+KEY = b"the head of a request"
 
 
-@pytest.fixture
-def token(bundled: dict[str, Plugin], alice: User) -> str:
-    return services.create_session(alice.pk, 600)[1]
-
-
-def keep(token: str, slug: str = "template") -> Kept:
-    found, remembering = Kept(), Remembering()
-    remembering.session(token)
-    remembering.plugin(slug)
-    found.keep(remembering)
+def keep(seconds: float = math.inf) -> Kept:
+    found, mark = Kept(), generation.current()
+    admission = executions.admit(registry.get_plugin("template"), "greet", executions.Client(User()))
+    found.keep(KEY, admission, mark=mark, seconds=seconds)
     return found
 
 
-def test_what_was_looked_up_is_known_without_the_database(
-    token: str, alice: User, django_assert_num_queries: Any
+def test_what_was_found_is_known_without_the_database(
+    bundled: dict[str, Plugin], django_assert_num_queries: Any
 ) -> None:
-    found = keep(token)
+    found = keep()
     with django_assert_num_queries(0):
-        session, plugin = found.session(token), found.plugin("template")
-        assert session is not None
-        assert session.user == alice
-        assert plugin.active.manifest.name == "template"
-
-
-def test_what_was_not_looked_up_is_not(token: str) -> None:
-    found = keep(token)
-    for ask in (
-        lambda: found.session("hbs_other"),
-        lambda: found.plugin("auth"),
-        lambda: found.api_token("x"),
-    ):
-        with pytest.raises(NotKept):
-            ask()
+        admission = found.get(KEY)
+        assert admission is not None
+        executions.begin(admission, b"{}")
+    assert found.get(b"another") is None
 
 
 CHANGES: dict[str, Callable[[User, Plugin], object]] = {
@@ -75,25 +64,23 @@ CHANGES: dict[str, Callable[[User, Plugin], object]] = {
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
 def test_every_change_of_access_is_noticed(
-    token: str, alice: User, change: Callable[[User, Plugin], object]
+    bundled: dict[str, Plugin], alice: User, change: Callable[[User, Plugin], object]
 ) -> None:
-    found = keep(token)
+    services.create_session(alice.pk, 600)
+    found = keep()
     change(alice, registry.get_plugin("template"))
-    with pytest.raises(NotKept):
-        found.session(token)
-    with pytest.raises(NotKept):
-        found.plugin("template")
+    assert found.get(KEY) is None
 
 
-def test_what_has_nothing_to_do_with_access_is_not(token: str, bundled: dict[str, Plugin]) -> None:
-    found = keep(token)
+def test_what_has_nothing_to_do_with_access_is_not(bundled: dict[str, Plugin]) -> None:
+    found = keep()
     plugin = bundled["template"]
     kv.put(plugin, "key", {"a": 1})
     Execution.objects.create(plugin=plugin, release=plugin.active, function="greet")
-    assert found.plugin("template")
+    assert found.get(KEY)
 
 
-def test_a_change_counts_when_it_is_committed(token: str, alice: User) -> None:
+def test_a_change_counts_when_it_is_committed(bundled: dict[str, Plugin], alice: User) -> None:
     """Before that, others would look up, and keep, what was."""
     mark = generation.current()
     with transaction.atomic():
@@ -102,28 +89,83 @@ def test_a_change_counts_when_it_is_committed(token: str, alice: User) -> None:
     assert generation.current() != mark
 
 
-def test_what_was_looked_up_before_a_change_is_not_kept_after_it(token: str, alice: User) -> None:
-    found, remembering = Kept(), Remembering()
-    remembering.session(token)
+def test_what_was_looked_up_before_a_change_is_not_kept_after_it(
+    bundled: dict[str, Plugin], alice: User
+) -> None:
+    found, mark = keep(), generation.current()
+    admission = found.get(KEY)
+    assert admission
     alice.save()
-    found.keep(remembering)
-    with pytest.raises(NotKept):
-        found.session(token)
+    found.keep(KEY, admission, mark=mark, seconds=60)
+    assert found.get(KEY) is None
 
 
-def test_it_is_kept_for_a_few_seconds_only(token: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_kept_for_a_few_seconds_only(
+    bundled: dict[str, Plugin], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """For what is changed in the database by other means."""
     monkeypatch.setattr(kept, "KEPT_SECONDS", 0)
-    with pytest.raises(NotKept):
-        keep(token).session(token)
+    assert keep().get(KEY) is None
 
 
-def test_a_kept_session_still_expires(token: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = keep(token)
-    session = found.session(token)
-    assert session is not None
-    monkeypatch.setattr(kept.timezone, "now", lambda: session.expires_at)
-    assert found.session(token) is None
+def test_it_is_kept_no_longer_than_the_credential_lasts(bundled: dict[str, Plugin], alice: User) -> None:
+    session, token = services.create_session(alice.pk, 600)
+    Session.objects.filter(pk=session.pk).update(expires_at=timezone.now() + timedelta(seconds=2))
+    request = ASGIRequest(calls._head(scope(authorization=f"Bearer {token}")), BytesIO())
+    _, seconds = calls._admit(request, "template", "greet")
+    assert 0 < seconds <= 2
+    assert keep(seconds=0).get(KEY) is None
+
+
+def scope(**headers: str) -> dict[str, Any]:
+    """A call of greet as a server hands it over; in a header's name, `_` stands for `-`."""
+    raw = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    return {
+        "type": "http",
+        "method": "POST",
+        "path": GREET,
+        "raw_path": GREET.encode(),
+        "query_string": b"",
+        "scheme": "http",
+        "server": ("127.0.0.1", 8000),
+        "client": ("127.0.0.1", 50_000),
+        "headers": [(b"host", b"127.0.0.1:8000"), *raw],
+    }
+
+
+def test_one_requests_admission_is_not_anothers() -> None:
+    """Each of these decides who may call, or what the host is told of the caller."""
+    asked = [
+        scope(),
+        scope() | {"path": GREET.replace("greet", "repeat")},
+        scope() | {"scheme": "https"},
+        scope() | {"client": ("127.0.0.2", 50_000)},
+        scope(host="evil.example"),
+        *(
+            scope(**{name: "x"})
+            for name in (
+                "authorization", "cookie", "x_csrftoken", "origin", "referer", "via", "user_agent",
+                "x_forwarded_proto", "x_forwarded_for",
+            )
+        ),
+    ]  # fmt: skip
+    assert len({repr(calls._head(one)) for one in asked}) == len(asked)
+
+
+def test_what_changes_with_every_request_is_left_out() -> None:
+    same = [
+        scope(),
+        scope() | {"client": ("127.0.0.1", 50_001)},
+        scope(content_length="7"),
+        scope(traceparent="00-1-2-01"),
+    ]
+    assert len({repr(calls._head(one)) for one in same}) == 1
+
+
+def test_a_header_that_does_not_decide_is_not_there_when_it_is_decided() -> None:
+    request = ASGIRequest(calls._head(scope(x_forwarded_host="evil.example", cookie="a=b")), BytesIO())
+    assert "HTTP_X_FORWARDED_HOST" not in request.META
+    assert request.COOKIES == {"a": "b"}
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def test_an_entry_past_its_end_is_gone_for_everybody(plugin: Plugin, settings: A
     with pytest.raises(NotFound):
         kv.delete(plugin, "key")
     assert kv.page(plugin)["items"] == []
-    settings.PLUGIN_KV_QUOTA_BYTES = 1100  # what has expired no longer counts
+    settings.PLUGIN_KV_QUOTA_BYTES = 1400  # what has expired no longer counts
     kv.put(plugin, "other", "x" * 1000, if_version=0)
     kv.put(plugin, "key", 1, if_version=0)
 
@@ -95,6 +95,15 @@ def test_the_quota_holds_for_many_at_once(plugin: Plugin, settings: Any) -> None
     assert stored <= 5_000
     assert KVEntry.objects.count() == 4
     assert len([result for result in results if isinstance(result, kv.QuotaExceeded)]) == 8
+
+
+def test_many_small_entries_fill_a_store_as_well(plugin: Plugin, settings: Any) -> None:
+    """Each write adds up what is there, with everybody else's writes waiting."""
+    settings.PLUGIN_KV_QUOTA_BYTES = 10 * kv.ENTRY_BYTES
+    for number in range(9):
+        kv.put(plugin, str(number), 1)
+    with pytest.raises(kv.QuotaExceeded):
+        kv.put(plugin, "x", 1)
 
 
 def test_overwriting_counts_once(plugin: Plugin, settings: Any) -> None:

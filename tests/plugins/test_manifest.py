@@ -1,6 +1,7 @@
 """plugin.json: what is accepted, and how what is not is told."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,7 @@ def test_every_operation_can_be_asked_for() -> None:
 
 
 FUNCTION = {"name": "run", "title": "Run"}
+RULE = {"url": "https://a.example/", "reason": "x"}
 
 
 @pytest.mark.parametrize(
@@ -81,7 +83,9 @@ FUNCTION = {"name": "run", "title": "Run"}
         ({"permissions": [{"operation": "rm_rf", "reason": "x"}]}, "/permissions/0/operation"),
         ({"permissions": [{"operation": "verify_password", "reason": "x"}] * 2}, "/permissions/1/operation"),
         ({"permissions": [{"operation": "verify_password", "reason": ""}]}, "/permissions/0/reason"),
+        ({"functions": [FUNCTION | {"targets": ["server", "server"]}]}, "/functions/0/targets"),
         ({"network": [{"url": "file:///etc", "reason": "x"}]}, "/network/0/url"),
+        ({"network": [RULE | {"methods": ["GET", "GET"]}]}, "/network/0/methods"),
         ({"limits": {"timeout_ms": 0}}, "/limits/timeout_ms"),
         ({"limits": {"memory_mb": 10**9}}, "/limits/memory_mb"),
         ({"limits": {"timeout_ms": True}}, "/limits/timeout_ms"),
@@ -100,6 +104,52 @@ def test_a_wrong_member_is_named_by_its_pointer(change: dict[str, Any], pointer:
 def test_what_is_no_json_object_is_told(raw: bytes) -> None:
     with pytest.raises(InvalidManifest):
         parse_manifest(raw, operations=KNOWN)
+
+
+@pytest.mark.parametrize(
+    ("setting", "pointer"),
+    [
+        ({"$ref": "http://127.0.0.1/internal"}, ""),
+        ({"type": "string", "$ref": "#/properties/it"}, ""),
+        ({"type": "string", "pattern": "^(a|a)*$"}, ""),
+        ({"allOf": [{}, {}]}, ""),
+        ({"type": "object", "properties": {"password": {"type": "string", "secret": True}}}, ""),
+        ({"type": "array", "uniqueItems": True}, ""),
+        ({"type": "array", "items": {"$ref": "#"}}, "/items"),
+        (True, ""),
+    ],
+)
+def test_settings_are_described_in_words_that_cost_nothing_to_judge(setting: Any, pointer: str) -> None:
+    with pytest.raises(InvalidManifest) as raised:
+        parse(SMALLEST | {"settings_schema": {"type": "object", "properties": {"it": setting}}})
+    assert raised.value.errors[0]["pointer"] == f"/settings_schema/properties/it{pointer}"
+
+
+MIXED = [item for number in range(10_000) for item in (number, str(number))]
+SLOW_PATTERN = "(?i)" + "[\u0100-\uffff]" * 10_000
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"functions": [FUNCTION | {"targets": MIXED}]},
+        {"functions": [FUNCTION | {"input_schema": {"required": MIXED}}]},
+        {"functions": [FUNCTION | {"output_schema": {"type": MIXED}}]},
+        {"network": [RULE | {"methods": MIXED}]},
+    ],
+)
+def test_long_lists_are_not_compared_pair_by_pair(change: dict[str, Any]) -> None:
+    """That would take minutes; the bound has room for the slowest machine."""
+    began = time.monotonic()
+    with pytest.raises(InvalidManifest):
+        parse(SMALLEST | change)
+    assert time.monotonic() - began < 20
+
+
+def test_patterns_for_forms_are_not_compiled_here() -> None:
+    began = time.monotonic()
+    parse(SMALLEST | {"functions": [FUNCTION | {"input_schema": {"pattern": SLOW_PATTERN}}]})
+    assert time.monotonic() - began < 20
 
 
 json_values = st.recursive(

@@ -39,7 +39,7 @@ REFUSED = {
     "http://bücher.example/ http://127。0。0。1/ http://ⓔxample.com/ http://a%2eb/ http://a%00b/ http://a*b/",
     "odd ports": "http://a:0/ http://a:65536/ http://a:080/ http://a:+80/ http://a:/ http://a:8a/ http://a:80:80/",
     "dots": "http://a/../x http://a/x/.. http://a/./x http://a/x/. http://a/..;/x http://a/x/..;y=z/w http://a/.;x",
-    "hidden dots": "http://a/%2e%2e/x http://a/.%2E/x http://a/%252e%252e/x http://a/%25252E/ http://a/%c0%ae/",
+    "hidden dots": "http://a/%2e%2e/x http://a/.%2E/x http://a/%252e%252e/x http://a/%25252E/ http://a/%c0%ae/ http://a/%e0%80%ae/ http://a/%f0%80%80%af http://a/%25e0%2580%25ae",
     "hidden slashes": "http://a/x%2fy http://a/x%5cy http://a/x%252Fy http://a/x%C1%9Cy",
     "escapes": "http://a/% http://a/%z http://a/%2 http://a/%00 http://a/%0d%0aHost:x http://a/%7f",
     "slashes": r"http://a//x http://a/x//y http://a/x// http://a\x http:\\a/ http://a/x\y http://a/?x\y",

@@ -40,6 +40,16 @@ def test_a_plugin_says_what_it_may_do_and_why(bundled: dict[str, Plugin], alice:
     assert body["limits"]["memory_mb"] == 64
 
 
+def test_a_function_says_how_much_it_takes(bundled: dict[str, Plugin], alice: User, settings: Any) -> None:
+    def taken() -> set[int]:
+        functions = API(alice).get("/api/v1/plugins/convert").json()["functions"]
+        return {function["max_input_bytes"] for function in functions}
+
+    assert taken() == {16 << 20}
+    settings.PLUGIN_MAX_INPUT_BYTES = 5000
+    assert taken() == {5000}
+
+
 @pytest.mark.parametrize("path", ["/api/v1/plugins", "/api/v1/plugins/template", "/api/v1/executions"])
 def test_nobody_sees_plugins_without_logging_in(bundled: dict[str, Plugin], path: str) -> None:
     assert_problem(API().get(path), 401, "not-authenticated")

@@ -17,16 +17,9 @@ from pathlib import Path
 import pytest
 
 from plugins.runtime import process
+from plugins.runtime.jobs import Cancelled, Crashed, InvalidModule, Job, TimedOut, WorkerError
 from plugins.runtime.pool import Overloaded, Pool, Stopping
-from plugins.runtime.process import (
-    Cancelled,
-    Crashed,
-    InvalidModule,
-    Job,
-    TimedOut,
-    WorkerError,
-    WorkerProcess,
-)
+from plugins.runtime.process import WorkerProcess
 from plugins.runtime.protocol import Channel, Frame, HostReply, HostRequest, Ready, Result
 from tests import runtime
 from tests.runtime import make_job, refuse, run
@@ -111,6 +104,7 @@ def test_over_the_bound_callers_are_told_at_once(make_pool: Callable[..., Pool])
 
 def test_a_caller_waits_only_so_long(make_pool: Callable[..., Pool]) -> None:
     pool = make_pool(queue_timeout_ms=200)
+    pool.layers(timeout_seconds=30)  # its worker is up
     output(pool, job("echo"))
     busy = threading.Thread(target=fail, args=(pool, job("loop_forever", timeout_ms=1500)))
     busy.start()
@@ -230,13 +224,30 @@ def test_an_instance_made_in_advance_has_the_settings_of_its_own_call(
 def test_a_worker_kept_busy_after_its_call_is_replaced_and_not_waited_for(
     make_pool: Callable[..., Pool],
 ) -> None:
+    """Another plugin is to have nothing of it. The same one waits for itself, in its own time."""
     pool = make_pool()
     output(pool, job("echo"))
     (worker,) = pool._idle
-    assert worker.settle()
+    assert worker.settle("another module")
     os.kill(worker.pid, signal.SIGSTOP)
     worker._unsettled = True  # as if it had answered and was still tidying up
-    assert output(pool, job("echo", b"next")) == b"next"
+    assert worker.settle(job("echo").module)
+    assert not worker.settle("another module")
+    assert output(pool, replace(job("echo", b"next"), fuel=1_000_000)) == b"next"
+    assert worker.pid not in pool.pids()
+
+
+def test_a_call_that_comes_while_the_one_before_is_tidied_up_waits_for_its_own_plugin_only(
+    make_pool: Callable[..., Pool],
+) -> None:
+    pool = make_pool()
+    for number in range(50):  # without a pause between them, so that most come before the Settled
+        assert output(pool, job("echo", b"%d" % number)) == b"%d" % number
+    (worker,) = pool._idle
+    os.kill(worker.pid, signal.SIGSTOP)
+    worker._unsettled = True
+    with pytest.raises(TimedOut):
+        output(pool, job("echo", timeout_ms=300))
     assert worker.pid not in pool.pids()
 
 

@@ -101,8 +101,9 @@ def test_a_trap_names_the_function_it_happened_in(faults: Plugin, call: Callable
 
 
 def test_plugins_refuse_to_run_inside_a_transaction(faults: Plugin) -> None:
+    admission = executions.admit(faults, "echo", executions.Client(User()))
     with transaction.atomic(), pytest.raises(RuntimeError, match="inside a database transaction"):
-        executions.run(faults, "echo", b"", executions.Client())
+        executions.run(admission, b"")
 
 
 @pytest.mark.parametrize(("function", "word"), [("fail_text", "liking"), ("deep_recursion", "descend")])

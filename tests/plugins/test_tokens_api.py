@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from accounts import services
 from accounts.models import APIToken, User
 from plugins.models import Plugin
 from tests.conftest import API, assert_problem, host_calls
@@ -41,6 +42,17 @@ def test_with_the_scope_api_a_program_acts_as_its_owner(
     assert len(program.get("/api/v1/executions").json()["results"]) == 1
     assert API(bob).get("/api/v1/executions").json()["results"] == []
     assert APIToken.objects.get().last_used_at is not None
+
+
+def test_a_person_has_only_so_many_tokens(alice: User, bob: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(services, "MAX_API_TOKENS", 2)
+    make(bob)
+    tokens = [make(alice), make(alice)]
+    assert len(tokens) == 2
+    assert_problem(API(alice).post(TOKENS, NEW), 409, "too-many-tokens")
+    first = API(alice).get(TOKENS).json()["results"][0]["id"]
+    API(alice).request("DELETE", f"{TOKENS}/{first}")
+    make(alice)
 
 
 def test_a_token_makes_no_tokens(alice: User) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from plugins.runtime.process import LOAD_SECONDS, Job, TimedOut
+from plugins.runtime.jobs import Job, TimedOut
+from plugins.runtime.process import LOAD_SECONDS
 from plugins.runtime.trial import try_out
 from tests.plugins.unchecked import FIXTURES
 

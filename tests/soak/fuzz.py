@@ -15,7 +15,7 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from plugins.runtime.process import Crashed, InvalidModule, Job, TimedOut
+from plugins.runtime.jobs import Crashed, InvalidModule, Job, TimedOut
 from plugins.runtime.trial import try_out
 from plugins.wasm import InvalidWasm, Module
 from plugins.wasm_imports import USER_NAMESPACE

@@ -10,7 +10,8 @@ KV = ["kv_get", "kv_set"]
 SLEEPER_MS = 1000
 # At the default budgets every hostile plugin would be paused within the first minutes, and the rest of the
 # time would go by with good calls. Without them workers are killed up to the last second, which is harder.
-SETTINGS = {"PLUGIN_FAULT_BUDGET": "0", "PLUGIN_SLOW_BUDGET": "0"}
+# Likewise wrong passwords are tried all the time.
+SETTINGS = {"PLUGIN_FAULT_BUDGET": "0", "PLUGIN_SLOW_BUDGET": "0", "AUTH_ATTEMPTS_PER_ACCOUNT": "0"}
 
 
 def start(data_dir: Path, clients: int) -> Server:

@@ -1,8 +1,8 @@
 // The page's side of a run in this browser: it fetches and checks the module, starts a worker for this one run,
 // bounds its time, and reports how it ended. The worker gets no cookie and the guest no token.
 import { finishBrowserRun, getWasm, startBrowserRun } from '../api';
-import { ApiProblem, asProblem, problemFromBody } from '../problem';
-import { describeOutput, UNSUPPORTED, type Call, type Outcome } from '../runner';
+import { ApiProblem, asProblem, guestProblem, problemFromBody } from '../problem';
+import { describeOutput, failed, UNSUPPORTED, type Call, type Outcome } from '../runner';
 import type { BrowserRun } from '../types';
 import { RunFailure, type End, type FromWorker, type Job } from './messages';
 import { prepareModule } from './module';
@@ -10,6 +10,7 @@ import { whatIsMissing } from './support';
 
 const LOAD_MS = 20_000;
 const PAGES_PER_MB = 16;
+const WITHHELD = 'What it said stayed in the browser.';
 const NOTHING = { message: '', output: new Uint8Array(), startMs: 0, runMs: 0, hostMs: 0 };
 
 /** Runs in this browser. Only an abort throws; every other failure is an outcome. */
@@ -34,7 +35,7 @@ export async function runInBrowser(call: Call, signal: AbortSignal): Promise<Out
 
 async function runWith(worker: PluginWorker, call: Call, signal: AbortSignal): Promise<Outcome> {
   const began = performance.now();
-  const input = typeof call.body === 'string' ? new TextEncoder().encode(call.body) : call.body;
+  const input = await bytesOf(call.body);
   const run = await startBrowserRun(call.slug, call.name);
   let end: End;
   try {
@@ -51,12 +52,15 @@ async function runWith(worker: PluginWorker, call: Call, signal: AbortSignal): P
     }
   }
   worker.end();
-  const reported = report(run, end, input.length);
+  // What a private call's guest says of its input is for this page alone.
+  const isSecret = call.isPrivate && end.end === 'guest_error';
+  const reported = report(run, isSecret ? { ...end, message: WITHHELD } : end, input.length);
   const executionId = run.execution_id;
   const timing = { queue: 0, start: end.startMs, run: end.runMs, host: end.hostMs };
-  if (end.end === 'succeeded') {
+  if (end.end === 'succeeded' || isSecret) {
     // The result is here already; that the record misses its end would be told by the record itself.
     reported.catch(() => null);
+    if (isSecret) return { ok: false, problem: guestProblem(end.message), executionId, timing };
     return { ok: true, output: describeOutput(end.output), executionId, timing };
   }
   const { problem } = await reported;
@@ -67,6 +71,11 @@ async function runWith(worker: PluginWorker, call: Call, signal: AbortSignal): P
     executionId,
     timing,
   };
+}
+
+async function bytesOf(body: Call['body']): Promise<Uint8Array<ArrayBuffer>> {
+  if (body instanceof Blob) return new Uint8Array(await body.arrayBuffer());
+  return typeof body === 'string' ? new TextEncoder().encode(body) : body;
 }
 
 function jobOf(run: BrowserRun, call: Call, wasm: Job['wasm'], input: Job['input']): Job {
@@ -175,10 +184,6 @@ class PluginWorker {
   end(): void {
     this.worker.terminate();
   }
-}
-
-function failed(problem: ApiProblem): Outcome {
-  return { ok: false, problem, executionId: problem.executionId, timing: problem.timing };
 }
 
 function unsupported(detail: string): ApiProblem {

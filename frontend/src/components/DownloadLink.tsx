@@ -3,16 +3,22 @@ import type { Output } from '../runner';
 import { Icon } from './Icon';
 
 /** The whole output as a file, byte for byte. */
-export function DownloadLink({ output, fileName }: { output: Output; fileName: string }) {
+export function DownloadLink({
+  output,
+  fileName,
+  extension = { json: 'json', text: 'txt', binary: 'bin' }[output.kind],
+}: {
+  output: Output;
+  fileName: string;
+  extension?: string;
+}) {
   const [url, setUrl] = useState<string>();
   useEffect(() => {
-    const data = output.kind === 'binary' ? output.data : output.text;
-    const created = URL.createObjectURL(new Blob([data], { type: 'application/octet-stream' }));
+    const created = URL.createObjectURL(new Blob([output.data], { type: 'application/octet-stream' }));
     // eslint-disable-next-line react-hooks/set-state-in-effect -- an object URL has to be given back, so an effect owns it
     setUrl(created);
     return () => URL.revokeObjectURL(created);
   }, [output]);
-  const extension = { json: 'json', text: 'txt', binary: 'bin' }[output.kind];
   return (
     <a className="button button-quiet button-small" href={url} download={`${fileName}.${extension}`}>
       <Icon name="download" />

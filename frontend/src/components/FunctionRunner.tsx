@@ -1,19 +1,23 @@
-import { lazy, Suspense, useCallback, useEffect, useId, useRef, useState } from 'react';
-import { loadDraft, saveDraft, type Draft } from '../drafts';
-import { canRenderForm, draftToKeep, firstDraft, parseInput } from '../input';
+import { lazy, Suspense, useCallback, useId, useState } from 'react';
+import { canRenderForm, firstDraft, keepsDraft, parseInput, type Draft } from '../input';
 import { loadSchemaForm } from '../loadSchemaForm';
 import type { FieldError } from '../problem';
-import { run as runCall, UNSUPPORTED, type Call, type Outcome } from '../runner';
+import { isUnsupported, type Call } from '../runner';
 import { chosenTarget, keepTarget } from '../targets';
 import type { FunctionDetail, Target } from '../types';
+import { useChosenFile, useDraft } from '../useDraft';
+import { useRun } from '../useRun';
 import { Button } from './Button';
-import { Elapsed } from './Elapsed';
+import { CancelButton } from './CancelButton';
 import { ErrorBoundary } from './ErrorBoundary';
+import { FileField } from './FileField';
 import { Notice } from './Notice';
 import { RawInput } from './RawInput';
 import { ResultPanel } from './ResultPanel';
+import { RunProgress } from './RunProgress';
 import { Segmented } from './Segmented';
 import { Skeleton } from './Skeleton';
+import { TargetChoice } from './TargetChoice';
 
 const SchemaForm = lazy(loadSchemaForm);
 
@@ -34,27 +38,24 @@ export function FunctionRunner({ slug, definition, userId, blocked, asksHost }: 
   const [formFails, setFormFails] = useState(false);
   const [formReady, setFormReady] = useState(false);
   const hasForm = canRenderForm(definition.input_schema) && !formFails;
-  const [draft, setDraft] = useState<Draft>(() => loadDraft(place) ?? firstDraft(definition.input_schema));
+  const form = `plugins/${slug}/${definition.name}`;
+  const [draft, keep] = useDraft(form, firstDraft(definition.input_schema), keepsDraft(definition));
+  const [chosenFile, chooseFile] = useChosenFile(form);
+  const file = definition.input_schema ? null : chosenFile;
   const mode = hasForm ? draft.mode : 'raw';
   const [inputError, setInputError] = useState<string | null>(null);
   const [fieldErrors, setFieldErrors] = useState<FieldError[]>([]);
-  const [outcome, setOutcome] = useState<Outcome | null>(null);
-  const [startedAt, setStartedAt] = useState<number | null>(null);
+  const { finished, going, begin, cancel } = useRun();
   const [target, setTarget] = useState<Target>(() => chosenTarget(place, definition.targets));
-  const [lastCall, setLastCall] = useState<Call | null>(null);
-  const controller = useRef<AbortController>(null);
-
-  useEffect(() => () => controller.current?.abort(), []);
+  const running = going !== null;
+  const canRun = blocked === null && !running && (mode === 'raw' || formReady);
 
   const markReady = useCallback(() => setFormReady(true), []);
 
   function change(changes: Partial<Draft>) {
-    const next = { ...draft, ...changes };
-    setDraft(next);
+    keep(changes);
     setInputError(null);
     setFieldErrors([]);
-    const kept = draftToKeep(definition, next);
-    if (kept) saveDraft(place, kept);
   }
 
   function switchMode(to: Draft['mode']) {
@@ -74,23 +75,18 @@ export function FunctionRunner({ slug, definition, userId, blocked, asksHost }: 
   }
 
   async function run(call: Call, on: Target) {
-    controller.current = new AbortController();
-    setStartedAt(Date.now());
     setFieldErrors([]);
-    setLastCall(call);
-    try {
-      const result = await runCall(call, on, controller.current.signal);
-      setOutcome(result);
-      if (!result.ok) setFieldErrors(result.problem.errors);
-    } catch {
-      // Only giving up ends here; the result of before stays in view.
-    } finally {
-      setStartedAt(null);
-    }
+    const outcome = await begin(call, on);
+    if (outcome && !outcome.ok) setFieldErrors(outcome.problem.errors);
   }
 
-  function runInput(body: string, contentType: string) {
-    void run({ slug, name: definition.name, body, contentType }, target);
+  function runInput(body: Call['body'], contentType: string) {
+    // The keyboard can submit a form whose button is turned off.
+    if (canRun) void run({ slug, name: definition.name, body, contentType, isPrivate: !asksHost }, target);
+  }
+
+  function runFile(chosen: File) {
+    runInput(chosen, 'application/octet-stream');
   }
 
   function runRaw() {
@@ -101,12 +97,20 @@ export function FunctionRunner({ slug, definition, userId, blocked, asksHost }: 
 
   function runOnServerInstead() {
     switchTarget('server');
-    if (lastCall) void run(lastCall, 'server');
+    if (finished) void run(finished.call, 'server');
   }
 
-  const running = startedAt !== null;
-  const choosesTarget = definition.targets.length > 1;
-  const canRun = blocked === null && (mode === 'raw' || formReady);
+  const rawInput = (
+    <RawInput
+      formId={formId}
+      label={definition.input_schema ? 'Input as JSON' : 'Input'}
+      value={draft.raw}
+      error={inputError}
+      onChange={(raw) => change({ mode: 'raw', raw })}
+      onSubmit={runRaw}
+      onFile={definition.input_schema ? undefined : chooseFile}
+    />
+  );
   return (
     <>
       <div className="card runner">
@@ -148,49 +152,40 @@ export function FunctionRunner({ slug, definition, userId, blocked, asksHost }: 
               />
             </Suspense>
           </ErrorBoundary>
+        ) : definition.input_schema ? (
+          rawInput
         ) : (
-          <RawInput
-            formId={formId}
-            label={definition.input_schema ? 'Input as JSON' : 'Input'}
-            value={draft.raw}
-            error={inputError}
-            onChange={(raw) => change({ mode: 'raw', raw })}
-            onSubmit={runRaw}
-          />
+          <FileField file={file} maxBytes={definition.max_input_bytes} onChoose={chooseFile}>
+            {rawInput}
+          </FileField>
         )}
         <div className="runner-foot">
-          <Button type="submit" form={formId} look="primary" icon="play" busy={running} disabled={!canRun}>
+          <Button
+            type={file ? 'button' : 'submit'}
+            form={formId}
+            look="primary"
+            icon="play"
+            busy={running}
+            disabled={!canRun}
+            onClick={file ? () => runFile(file) : undefined}
+          >
             {running ? 'Running…' : 'Run'}
           </Button>
-          {running && (
-            <>
-              <Button look="quiet" onClick={() => controller.current?.abort()}>
-                {target === 'browser' ? 'Cancel' : 'Stop waiting'}
-              </Button>
-              <Elapsed since={startedAt} />
-            </>
-          )}
-          {choosesTarget && (
-            <Segmented
-              label="Run it"
-              options={[
-                { value: 'server', label: 'On the server' },
-                { value: 'browser', label: 'In this browser' },
-              ]}
-              value={target}
-              onChange={switchTarget}
-            />
-          )}
+          {going && <CancelButton target={going.target} onClick={cancel} />}
+          <TargetChoice targets={definition.targets} value={target} onChange={switchTarget} />
         </div>
+        {going && <RunProgress going={going} bytes={file?.size ?? 0} label="Running" />}
         {target === 'browser' && <p className="runner-note muted">{browserNote(asksHost)}</p>}
       </div>
-      {outcome && (
+      {finished && (
         <ResultPanel
-          outcome={outcome}
+          finished={finished}
           fileName={`${slug}-${definition.name}`}
           stale={running}
           onRunOnServer={
-            choosesTarget && !outcome.ok && outcome.problem.code === UNSUPPORTED ? runOnServerInstead : null
+            definition.targets.includes('server') && isUnsupported(finished.outcome)
+              ? runOnServerInstead
+              : null
           }
         />
       )}
@@ -201,5 +196,5 @@ export function FunctionRunner({ slug, definition, userId, blocked, asksHost }: 
 function browserNote(asksHost: boolean): string {
   return asksHost
     ? 'Runs in this browser. The plugin may ask this server for your own data, and gets nobody else’s.'
-    : 'Runs in this browser: your input and the result do not leave this page. The server is told how it ended.';
+    : 'Runs in this browser: your input and the result do not leave this page. The server is told sizes, times and how it ended.';
 }

@@ -3,6 +3,7 @@ import { errorFor } from '../problem';
 import { useSession } from '../session';
 import { useToasts } from '../toasts';
 import type { User } from '../types';
+import { useDraft } from '../useDraft';
 import { useSubmit } from '../useSubmit';
 import { Badge } from './Badge';
 import { Button } from './Button';
@@ -12,8 +13,10 @@ import { TextField } from './TextField';
 export function NameForm({ user }: { user: User }) {
   const { update } = useSession();
   const { show } = useToasts();
-  const { submit, busy, problem } = useSubmit(async (form) => {
-    update(await changeAccount({ name: form('name') }));
+  const [draft, change, drop] = useDraft('name', { name: user.name });
+  const { submit, busy, problem } = useSubmit(async () => {
+    update(await changeAccount({ name: draft.name }));
+    drop();
     show({ tone: 'success', title: 'Your name is saved' });
   });
   return (
@@ -38,7 +41,8 @@ export function NameForm({ user }: { user: User }) {
         required
         maxLength={150}
         autoComplete="name"
-        defaultValue={user.name}
+        value={draft.name}
+        onChange={(event) => change({ name: event.target.value })}
         error={errorFor(problem, 'name')}
       />
       <div>

@@ -12,20 +12,25 @@ import { Segmented } from './Segmented';
 
 /** Longer text would make the page slow; it is cut here and whole in the download. */
 const LONGEST_SHOWN = 200_000;
-const LONGEST_TREE = 5_000_000;
 
-type View = 'tree' | 'raw' | 'preview';
+export type View = 'tree' | 'raw' | 'preview';
 const VIEW_LABEL: Record<View, string> = { tree: 'Tree', raw: 'Raw', preview: 'Preview' };
 
 /** What went into a function or came out of it: as a tree, raw, or as the page that it is. Never run. */
 export function OutputView({
   output,
   fileName,
+  extension,
+  firstView = null,
   label = 'Output',
   empty = 'The function answered with nothing.',
 }: {
   output: Output;
   fileName: string;
+  /** Of the download; left out, it is told from the output. */
+  extension?: string;
+  /** Shown before anybody chose, where the output can be shown so. */
+  firstView?: View | null;
   label?: string;
   /** What it means that there are no bytes. */
   empty?: string;
@@ -33,8 +38,9 @@ export function OutputView({
   const html = useMemo(() => htmlIn(output), [output]);
   const views = viewsOf(output, html);
   const [chosen, setChosen] = useState<View | null>(null);
-  const view = chosen && views.includes(chosen) ? chosen : (views[0] ?? 'raw');
-  if (output.bytes === 0) return <p className="output-note">{empty}</p>;
+  const wanted = chosen ?? firstView;
+  const view = wanted && views.includes(wanted) ? wanted : (views[0] ?? 'raw');
+  if (output.data.length === 0) return <p className="output-note">{empty}</p>;
   return (
     <div className="output">
       <div className="output-bar">
@@ -49,9 +55,9 @@ export function OutputView({
           <span className="muted">{output.kind === 'binary' ? 'Binary data' : 'Text'}</span>
         )}
         <span className="output-tools">
-          <span className="muted">{formatBytes(output.bytes)}</span>
-          {output.kind !== 'binary' && <CopyButton text={output.text} />}
-          <DownloadLink output={output} fileName={fileName} />
+          <span className="muted">{formatBytes(output.data.length)}</span>
+          {output.kind !== 'binary' && output.isWhole && <CopyButton text={output.text} />}
+          <DownloadLink output={output} fileName={fileName} extension={extension} />
         </span>
       </div>
       {output.kind === 'binary' ? (
@@ -69,19 +75,18 @@ export function OutputView({
 
 /** The ways to show it, the first before anybody chose. */
 function viewsOf(output: Output, html: string | null): View[] {
-  const views: View[] =
-    output.kind === 'json' && output.text.length <= LONGEST_TREE ? ['tree', 'raw'] : ['raw'];
+  const views: View[] = output.kind === 'json' && output.isWhole ? ['tree', 'raw'] : ['raw'];
   return html === null ? views : [...views, 'preview'];
 }
 
-function RawText({ output, label }: { output: Exclude<Output, { kind: 'binary' }>; label: string }) {
+function RawText({ output, label }: { output: Output; label: string }) {
   const text = output.text.slice(0, LONGEST_SHOWN);
   return (
     <>
       <pre className="output-text" role="group" tabIndex={0} aria-label={label}>
         {output.kind === 'json' ? <JsonText text={text} /> : text}
       </pre>
-      {output.text.length > LONGEST_SHOWN && (
+      {(!output.isWhole || output.text.length > LONGEST_SHOWN) && (
         <p className="output-note">Only the beginning is shown. The download has all of it.</p>
       )}
     </>

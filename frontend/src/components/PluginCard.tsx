@@ -1,10 +1,12 @@
 import { Link } from 'react-router';
+import { ownPage } from '../plugins';
 import type { PluginSummary } from '../types';
 import { PluginBadge } from './PluginBadge';
 import { PluginMark } from './PluginMark';
 
 export function PluginCard({ plugin, heading: Heading }: { plugin: PluginSummary; heading: 'h2' | 'h3' }) {
   const count = plugin.functions.length;
+  const own = ownPage(plugin);
   return (
     <li className="card plugin-card">
       <div className="plugin-card-head">
@@ -22,7 +24,13 @@ export function PluginCard({ plugin, heading: Heading }: { plugin: PluginSummary
       <p className="plugin-card-text">{plugin.description}</p>
       <p className="plugin-card-foot">
         <span className="mono">v{plugin.version}</span>
-        <span>{count === 1 ? '1 function' : `${count} functions`}</span>
+        {own ? (
+          <Link to={own.path} className="plugin-card-page">
+            {own.label}
+          </Link>
+        ) : (
+          <span>{count === 1 ? '1 function' : `${count} functions`}</span>
+        )}
       </p>
     </li>
   );

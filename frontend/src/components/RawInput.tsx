@@ -1,21 +1,39 @@
-import { useId } from 'react';
+import { useId, type ClipboardEvent } from 'react';
+
+/** Fields get slow beyond this, and so does the page with them. */
+const LONGEST_PASTED = 200_000;
 
 export function RawInput({
   formId,
   label,
+  hint = 'Sent exactly as typed.',
   value,
   error,
   onChange,
   onSubmit,
+  onFile,
 }: {
   formId: string;
   label: string;
+  hint?: string;
   value: string;
   error: string | null;
   onChange: (value: string) => void;
   onSubmit: () => void;
+  /** Takes a text that is too long for a field, and files that are pasted. */
+  onFile?: (file: File) => void;
 }) {
   const id = useId();
+
+  function paste(event: ClipboardEvent) {
+    const { files } = event.clipboardData;
+    const text = event.clipboardData.getData('text');
+    const file = files[0] ?? (text.length > LONGEST_PASTED ? new File([text], 'pasted.txt') : null);
+    if (!file || !onFile) return;
+    event.preventDefault();
+    onFile(file);
+  }
+
   return (
     <form
       id={formId}
@@ -37,13 +55,14 @@ export function RawInput({
           aria-invalid={error ? true : undefined}
           aria-describedby={error ? `${id}-hint ${id}-error` : `${id}-hint`}
           onChange={(event) => onChange(event.target.value)}
+          onPaste={paste}
           onKeyDown={(event) => {
             if (event.key === 'Enter' && (event.ctrlKey || event.metaKey))
               event.currentTarget.form?.requestSubmit();
           }}
         />
         <p id={`${id}-hint`} className="field-hint">
-          Sent exactly as typed. <kbd>Ctrl</kbd> <kbd>Enter</kbd> runs it.
+          {hint} <kbd>Ctrl</kbd> <kbd>Enter</kbd> runs it.
         </p>
         {error && (
           <p id={`${id}-error`} className="field-error" role="alert">

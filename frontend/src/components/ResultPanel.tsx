@@ -1,25 +1,34 @@
 import { useEffect, useRef } from 'react';
 import { Link } from 'react-router';
-import type { Outcome } from '../runner';
+import type { Finished } from '../useRun';
 import { Badge } from './Badge';
 import { Button } from './Button';
 import { CopyButton } from './CopyButton';
-import { OutputView } from './OutputView';
+import { OutputView, type View } from './OutputView';
+import { PlacedProblem } from './PlacedProblem';
 import { ProblemNotice } from './ProblemNotice';
 import { TimingBar } from './TimingBar';
 
 export function ResultPanel({
-  outcome,
+  finished,
   fileName,
+  extension,
+  firstView,
+  source = null,
   stale,
   onRunOnServer = null,
 }: {
-  outcome: Outcome;
+  finished: Finished;
   fileName: string;
+  extension?: string;
+  firstView?: View | null;
+  /** The text that errors name places in. */
+  source?: Blob | null;
   stale: boolean;
   /** Offered where the browser could not run it and the server can. */
   onRunOnServer?: (() => void) | null;
 }) {
+  const { outcome } = finished;
   const panel = useRef<HTMLElement>(null);
   useEffect(() => {
     panel.current?.scrollIntoView({ block: 'nearest' });
@@ -41,10 +50,14 @@ export function ResultPanel({
         </span>
       </div>
       {outcome.ok ? (
-        <OutputView output={outcome.output} fileName={fileName} />
+        <OutputView output={outcome.output} fileName={fileName} extension={extension} firstView={firstView} />
       ) : (
         <div className="result-problem">
-          <ProblemNotice problem={outcome.problem} />
+          {source ? (
+            <PlacedProblem problem={outcome.problem} source={source} />
+          ) : (
+            <ProblemNotice problem={outcome.problem} />
+          )}
           {onRunOnServer && <Button onClick={onRunOnServer}>Run on the server instead</Button>}
         </div>
       )}

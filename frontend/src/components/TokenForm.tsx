@@ -1,9 +1,10 @@
-import { useId, useState } from 'react';
+import { useId } from 'react';
 import { createToken } from '../api';
 import { byRisk, toggled } from '../permissions';
 import { ApiProblem, errorFor } from '../problem';
 import { API_SCOPE, LIFETIMES, USUAL_LIFETIME_DAYS } from '../tokens';
 import type { NewAccessToken, PermissionInfo } from '../types';
+import { useDraft } from '../useDraft';
 import { useSubmit } from '../useSubmit';
 import { Badge } from './Badge';
 import { Button } from './Button';
@@ -15,6 +16,7 @@ import { SelectField } from './SelectField';
 import { TextField } from './TextField';
 
 const FIELDS = ['name', 'scopes'];
+const FIRST = { name: '', days: String(USUAL_LIFETIME_DAYS), plugin: '', scopes: [API_SCOPE.operation] };
 
 export function TokenForm({
   operations,
@@ -28,25 +30,21 @@ export function TokenForm({
   failure: ApiProblem | null;
   onMade: (token: NewAccessToken) => void;
 }) {
-  const [name, setName] = useState('');
-  const [days, setDays] = useState(String(USUAL_LIFETIME_DAYS));
-  const [plugin, setPlugin] = useState('');
-  const [scopes, setScopes] = useState<ReadonlySet<string>>(new Set([API_SCOPE.operation]));
+  const [{ name, days, plugin, scopes: chosen }, change, drop] = useDraft('tokens', FIRST);
+  const scopes: ReadonlySet<string> = new Set(chosen);
   const chosenOperations = operations.filter((known) => scopes.has(known.operation)).length;
   const { submit, busy, problem } = useSubmit(async () => {
     if (scopes.size === 0) throw noScope();
     const asked = { name: name.trim(), scopes: [...scopes], expires_in_days: Number(days) };
     onMade(await createToken(chosenOperations > 0 && plugin ? { ...asked, plugin } : asked));
-    setName('');
-    setPlugin('');
-    setScopes(new Set([API_SCOPE.operation]));
+    drop();
   });
   const scopeError = problem?.errors.find((error) => error.pointer.startsWith('/scopes'))?.detail;
   const errorId = useId();
   const choices = {
     scopes,
     errorId: scopeError ? errorId : undefined,
-    onToggle: (scope: string) => setScopes((now) => toggled(now, scope)),
+    onToggle: (scope: string) => change({ scopes: [...toggled(scopes, scope)] }),
   };
 
   return (
@@ -61,13 +59,13 @@ export function TokenForm({
           autoComplete="off"
           hint="What will use it, such as “nightly backup”."
           value={name}
-          onChange={(event) => setName(event.target.value)}
+          onChange={(event) => change({ name: event.target.value })}
           error={errorFor(problem, 'name')}
         />
         <SelectField
           label="Valid for"
           value={days}
-          onChange={setDays}
+          onChange={(value) => change({ days: value })}
           options={LIFETIMES.map(({ days: value, label }) => [String(value), label])}
         />
       </div>
@@ -94,7 +92,7 @@ export function TokenForm({
                 <SelectField
                   label="On behalf of"
                   value={plugin}
-                  onChange={setPlugin}
+                  onChange={(value) => change({ plugin: value })}
                   options={[['', 'No plugin'], ...plugins.map((slug): [string, string] => [slug, slug])]}
                 />
                 <p className="field-hint">Stores and notifications belong to a plugin; say here to which.</p>

@@ -9,9 +9,7 @@ const LONG_TEXT = 200;
 export function buildUiSchema(schema: JsonSchema): UiSchema {
   if (schema.type === 'string' && !schema.enum) {
     if (isSecret(schema)) return { 'ui:widget': 'password' };
-    if (typeof schema.maxLength === 'number' && schema.maxLength > LONG_TEXT && !schema.format) {
-      return { 'ui:widget': 'textarea' };
-    }
+    if (!schema.format && (isLong(schema) || hasLines(schema))) return { 'ui:widget': 'textarea' };
   }
   const result: UiSchema = {};
   for (const [name, child] of Object.entries((schema.properties ?? {}) as Record<string, JsonSchema>)) {
@@ -25,6 +23,16 @@ export function buildUiSchema(schema: JsonSchema): UiSchema {
     if (Object.keys(inner).length > 0) result.items = inner;
   }
   return result;
+}
+
+function isLong({ maxLength }: JsonSchema): boolean {
+  return typeof maxLength === 'number' && maxLength > LONG_TEXT;
+}
+
+/** A field of one line would drop the line breaks of what is pasted. */
+function hasLines({ examples, default: usual }: JsonSchema): boolean {
+  const values: unknown[] = Array.isArray(examples) ? [...examples, usual] : [usual];
+  return values.some((value) => typeof value === 'string' && value.includes('\n'));
 }
 
 /** "start_date" and "startDate" as people write it: "Start date". */

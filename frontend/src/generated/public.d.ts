@@ -630,6 +630,8 @@ export interface components {
             sensitive: boolean;
             input_schema: unknown;
             output_schema: unknown;
+            /** @description What a call may send, at most: by the manifest, and by this server. */
+            readonly max_input_bytes: number;
         };
         FunctionSummary: {
             name: string;
@@ -880,7 +882,7 @@ export interface components {
             enabled?: boolean;
             state: components["schemas"]["PluginState"];
             pending_version?: string | null;
-            functions: components["schemas"]["Function"][];
+            readonly functions: components["schemas"]["Function"][];
             license: string;
             sha256: string;
             size_bytes: number;
@@ -1178,6 +1180,14 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             502: {
                 headers: {
                     [name: string]: unknown;
@@ -1359,6 +1369,14 @@ export interface operations {
                 };
             };
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2810,6 +2828,14 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

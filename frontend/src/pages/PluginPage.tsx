@@ -21,8 +21,9 @@ import { PluginMark } from '../components/PluginMark';
 import { ReleaseList } from '../components/ReleaseList';
 import { Skeleton } from '../components/Skeleton';
 import { loadSchemaForm } from '../loadSchemaForm';
+import { asksHost, ownPage, whyBlocked } from '../plugins';
 import { useSession } from '../session';
-import type { FunctionDetail, PluginDetail, User } from '../types';
+import type { FunctionDetail, PluginDetail } from '../types';
 import { useFocusRescue } from '../useFocusRescue';
 import { useLoaded } from '../useLoaded';
 import { NotFoundPage } from './NotFoundPage';
@@ -91,6 +92,7 @@ function PluginView({
     ? plugin.functions.find((candidate) => candidate.name === functionName)
     : (plugin.functions.find((candidate) => !blockedBecause(candidate)) ?? plugin.functions[0]);
   const { pending } = plugin;
+  const own = ownPage(plugin);
   useFocusRescue(plugin.active_version);
 
   return (
@@ -106,6 +108,12 @@ function PluginView({
             <PluginBadge plugin={plugin} />
           </div>
           <p className="lead">{plugin.description}</p>
+          {own && (
+            <Link to={own.path} className="button plugin-page-link">
+              <Icon name="file" />
+              {own.label}
+            </Link>
+          )}
         </div>
         <PluginActions plugin={plugin} onChanged={onChanged} />
       </div>
@@ -138,7 +146,7 @@ function PluginView({
             definition={chosen}
             userId={user.id}
             blocked={blockedBecause(chosen)}
-            asksHost={plugin.permissions.some((permission) => permission.granted)}
+            asksHost={asksHost(plugin)}
           />
         ) : (
           functionName && (
@@ -259,14 +267,4 @@ function PermissionSection({
       </div>
     </section>
   );
-}
-
-function whyBlocked(plugin: PluginDetail, candidate: FunctionDetail, user: User | null): string | null {
-  if (plugin.state === 'waiting')
-    return 'This plugin waits for consent. Nothing of it can be run until an administrator has given it.';
-  if (plugin.state === 'disabled')
-    return 'This plugin is turned off. Nothing of it can be run until an administrator turns it on again.';
-  if (candidate.access === 'staff' && !user?.is_staff) return 'Only administrators may run this function.';
-  if (candidate.access === 'user' && !user) return 'Log in to run this function.';
-  return null;
 }

@@ -1,7 +1,6 @@
 import { useEffect, useRef, useState } from 'react';
 import { Link } from 'react-router';
 import { getServer, installPlugin } from '../api';
-import { pickBundle } from '../bundles';
 import { DropZone } from '../components/DropZone';
 import { Icon } from '../components/Icon';
 import { LoadFailure } from '../components/LoadFailure';
@@ -11,6 +10,7 @@ import { ProblemNotice } from '../components/ProblemNotice';
 import { Skeleton } from '../components/Skeleton';
 import { UploadProgress } from '../components/UploadProgress';
 import { UploadReport } from '../components/UploadReport';
+import { pickFile } from '../files';
 import { asProblem, type ApiProblem } from '../problem';
 import { useSession } from '../session';
 import { formatBytes } from '../timing';
@@ -77,7 +77,7 @@ function Uploader({ maxBytes }: { maxBytes: number }) {
   }
 
   function choose(files: readonly File[]) {
-    const picked = pickBundle(files, maxBytes);
+    const picked = pickFile(files, maxBytes, 'bundle');
     setComplaint(picked.ok ? '' : picked.reason);
     if (picked.ok) void send(picked.file);
     else setStep({ name: 'choosing' });

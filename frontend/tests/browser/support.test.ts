@@ -30,4 +30,11 @@ it('a choice that the function no longer allows is none', () => {
   keepTarget(place, 'browser');
   expect(chosenTarget(place, ['server'])).toBe('server');
   expect(chosenTarget({ ...place, userId: 'v' }, ['browser'])).toBe('browser');
+  expect(chosenTarget({ ...place, userId: 'v' }, ['server'], 'browser')).toBe('server');
+});
+
+it('a page may have another usual target', () => {
+  expect(chosenTarget(place, ['server', 'browser'], 'browser')).toBe('browser');
+  keepTarget(place, 'server');
+  expect(chosenTarget(place, ['server', 'browser'], 'browser')).toBe('server');
 });

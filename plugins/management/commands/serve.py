@@ -4,6 +4,7 @@ import secrets
 import socket
 import sys
 from argparse import ArgumentParser
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ class Command(BaseCommand):
         if not options["prepare_only"]:
             self.check_port()
         self.step("Database")
+        keep_to_ourselves(settings.DATABASES["default"])
         call_command("migrate", verbosity=0, interactive=False)
         self.step("Bundled plugins")
         registry.install_bundled()
@@ -41,6 +43,7 @@ class Command(BaseCommand):
             host=settings.HOST,
             port=settings.PORT,
             log_level="warning",
+            access_log=False,
             lifespan="on",
             server_header=False,
             # Whose address a request came from is believed from the socket alone.
@@ -75,6 +78,19 @@ class Command(BaseCommand):
         lines += [f"Data: {Path(settings.DATA_DIR)}   API: {url}/api/docs/   Stop: Ctrl+C", ""]
         self.stdout.write("\n".join(lines))
         sys.stdout.flush()
+
+
+def keep_to_ourselves(database: Mapping[str, Any]) -> None:
+    """SQLite makes its other files with the mode of the first: for the server's user alone, and so not for
+    workers that have another one.
+    """
+    if database["ENGINE"] == "django.db.backends.sqlite3":
+        path = Path(database["NAME"])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        for file in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
+            if file.exists():
+                file.chmod(0o600)
 
 
 def new_setup_code() -> str:

@@ -1,15 +1,16 @@
+// @vitest-environment node
 import { expect, test } from 'vitest';
-import { pickBundle } from '../src/bundles';
+import { isReadable, pickFile } from '../src/files';
 
 const file = (name: string, size: number) => new File([new Uint8Array(size)], name);
 const why = (files: File[], maxBytes: number) => {
-  const picked = pickBundle(files, maxBytes);
+  const picked = pickFile(files, maxBytes, 'bundle');
   return picked.ok ? null : picked.reason;
 };
 
 test('one file within the limit is taken as it is', () => {
   const bundle = file('a.zip', 100);
-  expect(pickBundle([bundle], 100)).toEqual({ ok: true, file: bundle });
+  expect(pickFile([bundle], 100)).toEqual({ ok: true, file: bundle });
 });
 
 test('a file over the limit is refused with both sizes', () => {
@@ -23,4 +24,12 @@ test('nothing, several and empty files are refused before they are sent', () => 
   expect(why([], 100)).toMatch(/no file/);
   expect(why([file('a.zip', 1), file('b.zip', 1)], 100)).toMatch(/one bundle at a time/);
   expect(why([file('a.zip', 0)], 100)).toBe('“a.zip” is empty.');
+});
+
+test('a file that changed since it was chosen cannot be read', async () => {
+  const changed = file('a.csv', 1);
+  expect(await isReadable(changed)).toBe(true);
+  changed.slice = () =>
+    ({ arrayBuffer: () => Promise.reject(new DOMException('', 'NotReadableError')) }) as Blob;
+  expect(await isReadable(changed)).toBe(false);
 });

@@ -1,0 +1,95 @@
+"""A compiled module and its instances: libextism's C API, as far as the package's own classes do not do.
+
+They know no fuel, send the bytes through base64, fail on error texts that are not UTF-8, and copy an output
+before anybody could look at its length.
+"""
+
+import json
+from typing import Any
+
+from extism import extism  # the package itself does not offer CompiledPlugin
+from extism_sys import ffi, lib
+
+from plugins.runtime.protocol import FailureKind, Load
+
+MAX_MESSAGE = 8000
+
+
+class Module(extism.CompiledPlugin):  # type: ignore[misc]  # the package has no types
+    """Compiled, and with the host functions that its guests may call."""
+
+    def __init__(self, frame: Load, functions: list[extism.Function]) -> None:
+        """Raises extism.Error."""
+        wasm = ffi.from_buffer(frame.wasm)
+        manifest = {
+            "wasm": [{"data": {"ptr": int(ffi.cast("uintptr_t", wasm)), "len": len(frame.wasm)}}],
+            "memory": {
+                "max_pages": frame.max_pages,
+                "max_var_bytes": 1 << 20,
+                "max_http_response_bytes": 4 << 20,
+            },
+            "allowed_hosts": [],
+        }
+        raw = json.dumps(manifest).encode()
+        self.functions = functions  # called for as long as instances live
+        metadata = [extism._ExtismFunctionMetadata(function) for function in functions]
+        pointers = ffi.new("ExtismFunction*[]", [each.pointer for each in metadata])
+        error = ffi.new("char**")
+        if frame.fuel:
+            self.pointer = lib.extism_compiled_plugin_new_with_fuel_limit(
+                raw, len(raw), pointers, len(metadata), True, frame.fuel, error
+            )
+        else:
+            self.pointer = lib.extism_compiled_plugin_new(raw, len(raw), pointers, len(metadata), True, error)
+        if self.pointer == ffi.NULL:
+            raise _taken(error)
+
+
+class Instance:
+    """A module's memory, globals and variables, for one call."""
+
+    def __init__(self, module: Module, config: dict[str, str]) -> None:
+        """Runs the module's start function. Raises extism.Error."""
+        self.module = module  # has to outlive it
+        error = ffi.new("char**")
+        self.pointer = lib.extism_plugin_new_from_compiled(module.pointer, error)
+        if self.pointer == ffi.NULL:
+            raise _taken(error)
+        raw = json.dumps(config).encode()
+        lib.extism_plugin_config(self.pointer, raw, len(raw))
+
+    def __del__(self) -> None:
+        if self.pointer != ffi.NULL:
+            lib.extism_plugin_free(self.pointer)
+
+    def call(self, function: str, payload: bytes, max_output_bytes: int) -> bytes | tuple[FailureKind, str]:
+        """The function's output, or what kind of failure it was and its text."""
+        code = lib.extism_plugin_call(self.pointer, function.encode(), payload, len(payload))
+        error = lib.extism_plugin_error(self.pointer)
+        if error != ffi.NULL:
+            return classify(ffi.string(error, MAX_MESSAGE).decode(errors="replace"))
+        if code != 0:
+            return "guest_error", f"The plugin returned the error code {code} and no text."
+        size = lib.extism_plugin_output_length(self.pointer)
+        if size > max_output_bytes:
+            return "output_too_large", f"The output has {size} bytes; {max_output_bytes} are allowed."
+        return bytes(ffi.buffer(lib.extism_plugin_output_data(self.pointer), size))
+
+
+def classify(message: str) -> tuple[FailureKind, str]:
+    """A guest's own error text, or one of the runtime's: a trap comes with a WebAssembly backtrace."""
+    # In this order: Extism's limit, an initial memory that is over it, this process's limit (tables).
+    if message == "oom" or "memory minimum size" in message or message.startswith("out of memory (failed"):
+        return "memory", message
+    if message == "plugin ran out of fuel":
+        return "fuel", message
+    if "wasm backtrace:" in message or message.startswith("error while executing"):
+        return "trap", message
+    return "guest_error", message
+
+
+def _taken(error: Any) -> extism.Error:
+    """The error that libextism left, and gave to us to free."""
+    message = ffi.string(error[0]).decode(errors="replace")
+    lib.extism_plugin_new_error_free(error[0])
+    return extism.Error(message)

@@ -1,0 +1,123 @@
+"""How often somebody may try: counted for all processes, given back to who proves who they are."""
+
+import itertools
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client, RequestFactory
+from django.utils import timezone
+
+from accounts import attempts
+from accounts.authentication import client_address
+from accounts.models import AttemptCount, User
+from accounts.problems import RateLimited
+from tests.conftest import at_once
+from tests.server import PASSWORD
+
+HERE, ELSEWHERE = "192.0.2.1", "192.0.2.2"
+
+
+@pytest.fixture(autouse=True)
+def _few(settings: Any) -> None:
+    settings.AUTH_ATTEMPTS_PER_ACCOUNT, settings.AUTH_ATTEMPTS_PER_ADDRESS = 3, 5
+
+
+def test_an_account_can_be_tried_only_so_often_from_one_address(db: None) -> None:
+    for email in ("alice@example.com", " Alice@Example.com", "ALICE@EXAMPLE.COM"):
+        attempts.begin(HERE, email)
+    with pytest.raises(RateLimited) as raised:
+        attempts.begin(HERE, "alice@example.com")
+    assert 0 < int(raised.value.headers["Retry-After"]) <= attempts.WINDOW_SECONDS + 1
+    attempts.begin(HERE, "bob@example.com")
+    attempts.begin(ELSEWHERE, "alice@example.com")
+
+
+def test_an_address_can_try_only_so_often_whatever_it_tries(db: None) -> None:
+    for number in range(5):
+        attempts.begin(HERE, f"user-{number}@example.com")
+    for _ in range(3):  # and then makes no more rows
+        with pytest.raises(RateLimited):
+            attempts.begin(HERE, "another@example.com")
+    assert AttemptCount.objects.count() == 6
+    attempts.begin(ELSEWHERE, "another@example.com")
+
+
+@pytest.mark.parametrize(("email", "most"), [("alice@example.com", 3), ("user-{}@example.com", 5)])
+def test_of_many_at_once_no_more_get_through(transactional_db: None, email: str, most: int) -> None:
+    numbers = itertools.count()
+    attempts.begin(HERE, email.format("first"))
+    results = at_once(12, lambda: attempts.begin(HERE, email.format(next(numbers))))
+    assert sum(isinstance(result, attempts.Attempt) for result in results) == most - 1
+    assert sum(isinstance(result, RateLimited) for result in results) == 13 - most
+
+
+def test_what_is_given_back_does_not_count(db: None) -> None:
+    for _ in range(10):
+        attempts.begin(HERE, "alice@example.com").give_back()
+    assert set(AttemptCount.objects.values_list("attempts", flat=True)) == {0}
+
+
+def test_after_a_while_counting_begins_anew(db: None) -> None:
+    for _ in range(3):
+        attempts.begin(HERE, "alice@example.com")
+    AttemptCount.objects.update(ends_at=timezone.now())
+    attempts.begin(HERE, "alice@example.com")
+    AttemptCount.objects.update(ends_at=timezone.now() - timedelta(seconds=1))
+    attempts.begin(ELSEWHERE, "alice@example.com")
+    attempts.forget_old()
+    assert AttemptCount.objects.count() == 2
+
+
+def test_all_addresses_of_one_ipv6_network_are_one(db: None) -> None:
+    for number in range(3):
+        attempts.begin(f"2001:db8:1:2::{number}", "alice@example.com")
+    with pytest.raises(RateLimited):
+        attempts.begin("2001:db8:1:2:ffff::1", "alice@example.com")
+    attempts.begin("2001:db8:1:3::1", "alice@example.com")
+
+
+def test_zero_is_any_number(db: None, settings: Any) -> None:
+    settings.AUTH_ATTEMPTS_PER_ACCOUNT = settings.AUTH_ATTEMPTS_PER_ADDRESS = 0
+    for _ in range(10):
+        attempts.begin(HERE, "alice@example.com")
+    assert not AttemptCount.objects.exists()
+
+
+def test_no_email_is_kept(db: None) -> None:
+    attempts.begin(HERE, "alice@example.com")
+    assert all(
+        len(key) == 64 and "alice" not in key for key in AttemptCount.objects.values_list("pk", flat=True)
+    )
+
+
+def admin_log_in(password: str) -> Any:
+    form = {"username": "charlie@example.com", "password": password}
+    return Client().post("/admin/login/?next=/admin/", form)
+
+
+def test_logging_in_to_the_admin_counts_as_well(charlie: User) -> None:
+    for _ in range(5):
+        assert admin_log_in(PASSWORD).status_code == 302
+    for _ in range(3):
+        assert "correct" in admin_log_in("wrong").content.decode()
+    assert "too many attempts" in admin_log_in(PASSWORD).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("trusted", "forwarded", "address"),
+    [
+        (False, "203.0.113.9", "127.0.0.1"),
+        (True, "203.0.113.9", "203.0.113.9"),
+        (True, "198.51.100.1, 203.0.113.9", "203.0.113.9"),
+        (True, "203.0.113.9, 2001:db8::1", "2001:db8::1"),
+        (True, "203.0.113.9, nonsense", "127.0.0.1"),
+        (True, "", "127.0.0.1"),
+    ],
+)
+def test_forwarded_addresses_are_believed_from_a_trusted_proxy_only(
+    settings: Any, trusted: bool, forwarded: str, address: str
+) -> None:
+    settings.TRUST_PROXY = trusted
+    request = RequestFactory().get("/", headers={"X-Forwarded-For": forwarded})
+    assert client_address(request) == address

@@ -1,0 +1,49 @@
+"""A guest that asks through the gate, and the DNS that it finds there."""
+
+import time
+
+from plugins.network import Rule
+from plugins.runtime.destinations import Destinations, PrivateException
+from plugins.runtime.egress import Gate, Request, Response, fetch
+from tests.plugins.outside import Outside
+
+MOST = 1 << 16
+NAME = "api.example.com"
+
+
+class Resolver:
+    """DNS as a test wants it: each look-up takes the next answer, the last one stays."""
+
+    def __init__(self, *answers: list[str]) -> None:
+        self.answers = list(answers)
+        self.asked: list[tuple[str, int]] = []
+
+    def __call__(self, host: str, port: int) -> list[str]:
+        self.asked.append((host, port))
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+
+class Guest:
+    """Asks through a gate that lets it connect to loopback, on the ports of the test's servers."""
+
+    def __init__(self, *servers: Outside) -> None:
+        self.resolver = Resolver(["127.0.0.1"])
+        self.exceptions = tuple(PrivateException.parse(f"127.0.0.0/8:{server.port}") for server in servers)
+        self.rules = [Rule.parse(f"http://{NAME}:{server.port}/", ["GET"]) for server in servers]
+        self.gate = Gate(Destinations(self.exceptions), MOST, 10, "hostbridge-test", resolve=self.resolver)
+        self.audit: list[tuple[str, int]] = []
+
+    def may(self, url: str, *methods: str) -> "Guest":
+        self.rules.append(Rule.parse(url, methods or ["GET"]))
+        return self
+
+    def ask(self, url: str, method: str = "GET", body: bytes = b"", **headers: str) -> Response:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.send(Request(method, url, named, body))
+
+    def send(self, request: Request, deadline: float = float("inf")) -> Response:
+        def record(subject: str, status: int, started: float) -> None:
+            assert started <= time.perf_counter()
+            self.audit.append((subject, status))
+
+        return fetch(request, self.rules, self.gate, deadline, record)

@@ -1,0 +1,81 @@
+"""What of a guest's headers gets out, and what of an answer's comes back."""
+
+import pytest
+
+from accounts.problems import InvalidInput, PayloadTooLarge
+from plugins.runtime import egress
+from plugins.runtime.egress import Request
+from tests.plugins.egress.guest import Guest
+from tests.plugins.outside import Outside
+
+
+def test_forged_headers_do_not_get_out(server: Outside, base: str) -> None:
+    guest = Guest(server).may(base, "POST")
+    forged = {
+        "Host": "admin.internal", "Cookie": "session=1", "Connection": "X-Secret, close", "X-Secret": "1",
+        "Transfer-Encoding": "chunked", "content-length": "999", "Upgrade": "websocket", "TE": "trailers",
+        "Trailer": "x", "Keep-Alive": "x", "Proxy-Authorization": "x", "Proxy-Connection": "x", "Via": "1.1 other",
+        "Expect": "100-continue", "Forwarded": "for=127.0.0.1", "X-Forwarded-For": "127.0.0.1",
+        "Accept-Encoding": "gzip", "X-Kept": "yes",
+    }  # fmt: skip
+    guest.send(Request("POST", f"{base}/x", forged, b"body"))
+    (seen,) = server.seen
+    assert sorted((name.lower(), value) for name, value in seen.headers) == [
+        ("accept-encoding", "identity"),
+        ("connection", "close"),
+        ("content-length", "4"),
+        ("host", base.removeprefix("http://")),
+        ("user-agent", "Hostbridge"),
+        ("via", "1.1 hostbridge-test"),
+        ("x-kept", "yes"),
+    ]
+
+
+def test_neither_method_nor_address_can_be_overridden(guest: Guest, server: Outside, base: str) -> None:
+    guest.ask(
+        f"{base}/v1/x", X_HTTP_Method_Override="DELETE", X_Original_URL="/admin", x_rewrite_url="/admin"
+    )
+    (seen,) = server.seen
+    assert [value for _, value in seen.headers if value in {"DELETE", "/admin"}] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("x", "a\r\nHost: b"), ("x", "a\nb"), ("x", "a\0b"), ("x\r\ny", "a"), ("x:", "a"), ("", "a"), ("x y", "a"), ("x", "€")],
+)  # fmt: skip
+def test_a_header_that_is_none_is_refused(
+    guest: Guest, server: Outside, base: str, name: str, value: str
+) -> None:
+    with pytest.raises(InvalidInput):
+        guest.send(Request("GET", f"{base}/", {name: value}, b""))
+    assert server.seen == []
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{f"x-{n}": "" for n in range(egress.MAX_HEADERS + 1)}, {"x": "y" * egress.MAX_HEADER_BYTES}],
+    ids=["number", "size"],
+)
+def test_too_many_headers_are_refused(
+    guest: Guest, server: Outside, base: str, headers: dict[str, str]
+) -> None:
+    with pytest.raises(InvalidInput):
+        guest.send(Request("GET", f"{base}/", headers, b""))
+    assert server.seen == []
+
+
+def test_a_body_over_the_bound_is_not_sent(server: Outside, base: str) -> None:
+    guest = Guest(server).may(base, "POST")
+    with pytest.raises(PayloadTooLarge):
+        guest.ask(f"{base}/", "POST", b"x" * (egress.MAX_REQUEST_BYTES + 1))
+    assert server.seen == []
+
+
+def test_what_is_meant_for_a_browser_or_the_connection_does_not_come_back(
+    guest: Guest, server: Outside, base: str
+) -> None:
+    server.answers["/"] = (
+        b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nSet-Cookie: a=b\r\nConnection: X-Private\r\nX-Private: 1\r\n"
+        b"Keep-Alive: timeout=5\r\nProxy-Authenticate: Basic\r\nTrailer: x\r\nX-Kept: 1\r\nX-KEPT: 2\r\n\r\n"
+    )
+    assert guest.ask(f"{base}/").headers == {"content-length": "0", "x-kept": "1, 2"}
