@@ -156,7 +156,8 @@ def run_greet(page: Page) -> None:
 
 def open_activity(page: Page) -> None:
     page.set_viewport_size({"width": 768, "height": 1000})
-    press("Activity")(page)
+    # Its name goes on with how much is under way.
+    page.get_by_role("button", name=re.compile("^Activity")).click()
 
 
 def lose_network(page: Page) -> None:
@@ -171,17 +172,17 @@ def make_token(page: Page) -> None:
     press("Create token")(page)
 
 
+def convert(text: str) -> Callable[[Page], None]:
+    def prepare(page: Page) -> None:
+        page.get_by_label("Or paste a text").fill(text)
+        press("Convert")(page)
+
+    return prepare
+
+
 def choose_bundle(data: bytes) -> Callable[[Page], None]:
     chosen = {"name": "weather.zip", "mimeType": "application/zip", "buffer": data}
     return lambda page: page.get_by_label("Choose a file").set_input_files(chosen)  # type: ignore[arg-type]
-
-
-def both(first: Callable[[Page], None], then: Callable[[Page], None]) -> Callable[[Page], None]:
-    def prepare(page: Page) -> None:
-        first(page)
-        then(page)
-
-    return prepare
 
 
 WEATHER = zipped(name="weather", title="Weather", network=NETWORK)
@@ -252,6 +253,14 @@ STATES = [
     State("permissions-editor", "/plugins/hostcall", "Fixture: host calls", "Save permissions", OWNER,
           prepare=press("Edit permissions")),
     State("plugin-remove", "/plugins/beacon", "Beacon", "Remove for good", OWNER, prepare=press("Remove")),
+
+    # The page of the plugin convert. A wrong text is no failed request: it never leaves the page.
+    State("convert", "/convert", "Convert", "Drop a file here"),
+    State("convert-result", "/convert", "Convert", "Succeeded", prepare=convert("name,age\nAda,36\n")),
+    State("convert-wrong", "/convert", "Convert", "This is not valid JSON", prepare=convert('{"a": 1,}')),
+    State("convert-loading", "/convert", "Convert", "into each other",
+          answers={"/api/v1/plugins/convert": HELD}),
+    State("convert-failed", "/convert", "Convert", "Try again", answers={"/api/v1/plugins/convert": BROKEN}),
 
     # For administrators.
     State("upload", "/upload", "Upload a plugin", "Drop a bundle here", OWNER),

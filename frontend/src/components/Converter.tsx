@@ -127,6 +127,7 @@ export function Converter({
       </div>
       {finished && (
         <ResultPanel
+          heading="h2"
           finished={finished}
           fileName={finished.call.fileName}
           extension={finished.call.to}

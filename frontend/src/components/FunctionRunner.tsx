@@ -181,6 +181,7 @@ export function FunctionRunner({ slug, definition, userId, blocked, asksHost }: 
       </div>
       {finished && (
         <ResultPanel
+          heading="h3"
           finished={finished}
           fileName={`${slug}-${definition.name}`}
           stale={running}

@@ -10,6 +10,7 @@ import { ProblemNotice } from './ProblemNotice';
 import { TimingBar } from './TimingBar';
 
 export function ResultPanel({
+  heading: Heading,
   finished,
   fileName,
   extension,
@@ -18,6 +19,8 @@ export function ResultPanel({
   stale,
   onRunOnServer = null,
 }: {
+  /** One level below what the panel stands under. */
+  heading: 'h2' | 'h3';
   finished: Finished;
   fileName: string;
   extension?: string;
@@ -36,7 +39,7 @@ export function ResultPanel({
   return (
     <section ref={panel} aria-label="Result" className={stale ? 'card result result-stale' : 'card result'}>
       <div className="result-head">
-        <h3>Result</h3>
+        <Heading>Result</Heading>
         <span role="status">
           {outcome.ok ? (
             <Badge tone="success" icon="check">
