@@ -2,7 +2,7 @@ import { memo } from 'react';
 import { Link } from 'react-router';
 import { elapsedMs, isActive, STATE_LABEL, tookMs } from '../executions';
 import { useTimeText } from '../time';
-import { formatDuration } from '../timing';
+import { formatDuration, formatElapsed } from '../timing';
 import type { Execution } from '../types';
 import { StateIcon } from './StateIcon';
 import { TimeAgo } from './TimeAgo';
@@ -49,8 +49,8 @@ export const ActivityItem = memo(function ActivityItem({
 /** Nothing in the first second. */
 function SecondsSoFar({ of }: { of: Execution }) {
   const text = useTimeText((now) => {
-    const seconds = Math.floor(elapsedMs(of, now) / 1000);
-    return seconds < 1 ? '' : `${seconds} s`;
+    const elapsed = elapsedMs(of, now);
+    return elapsed < 1000 ? '' : formatElapsed(elapsed);
   });
   return text && <span>{text}</span>;
 }
