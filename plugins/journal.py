@@ -17,7 +17,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.db import DataError, IntegrityError, connection, transaction
 from django.utils import timezone
 
 from accounts import events
@@ -140,7 +140,7 @@ def _write_what_there_is(*, begun_before: datetime) -> None:
         _changed.clear()
     try:
         _write(new, changed, calls, to_tell)
-    except DatabaseError:
+    except Exception:
         logger.exception("The journal cannot be written; what it holds is kept for the next try")
         with _lock:
             for record in due:
@@ -179,14 +179,15 @@ def _write(
                 _update(execution)
             HostCall.objects.bulk_create(host_calls)
             events.publish_encoded(told)
-    except IntegrityError:
-        # A plugin, a user or an execution was deleted meanwhile: keep whatever still belongs to something.
+    except (IntegrityError, DataError):
+        # A plugin, a user or an execution was deleted meanwhile, or the database does not take some value:
+        # keep whatever belongs to something and can be kept.
         for record in new:
-            _unless_orphaned(lambda record=record: _insert(record.execution))  # type: ignore[misc]
+            _unless_refused(lambda record=record: _insert(record.execution))  # type: ignore[misc]
         for execution in changed:
-            _update(execution)
+            _unless_refused(lambda execution=execution: _update(execution))  # type: ignore[misc]
         for row in host_calls:
-            _unless_orphaned(lambda row=row: row.save(force_insert=True))  # type: ignore[misc]
+            _unless_refused(lambda row=row: row.save(force_insert=True))  # type: ignore[misc]
         events.publish_encoded(told)
 
 
@@ -202,12 +203,12 @@ def _update(execution: Execution) -> None:
     going_on.update(**{name: getattr(execution, name) for name in _MAY_CHANGE})
 
 
-def _unless_orphaned(write: Callable[[], None]) -> None:
+def _unless_refused(write: Callable[[], None]) -> None:
     try:
         with transaction.atomic():
             write()
-    except IntegrityError:
-        logger.warning("A record was dropped: what it belonged to is deleted")
+    except (IntegrityError, DataError) as error:
+        logger.warning("A record was dropped: %s", error)
 
 
 def _told(execution: Execution) -> events.Told:
@@ -224,7 +225,7 @@ def _write_for_ever() -> None:
         _wake.clear()
         try:
             _flush_what_is_due()
-        except DatabaseError:
+        except Exception:  # it was logged; this thread is the only one
             pause.wait(RETRY_SECONDS)
             _wake.set()
         finally:

@@ -10,6 +10,8 @@ import type { Execution, LiveEvent, NotificationEvent } from './types';
 
 const SHOWN = 50;
 const NOTIFICATIONS_SHOWN = 20;
+/** News of executions is shown together: a short run appears once, by its end, and does not wait for its own start. */
+const NEWS_EVERY_MS = 100;
 
 interface ActivityContextValue {
   executions: Execution[];
@@ -44,6 +46,7 @@ export function ActivityProvider({ children }: { children: ReactNode }) {
   const [announcement, setAnnouncement] = useState('');
   const listeners = useRef(new Set<(event: LiveEvent) => void>());
   const gapListeners = useRef(new Set<() => void>());
+  const news = useRef<Execution[]>([]);
 
   const refresh = useCallback(() => {
     listExecutions({ pageSize: SHOWN }).then(
@@ -57,6 +60,14 @@ export function ActivityProvider({ children }: { children: ReactNode }) {
         setLoaded(true);
       },
     );
+  }, []);
+
+  const showNews = useCallback(() => {
+    const told = news.current;
+    news.current = [];
+    setExecutions((known) => mergeExecutions(known, told, SHOWN));
+    const ended = told.findLast((execution) => !isActive(execution));
+    if (ended) setAnnouncement(describe(ended));
   }, []);
 
   useEffect(() => {
@@ -75,16 +86,15 @@ export function ActivityProvider({ children }: { children: ReactNode }) {
       },
       onEvent: (event) => {
         if (event.type === 'execution.started' || event.type === 'execution.finished') {
-          setExecutions((known) => mergeExecutions(known, [event.data], SHOWN));
+          if (news.current.push(event.data) === 1) setTimeout(showNews, NEWS_EVERY_MS);
         }
-        if (event.type === 'execution.finished') setAnnouncement(describe(event.data));
         if (event.type === 'notification') {
           setNotifications((known) => [event, ...known].slice(0, NOTIFICATIONS_SHOWN));
         }
         for (const listener of listeners.current) listener(event);
       },
     });
-  }, [refresh, recheck]);
+  }, [refresh, recheck, showNews]);
 
   const subscribe = useCallback((listener: (event: LiveEvent) => void) => {
     listeners.current.add(listener);

@@ -3,7 +3,7 @@ import { MemoryRouter } from 'react-router';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { App } from '../src/App';
 import { SessionProvider } from '../src/session';
-import type { FunctionDetail, LiveEvent, PendingPermission, PluginDetail } from '../src/types';
+import type { Execution, FunctionDetail, LiveEvent, PendingPermission, PluginDetail } from '../src/types';
 
 const asks = (operation: string, title: string, changes: Partial<PendingPermission> = {}) => ({
   operation,
@@ -439,6 +439,21 @@ test('a notification shows in the corner until it is dismissed, and stays in the
   fireEvent.click(within(corner).getByRole('button', { name: 'Dismiss: Import failed' }));
   expect(within(corner).queryByText('Import failed')).toBeNull();
   expect(within(activity).getByText('Import failed')).toBeTruthy();
+});
+
+test('news that come together are shown together, and the end of a run is told', async () => {
+  open('/plugins/template');
+  const activity = within(await screen.findByRole('region', { name: 'Activity' }));
+  const failed = { ...execution, id: '1', function: 'count' } as Execution;
+  const running: Execution = { ...failed, state: 'running', problem: null, timing: null, finished_at: null };
+  tell({ id: '1-1', type: 'execution.started', data: running });
+  tell({ id: '1-2', type: 'execution.finished', data: failed });
+  tell({ id: '1-3', type: 'execution.started', data: { ...running, id: '2', function: 'repeat' } });
+  const ended = (await activity.findByText('template · count')).closest('li') as HTMLElement;
+  const goesOn = activity.getByText('template · repeat').closest('li') as HTMLElement;
+  expect(within(ended).getByText('Failed')).toBeTruthy();
+  expect(within(goesOn).getByText('Running')).toBeTruthy();
+  expect(screen.getByText('template count: failed')).toBeTruthy();
 });
 
 test('an execution shows its input and its log', async () => {

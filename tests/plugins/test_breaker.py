@@ -147,3 +147,11 @@ def test_it_goes_on_by_itself(
     with listen(EVERYONE_GROUP) as events:
         assert API(alice).post("/api/v1/plugins/faults/call/echo", b"x").content == b"x"
     assert [event["type"] for event in events if event["type"].startswith("plugin.")] == ["plugin.resumed"]
+
+
+def test_the_plugin_that_logs_people_in_is_never_paused(faults: Plugin, alice: User, settings: Any) -> None:
+    """Whoever found a way to make it fail would shut everybody out."""
+    settings.PLUGIN_FAULT_BUDGET, settings.AUTH_PLUGIN = 1, "faults"
+    for _ in range(3):
+        assert_problem(API(alice).post("/api/v1/plugins/faults/call/trap"), 502, "plugin-trapped")
+    assert API(alice).post("/api/v1/plugins/faults/call/echo", b"x").content == b"x"

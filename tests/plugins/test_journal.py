@@ -9,11 +9,11 @@ from typing import Any
 
 import httpx
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, DataError
 from django.utils import timezone
 
 from accounts.models import User
-from plugins import journal
+from plugins import journal, rows
 from plugins.models import Execution, HostCall, Plugin
 from tests.conftest import API, at_once
 from tests.server import Server
@@ -148,3 +148,27 @@ def test_what_was_recorded_is_there_after_the_server_ended(
         assert host_calls_of(again, execution) == ["db_get_user_by_email", "verify_password"]
     finally:
         again.stop()
+
+
+def test_a_value_that_the_database_refuses_costs_its_own_record_only(
+    execution: Execution, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good, bad = (execution.another(created_at=timezone.now()) for _ in range(2))
+    insert = Execution.save
+
+    def picky(self: Execution, **options: Any) -> None:
+        if self.pk == bad.pk:
+            raise DataError("no such text")
+        insert(self, **options)
+
+    def refuse(rows: object) -> None:
+        raise DataError("no such text")
+
+    monkeypatch.setattr(Execution, "save", picky)
+    monkeypatch.setattr(rows, "insert", refuse)
+    for one in (good, bad):
+        journal.begin(one)
+    journal.record(entry(execution, "kept"))
+    journal.flush()
+    assert set(Execution.objects.values_list("pk", flat=True)) == {execution.pk, good.pk}
+    assert HostCall.objects.get().subject == "kept"
