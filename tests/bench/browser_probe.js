@@ -6,7 +6,6 @@ window.probe = (() => {
   // What the page and the worker of a run say to each other.
   window.Worker = class extends Worker {
     constructor(...args) {
-      mark('worker');
       super(...args);
       this.addEventListener('message', ({ data }) => mark(data.type));
     }
@@ -39,7 +38,7 @@ window.probe = (() => {
     /** Presses Run; when everything happened, in milliseconds since. `id` is the execution's. */
     async run() {
       const before = resultId();
-      const asked = performance.getEntriesByType('resource').length;
+      performance.clearResourceTimings(); // or the list of them is full one day
       marks.length = 0;
       const began = performance.now();
       named('button', 'Run').click();
@@ -51,7 +50,7 @@ window.probe = (() => {
       await nextFrame();
       await nextFrame();
       const painted = performance.now();
-      const begin = performance.getEntriesByType('resource').slice(asked).find(({ name }) => name.endsWith('/browser-runs'));
+      const begin = performance.getEntriesByType('resource').find(({ name }) => name.endsWith('/browser-runs'));
       const times = { asked: begin.startTime, answered: begin.responseEnd, shown, painted };
       for (const [name, at] of marks) times[name] ??= at;
       for (const name in times) times[name] -= began;
