@@ -29,7 +29,7 @@ from accounts.models import Session
 from accounts.parsers import parse_json
 from accounts.problems import NotAuthenticated, Problem, SessionExpired
 from accounts.schemas import PublicUserSerializer, problems
-from plugins import auth_schemas, executions, registry
+from plugins import admissions, auth_schemas, executions, registry
 from plugins.calls import client_of
 
 
@@ -48,7 +48,7 @@ class AuthView(APIView):
     def ask_plugin(self, request: Request, function: str, data: dict[str, Any]) -> dict[str, Any]:
         """The plugin's answer. Raises the Problem it ended with, or AuthAnswerInvalid."""
         plugin = registry.get_plugin(settings.AUTH_PLUGIN)
-        admission = executions.admit(plugin, function, client_of(request._request, None))
+        admission = admissions.admit(plugin, function, client_of(request._request, None))
         outcome = executions.run(admission, json.dumps(data).encode())
         if outcome.problem is not None:
             outcome.problem.members["execution"] = str(outcome.execution.pk)

@@ -1,33 +1,24 @@
-"""Runs in a visitor's browser: the same .wasm, the host API over real HTTP, with a token for that one run.
-
-What runs in a browser is in the visitor's hands. So its token is worth no more than the visitor: the plugin's
-granted operations, of those the ones on the visitor's own data, for minutes, for this run.
-"""
+"""Runs in a visitor's browser: the same .wasm, the host API over real HTTP, with a token for that one run."""
 
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
-from typing import Literal, cast, get_args
+from typing import Literal, get_args
 
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
-from accounts.prepared import PreparedQuery, columns, instance
-from accounts.problems import Forbidden, InvalidInput, NotAuthenticated, PayloadTooLarge, Problem
+from accounts.problems import Forbidden, InvalidInput, PayloadTooLarge, Problem
 from accounts.tokens import hash_token, new_token
-from plugins import executions
-from plugins.host.caller import Caller
-from plugins.limits import CallLimits, limits_of
-from plugins.manifest import Function
-from plugins.models import Execution, ExecutionToken, Plugin, kept_release
+from plugins import admissions, executions
+from plugins.execution_tokens import function_of, limits_of_run, running_with
+from plugins.models import Execution, ExecutionToken, Plugin
 from plugins.operations import OPERATIONS
 from plugins.outcomes import (
     PluginCancelled,
-    PluginHostCallLimit,
     PluginTimedOut,
     end_state,
     failure_problem,
@@ -46,25 +37,7 @@ End = (
 )
 _REPORTED = ["input_bytes", "output_bytes", "queue_ms", "start_ms", "run_ms", "host_ms"]
 EXPIRED_AT_ONCE = 20
-_UNKNOWN = "The token is unknown or expired, or its run has ended."
 ENDS: tuple[str, ...] = tuple(name for part in get_args(End) for name in get_args(part))
-_PARTS = (
-    (ExecutionToken, ""),
-    (Execution, "execution__"),
-    (Plugin, "execution__plugin__"),
-    (User, "execution__user__"),
-)
-# A row for each grant, or one with None. On the path of every host call from a browser.
-_RUN_OF_TOKEN = PreparedQuery(
-    lambda token_hash: (
-        ExecutionToken.objects.order_by()
-        .filter(token_hash=token_hash, execution__state=State.RUNNING)
-        .values_list(
-            *(name for model, prefix in _PARTS for name in columns(model, prefix)),
-            "execution__plugin__grants__permission",
-        )
-    )
-)
 
 
 @dataclass(frozen=True)
@@ -93,9 +66,9 @@ class Report:
 def start(plugin: Plugin, function_name: str, user: User) -> BrowserRun:
     """Records the run and hands out its token, shown this once.
 
-    Raises what executions.prepare raises, and InvalidInput if the function is for the server only.
+    Raises what admissions.prepare raises, and InvalidInput if the function is for the server only.
     """
-    function = executions.prepare(plugin, function_name, user)
+    function = admissions.prepare(plugin, function_name, user)
     if "browser" not in function.targets:
         raise InvalidInput.at("/function", f"“{function_name}” runs on the server only.")
     operations = sorted(name for name in plugin.granted if name in OPERATIONS and OPERATIONS[name].own)
@@ -109,36 +82,13 @@ def start(plugin: Plugin, function_name: str, user: User) -> BrowserRun:
     return BrowserRun(execution, token, expires_at)
 
 
-def caller_of(token: str) -> Caller:
-    """The run that this token speaks for, if it is still going on.
-
-    Grants are looked up now: what was revoked meanwhile is gone. Raises NotAuthenticated, and
-    PluginHostCallLimit, which a browser that keeps to its bounds never gets to see.
-    """
-    execution = _running(token)
-    plugin = execution.plugin
-    if execution.user is None or not execution.user.is_active or not plugin.enabled:
-        raise NotAuthenticated("This run may do nothing any more.")
-    most = limits_of_run(execution).max_host_calls
-    if execution.host_calls.count() >= most:  # those that are written; the latest may be missing for a moment
-        raise PluginHostCallLimit(f"A call may ask {most} times (max_host_calls in its manifest).")
-    granted = frozenset(execution.token.operations) & plugin.granted
-    return Caller(
-        granted=granted,
-        plugin=plugin.slug,
-        execution_id=execution.pk,
-        own_data_of=execution.user,
-        withheld=plugin.granted - granted,
-    )
-
-
 def finish(execution_id: uuid.UUID, token: str, report: Report) -> Problem | None:
     """Ends the run as its browser reports it; the token is worthless from then on.
 
     Returns the problem that its caller is told, as executions.run would have. Raises NotAuthenticated, or
     Forbidden for another run's token.
     """
-    execution = _running(token)
+    execution = running_with(token)
     if execution.pk != execution_id:
         raise Forbidden("This token belongs to another run.")
     problem = _problem(report, execution)
@@ -168,17 +118,6 @@ def expire() -> int:
     return ended
 
 
-def limits_of_run(execution: Execution) -> CallLimits:
-    return limits_of(execution.release.manifest, _function(execution))
-
-
-def _function(execution: Execution) -> Function:
-    function = execution.release.manifest.function(execution.function)
-    if function is None:
-        raise RuntimeError("A release never changes, and this one had the function when the run began.")
-    return function
-
-
 def _problem(report: Report, execution: Execution) -> Problem | None:
     """What a run on the server would have told, made by the same functions."""
     limits, wasm_path = limits_of_run(execution), execution.release.manifest.wasm.path
@@ -201,28 +140,10 @@ def _problem(report: Report, execution: Execution) -> Problem | None:
     return failure_problem(Failure(0, report.end, report.message, report.start_ms, report.run_ms), limits)
 
 
-def _running(token: str) -> Execution:
-    """The run, its plugin, grants and user as they are now. Raises NotAuthenticated."""
-    rows = _RUN_OF_TOKEN.rows(hash_token(token))
-    if not rows:
-        raise NotAuthenticated(_UNKNOWN)
-    values = iter(rows[0])
-    found, execution, plugin, user = (
-        instance(model, list(islice(values, len(columns(model))))) for model, _ in _PARTS
-    )
-    if found.expires_at <= timezone.now():
-        raise NotAuthenticated(_UNKNOWN)
-    plugin.granted = frozenset(row[-1] for row in rows if row[-1] is not None)
-    execution.token, execution.plugin = found, plugin
-    execution.release = kept_release(execution.release_id)
-    execution.user = user if execution.user_id else None
-    return cast(Execution, execution)
-
-
 def _end(execution: Execution, problem: Problem | None) -> None:
     """Writes the end, unless somebody else did: a run ends once. Raises RunEnded."""
     ended = {name: getattr(execution, name) for name in _REPORTED}
-    kept = executions.kept_problem(_function(execution), problem)
+    kept = executions.kept_problem(function_of(execution), problem)
     with transaction.atomic():
         running = Execution.objects.filter(pk=execution.pk, state=State.RUNNING)
         if running.update(state=end_state(problem), problem=kept, finished_at=timezone.now(), **ended) != 1:

@@ -24,8 +24,9 @@ from accounts import generation
 from accounts.authentication import authenticate, client_address
 from accounts.problems import InternalError, Problem, response_for
 from accounts.threads import WarmThreads
-from plugins import executions, registry, sign_in
-from plugins.executions import Admission, Call, Client, Outcome
+from plugins import admissions, executions, registry, sign_in
+from plugins.admissions import Admission, Client
+from plugins.executions import Call, Outcome
 from plugins.kept import Kept
 from plugins.middleware import is_from_own_plugin
 from plugins.models import Execution
@@ -145,13 +146,13 @@ def answer(request: HttpRequest, slug: str, function: str) -> HttpResponse:
 def _admit(request: HttpRequest, slug: str, function: str) -> tuple[Admission, float]:
     """The admission, and how many seconds it lasts for what is known now.
 
-    Raises RequestLoop, SuspiciousOperation, and what `authenticate` and `executions.admit` raise.
+    Raises RequestLoop, SuspiciousOperation, and what `authenticate` and `admissions.admit` raise.
     """
     request.get_host()  # raises for a host that is not ours
     if is_from_own_plugin(request):
         raise RequestLoop
     user, credential = authenticate(request) or (None, None)
-    admission = executions.admit(registry.get_plugin(slug), function, client_of(request, user))
+    admission = admissions.admit(registry.get_plugin(slug), function, client_of(request, user))
     lasts = (credential.expires_at - timezone.now()).total_seconds() if credential else math.inf
     return admission, lasts
 

@@ -1,8 +1,8 @@
-"""Running a plugin's function: who may, the record of it, the run itself, and how it ended.
+"""Running a plugin's function: the record of it, the run itself, and how it ended.
 
-A call is admitted, which asks the database; begun, which adds the input; and run, in the thread that asks or
-on the event loop, always outside of a transaction: a plugin that waits for its own host call would otherwise
-wait for a lock that its caller holds.
+A call is admitted, which asks the database (plugins.admissions); begun, which adds the input; and run, in the
+thread that asks or on the event loop, always outside of a transaction: a plugin that waits for its own host
+call would otherwise wait for a lock that its caller holds.
 """
 
 import logging
@@ -19,13 +19,13 @@ from django.utils import timezone
 from accounts import events
 from accounts.models import User
 from accounts.parsers import storable
-from accounts.problems import Forbidden, NotAuthenticated, NotFound, PayloadTooLarge, Problem
-from plugins import breaker, controls, instances, journal, registry, sign_in, store
+from accounts.problems import PayloadTooLarge, Problem
+from plugins import breaker, controls, journal, registry, sign_in, store
+from plugins.admissions import Admission, Client, admit
 from plugins.host.caller import Caller
-from plugins.limits import CallLimits, limits_of
-from plugins.manifest import Function, PluginManifest
-from plugins.models import Execution, Plugin, Release
-from plugins.network import Rule
+from plugins.limits import CallLimits
+from plugins.manifest import Function
+from plugins.models import Execution, Plugin
 from plugins.outcomes import (
     GuestProblem,
     PluginCancelled,
@@ -40,7 +40,6 @@ from plugins.outcomes import (
     is_fault,
     runtime_problem,
 )
-from plugins.registry import PluginDisabled, PluginWaiting
 from plugins.runtime import bridge
 from plugins.runtime.jobs import Answer, AsyncHostHandler, Job, WorkerError
 from plugins.runtime.pool import Overloaded, Place, Stopping
@@ -69,15 +68,6 @@ class InputNotKept(Problem):
 
 
 @dataclass(frozen=True)
-class Client:
-    """Where a call came from, as the server saw it."""
-
-    user: User | None = None
-    user_agent: str = ""
-    ip_address: str | None = None
-
-
-@dataclass(frozen=True)
 class Outcome:
     """How a call ended: with output, or with a problem."""
 
@@ -85,25 +75,6 @@ class Outcome:
     function: Function
     output: bytes = b""
     problem: Problem | None = None
-
-
-@dataclass(frozen=True)
-class Admission:
-    """That this client may call this function, and all that its calls need but their input.
-
-    Good for any number of calls, as long as nothing of users, sessions, plugins and grants has changed.
-    `pattern`: what the record of each of them begins with.
-    """
-
-    plugin: Plugin
-    release: Release
-    function: Function
-    limits: CallLimits
-    client: Client
-    config: dict[str, str]
-    host_functions: tuple[str, ...]
-    network: tuple[Rule, ...]
-    pattern: Execution
 
 
 @dataclass(frozen=True)
@@ -185,30 +156,6 @@ def replay(execution: Execution, client: Client) -> Outcome:
         raise InputNotKept
     plugin = registry.get_plugin(execution.plugin.slug)
     return run(admit(plugin, execution.function, client), bytes(execution.input))
-
-
-def admit(plugin: Plugin, function_name: str, client: Client) -> Admission:
-    """Raises NotFound, PluginWaiting, PluginDisabled, NotAuthenticated and Forbidden."""
-    function = prepare(plugin, function_name, client.user)
-    release = plugin.active
-    return Admission(
-        plugin=plugin,
-        release=release,
-        function=function,
-        limits=limits_of(release.manifest, function),
-        client=client,
-        config=registry.config_of(plugin, release.manifest) | {"host_url": bridge.HOST_ORIGIN},
-        host_functions=store.host_functions(release.sha256),
-        network=_network(plugin, release.manifest),
-        pattern=Execution(
-            plugin=plugin,
-            release=release,
-            function=function.name,
-            user=client.user,
-            state=State.QUEUED.value,
-            server=instances.own_id(),
-        ),
-    )
 
 
 def begin(admission: Admission, payload: bytes) -> Call:
@@ -299,32 +246,6 @@ class _Ending:
         return expected
 
 
-def prepare(plugin: Plugin, function_name: str, user: User | None) -> Function:
-    """The function, if this user (None: nobody) may call it now.
-
-    Raises NotFound, PluginWaiting, PluginDisabled, NotAuthenticated or Forbidden.
-    """
-    if plugin.release_id is None:
-        raise PluginWaiting
-    function = plugin.active.manifest.function(function_name)
-    if function is None:
-        raise NotFound(f"The plugin “{plugin.slug}” has no function “{function_name}”.")
-    if not plugin.enabled:
-        raise PluginDisabled(f"The plugin “{plugin.slug}” is disabled. An administrator can enable it.")
-    check_access(function, user)
-    return function
-
-
-def check_access(function: Function, user: User | None) -> None:
-    """Raises NotAuthenticated or Forbidden if the function is not for this user (None: not logged in)."""
-    if function.access == "public":
-        return
-    if user is None:
-        raise NotAuthenticated
-    if function.access == "staff" and not user.is_staff:
-        raise Forbidden("This function is for administrators.")
-
-
 def _verdict(execution: Execution, problem: Problem | None, limits: CallLimits) -> breaker.Verdict:
     """What the plugin's breaker makes of it."""
     if isinstance(problem, PoolOverloaded | PluginCancelled | ServerStopping):
@@ -409,11 +330,3 @@ def _job(admission: Admission, payload: bytes) -> Job:
         fuel=limits.fuel,
         host_functions=admission.host_functions,
     )
-
-
-def _network(plugin: Plugin, manifest: PluginManifest) -> tuple[Rule, ...]:
-    """The granted rules. Costs a query only if the manifest asks for any."""
-    if not manifest.network:
-        return ()
-    granted = plugin.network_granted
-    return tuple(Rule.parse(asked.url, asked.methods) for asked in manifest.network if asked.key in granted)

@@ -8,7 +8,7 @@ whichever process (accounts.generation); and for KEPT_SECONDS at most, for what 
 import time
 
 from accounts import generation
-from plugins.executions import Admission
+from plugins.admissions import Admission
 
 KEPT_SECONDS = 5.0
 MAX_ENTRIES = 10_000

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
+# Where a guest finds its host. No resolver knows the name (RFC 6761), so nothing can get there by mistake.
+HOST_ORIGIN = "http://hostbridge.invalid"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 DEFAULT_PORTS = {"http": 80, "https": 443}
 MAX_URL_CHARS = 4096

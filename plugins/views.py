@@ -23,7 +23,17 @@ from accounts.authentication import bearer_token
 from accounts.parsers import UploadParser
 from accounts.problems import InvalidInput, NotAuthenticated, NotFound, PayloadTooLarge
 from accounts.schemas import problems
-from plugins import browser_runs, calls, execution_schemas, executions, journal, registry, schemas, store
+from plugins import (
+    browser_runs,
+    calls,
+    execution_schemas,
+    execution_tokens,
+    executions,
+    journal,
+    registry,
+    schemas,
+    store,
+)
 from plugins.bundle import read_zip, report
 from plugins.manifest import NetworkKey
 from plugins.models import Execution, Plugin
@@ -241,7 +251,7 @@ class BrowserRunView(APIView):
             "wasm_url": f"/api/v1/plugins/{slug}/releases/{release.version}/wasm",
             "sha256": release.sha256,
             "config": registry.config_of(plugin, release.manifest, public_only=True),
-            "bounds": browser_runs.limits_of_run(run.execution),
+            "bounds": execution_tokens.limits_of_run(run.execution),
             "host_functions": [host_function(name) for name in store.host_functions(release.sha256)],
             "host_url": f"{request.scheme}://{request.get_host()}",
             "token": run.token,

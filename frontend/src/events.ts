@@ -33,6 +33,7 @@ export function openEventStream(options: EventStreamOptions): () => void {
   let socket: WebSocket | null = null;
   let retryTimer: ReturnType<typeof setTimeout> | undefined;
   let failures = 0;
+  let live = false;
   let stopped = false;
 
   function connect(): void {
@@ -51,6 +52,7 @@ export function openEventStream(options: EventStreamOptions): () => void {
       clearTimeout(stableTimer);
       if (stopped || socket !== opened) return;
       socket = null;
+      live = false;
       if (closing.code === CLOSE_NOT_LOGGED_IN || closing.code === CLOSE_WRONG_ORIGIN) {
         stop();
         options.onState('offline');
@@ -67,6 +69,7 @@ export function openEventStream(options: EventStreamOptions): () => void {
     const begins = lastId === '';
     lastId = event.id;
     if (event.type === 'feed.ready') {
+      live = true;
       options.onState('live');
       if (begins) options.onGap();
     } else if (event.type === 'feed.gap') {
@@ -76,21 +79,30 @@ export function openEventStream(options: EventStreamOptions): () => void {
     }
   }
 
-  /** The network is back or the tab is looked at again: no reason to wait for the timer. */
+  /** The tab is looked at again: no reason to wait for the timer. */
   function hurry(): void {
     if (!stopped && !socket && document.visibilityState === 'visible') connect();
+  }
+
+  /** The network is back. An attempt that began without it may take long to fail, and counts for nothing. */
+  function startAnew(): void {
+    failures = 0;
+    if (stopped || live) return;
+    const vain = socket;
+    connect();
+    vain?.close();
   }
 
   function stop(): void {
     stopped = true;
     clearTimeout(retryTimer);
-    window.removeEventListener('online', hurry);
+    window.removeEventListener('online', startAnew);
     document.removeEventListener('visibilitychange', hurry);
     socket?.close();
     socket = null;
   }
 
-  window.addEventListener('online', hurry);
+  window.addEventListener('online', startAnew);
   document.addEventListener('visibilitychange', hurry);
   options.onState('reconnecting');
   connect();

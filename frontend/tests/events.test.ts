@@ -145,6 +145,33 @@ test('a network that is back is used at once', () => {
   expect(sockets).toHaveLength(2);
 });
 
+test('an attempt that began without a network is given up when there is one', () => {
+  for (let failure = 0; failure < 4; failure += 1) {
+    last().onclose?.({ code: 1006 });
+    vi.advanceTimersByTime(4_000);
+  }
+  const vain = last();
+  window.dispatchEvent(new Event('online'));
+  expect(vain.close).toHaveBeenCalled();
+  expect(sockets).toHaveLength(6);
+  vain.onclose?.({ code: 1006 });
+  vi.advanceTimersByTime(60_000);
+  expect(sockets).toHaveLength(6);
+
+  // The failures of before do not make it wait longer.
+  last().onclose?.({ code: 1006 });
+  expect(callbacks.onState).toHaveBeenLastCalledWith('reconnecting');
+  vi.advanceTimersByTime(500);
+  expect(sockets).toHaveLength(7);
+});
+
+test('a stream that lasted through the loss of the network goes on', () => {
+  last().onopen?.();
+  last().mark('feed.ready', '0-0');
+  window.dispatchEvent(new Event('online'));
+  expect(sockets).toHaveLength(1);
+});
+
 test('stopping closes the socket and stays quiet', () => {
   last().onopen?.();
   stop();

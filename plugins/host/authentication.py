@@ -11,7 +11,7 @@ from accounts import services
 from accounts.authentication import bearer_token, client_address
 from accounts.models import APIToken
 from accounts.problems import NotAuthenticated
-from plugins import browser_runs
+from plugins import execution_tokens
 from plugins.host.caller import Caller
 from plugins.models import ExecutionToken
 
@@ -30,7 +30,7 @@ def caller_of(token: str, request: Request) -> Caller:
     """Raises NotAuthenticated; never why, beyond the kind of token that is wanted."""
     kind, _, _ = token.partition("_")
     if kind == ExecutionToken.PREFIX:
-        return browser_runs.caller_of(token)
+        return execution_tokens.caller_of(token)
     if kind == APIToken.prefix and (found := services.get_api_token(token)) and found.user.is_staff:
         return Caller(
             granted=frozenset(found.scopes),

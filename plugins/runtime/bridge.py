@@ -20,7 +20,7 @@ from accounts.problems import InternalError, InvalidInput, NotFound, Problem
 from plugins.host.caller import Caller
 from plugins.host.dispatch import JSON, MAX_BODY_BYTES, Answer, Inquiry, answer, problem_answer
 from plugins.host.urls import urlpatterns
-from plugins.network import MAX_URL_CHARS
+from plugins.network import HOST_ORIGIN, MAX_URL_CHARS
 from plugins.operations import OPERATIONS, PREFIX, Operation
 from plugins.runtime import egress
 from plugins.runtime.protocol import Asked, HostFunction, HostReply, HostRequest
@@ -28,7 +28,6 @@ from plugins.runtime.service import get_gate
 
 logger = logging.getLogger("hostbridge.bridge")
 
-HOST_ORIGIN = "http://hostbridge.invalid"
 # Every route of the host API fits; whatever needs decoding or resolving ("..", "%2e", "//", "\") does not.
 _SEGMENT = r"(?!\.{1,2}(?:/|\?|$))[A-Za-z0-9._:-]+"
 _ADDRESS = re.compile(

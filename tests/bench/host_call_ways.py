@@ -22,6 +22,7 @@ from extism_sys import ffi  # noqa: E402
 from accounts import services  # noqa: E402
 from plugins import journal  # noqa: E402
 from plugins.host.caller import Caller  # noqa: E402
+from plugins.network import HOST_ORIGIN  # noqa: E402
 from plugins.operations import OPERATIONS  # noqa: E402
 from plugins.runtime import bridge  # noqa: E402
 from tests import runtime  # noqa: E402
@@ -72,7 +73,7 @@ def relayed(user_id: str) -> Sample:
     caller = Caller(frozenset(OPERATIONS), "bench", api_token_id=None)
 
     def run(count: int) -> None:
-        payload = requests(count, bridge.HOST_ORIGIN, user_id, {})
+        payload = requests(count, HOST_ORIGIN, user_id, {})
         job = runtime.make_job("hostcall", wasm.read_bytes, "fetch_many", payload, timeout_ms=30_000)
         answer, _ = runtime.run(pool, job, lambda asked, deadline: bridge.handle(asked, caller, deadline))
         check(answer.reply.output, count)  # type: ignore[union-attr]

@@ -30,6 +30,8 @@ _LONGEST_MOTION = """() => {
     }
   return longest;
 }"""
+# What the browser says of requests while a test keeps the network from it. They are no fault of the page.
+NO_NETWORK = "net::ERR_INTERNET_DISCONNECTED"
 _AT_REST = """() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"""
 
 
@@ -54,7 +56,9 @@ class Watch:
         return urlsplit(url).path in self._failing
 
     def _on_console(self, message: ConsoleMessage) -> None:
-        if message.type not in ("error", "warning") or self._is_expected(message.location.get("url", "")):
+        if message.type not in ("error", "warning") or NO_NETWORK in message.text:
+            return
+        if self._is_expected(message.location.get("url", "")):
             return
         self.complaints.append(f"console: {message.text}")
 
@@ -64,7 +68,7 @@ class Watch:
 
     def _on_failure(self, request: Request) -> None:
         # A page that gives up its own request, because it shows something else by now, is in order.
-        if request.failure != "net::ERR_ABORTED" and not self._is_expected(request.url):
+        if request.failure not in ("net::ERR_ABORTED", NO_NETWORK) and not self._is_expected(request.url):
             self.complaints.append(f"{request.url}: {request.failure}")
 
     def _on_response(self, response: Response) -> None:

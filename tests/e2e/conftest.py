@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserType, ConsoleMessage, Page, sync_playwright
 
 from tests.chromium import launch
+from tests.e2e import checks
 from tests.server import Server
 
 ARTIFACTS = Path(__file__).resolve().parents[2] / "artifacts" / "screenshots"
@@ -46,7 +47,9 @@ def page(chromium: Browser) -> Iterator[Page]:
     complaints: list[str] = []
 
     def on_console(message: ConsoleMessage) -> None:
-        if message.type == "error" and "status of 4" not in message.text:  # a refused request is no fault
+        # A refused request is no fault, nor one without a network.
+        expected = "status of 4" in message.text or checks.NO_NETWORK in message.text
+        if message.type == "error" and not expected:
             complaints.append(message.text)
 
     def on_request(url: str) -> None:

@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts import services
 from accounts.authentication import COOKIE
 from accounts.models import Session, User
-from plugins import executions, registry
+from plugins import admissions, executions, registry
 from plugins.models import Execution, Plugin
 from tests.conftest import API, PASSWORD, assert_problem, at_once, history, host_calls
 
@@ -289,11 +289,9 @@ def test_a_missing_auth_plugin_is_told(bundled: dict[str, Plugin], settings: Any
 def test_an_answer_that_nothing_can_be_made_of_is_told(
     bundled: dict[str, Plugin], monkeypatch: pytest.MonkeyPatch, said: bytes
 ) -> None:
-    def odd(plugin: Plugin, function: str, *_: Any) -> executions.Outcome:
-        spoken = plugin.active.manifest.function(function)
-        assert spoken is not None
-        execution = Execution(plugin=plugin, release=plugin.active, function=function)
-        return executions.Outcome(execution, spoken, said)
+    def odd(asked: admissions.Admission, payload: bytes) -> executions.Outcome:
+        execution = Execution(plugin=asked.plugin, release=asked.release, function=asked.function.name)
+        return executions.Outcome(execution, asked.function, said)
 
     monkeypatch.setattr(executions, "run", odd)
     assert_problem(API().post("/api/v1/auth/signup", SIGN_UP), 502, "plugin-output-invalid")
@@ -304,7 +302,7 @@ def test_a_plugin_that_says_yes_is_not_believed(
 ) -> None:
     """A lying authentication plugin can name a session, but only one that exists opens anything."""
 
-    def liar(asked: executions.Admission, payload: bytes) -> executions.Outcome:
+    def liar(asked: admissions.Admission, payload: bytes) -> executions.Outcome:
         answer = {"user": {"id": "x", "email": "root@example.com"}, "session": {"token": "hbs_made_up"}}
         execution = Execution(plugin=asked.plugin, release=asked.release, function=asked.function.name)
         return executions.Outcome(execution, asked.function, json.dumps(answer).encode())

@@ -8,14 +8,14 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from plugins.host.caller import Caller
-from plugins.network import MAX_URL_CHARS
+from plugins.network import HOST_ORIGIN, MAX_URL_CHARS
 from plugins.operations import OPERATIONS
 from plugins.runtime import bridge
 from plugins.runtime.protocol import HostFunction, HostReply, HostRequest
 
 pytestmark = pytest.mark.django_db
 NOBODY = Caller(frozenset(), "nobody")
-ORIGIN = bridge.HOST_ORIGIN
+ORIGIN = HOST_ORIGIN
 relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 urls = st.one_of(

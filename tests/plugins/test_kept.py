@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from accounts import generation, services
 from accounts.models import APIToken, Session, User
-from plugins import calls, executions, kept, kv, registry
+from plugins import admissions, calls, executions, kept, kv, registry
 from plugins.kept import Kept
 from plugins.models import Execution, Grant, Plugin
 from tests.server import Server, problem_code
@@ -25,7 +25,7 @@ KEY = b"the head of a request"
 
 def keep(seconds: float = math.inf) -> Kept:
     found, mark = Kept(), generation.current()
-    admission = executions.admit(registry.get_plugin("template"), "greet", executions.Client(User()))
+    admission = admissions.admit(registry.get_plugin("template"), "greet", admissions.Client(User()))
     found.keep(KEY, admission, mark=mark, seconds=seconds)
     return found
 

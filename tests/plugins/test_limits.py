@@ -10,7 +10,7 @@ from accounts.models import User
 from plugins.limits import limits_of
 from plugins.manifest import FunctionLimits, Limits
 from plugins.models import Execution, Plugin, Release
-from plugins.runtime.bridge import HOST_ORIGIN
+from plugins.network import HOST_ORIGIN
 from tests.conftest import API, assert_problem, history
 
 Install = Callable[..., Plugin]

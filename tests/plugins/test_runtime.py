@@ -9,7 +9,7 @@ import pytest
 from django.db import transaction
 
 from accounts.models import User
-from plugins import executions
+from plugins import admissions, executions
 from plugins.models import Execution, Plugin
 from plugins.runtime.service import get_pool
 from tests.conftest import API, assert_problem, history
@@ -101,7 +101,7 @@ def test_a_trap_names_the_function_it_happened_in(faults: Plugin, call: Callable
 
 
 def test_plugins_refuse_to_run_inside_a_transaction(faults: Plugin) -> None:
-    admission = executions.admit(faults, "echo", executions.Client(User()))
+    admission = admissions.admit(faults, "echo", admissions.Client(User()))
     with transaction.atomic(), pytest.raises(RuntimeError, match="inside a database transaction"):
         executions.run(admission, b"")
 

@@ -1,0 +1,98 @@
+"""Who may call which function, and all that follows from that for each of their calls. Asks the database."""
+
+from dataclasses import dataclass
+
+from accounts.models import User
+from accounts.problems import Forbidden, NotAuthenticated, NotFound
+from plugins import instances, registry, store
+from plugins.limits import CallLimits, limits_of
+from plugins.manifest import Function, PluginManifest
+from plugins.models import Execution, Plugin, Release
+from plugins.network import HOST_ORIGIN, Rule
+from plugins.registry import PluginDisabled, PluginWaiting
+
+
+@dataclass(frozen=True)
+class Client:
+    """Where a call came from, as the server saw it."""
+
+    user: User | None = None
+    user_agent: str = ""
+    ip_address: str | None = None
+
+
+@dataclass(frozen=True)
+class Admission:
+    """That this client may call this function, and all that its calls need but their input.
+
+    Good for any number of calls, as long as nothing of users, sessions, plugins and grants has changed.
+    `pattern`: what the record of each of them begins with.
+    """
+
+    plugin: Plugin
+    release: Release
+    function: Function
+    limits: CallLimits
+    client: Client
+    config: dict[str, str]
+    host_functions: tuple[str, ...]
+    network: tuple[Rule, ...]
+    pattern: Execution
+
+
+def admit(plugin: Plugin, function_name: str, client: Client) -> Admission:
+    """Raises NotFound, PluginWaiting, PluginDisabled, NotAuthenticated and Forbidden."""
+    function = prepare(plugin, function_name, client.user)
+    release = plugin.active
+    return Admission(
+        plugin=plugin,
+        release=release,
+        function=function,
+        limits=limits_of(release.manifest, function),
+        client=client,
+        config=registry.config_of(plugin, release.manifest) | {"host_url": HOST_ORIGIN},
+        host_functions=store.host_functions(release.sha256),
+        network=_network(plugin, release.manifest),
+        pattern=Execution(
+            plugin=plugin,
+            release=release,
+            function=function.name,
+            user=client.user,
+            state=Execution.State.QUEUED.value,
+            server=instances.own_id(),
+        ),
+    )
+
+
+def prepare(plugin: Plugin, function_name: str, user: User | None) -> Function:
+    """The function, if this user (None: nobody) may call it now.
+
+    Raises NotFound, PluginWaiting, PluginDisabled, NotAuthenticated or Forbidden.
+    """
+    if plugin.release_id is None:
+        raise PluginWaiting
+    function = plugin.active.manifest.function(function_name)
+    if function is None:
+        raise NotFound(f"The plugin “{plugin.slug}” has no function “{function_name}”.")
+    if not plugin.enabled:
+        raise PluginDisabled(f"The plugin “{plugin.slug}” is disabled. An administrator can enable it.")
+    check_access(function, user)
+    return function
+
+
+def check_access(function: Function, user: User | None) -> None:
+    """Raises NotAuthenticated or Forbidden if the function is not for this user (None: not logged in)."""
+    if function.access == "public":
+        return
+    if user is None:
+        raise NotAuthenticated
+    if function.access == "staff" and not user.is_staff:
+        raise Forbidden("This function is for administrators.")
+
+
+def _network(plugin: Plugin, manifest: PluginManifest) -> tuple[Rule, ...]:
+    """The granted rules. Costs a query only if the manifest asks for any."""
+    if not manifest.network:
+        return ()
+    granted = plugin.network_granted
+    return tuple(Rule.parse(asked.url, asked.methods) for asked in manifest.network if asked.key in granted)
