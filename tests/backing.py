@@ -3,6 +3,7 @@
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -52,7 +53,7 @@ def postgresql() -> Iterator[str]:
         wait_for(lambda: subprocess.run(ready, capture_output=True, check=False).returncode == 0)
         yield f"postgres://hostbridge@127.0.0.1:{port}/postgres"
     finally:
-        server.terminate()
+        server.send_signal(signal.SIGINT)  # SIGTERM would wait for whoever is still connected
         server.wait(timeout=30)
         shutil.rmtree(folder, ignore_errors=True)
 

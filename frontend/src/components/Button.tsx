@@ -6,19 +6,22 @@ interface ButtonProps extends ButtonHTMLAttributes<HTMLButtonElement> {
   look?: 'primary' | 'plain' | 'quiet' | 'danger';
   small?: boolean;
   icon?: IconName;
-  /** Shows that work is under way; the button then does nothing. */
+  /** Shows that work is under way; the button then does nothing, and keeps the focus, as a disabled one would not. */
   busy?: boolean;
 }
 
-export function Button({ look = 'plain', small, icon, busy, className, children, ...rest }: ButtonProps) {
+export function Button(props: ButtonProps) {
+  const { look = 'plain', small, icon, busy, className, onClick, children, ...rest } = props;
   const classes = ['button', `button-${look}`, small && 'button-small', className].filter(Boolean).join(' ');
   return (
     <button
       type="button"
       {...rest}
       className={classes}
-      disabled={rest.disabled || busy}
       aria-busy={busy || undefined}
+      aria-disabled={busy || undefined}
+      // Also keeps a form from being sent again, by the button or by Enter in one of its fields.
+      onClick={busy ? (event) => event.preventDefault() : onClick}
     >
       {busy ? <Spinner /> : icon && <Icon name={icon} />}
       {children}

@@ -48,7 +48,7 @@ export function FunctionRunner({ slug, definition, userId, blocked, asksHost }: 
   const { finished, going, begin, cancel } = useRun();
   const [target, setTarget] = useState<Target>(() => chosenTarget(place, definition.targets));
   const running = going !== null;
-  const canRun = blocked === null && !running && (mode === 'raw' || formReady);
+  const canRun = blocked === null && (mode === 'raw' || formReady);
 
   useEffect(() => (target === 'browser' ? keepReady() : undefined), [target]);
 
@@ -84,7 +84,8 @@ export function FunctionRunner({ slug, definition, userId, blocked, asksHost }: 
 
   function runInput(body: Call['body'], contentType: string) {
     // The keyboard can submit a form whose button is turned off.
-    if (canRun) void run({ slug, name: definition.name, body, contentType, isPrivate: !asksHost }, target);
+    if (canRun && !running)
+      void run({ slug, name: definition.name, body, contentType, isPrivate: !asksHost }, target);
   }
 
   function runFile(chosen: File) {
