@@ -17,7 +17,7 @@ from tests.server import Server
 
 MODULE_BYTES = 1_900_000
 RESTARTS = 5
-LATER_SECONDS = 1.0
+LATER_SECONDS = 4.0
 SETTLE_SECONDS = 1.0  # so that the start of the server and its workers is not measured with the call
 FROM_CACHE = Goal(20, at_most=True)
 
