@@ -60,7 +60,8 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
             feed = Feed()
             gc.collect()
             gc.freeze()  # what is there now stays: to look through it again and again delays calls
-            tasks = [asyncio.create_task(_tidy_for_ever()), asyncio.create_task(controls.look_for_ever())]
+            work = (calls.warm_up(), _tidy_for_ever(), controls.look_for_ever())
+            tasks = [asyncio.create_task(each) for each in work]
             await send({"type": "lifespan.startup.complete"})
         else:
             for task in tasks:
@@ -85,15 +86,16 @@ async def _tidy_for_ever() -> None:
                 logger.exception("What others left behind could not be tidied up")
 
 
+calls = CallEndpoint(
+    # Log-ins wait for workers in these threads; so many others always get one.
+    cast(App, ThreadPerRequestHandler(MOST_CALLS + OTHER_REQUESTS)),
+    most=MOST_CALLS,
+    headers=safety_headers(),
+)
 application = ProtocolTypeRouter(
     {
         "http": BodyLimit(
-            CallEndpoint(
-                # Log-ins wait for workers in these threads; so many others always get one.
-                cast(App, ThreadPerRequestHandler(MOST_CALLS + OTHER_REQUESTS)),
-                most=MOST_CALLS,
-                headers=safety_headers(),
-            ),
+            calls,
             settings.MAX_REQUEST_BYTES,
             settings.LARGER_REQUEST_BYTES,
             settings.MAX_HELD_REQUEST_BYTES,

@@ -1,5 +1,6 @@
 """Who may call which function, and all that follows from that for each of their calls. Asks the database."""
 
+import logging
 from dataclasses import dataclass
 
 from accounts.models import User
@@ -10,6 +11,8 @@ from plugins.manifest import Function, PluginManifest
 from plugins.models import Execution, Plugin, Release
 from plugins.network import HOST_ORIGIN, Rule
 from plugins.registry import PluginDisabled, PluginWaiting
+
+logger = logging.getLogger("hostbridge.admissions")
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,17 @@ def admit(plugin: Plugin, function_name: str, client: Client) -> Admission:
             server=instances.own_id(),
         ),
     )
+
+
+def warm_up() -> None:
+    """Admits somebody to a function of each plugin: what that reads and makes is kept for the first call."""
+    anybody = Client(User(is_staff=True))
+    for slug in Plugin.objects.filter(enabled=True).exclude(release=None).values_list("slug", flat=True):
+        try:
+            plugin = registry.get_plugin(slug)
+            admit(plugin, plugin.active.manifest.functions[0].name, anybody)
+        except Exception as error:  # its callers will be told; the other plugins are not to suffer
+            logger.warning("The plugin “%s” cannot be called: %r", slug, error)
 
 
 def prepare(plugin: Plugin, function_name: str, user: User | None) -> Function:

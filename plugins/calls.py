@@ -75,6 +75,10 @@ class CallEndpoint:
         self._kept = Kept()
         self._on_their_way = 0
 
+    async def warm_up(self) -> None:
+        """Looks up once what the first call of each plugin needs, so that it need not wait for that."""
+        await self._checks.run(admissions.warm_up)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         address = _ADDRESS.fullmatch(scope["path"]) if scope["method"] == "POST" else None
         # What is counted in the database goes where a thread is lent.

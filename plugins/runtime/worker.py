@@ -46,6 +46,7 @@ MAX_LOG_LINES = 100
 MAX_LOG_CHARS = 16 << 10
 _LOG_LEVEL_INFO = 2  # trace, debug, info, warn, error: what the PDKs compare with before they log
 _HOST_FUNCTION = "void(ExtismCurrentPlugin*, const ExtismVal*, ExtismSize, ExtismVal*, ExtismSize, void*)"
+NOTHING = Load("", b"\0asm\1\0\0\0", max_pages=1, fuel=0, host_functions=())  # the smallest module there is
 I32, I64 = extism.ValType.I32, extism.ValType.I64
 
 
@@ -64,6 +65,7 @@ def main(fd: int, memory_bytes: int, cache_config: str, cache_writable: bool) ->
     os.environ["EXTISM_CACHE_CONFIG"] = cache_config if os.access(cache_config, os.R_OK) else ""
     with sock:
         worker = Worker(channel, compiles_only=cache_writable)
+        worker.load(NOTHING)  # readies the runtime, which would otherwise delay the first module
         channel.send(Ready(extism.extism_version(), layers))
         try:
             worker.serve()
