@@ -255,8 +255,10 @@ def test_a_timed_out_worker_is_gone_and_replaced(make_pool: Callable[..., Pool])
     pool = make_pool()
     output(pool, job("echo"))
     (pid,) = pool.pids()
+    started = time.monotonic()
     with pytest.raises(TimedOut):
         run(pool, job("sleep_forever", timeout_ms=300), refuse)
+    assert 0.3 <= time.monotonic() - started < 5  # its own limit, neither none nor another one
     assert not Path(f"/proc/{pid}").exists()
     assert output(pool, job("echo", b"next")) == b"next"
 
