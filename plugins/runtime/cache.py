@@ -6,6 +6,7 @@ others can read it. Under root the two kinds have users of their own, none of wh
 
 import contextlib
 import os
+import stat
 import tempfile
 from pathlib import Path
 
@@ -40,3 +41,11 @@ def write_cache_config(directory: Path) -> Path:
         Path(draft.name).chmod(0o644)
         Path(draft.name).replace(path)  # whole at any moment: a worker may be starting that reads it
     return path
+
+
+def in_the_way(directory: Path) -> Path | None:
+    """The folder that keeps workers with a user of their own from the directory; None if nothing does."""
+    if os.geteuid() != 0:
+        return None
+    path = directory.absolute()
+    return next((each for each in (path, *path.parents) if not each.stat().st_mode & stat.S_IXOTH), None)

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from plugins.runtime.cache import write_cache_config
+from plugins.runtime.cache import in_the_way, write_cache_config
 from plugins.runtime.filler import CacheFiller
 from plugins.runtime.jobs import Answer, AsyncHostHandler, Cancelled, HostHandler, Job
 from plugins.runtime.layers import missing
@@ -26,6 +26,11 @@ from plugins.runtime.protocol import Closed, ProtocolError
 logger = logging.getLogger("hostbridge.runtime")
 
 SLOW_LOAD_MS = 30  # from the compile cache it takes less, unless the module is huge
+
+_NO_CACHE = (
+    "Workers cannot reach the compile cache: other users may not pass %s. Each compiles every module. "
+    "`chmod o+x %s` mends that."
+)
 
 # Besides the guests' memory: Python, libextism and the compiled modules.
 WORKER_BASE_BYTES = 512 << 20
@@ -73,6 +78,8 @@ class Pool:
         self.queue_timeout_ms = queue_timeout_ms
         self._memory_bytes = WORKER_BASE_BYTES + guest_memory_bytes
         self._cache_config = write_cache_config(cache_dir)
+        if closed := in_the_way(cache_dir):
+            logger.warning(_NO_CACHE, closed, closed)
         self._lock = threading.Lock()
         self._work_for_starter = threading.Condition(self._lock)
         self._idle: deque[WorkerProcess] = deque()

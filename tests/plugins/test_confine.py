@@ -19,7 +19,7 @@ import pytest
 from django.test import Client
 
 from plugins.runtime import confine, process
-from plugins.runtime.cache import write_cache_config
+from plugins.runtime.cache import in_the_way, write_cache_config
 from plugins.runtime.filler import CacheFiller
 from plugins.runtime.jobs import Crashed
 from plugins.runtime.layers import MISSING, holds, missing
@@ -303,6 +303,20 @@ def test_a_module_that_cannot_be_cached_is_told_and_the_next_one_is_cached(
     assert "lost.wasm" in told[1]
 
 
+def test_under_root_a_closed_folder_above_the_cache_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    closed, cache = tmp_path / "closed", tmp_path / "closed" / "data" / "cache"
+    cache.mkdir(parents=True)
+    closed.chmod(0o700)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert in_the_way(cache) == closed
+    closed.chmod(0o711)
+    assert in_the_way(cache) not in (closed, closed / "data", cache)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert in_the_way(cache) is None
+
+
 @pytest.fixture
 def pool(tmp_path: Path) -> Iterator[Callable[[], Pool]]:
     made: list[Pool] = []
@@ -361,7 +375,7 @@ def test_without_a_layer_workers_serve_and_the_log_says_which_is_missing(
     here = found.layers["root" if AM_ROOT else "user"]
     lost = {name for name in MISSING if holds(here[name]) and not holds(layers[name])}
     assert lost - {layer} <= {"processes"}  # which needs a user or a namespace of its own
-    (record,) = [record for record in caplog.records if record.levelname == "WARNING"]
+    (record,) = [record for record in caplog.records if "without these layers" in record.getMessage()]
     assert f"{layer}: off: Function not implemented; {MISSING[layer]}" in record.getMessage()
 
 
