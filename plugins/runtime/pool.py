@@ -29,7 +29,7 @@ SLOW_LOAD_MS = 30  # from the compile cache it takes less, unless the module is 
 
 _NO_CACHE = (
     "Workers cannot reach the compile cache: other users may not pass %s. Each compiles every module. "
-    "`chmod o+x %s` mends that."
+    "`chmod o+x %s` mends that, or a DATA_DIR elsewhere."
 )
 
 # Besides the guests' memory: Python, libextism and the compiled modules.
