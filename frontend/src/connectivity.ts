@@ -1,19 +1,26 @@
 // Whether the server can be reached, as far as the browser and the last request know.
 import { useSyncExternalStore } from 'react';
 
-let reachable = true;
+/** `down`: there is no network. `silent`: there is one, but the last request got no answer. */
+export type Network = 'up' | 'silent' | 'down';
+
+let answers = true;
 const listeners = new Set<() => void>();
 
 /** Every request says how it went: an answer of any kind, or none. */
 export function setReachable(now: boolean): void {
-  if (now === reachable) return;
-  reachable = now;
+  if (now === answers) return;
+  answers = now;
   for (const listener of listeners) listener();
 }
 
-/** False without a network, and after a request that got no answer. */
-export function useReachable(): boolean {
-  return useSyncExternalStore(subscribe, () => reachable && navigator.onLine);
+export function useNetwork(): Network {
+  return useSyncExternalStore(subscribe, currentNetwork);
+}
+
+function currentNetwork(): Network {
+  if (!navigator.onLine) return 'down';
+  return answers ? 'up' : 'silent';
 }
 
 function subscribe(listener: () => void): () => void {

@@ -1,12 +1,13 @@
 import { useActivity } from '../activity';
-import { useReachable } from '../connectivity';
+import { useNetwork } from '../connectivity';
 import { Icon } from './Icon';
 
 /** Says that what is shown may be old. A live feed is proof of the contrary, unless the network itself is gone. */
 export function OfflineBanner() {
   const { connection } = useActivity();
-  const reachable = useReachable();
-  const offline = connection === 'offline' || (!reachable && connection !== 'live') || !navigator.onLine;
+  const network = useNetwork();
+  const offline =
+    network === 'down' || connection === 'offline' || (network === 'silent' && connection !== 'live');
   return (
     <div role="status" className="offline">
       {offline && (
