@@ -52,7 +52,7 @@ fix: .make/python-dev .make/node
 	$(BIN)/ruff format .
 	cd frontend && npm run --silent lint -- --fix
 
-plugins: .make/python-dev ## Needs cargo and `rustup target add wasm32-wasip1`.
+plugins: .make/python-dev ## Needs cargo and `rustup target add wasm32-wasip1 wasm32-unknown-unknown`.
 	$(BIN)/python wasm-plugins/build.py
 
 check-plugins: .make/python-dev

@@ -1,5 +1,6 @@
 """Who may call which function, and all that follows from that for each of their calls. Asks the database."""
 
+import json
 import logging
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from plugins.manifest import Function, PluginManifest
 from plugins.models import Execution, Plugin, Release
 from plugins.network import HOST_ORIGIN, Rule
 from plugins.registry import PluginDisabled, PluginWaiting
+from plugins.runtime.jobs import Job
 
 logger = logging.getLogger("hostbridge.admissions")
 
@@ -29,7 +31,7 @@ class Admission:
     """That this client may call this function, and all that its calls need but their input.
 
     Good for any number of calls, as long as nothing of users, sessions, plugins and grants has changed.
-    `pattern`: what the record of each of them begins with.
+    `job` lacks the input; `pattern`: what the record of each of them begins with.
     """
 
     plugin: Plugin
@@ -37,8 +39,7 @@ class Admission:
     function: Function
     limits: CallLimits
     client: Client
-    config: dict[str, str]
-    host_functions: tuple[str, ...]
+    job: Job
     network: tuple[Rule, ...]
     pattern: Execution
 
@@ -47,14 +48,14 @@ def admit(plugin: Plugin, function_name: str, client: Client) -> Admission:
     """Raises NotFound, PluginWaiting, PluginDisabled, NotAuthenticated and Forbidden."""
     function = prepare(plugin, function_name, client.user)
     release = plugin.active
+    limits = limits_of(release.manifest, function)
     return Admission(
         plugin=plugin,
         release=release,
         function=function,
-        limits=limits_of(release.manifest, function),
+        limits=limits,
         client=client,
-        config=registry.config_of(plugin, release.manifest) | {"host_url": HOST_ORIGIN},
-        host_functions=store.host_functions(release.sha256),
+        job=_job(plugin, release, function, limits),
         network=_network(plugin, release.manifest),
         pattern=Execution(
             plugin=plugin,
@@ -102,6 +103,24 @@ def check_access(function: Function, user: User | None) -> None:
         raise NotAuthenticated
     if function.access == "staff" and not user.is_staff:
         raise Forbidden("This function is for administrators.")
+
+
+def _job(plugin: Plugin, release: Release, function: Function, limits: CallLimits) -> Job:
+    sha256 = release.sha256
+    config = registry.config_of(plugin, release.manifest) | {"host_url": HOST_ORIGIN}
+    return Job(
+        sha256=sha256,
+        wasm=lambda: store.load_wasm(sha256),
+        function=function.name,
+        config=json.dumps(config).encode(),
+        timeout_ms=limits.timeout_ms,
+        max_pages=limits.max_pages,
+        max_output_bytes=limits.max_output_bytes,
+        max_host_calls=limits.max_host_calls,
+        max_bridge_bytes=limits.max_bridge_bytes,
+        fuel=limits.fuel,
+        imports=store.imports(sha256),
+    )
 
 
 def _network(plugin: Plugin, manifest: PluginManifest) -> tuple[Rule, ...]:

@@ -15,12 +15,13 @@ from typing import Any, Self
 from django.conf import settings
 from django.db import connection, connections, transaction
 from django.utils import timezone
+from msgspec.structs import replace
 
 from accounts import events
 from accounts.models import User
 from accounts.parsers import storable
 from accounts.problems import PayloadTooLarge, Problem
-from plugins import breaker, controls, journal, registry, sign_in, store
+from plugins import breaker, controls, journal, registry, sign_in
 from plugins.admissions import Admission, Client, admit
 from plugins.host.caller import Caller
 from plugins.limits import CallLimits
@@ -176,7 +177,7 @@ def begin(admission: Admission, payload: bytes) -> Call:
         user_agent=client.user_agent,
         ip_address=client.ip_address,
     )
-    return Call(admission, execution, _job(admission, payload), caller)
+    return Call(admission, execution, replace(admission.job, payload=payload), caller)
 
 
 def _counted(admission: Admission, payload: bytes) -> AbstractContextManager[sign_in.Tried]:
@@ -312,21 +313,3 @@ def kept_problem(function: Function, problem: Problem | None) -> dict[str, Any] 
         if isinstance(problem, GuestProblem | PluginError | PluginTrapped):
             told |= {"title": PluginError.title, "detail": "Its words are not kept: the input is sensitive."}
     return told
-
-
-def _job(admission: Admission, payload: bytes) -> Job:
-    sha256, limits = admission.release.sha256, admission.limits
-    return Job(
-        sha256=sha256,
-        wasm=lambda: store.load_wasm(sha256),
-        function=admission.function.name,
-        payload=payload,
-        config=admission.config,
-        timeout_ms=limits.timeout_ms,
-        max_pages=limits.max_pages,
-        max_output_bytes=limits.max_output_bytes,
-        max_host_calls=limits.max_host_calls,
-        max_bridge_bytes=limits.max_bridge_bytes,
-        fuel=limits.fuel,
-        host_functions=admission.host_functions,
-    )

@@ -24,7 +24,6 @@ from plugins.manifest import NetworkKey, PluginManifest
 from plugins.models import Execution, Grant, NetworkGrant, Plugin, PluginWatch, Release, kept_release
 from plugins.runtime import trial
 from plugins.runtime.jobs import Job, WorkerError
-from plugins.wasm_imports import USER_NAMESPACE
 
 logger = logging.getLogger("hostbridge.registry")
 
@@ -129,15 +128,13 @@ def _try_out(bundle: Bundle) -> None:
         sha256=manifest.wasm.sha256,
         wasm=lambda: bundle.wasm,
         function="",
-        payload=b"",
-        config={},
         timeout_ms=manifest.limits.timeout_ms,
         max_pages=limits.max_pages,
         max_output_bytes=0,
         max_host_calls=0,
         max_bridge_bytes=0,
         fuel=limits.fuel,
-        host_functions=bundle.module.names_from(USER_NAMESPACE),
+        imports=bundle.module.import_names,
     )
     try:
         trial.try_out(

@@ -11,7 +11,7 @@ from pathlib import Path
 from django.conf import settings
 
 from plugins.wasm import InvalidWasm, read_module
-from plugins.wasm_imports import USER_NAMESPACE
+from plugins.wasm_imports import NAMESPACES, USER_NAMESPACE
 
 
 class CorruptFile(Exception):
@@ -63,16 +63,21 @@ def load_wasm(sha256: str) -> bytes:
 
 
 @lru_cache(maxsize=256)
-def host_functions(sha256: str) -> tuple[str, ...]:
-    """The names in `extism:host/user` that the stored module imports.
+def imports(sha256: str) -> tuple[tuple[str, str], ...]:
+    """What the stored module imports, as namespace and name.
 
-    None of a module that today's gate would refuse: it was installed under an earlier one, and what it may
-    not do its worker still keeps it from.
+    All but operations for a module that today's gate would refuse: it was installed under an earlier one, and
+    what it may not do its worker still keeps it from.
     """
     try:
-        return read_module(load_wasm(sha256)).names_from(USER_NAMESPACE)
+        return read_module(load_wasm(sha256)).import_names
     except InvalidWasm:
-        return ()
+        return tuple((namespace, name) for namespace, names in NAMESPACES.items() for name in names)
+
+
+def host_functions(sha256: str) -> list[str]:
+    """The names in `extism:host/user` that the stored module imports."""
+    return [name for namespace, name in imports(sha256) if namespace == USER_NAMESPACE]
 
 
 def wasm_path(sha256: str) -> Path:

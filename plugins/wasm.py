@@ -77,9 +77,10 @@ class Module:
     exports: dict[str, str]
     memory_pages: int  # of 64 KiB, that it begins with
 
-    def names_from(self, namespace: str) -> tuple[str, ...]:
-        """What it imports from there, sorted."""
-        return tuple(sorted({taken.name for taken in self.imports if taken.namespace == namespace}))
+    @property
+    def import_names(self) -> tuple[tuple[str, str], ...]:
+        """Namespace and name of each import, sorted."""
+        return tuple(sorted({(taken.namespace, taken.name) for taken in self.imports}))
 
 
 def read_module(wasm: bytes) -> Module:

@@ -7,6 +7,7 @@ from pathlib import Path
 from plugins.runtime.jobs import Answer, HostHandler, Job
 from plugins.runtime.pool import Pool
 from plugins.runtime.protocol import Asked, HostReply
+from plugins.wasm import read_module
 
 
 def make_job(
@@ -17,7 +18,6 @@ def make_job(
     *,
     timeout_ms: int = 5000,
     memory_mb: int = 64,
-    host_functions: tuple[str, ...] = (),
 ) -> Job:
     """`name` stands for the module's sha256: the same name is the same module."""
     return Job(
@@ -25,13 +25,12 @@ def make_job(
         wasm=wasm,
         function=function,
         payload=payload,
-        config={},
         timeout_ms=timeout_ms,
         max_pages=memory_mb * 16,
         max_output_bytes=1 << 20,
         max_host_calls=10_000,
         max_bridge_bytes=64 << 20,
-        host_functions=host_functions,
+        imports=read_module(wasm()).import_names,
     )
 
 

@@ -5,10 +5,15 @@
     python wasm-plugins/build.py --check [name…]    build elsewhere and compare with what is committed
 
 A plugin is a folder with a `plugin.json` and a `Cargo.toml`; a fixture may have its source as
-`<folder>.wat` instead. The same compiler gives the same bytes whatever the user, the folder and
+`<folder>.wat` instead. It is built for wasm32-wasip1, or for the target that its Cargo.toml names:
+
+    [package.metadata.hostbridge]
+    target = "wasm32-unknown-unknown"
+
+The same compiler gives the same bytes whatever the user, the folder and
 CARGO_HOME: absolute paths are mapped to fixed names.
-Needs Python 3.11, cargo, and the target (`rustup target add wasm32-wasip1`); for WAT, the package
-wasmtime in the version that pyproject.toml pins, which `make plugins` sees to.
+Needs Python 3.11, cargo, and the targets (`rustup target add wasm32-wasip1 wasm32-unknown-unknown`);
+for WAT, the package wasmtime in the version that pyproject.toml pins, which `make plugins` sees to.
 """
 
 import argparse
@@ -24,7 +29,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
-TARGET = "wasm32-wasip1"
+DEFAULT_TARGET = "wasm32-wasip1"
 RUSTC = os.environ.get("RUSTC", "rustc")
 VERSION_FILE = ROOT / "rustc-version.txt"
 
@@ -40,6 +45,8 @@ class Plugin:
     folder: Path
     crate: str
     """Its name in Cargo.toml; empty if the source is WAT."""
+    target: str = ""
+    """What rustc builds it for; empty if the source is WAT."""
 
     @property
     def name(self) -> str:
@@ -75,7 +82,7 @@ class Plugin:
 
 def find_plugins(names: list[str]) -> list[Plugin]:
     manifests = sorted([*ROOT.glob("*/plugin.json"), *ROOT.glob("fixtures/*/plugin.json")])
-    plugins = [Plugin(path.parent, crate_in(path.parent)) for path in manifests]
+    plugins = [plugin_in(path.parent) for path in manifests]
     plugins = [plugin for plugin in plugins if plugin.crate or plugin.wat.exists()]
     known = [plugin.name for plugin in plugins]
     if unknown := [name for name in names if name not in known]:
@@ -83,11 +90,13 @@ def find_plugins(names: list[str]) -> list[Plugin]:
     return [plugin for plugin in plugins if not names or plugin.name in names]
 
 
-def crate_in(folder: Path) -> str:
+def plugin_in(folder: Path) -> Plugin:
     cargo = folder / "Cargo.toml"
     if not cargo.exists():
-        return ""
-    return str(tomllib.loads(cargo.read_text("utf-8"))["package"]["name"])
+        return Plugin(folder, crate="")
+    package = tomllib.loads(cargo.read_text("utf-8"))["package"]
+    ours = package.get("metadata", {}).get("hostbridge", {})
+    return Plugin(folder, crate=package["name"], target=ours.get("target", DEFAULT_TARGET))
 
 
 def output_of(*command: str) -> str:
@@ -100,17 +109,17 @@ def output_of(*command: str) -> str:
     return done.stdout.strip()
 
 
-def require_toolchain() -> str:
-    """What decides the bytes, in a line. Says how to get what is missing.
+def require_toolchain(target: str) -> str:
+    """What decides the bytes for this target, in a line. Says how to get what is missing.
 
     One version of rustc may come with different standard libraries and linkers (rustup's, a
     distribution's), so the line ends in a fingerprint of those.
     """
     output_of("cargo", "--version")
     version = output_of(RUSTC, "--version")
-    libraries = Path(output_of(RUSTC, "--print", "target-libdir", "--target", TARGET))
+    libraries = Path(output_of(RUSTC, "--print", "target-libdir", "--target", target))
     if not libraries.is_dir():
-        raise BuildError(f"{version} cannot build for {TARGET}: run `rustup target add {TARGET}`")
+        raise BuildError(f"{version} cannot build for {target}: run `rustup target add {target}`")
     sysroot = Path(output_of(RUSTC, "--print", "sysroot"))
     linkers = sysroot.glob("lib/rustlib/*/bin/rust-lld")
     digest = hashlib.sha256()
@@ -129,6 +138,10 @@ def rust_flags() -> list[str]:
         for folder in sorted((cargo_home / "registry" / "src").glob("*"))
     ]
     return flags
+
+
+def targets_of(plugins: list[Plugin]) -> list[str]:
+    return sorted({plugin.target for plugin in plugins if plugin.crate})
 
 
 def compile_plugins(plugins: list[Plugin], target_dir: Path) -> dict[Plugin, bytes]:
@@ -151,14 +164,14 @@ def assemble(wat: Path) -> bytes:
 
 def compile_crates(plugins: list[Plugin], target_dir: Path) -> dict[Plugin, bytes]:
     # The sources must lie unpacked before their folders can be mapped.
+    targets = [f"--target={target}" for target in targets_of(plugins)]
     try:
-        output_of("cargo", "fetch", "--quiet", "--locked", "--target", TARGET)
+        output_of("cargo", "fetch", "--quiet", "--locked", *targets)
     except BuildError as error:
         if "lock file" in str(error):
             raise BuildError("Cargo.lock is out of date: run `cargo update --workspace`") from None
         raise
-    command = ["cargo", "build", "--quiet", "--release", "--locked", "--target", TARGET]
-    command += ["--target-dir", str(target_dir)]
+    command = ["cargo", "build", "--quiet", "--release", "--locked", "--target-dir", str(target_dir)]
     env = {**os.environ, "CARGO_ENCODED_RUSTFLAGS": "\x1f".join(rust_flags())}
     sysroot = Path(output_of(RUSTC, "--print", "sysroot")).resolve()
     built = {}
@@ -166,10 +179,10 @@ def compile_crates(plugins: list[Plugin], target_dir: Path) -> dict[Plugin, byte
         print(f"building {plugin.name}", flush=True)
         # One at a time: built together, they would share the features that any of them asks for,
         # and a plugin's bytes would depend on its neighbours.
-        one = [*command, "--package", plugin.crate]
+        one = [*command, "--target", plugin.target, "--package", plugin.crate]
         if subprocess.run(one, cwd=ROOT, env=env, check=False).returncode:
             raise BuildError(f"{plugin.name} does not build; the reason is above")
-        wasm = target_dir / TARGET / "release" / f"{plugin.crate.replace('-', '_')}.wasm"
+        wasm = target_dir / plugin.target / "release" / f"{plugin.crate.replace('-', '_')}.wasm"
         built[plugin] = without_folder(wasm.read_bytes(), sysroot)
     return built
 
@@ -192,21 +205,22 @@ def recorded_compilers() -> dict[str, str]:
     return dict(line.split(": ", 1) for line in lines if line)
 
 
-def build(plugins: list[Plugin], compiler: str) -> None:
+def build(plugins: list[Plugin], toolchains: dict[str, str]) -> None:
+    """`toolchains`: what decides the bytes, by target."""
     compilers = recorded_compilers()
     for plugin, wasm in compile_plugins(plugins, ROOT / "target").items():
         digest = hashlib.sha256(wasm).hexdigest()
         plugin.wasm.write_bytes(wasm)
         plugin.record_sha256(digest)
         if plugin.crate:
-            compilers[plugin.name] = compiler
+            compilers[plugin.name] = toolchains[plugin.target]
         print(f"{plugin.name:17} {len(wasm):>9,} bytes  sha256 {digest[:16]}…")
     present = {plugin.name for plugin in find_plugins([])}
     lines = [f"{name}: {line}\n" for name, line in sorted(compilers.items()) if name in present]
     VERSION_FILE.write_text("".join(lines), "utf-8")
 
 
-def check(plugins: list[Plugin], compiler: str) -> None:
+def check(plugins: list[Plugin], toolchains: dict[str, str]) -> None:
     """Fails with a list of what differs from the committed files."""
     compilers = recorded_compilers()
     with tempfile.TemporaryDirectory(prefix="hostbridge-plugins-") as folder:
@@ -215,9 +229,10 @@ def check(plugins: list[Plugin], compiler: str) -> None:
     for plugin, wasm in built.items():
         if fault := fault_of_committed(plugin):
             faults.append(fault)
-        elif plugin.crate and compilers.get(plugin.name) != compiler:
+        elif plugin.crate and compilers.get(plugin.name) != toolchains[plugin.target]:
             print(f"{plugin.name}: bytes not compared, the committed ones are by another compiler")
-            print(f"  here:      {compiler}\n  committed: {compilers.get(plugin.name, 'unknown')}")
+            print(f"  here:      {toolchains[plugin.target]}")
+            print(f"  committed: {compilers.get(plugin.name, 'unknown')}")
         elif plugin.wasm.read_bytes() != wasm:
             faults.append(f"{plugin.name}: the committed .wasm is not what its source builds to")
         else:
@@ -242,8 +257,8 @@ def main() -> int:
     options = parser.parse_args()
     try:
         plugins = find_plugins(options.names)
-        compiler = require_toolchain() if any(plugin.crate for plugin in plugins) else ""
-        (check if options.check else build)(plugins, compiler)
+        toolchains = {target: require_toolchain(target) for target in targets_of(plugins)}
+        (check if options.check else build)(plugins, toolchains)
     except BuildError as error:
         print(f"build.py: {error}", file=sys.stderr)
         return 1

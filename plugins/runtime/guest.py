@@ -11,6 +11,7 @@ from extism import extism  # the package itself does not offer CompiledPlugin
 from extism_sys import ffi, lib
 
 from plugins.runtime.protocol import FailureKind, Load
+from plugins.wasm_imports import WASI_NAMESPACE
 
 MAX_MESSAGE = 8000
 
@@ -35,12 +36,14 @@ class Module(extism.CompiledPlugin):  # type: ignore[misc]  # the package has no
         metadata = [extism._ExtismFunctionMetadata(function) for function in functions]
         pointers = ffi.new("ExtismFunction*[]", [each.pointer for each in metadata])
         error = ffi.new("char**")
+        # Linking WASI's functions takes as long as all else of a small instance. One that lacks them in spite
+        # of importing them cannot be made, so this needs no trust.
+        wasi = any(namespace == WASI_NAMESPACE for namespace, _ in frame.imports)
+        given = raw, len(raw), pointers, len(metadata), wasi
         if frame.fuel:
-            self.pointer = lib.extism_compiled_plugin_new_with_fuel_limit(
-                raw, len(raw), pointers, len(metadata), True, frame.fuel, error
-            )
+            self.pointer = lib.extism_compiled_plugin_new_with_fuel_limit(*given, frame.fuel, error)
         else:
-            self.pointer = lib.extism_compiled_plugin_new(raw, len(raw), pointers, len(metadata), True, error)
+            self.pointer = lib.extism_compiled_plugin_new(*given, error)
         if self.pointer == ffi.NULL:
             raise _taken(error)
 
@@ -48,15 +51,14 @@ class Module(extism.CompiledPlugin):  # type: ignore[misc]  # the package has no
 class Instance:
     """A module's memory, globals and variables, for one call."""
 
-    def __init__(self, module: Module, config: dict[str, str]) -> None:
+    def __init__(self, module: Module, config: bytes) -> None:
         """Runs the module's start function. Raises extism.Error."""
         self.module = module  # has to outlive it
         error = ffi.new("char**")
         self.pointer = lib.extism_plugin_new_from_compiled(module.pointer, error)
         if self.pointer == ffi.NULL:
             raise _taken(error)
-        raw = json.dumps(config).encode()
-        lib.extism_plugin_config(self.pointer, raw, len(raw))
+        lib.extism_plugin_config(self.pointer, config, len(config))
 
     def __del__(self) -> None:
         if self.pointer != ffi.NULL:

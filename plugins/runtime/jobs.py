@@ -4,6 +4,8 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+import msgspec
+
 from plugins.runtime.protocol import Asked, Failure, HostReply, HostRequest, Result
 
 # Takes what the guest asked, and the time.monotonic() at which the guest's time is up.
@@ -47,26 +49,26 @@ class InvalidModule(WorkerError):
     pass
 
 
-@dataclass(frozen=True)
-class Job:
+class Job(msgspec.Struct, frozen=True, kw_only=True):
     """One call, as the runtime needs it. `wasm` is asked for only when a worker lacks the module.
 
-    `fuel`: about how many instructions it may run; 0 for any number. `max_bridge_bytes`: what may cross the
-    bridge, both ways together.
+    `config`: a JSON object of texts. `fuel`: about how many instructions it may run; 0 for any number.
+    `max_bridge_bytes`: what may cross the bridge, both ways together. `imports`: what the module imports, as
+    namespace and name.
     """
 
     sha256: str
     wasm: Callable[[], bytes]
     function: str
-    payload: bytes
-    config: dict[str, str]
+    payload: bytes = b""
+    config: bytes = b"{}"
     timeout_ms: int
     max_pages: int
     max_output_bytes: int
     max_host_calls: int
     max_bridge_bytes: int
     fuel: int = 0
-    host_functions: tuple[str, ...] = ()
+    imports: tuple[tuple[str, str], ...] = ()
 
     @property
     def module(self) -> str:

@@ -44,6 +44,7 @@ from plugins.runtime.protocol import (
     ProtocolError,
     Ready,
     Result,
+    Settle,
     Settled,
     Try,
     Unload,
@@ -64,8 +65,8 @@ _BOOT = (
 )
 _ROOT = str(Path(__file__).resolve().parents[2])
 
-# One call, step by step: what to send, or what to ask of the host, or None to wait for the next frame.
-Conversation = Generator[Call | HostReply | Asked | None, Any, Answer]
+# One call, step by step: what to send, or what to ask of the host.
+Conversation = Generator[Call | HostReply | Asked, Any, Answer]
 
 
 @dataclass(eq=False)
@@ -79,8 +80,8 @@ class WorkerProcess:
     layers: dict[str, str] | None = None
     _killed: bool = False
     _cancelled: bool = False
-    _unsettled: bool = False  # its last call was answered, but something of it may be left
-    _last_module: str = ""
+    _last_module: str = ""  # of the last call: something of it may be left
+    _last_id: int = 0
     _ids: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     @classmethod
@@ -126,31 +127,37 @@ class WorkerProcess:
 
         What is left of a call of the same module is part of the next one's time: it waits for itself.
         """
-        with contextlib.suppress(Closed, OSError, ProtocolError, ValueError):
+        try:
             if not self._settled_for(module):
-                self._noticed(self.channel.receive(time.monotonic() + SETTLE_SECONDS))
-            return self.usable
-        return False
+                deadline = time.monotonic() + SETTLE_SECONDS
+                self.channel.send(Settle(self._last_id), deadline)
+                self._settled(self.channel.receive(deadline))
+        except (Closed, OSError, ProtocolError, ValueError):
+            return False
+        return self.usable
 
     async def settle_async(self, module: str) -> bool:
         """As `settle`, on the event loop."""
-        with contextlib.suppress(Closed, OSError, ProtocolError, ValueError):
+        try:
             if not self._settled_for(module):
-                self._noticed(await aio.receive(self.channel, time.monotonic() + SETTLE_SECONDS))
-            return self.usable
-        return False
+                deadline = time.monotonic() + SETTLE_SECONDS
+                await aio.send(self.channel, Settle(self._last_id), deadline)
+                self._settled(await aio.receive(self.channel, deadline))
+        except (Closed, OSError, ProtocolError, ValueError):
+            return False
+        return self.usable
 
     def _settled_for(self, module: str) -> bool:
-        """Whether there is nothing to wait for. Raises Closed if the worker is gone, and as `_noticed`."""
-        while (body := self.channel.take()) is not None:
-            self._noticed(body)
-        return not self._unsettled or module == self._last_module
-
-    def _noticed(self, body: bytes) -> None:
-        """What it said between two calls. Raises ProtocolError and ValueError."""
-        if not self._unsettled or not isinstance(decode_from_worker(body), Settled):
+        """Whether there is nothing to ask. Raises Closed if the worker is gone, ProtocolError if it spoke."""
+        if self.channel.take() is not None:
             raise ProtocolError("a frame that nobody asked for")
-        self._unsettled = False
+        return not self._last_module or module == self._last_module
+
+    def _settled(self, body: bytes) -> None:
+        """Raises ProtocolError and ValueError."""
+        if decode_from_worker(body) != Settled(self._last_id):
+            raise ProtocolError("it did not say that it is ready for another call")
+        self._last_module = ""
 
     def call(self, job: Job, handle: HostHandler) -> Answer:
         """Runs the job, answering the guest's host requests with `handle` in this thread.
@@ -166,8 +173,7 @@ class WorkerProcess:
                 if isinstance(step, HostRequest | HostFunction):
                     step = conversation.send(handle(step, deadline))
                 else:
-                    if step is not None:
-                        self.channel.send(step, deadline)
+                    self.channel.send(step, deadline)
                     step = conversation.send(self._receive(deadline))
         except StopIteration as end:
             answer: Answer = end.value
@@ -189,8 +195,7 @@ class WorkerProcess:
                 if isinstance(step, HostRequest | HostFunction):
                     step = conversation.send(await handle(step, deadline))
                 else:
-                    if step is not None:
-                        await aio.send(self.channel, step, deadline)
+                    await aio.send(self.channel, step, deadline)
                     body = await aio.receive(self.channel, deadline)
                     step = conversation.send(decode_from_worker(body))
         except StopIteration as end:
@@ -289,7 +294,7 @@ class WorkerProcess:
         while len(self.modules) >= MODULES_PER_WORKER:
             oldest, _ = self.modules.popitem(last=False)
             self.channel.send(Unload(oldest), deadline)
-        frame = Load(job.module, job.wasm(), job.max_pages, job.fuel, job.host_functions)
+        frame = Load(job.module, job.wasm(), job.max_pages, job.fuel, job.imports)
         self.channel.send(frame, deadline)
         match self._receive(deadline):
             case Loaded(module=job.module):
@@ -303,26 +308,22 @@ class WorkerProcess:
     def _conversation(self, job: Job, load_ms: float) -> Conversation:
         """One call, without waiting for anything: whoever drives it does that.
 
-        A Call or HostReply that it yields is to be sent, and answered with the next frame that comes; None,
-        with the next frame; what the guest asked, with the host's reply.
+        A Call or HostReply that it yields is to be sent, and answered with the next frame that comes; what
+        the guest asked, with the host's reply.
         """
         meter = Meter(job)
-        call_id = next(self._ids)
+        call_id = self._last_id = next(self._ids)
         self._last_module = job.module
         reply = yield Call(call_id, job.module, job.function, job.payload, job.config, job.max_output_bytes)
         while True:
             match reply:
-                case Result(call_id=id_) | Failure(call_id=id_) if id_ == call_id and not self._unsettled:
-                    self._unsettled = True
+                case Result(call_id=id_) | Failure(call_id=id_) if id_ == call_id:
                     return Answer(reply, load_ms, meter.host_ms)
                 case HostRequest(call_id=id_) | HostFunction(call_id=id_) if id_ == call_id:
                     meter.asked(reply)
                     answer = yield reply
                     meter.answered(answer)
                     reply = yield answer
-                case Settled() if self._unsettled:  # the call before is over only now
-                    self._unsettled = False
-                    reply = yield None
                 case _:
                     raise ProtocolError("a frame that belongs to no call of ours")
 

@@ -30,14 +30,14 @@ class Load(Frame, frozen=True):
     """Compile these bytes and keep the result under `module`. Pages have 64 KiB.
 
     `fuel`: about how many instructions each instance may run; 0 for any number.
-    `host_functions`: the names in `extism:host/user` that are to be offered to it.
+    `imports`: what it asks the runtime for, as namespace and name; nothing else is offered to it.
     """
 
     module: str
     wasm: bytes
     max_pages: int
     fuel: int
-    host_functions: tuple[str, ...]
+    imports: tuple[tuple[str, str], ...]
 
 
 class Unload(Frame, frozen=True):
@@ -51,14 +51,20 @@ class Try(Frame, frozen=True):
 
 
 class Call(Frame, frozen=True):
-    """Run one function of a loaded module, in an instance of its own."""
+    """Run one function of a loaded module, in an instance of its own. `config`: a JSON object of texts."""
 
     call_id: int
     module: str
     function: str
     payload: bytes
-    config: dict[str, str]
+    config: bytes
     max_output_bytes: int
+
+
+class Settle(Frame, frozen=True):
+    """Say when nothing is left of this call, which was answered: with Settled."""
+
+    call_id: int
 
 
 class HostReply(Frame, frozen=True):
@@ -130,12 +136,12 @@ class Failure(Frame, frozen=True):
 
 
 class Settled(Frame, frozen=True):
-    """After a Result or Failure: what the call left is gone, and the worker waits for the next frame."""
+    """What the call left is gone, and the worker waits for the next frame."""
 
     call_id: int
 
 
-ToWorker = Load | Unload | Try | Call | HostReply
+ToWorker = Load | Unload | Try | Call | Settle | HostReply
 Asked = HostRequest | HostFunction
 FromWorker = Ready | Loaded | LoadFailed | HostRequest | HostFunction | Result | Failure | Settled
 
@@ -156,11 +162,12 @@ class Channel:
     """One end of the socket between the two, in whole frames. For one thread at a time.
 
     `send` and `receive` wait; a deadline is a time.monotonic() for the whole frame, not for each piece of
-    it, and without one they wait for ever, as the worker does. What never waits is for plugins.runtime.aio.
+    it. A worker has no deadlines and `blocks`: its socket waits by itself, which spares it half of its system
+    calls. What never waits is for plugins.runtime.aio.
     """
 
-    def __init__(self, sock: socket.socket) -> None:
-        sock.setblocking(False)
+    def __init__(self, sock: socket.socket, *, blocks: bool = False) -> None:
+        sock.setblocking(blocks)
         self.sock = sock
         self._buffer = bytearray()
         self._readable, self._writable = select.poll(), select.poll()
@@ -197,6 +204,8 @@ class Channel:
                 return None
             if not chunk:
                 raise Closed
+            if not self._buffer and _is_one_frame(chunk):
+                return chunk[_LENGTH.size :]
             self._buffer += chunk
         return body
 
@@ -228,6 +237,11 @@ def pack(frame: Frame) -> memoryview:
     if len(body) > MAX_FRAME_BYTES:
         raise ProtocolError(f"a frame of {len(body)} bytes is too large")
     return memoryview(_LENGTH.pack(len(body)) + body)
+
+
+def _is_one_frame(chunk: bytes) -> bool:
+    """Whether this is a whole frame and nothing else, as it mostly is: then it need not be put together."""
+    return len(chunk) >= _LENGTH.size and _LENGTH.unpack_from(chunk)[0] == len(chunk) - _LENGTH.size
 
 
 def _wait(poll: "select.poll", deadline: float | None) -> None:

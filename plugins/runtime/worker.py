@@ -36,17 +36,20 @@ from plugins.runtime.protocol import (
     ProtocolError,
     Ready,
     Result,
+    Settle,
     Settled,
     Try,
     Unload,
     decode_to_worker,
 )
+from plugins.wasm_imports import EXTISM_NAMESPACE, USER_NAMESPACE
 
+LOG_LEVELS = ("trace", "debug", "info", "warn", "error")
 MAX_LOG_LINES = 100
 MAX_LOG_CHARS = 16 << 10
-_LOG_LEVEL_INFO = 2  # trace, debug, info, warn, error: what the PDKs compare with before they log
+_LOG_LEVEL_INFO = LOG_LEVELS.index("info")  # what the PDKs compare with before they log
 _HOST_FUNCTION = "void(ExtismCurrentPlugin*, const ExtismVal*, ExtismSize, ExtismVal*, ExtismSize, void*)"
-NOTHING = Load("", b"\0asm\1\0\0\0", max_pages=1, fuel=0, host_functions=())  # the smallest module there is
+NOTHING = Load("", b"\0asm\1\0\0\0", max_pages=1, fuel=0, imports=())  # the smallest module there is
 I32, I64 = extism.ValType.I32, extism.ValType.I64
 
 
@@ -57,7 +60,7 @@ def main(fd: int, memory_bytes: int, cache_config: str, cache_writable: bool) ->
         # Woken by its parent's message, it waits until that has done its work instead of breaking in.
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     sock = socket.socket(fileno=fd)
-    channel = Channel(sock)
+    channel = Channel(sock, blocks=True)
     layers = confine.apply(
         confine.Confinement(fd, memory_bytes, Path(cache_config).parent, cache_writable=cache_writable)
     )
@@ -145,7 +148,7 @@ class Worker:
         self.compiles_only = compiles_only
         self.modules: dict[str, Module] = {}
         self.relay = Relay(channel, None)
-        self.last: tuple[str, dict[str, str]] | None = None
+        self.last: tuple[str, bytes] | None = None
         self.prepared: Instance | None = None  # an instance for another call like `last`, never used
 
     def serve(self) -> None:
@@ -156,6 +159,8 @@ class Worker:
             match frame:
                 case Call():
                     self.call(frame)
+                case Settle():
+                    self.channel.send(Settled(frame.call_id))
                 case Load():
                     self.channel.send(self.load(frame))
                 case Try():
@@ -170,7 +175,7 @@ class Worker:
     def load(self, frame: Load) -> Loaded | LoadFailed:
         started = time.perf_counter()
         try:
-            self.modules[frame.module] = Module(frame, self.host_functions(frame.host_functions))
+            self.modules[frame.module] = Module(frame, self.host_functions(frozenset(frame.imports)))
         except extism.Error as error:
             return LoadFailed(frame.module, _clip(str(error)))
         return Loaded(frame.module, _ms_since(started))
@@ -178,13 +183,16 @@ class Worker:
     def try_out(self, frame: Try) -> Settled | Failure:
         started = time.perf_counter()
         try:
-            Instance(self.modules[frame.module], {})
+            Instance(self.modules[frame.module], b"{}")
         except extism.Error as error:
             return start_failure(0, str(error), _ms_since(started))
         return Settled(0)
 
     def call(self, frame: Call) -> None:
-        """Answers the call; then, while the caller has its answer, tidies up and prepares for the next."""
+        """Answers the call; then, while the caller has its answer, tidies up and prepares for the next.
+
+        Whoever must not meet what is left of it asks for a Settled first.
+        """
         started = time.perf_counter()
         wanted = (frame.module, frame.config)
         follows = wanted == self.last
@@ -199,9 +207,8 @@ class Worker:
         del instance  # takes as long as a short call
         if follows:
             self.prepare(*wanted)
-        self.channel.send(Settled(frame.call_id))
 
-    def prepare(self, module: str, config: dict[str, str]) -> None:
+    def prepare(self, module: str, config: bytes) -> None:
         with contextlib.suppress(extism.Error):  # it will be told to the next caller
             self.prepared = Instance(self.modules[module], config)
         if self.relay.broken:  # it called the host while nobody called it
@@ -225,9 +232,11 @@ class Worker:
         kind, message = outcome
         return Failure(frame.call_id, kind, _clip(message), start_ms, run_ms, relay.logs)
 
-    def host_functions(self, names: tuple[str, ...]) -> list[extism.Function]:
-        """What guests may import: HTTP in libextism's own namespace, whose functions ours shadow, so that the
-        guest notices nothing; and, for guests of the older interface, operations by name.
+    def host_functions(self, imports: frozenset[tuple[str, str]]) -> list[extism.Function]:
+        """What a guest with these imports is offered: HTTP in libextism's own namespace, whose functions ours
+        shadow, so that the guest notices nothing; and, for guests of the older interface, operations by name.
+
+        HTTP is shadowed whatever the imports are said to be: no guest may ever reach libextism's own.
         """
 
         def http_request(plugin: Any, inputs: Any, outputs: Any) -> None:
@@ -246,7 +255,7 @@ class Worker:
                 payload = plugin.input_bytes(inputs[0].v.i64) if inputs[0].v.i64 else b""
                 outputs[0].v.i64 = _store(plugin, self.relay.function(name, payload))
 
-            return self._host_function("extism:host/user", name, [I64], [I64], call)
+            return self._host_function(USER_NAMESPACE, name, [I64], [I64], call)
 
         def log(level: str) -> extism.Function:
             def write(plugin: Any, inputs: Any, outputs: Any) -> None:
@@ -254,17 +263,20 @@ class Worker:
 
             return self._host_function(env, f"log_{level}", [I64], [], write)
 
+        def imported(namespace: str) -> list[str]:
+            return sorted(name for space, name in imports if space == namespace)
+
         def get_log_level(plugin: Any, inputs: Any, outputs: Any) -> None:
             outputs[0].v.i32 = _LOG_LEVEL_INFO
 
-        env = "extism:host/env"
+        env = EXTISM_NAMESPACE
         return [
             self._host_function(env, "http_request", [I64, I64], [I64], http_request),
             self._host_function(env, "http_status_code", [], [I32], http_status_code),
             self._host_function(env, "http_headers", [], [I64], http_headers),
             self._host_function(env, "get_log_level", [], [I32], get_log_level),
-            *map(log, ("trace", "debug", "info", "warn", "error")),
-            *map(operation, names),
+            *(log(level) for level in LOG_LEVELS if (env, f"log_{level}") in imports),
+            *map(operation, imported(USER_NAMESPACE)),
         ]
 
     def _host_function(

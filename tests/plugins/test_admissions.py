@@ -20,7 +20,7 @@ def test_a_plugin_whose_file_is_damaged_keeps_no_other_from_being_readied(
         return load(sha256)
 
     monkeypatch.setattr(store, "load_wasm", load_wasm)
-    store.host_functions.cache_clear()
+    store.imports.cache_clear()
     admissions.warm_up()
     assert [record.getMessage().split(":")[0] for record in caplog.records] == [
         "The plugin “auth” cannot be called"

@@ -59,7 +59,7 @@ def run(tmp_path: Path) -> Iterator[Any]:
     pool = runtime.make_pool(tmp_path / "cache")
 
     def run(module: bytes) -> bytes | str:
-        job = runtime.make_job(module.hex()[-64:], lambda: module, host_functions=tuple(OPERATIONS))
+        job = runtime.make_job(module.hex()[-64:], lambda: module)
         answer, _queue_ms = runtime.run(pool, job)
         assert isinstance(answer, Answer)
         if isinstance(answer.reply, Failure):

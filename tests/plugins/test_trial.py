@@ -17,8 +17,6 @@ def test_starting_may_take_as_long_as_a_call_not_as_long_as_compiling(tmp_path: 
         sha256="",
         wasm=(FIXTURES / "init_loop" / "init_loop.wasm").read_bytes,
         function="",
-        payload=b"",
-        config={},
         timeout_ms=500,
         max_pages=1024,
         max_output_bytes=0,

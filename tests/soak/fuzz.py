@@ -18,7 +18,6 @@ from pathlib import Path
 from plugins.runtime.jobs import Crashed, InvalidModule, Job, TimedOut
 from plugins.runtime.trial import try_out
 from plugins.wasm import InvalidWasm, Module
-from plugins.wasm_imports import USER_NAMESPACE
 from tests.plugins.mutations import mutants
 from tests.plugins.test_gate import check
 from tests.soak.watch import children
@@ -91,12 +90,10 @@ def _job(wasm: bytes, module: Module) -> Job:
         sha256=hashlib.sha256(wasm).hexdigest(),
         wasm=lambda: wasm,
         function="",
-        payload=b"",
-        config={},
         timeout_ms=START_MS,
         max_pages=MEMORY_MB * 16,
         max_output_bytes=0,
         max_host_calls=0,
         max_bridge_bytes=0,
-        host_functions=module.names_from(USER_NAMESPACE),
+        imports=module.import_names,
     )
