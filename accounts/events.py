@@ -7,6 +7,7 @@ everything that happened and of nothing that did not. accounts.feed brings it to
 import json
 import uuid
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import msgspec
@@ -101,7 +102,7 @@ def _groups(to_users: Iterable[uuid.UUID | None], *, to_all: bool) -> list[str]:
 
 
 def _encoded(kind: str, data: dict[str, Any], groups: list[str]) -> str:
-    event = {"to": groups, "type": kind, "at": timezone.now().isoformat(), "data": data}
+    event = {"to": groups, "type": kind, "at": datetime.now(UTC).isoformat(), "data": data}
     try:
         return msgspec.json.encode(event).decode()
     except UnicodeEncodeError:  # half of a surrogate pair, which only escapes can carry

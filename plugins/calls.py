@@ -12,8 +12,9 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from hashlib import sha256
 from io import BytesIO
-from typing import Any
+from typing import Any, NamedTuple, Self
 
+import msgspec
 from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
 from django.core.handlers.asgi import ASGIRequest
@@ -52,6 +53,7 @@ _DECIDING = frozenset(
     }
 )  # fmt: skip
 Answered = tuple[int, Mapping[str, str], bytes]  # status, headers, body
+_encode = msgspec.msgpack.Encoder().encode
 _PREFER_ASYNC = re.compile(r"(^|[,\s])respond-async\b", re.IGNORECASE)  # RFC 7240
 
 CHECKING_THREADS = 2  # enough for a database that is a network away; more only wait for each other
@@ -99,7 +101,7 @@ class CallEndpoint:
             return _as_answered(response_for(PoolOverloaded()))
         self._on_their_way += 1
         try:
-            admission = await self._admission(_head(scope), slug, function)
+            admission = await self._admission(scope, slug, function)
             if _wants_no_wait(scope):
                 execution = await self._checks.run(executions.run_later, admission, body)
                 return 202, _accepted_headers(execution), b""
@@ -113,13 +115,14 @@ class CallEndpoint:
         finally:
             self._on_their_way -= 1
 
-    async def _admission(self, head: Scope, slug: str, function: str) -> Admission:
+    async def _admission(self, scope: Scope, slug: str, function: str) -> Admission:
         """By what is kept, or by what the database says. Raises what `admit` raises."""
-        key = sha256(repr(head).encode()).digest()
+        head = Head.of(scope)
+        key = sha256(_encode(head)).digest()
         admission = self._kept.get(key)
         if admission is None:
             mark = generation.current()
-            request = ASGIRequest(head, BytesIO())
+            request = ASGIRequest(head.as_scope(), BytesIO())
             found, seconds = await self._checks.run(_admit, request, slug, function)
             self._kept.keep(key, found, mark=mark, seconds=seconds)
             return found
@@ -161,22 +164,30 @@ def _admit(request: HttpRequest, slug: str, function: str) -> tuple[Admission, f
     return admission, lasts
 
 
-def _head(scope: Scope) -> Scope:
+class Head(NamedTuple):
     """All of the request that decides who may call what: where it came from, and some headers.
 
     Whatever is left out cannot matter to who may call, for it is not there when that is decided.
     """
-    client = scope.get("client")
-    return {
-        "type": "http",
-        "method": "POST",
-        "path": scope["path"],
-        "query_string": b"",
-        "scheme": scope["scheme"],
-        "server": scope.get("server"),
-        "client": (client[0], 0) if client else None,
-        "headers": [pair for pair in scope["headers"] if pair[0] in _DECIDING],
-    }
+
+    path: str
+    scheme: str
+    server: tuple[str, int] | None
+    client: str | None
+    headers: list[tuple[bytes, bytes]]
+
+    @classmethod
+    def of(cls, scope: Scope) -> Self:
+        client = scope.get("client")
+        headers = [pair for pair in scope["headers"] if pair[0] in _DECIDING]
+        return cls(
+            scope["path"], scope["scheme"], scope.get("server"), client[0] if client else None, headers
+        )
+
+    def as_scope(self) -> Scope:
+        client = (self.client, 0) if self.client else None
+        rest = {"type": "http", "method": "POST", "query_string": b"", "client": client}
+        return self._asdict() | rest
 
 
 def _problem_response(error: Exception) -> HttpResponse:
@@ -189,8 +200,8 @@ def _problem_response(error: Exception) -> HttpResponse:
 
 
 def _wants_no_wait(scope: Scope) -> bool:
-    asked = [value.decode("latin-1") for name, value in scope["headers"] if name == b"prefer"]
-    return any(map(_PREFER_ASYNC.search, asked))
+    asked = [value for name, value in scope["headers"] if name == b"prefer"]
+    return any(_PREFER_ASYNC.search(value.decode("latin-1")) for value in asked)
 
 
 def _accepted_headers(execution: Execution) -> dict[str, str]:
@@ -237,13 +248,10 @@ def _as_answered(response: HttpResponse) -> Answered:
 
 def server_timing(execution: Execution) -> str:
     """https://www.w3.org/TR/server-timing/, milliseconds."""
-    parts = {
-        "queue": execution.queue_ms,
-        "start": execution.start_ms,
-        "run": execution.run_ms,
-        "host": execution.host_ms,
-    }
-    return ", ".join(f"{name};dur={ms or 0:.3f}" for name, ms in parts.items())
+    return (
+        f"queue;dur={execution.queue_ms or 0:.3f}, start;dur={execution.start_ms or 0:.3f}, "
+        f"run;dur={execution.run_ms or 0:.3f}, host;dur={execution.host_ms or 0:.3f}"
+    )
 
 
 async def _read_body(receive: Receive, limit: int) -> bytes | None:

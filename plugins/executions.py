@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Self
 
 from django.conf import settings
 from django.db import connection, connections, transaction
-from django.utils import timezone
 from msgspec.structs import replace
 
 from accounts import events
@@ -167,7 +167,7 @@ def begin(admission: Admission, payload: bytes) -> Call:
     plugin, client = admission.plugin, admission.client
     breaker.check(plugin.slug, admission.release.pk)
     execution = admission.pattern.another(
-        input_bytes=len(payload), input=_kept(admission.function, payload), created_at=timezone.now()
+        input_bytes=len(payload), input=_kept(admission.function, payload), created_at=datetime.now(UTC)
     )
     caller = Caller(
         plugin.granted,
@@ -286,7 +286,7 @@ def _finish(
         "problem": kept_problem(function, problem),
         "output_bytes": len(output),
         "output": _kept(function, output),
-        "finished_at": timezone.now(),
+        "finished_at": datetime.now(UTC),
     }
     if answer is not None:
         end |= {

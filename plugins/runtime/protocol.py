@@ -10,7 +10,7 @@ import select
 import socket
 import struct
 import time
-from typing import Literal
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -158,6 +158,12 @@ class Closed(Exception):
     """The other side is gone."""
 
 
+class Watch(Protocol):
+    """Who has to know before the socket is closed, and then closes it (plugins.runtime.aio)."""
+
+    def close(self) -> None: ...
+
+
 class Channel:
     """One end of the socket between the two, in whole frames. For one thread at a time.
 
@@ -169,6 +175,7 @@ class Channel:
     def __init__(self, sock: socket.socket, *, blocks: bool = False) -> None:
         sock.setblocking(blocks)
         self.sock = sock
+        self.watch: Watch | None = None  # an event loop looks at the socket, too
         self._buffer = bytearray()
         self._readable, self._writable = select.poll(), select.poll()
         self._readable.register(sock, select.POLLIN)
@@ -219,7 +226,10 @@ class Channel:
         return body
 
     def close(self) -> None:
-        self.sock.close()
+        if self.watch is not None:
+            self.watch.close()
+        else:
+            self.sock.close()
 
     def _end_of_frame(self) -> int | None:
         """Where in the buffer the next frame ends, once that is known."""

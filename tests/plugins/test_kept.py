@@ -111,7 +111,7 @@ def test_it_is_kept_for_a_few_seconds_only(
 def test_it_is_kept_no_longer_than_the_credential_lasts(bundled: dict[str, Plugin], alice: User) -> None:
     session, token = services.create_session(alice.pk, 600)
     Session.objects.filter(pk=session.pk).update(expires_at=timezone.now() + timedelta(seconds=2))
-    request = ASGIRequest(calls._head(scope(authorization=f"Bearer {token}")), BytesIO())
+    request = ASGIRequest(calls.Head.of(scope(authorization=f"Bearer {token}")).as_scope(), BytesIO())
     _, seconds = calls._admit(request, "template", "greet")
     assert 0 < seconds <= 2
     assert keep(seconds=0).get(KEY) is None
@@ -149,7 +149,7 @@ def test_one_requests_admission_is_not_anothers() -> None:
             )
         ),
     ]  # fmt: skip
-    assert len({repr(calls._head(one)) for one in asked}) == len(asked)
+    assert len({repr(calls.Head.of(one)) for one in asked}) == len(asked)
 
 
 def test_what_changes_with_every_request_is_left_out() -> None:
@@ -159,11 +159,13 @@ def test_what_changes_with_every_request_is_left_out() -> None:
         scope(content_length="7"),
         scope(traceparent="00-1-2-01"),
     ]
-    assert len({repr(calls._head(one)) for one in same}) == 1
+    assert len({repr(calls.Head.of(one)) for one in same}) == 1
 
 
 def test_a_header_that_does_not_decide_is_not_there_when_it_is_decided() -> None:
-    request = ASGIRequest(calls._head(scope(x_forwarded_host="evil.example", cookie="a=b")), BytesIO())
+    request = ASGIRequest(
+        calls.Head.of(scope(x_forwarded_host="evil.example", cookie="a=b")).as_scope(), BytesIO()
+    )
     assert "HTTP_X_FORWARDED_HOST" not in request.META
     assert request.COOKIES == {"a": "b"}
 
