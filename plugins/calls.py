@@ -24,7 +24,7 @@ from django.utils import timezone
 from accounts import generation
 from accounts.authentication import authenticate, client_address
 from accounts.problems import InternalError, Problem, response_for
-from accounts.threads import WarmThreads
+from accounts.threads import WarmThreads, with_connection
 from plugins import admissions, executions, registry, sign_in
 from plugins.admissions import Admission, Client
 from plugins.executions import Call, Outcome
@@ -79,7 +79,7 @@ class CallEndpoint:
 
     async def warm_up(self) -> None:
         """Looks up once what the first call of each plugin needs, so that it need not wait for that."""
-        await self._checks.run(admissions.warm_up)
+        await self._checks.run(with_connection, admissions.warm_up)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         address = _ADDRESS.fullmatch(scope["path"]) if scope["method"] == "POST" else None
@@ -103,7 +103,7 @@ class CallEndpoint:
         try:
             admission = await self._admission(scope, slug, function)
             if _wants_no_wait(scope):
-                execution = await self._checks.run(executions.run_later, admission, body)
+                execution = await self._checks.run(with_connection, executions.run_later, admission, body)
                 return 202, _accepted_headers(execution), b""
             call = executions.begin(admission, body)
             outcome = await executions.run_async(call, self._handler_for(call))
@@ -123,14 +123,14 @@ class CallEndpoint:
         if admission is None:
             mark = generation.current()
             request = ASGIRequest(head.as_scope(), BytesIO())
-            found, seconds = await self._checks.run(_admit, request, slug, function)
+            found, seconds = await self._checks.run(with_connection, _admit, request, slug, function)
             self._kept.keep(key, found, mark=mark, seconds=seconds)
             return found
         return admission
 
     def _handler_for(self, call: Call) -> AsyncHostHandler:
         async def handle(asked: Asked, deadline: float) -> HostReply:
-            return await self._host_calls.run(bridge.handle, asked, call.caller, deadline)
+            return await self._host_calls.run(with_connection, bridge.handle, asked, call.caller, deadline)
 
         return handle
 

