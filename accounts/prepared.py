@@ -23,10 +23,28 @@ class PreparedQuery:
         self._made: tuple[str, tuple[Any, ...], int, SQLCompiler, dict[int, Any]] | None = None
 
     def rows(self, value: str) -> list[Sequence[Any]]:
-        sql, parameters, place, compiler, converters = self._made or self._make()
+        return self._converted(self._found(value))
+
+    def one_with_many(self, value: str) -> tuple[Sequence[Any], list[Any]] | None:
+        """The row without its last column, and what is there of that: for one thing joined with many.
+
+        Only the first row is converted: the others repeat it. The last column is a text or None.
+        """
+        found = self._found(value)
+        if not found:
+            return None
+        (row,) = self._converted(found[:1])
+        return row[:-1], [each[-1] for each in found if each[-1] is not None]
+
+    def _found(self, value: str) -> list[Sequence[Any]]:
+        sql, parameters, place, _, _ = self._made or self._make()
         with connection.cursor() as cursor:
             cursor.execute(sql, (*parameters[:place], value, *parameters[place + 1 :]))
-            found = cursor.fetchall()
+            found: list[Sequence[Any]] = cursor.fetchall()
+        return found
+
+    def _converted(self, found: list[Sequence[Any]]) -> list[Sequence[Any]]:
+        _, _, _, compiler, converters = self._made or self._make()
         return list(compiler.apply_converters(found, converters)) if converters else found
 
     def _make(self) -> tuple[str, tuple[Any, ...], int, SQLCompiler, dict[int, Any]]:

@@ -142,11 +142,12 @@ def _problem(report: Report, execution: Execution) -> Problem | None:
 
 def _end(execution: Execution, problem: Problem | None) -> None:
     """Writes the end, unless somebody else did: a run ends once. Raises RunEnded."""
-    ended = {name: getattr(execution, name) for name in _REPORTED}
-    kept = executions.kept_problem(function_of(execution), problem)
+    execution.state = end_state(problem)
+    execution.problem = executions.kept_problem(function_of(execution), problem)
+    execution.finished_at = timezone.now()
+    ended = {name: getattr(execution, name) for name in (*_REPORTED, "state", "problem", "finished_at")}
     with transaction.atomic():
         running = Execution.objects.filter(pk=execution.pk, state=State.RUNNING)
-        if running.update(state=end_state(problem), problem=kept, finished_at=timezone.now(), **ended) != 1:
+        if running.update(**ended) != 1:
             raise executions.RunEnded
-        execution.refresh_from_db(fields=["state", "problem", "finished_at"])
         executions.publish("execution.finished", execution)

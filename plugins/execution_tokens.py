@@ -7,6 +7,8 @@ granted operations, of those the ones on the visitor's own data, for minutes, fo
 from itertools import islice
 from typing import cast
 
+from django.db.models import Count, OuterRef, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from accounts.models import User
@@ -16,7 +18,7 @@ from accounts.tokens import hash_token
 from plugins.host.caller import Caller
 from plugins.limits import CallLimits, limits_of
 from plugins.manifest import Function
-from plugins.models import Execution, ExecutionToken, Plugin, kept_release
+from plugins.models import Execution, ExecutionToken, HostCall, Plugin, kept_release
 from plugins.outcomes import PluginHostCallLimit
 
 State = Execution.State
@@ -27,6 +29,13 @@ _PARTS = (
     (Plugin, "execution__plugin__"),
     (User, "execution__user__"),
 )
+_HOST_CALLS = (
+    HostCall.objects.order_by()
+    .filter(execution=OuterRef("execution"))
+    .values("execution")
+    .annotate(number=Count("pk"))
+    .values("number")
+)
 # A row for each grant, or one with None. On the path of every host call from a browser.
 _RUN_OF_TOKEN = PreparedQuery(
     lambda token_hash: (
@@ -34,6 +43,7 @@ _RUN_OF_TOKEN = PreparedQuery(
         .filter(token_hash=token_hash, execution__state=State.RUNNING)
         .values_list(
             *(name for model, prefix in _PARTS for name in columns(model, prefix)),
+            Coalesce(Subquery(_HOST_CALLS), 0),
             "execution__plugin__grants__permission",
         )
     )
@@ -46,12 +56,12 @@ def caller_of(token: str) -> Caller:
     Grants are looked up now: what was revoked meanwhile is gone. Raises NotAuthenticated, and
     PluginHostCallLimit, which a browser that keeps to its bounds never gets to see.
     """
-    execution = running_with(token)
+    execution, asked = _run_and_host_calls(token)
     plugin = execution.plugin
     if execution.user is None or not execution.user.is_active or not plugin.enabled:
         raise NotAuthenticated("This run may do nothing any more.")
     most = limits_of_run(execution).max_host_calls
-    if execution.host_calls.count() >= most:  # those that are written; the latest may be missing for a moment
+    if asked >= most:
         raise PluginHostCallLimit(f"A call may ask {most} times (max_host_calls in its manifest).")
     granted = frozenset(execution.token.operations) & plugin.granted
     return Caller(
@@ -65,20 +75,27 @@ def caller_of(token: str) -> Caller:
 
 def running_with(token: str) -> Execution:
     """The run, its plugin, grants and user as they are now. Raises NotAuthenticated."""
-    rows = _RUN_OF_TOKEN.rows(hash_token(token))
-    if not rows:
+    return _run_and_host_calls(token)[0]
+
+
+def _run_and_host_calls(token: str) -> tuple[Execution, int]:
+    """Also how often it asked the host, as far as that is written; the latest may be missing for a moment."""
+    found = _RUN_OF_TOKEN.one_with_many(hash_token(token))
+    if found is None:
         raise NotAuthenticated(_UNKNOWN)
-    values = iter(rows[0])
-    found, execution, plugin, user = (
+    row, permissions = found
+    values = iter(row)
+    known, execution, plugin, user = (
         instance(model, list(islice(values, len(columns(model))))) for model, _ in _PARTS
     )
-    if found.expires_at <= timezone.now():
+    if known.expires_at <= timezone.now():
         raise NotAuthenticated(_UNKNOWN)
-    plugin.granted = frozenset(row[-1] for row in rows if row[-1] is not None)
-    execution.token, execution.plugin = found, plugin
+    asked = next(values)
+    plugin.granted = frozenset(permissions)
+    execution.token, execution.plugin = known, plugin
     execution.release = kept_release(execution.release_id)
     execution.user = user if execution.user_id else None
-    return cast(Execution, execution)
+    return cast(Execution, execution), cast(int, asked)
 
 
 def limits_of_run(execution: Execution) -> CallLimits:

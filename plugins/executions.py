@@ -21,7 +21,7 @@ from accounts import events
 from accounts.models import User
 from accounts.parsers import storable
 from accounts.problems import PayloadTooLarge, Problem
-from plugins import breaker, controls, journal, registry, sign_in
+from plugins import breaker, controls, journal, registry, rows, sign_in
 from plugins.admissions import Admission, Client, admit
 from plugins.host.caller import Caller
 from plugins.limits import CallLimits
@@ -261,10 +261,11 @@ def _verdict(execution: Execution, problem: Problem | None, limits: CallLimits) 
 
 def begin_in_browser(plugin: Plugin, function: Function, user: User) -> Execution:
     """Writes that a run in this user's browser has begun, and tells those who watch."""
-    with transaction.atomic():
-        execution = Execution.objects.create(
-            plugin=plugin, release=plugin.active, function=function.name, user=user, target="browser"
-        )
+    execution = Execution(
+        plugin=plugin, release=plugin.active, function=function.name, user=user, target="browser"
+    )
+    with transaction.atomic(savepoint=False):
+        rows.insert([rows.row_of(execution)])
         publish("execution.started", execution)
     return execution
 

@@ -87,11 +87,12 @@ def get_plugin(slug: str) -> Plugin:
 
     On the path of every call, so it is one query for all that can change; releases cannot, and are kept.
     """
-    rows = _PLUGIN_WITH_GRANTS.rows(slug)
-    if not rows:
+    found = _PLUGIN_WITH_GRANTS.one_with_many(slug)
+    if found is None:
         raise NotFound(f"There is no plugin “{slug}”.")
-    plugin: Plugin = instance(Plugin, rows[0][:-1])
-    plugin.granted = frozenset(row[-1] for row in rows if row[-1] is not None)
+    row, permissions = found
+    plugin: Plugin = instance(Plugin, row)
+    plugin.granted = frozenset(permissions)
     if plugin.release_id is not None:
         plugin.release = kept_release(plugin.release_id)
     return plugin
