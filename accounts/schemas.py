@@ -51,13 +51,11 @@ class BoundedListField(serializers.ListField):
 
 
 class StrictSerializer(serializers.Serializer[Any]):
-    """Refuses fields it does not know, so that a misspelt one is told and not dropped.
-
-    Of many only the first are told: the problem would be several times as long as the body, and take seconds.
-    """
+    """Refuses fields it does not know, so that a misspelt one is told and not dropped."""
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, dict) and (unknown := set(data) - set(self.fields)):
+            # Not all: the problem could be several times as long as the body, and take seconds.
             told = sorted(unknown)[:MAX_UNKNOWN_TOLD]
             raise serializers.ValidationError({name: ["This field is not known here."] for name in told})
         return super().to_internal_value(data)
