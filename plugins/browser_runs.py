@@ -109,7 +109,7 @@ def cancel(execution: Execution) -> None:
 def expire() -> int:
     """Ends runs whose token ran out without a word from the browser, the latest first; how many.
 
-    It may not come to the end. But it ends more than a user can start: no history is forgotten before its end.
+    It may not come to the end, but comes further than users: no run is forgotten by history before its end.
     """
     ended, until = 0, time.monotonic() + SECONDS_AT_ONCE
     while time.monotonic() < until:
