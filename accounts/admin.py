@@ -4,11 +4,14 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.admin.forms import AdminAuthenticationForm
+from django.contrib.admin.forms import AdminPasswordChangeForm as AdminOwnPasswordChangeForm
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminPasswordChangeForm
+from django.contrib.auth.views import PasswordChangeView
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse_lazy
 
 from accounts import attempts, services
 from accounts.authentication import client_address
@@ -34,6 +37,47 @@ class LogInForm(AdminAuthenticationForm):
 
 
 admin.site.login_form = LogInForm
+
+
+class OwnPasswordForm(AdminOwnPasswordChangeForm):
+    """Counts attempts at the old password."""
+
+    def __init__(self, *args: Any, address: str | None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.address = address
+
+    def clean_old_password(self) -> str:
+        try:
+            attempt = attempts.begin(self.address, self.user.email)
+        except RateLimited as problem:
+            raise ValidationError(problem.detail) from problem
+        password: str = super().clean_old_password()
+        attempt.give_back()
+        return password
+
+
+class OwnPasswordView(PasswordChangeView):
+    """Ends what was opened with the old password."""
+
+    form_class = OwnPasswordForm
+    success_url = reverse_lazy("admin:password_change_done")
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return super().get_form_kwargs() | {"address": client_address(self.request)}
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        with transaction.atomic():
+            response = super().form_valid(form)
+            services.end_access_by_old_password(form.user)
+        return response
+
+
+def change_own_password(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+    context = {**admin.site.each_context(request), **(extra_context or {})}
+    return OwnPasswordView.as_view(extra_context=context)(request)
+
+
+admin.site.password_change = change_own_password  # type: ignore[method-assign]
 
 
 class PasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg] # is not generic at run time

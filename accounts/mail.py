@@ -70,7 +70,8 @@ def send_account_email(user_id: uuid.UUID, template: str, token: str) -> None:
     sent = _claim(found.user, template)
     # In the fragment, which browsers send to nobody: not to this server's logs, not as a Referer.
     link = f"{settings.PUBLIC_URL}{kind.path}#token={token}"
-    text = render_to_string(kind.file, {"user": found.user, "link": link, "expires_at": found.expires_at})
+    # Without the user's name: whoever signed up with somebody else's address chose it.
+    text = render_to_string(kind.file, {"link": link, "expires_at": found.expires_at})
     try:
         send_mail(kind.subject, text, settings.DEFAULT_FROM_EMAIL, [found.user.email])
     except (OSError, SMTPException) as error:

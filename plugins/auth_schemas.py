@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from accounts.models import APIToken
 from accounts.schemas import (
+    BoundedListField,
     PublicUserSerializer,
     StrictIntegerField,
     StrictSerializer,
@@ -30,7 +31,7 @@ class NewAPITokenSerializer(APITokenSerializer):
 
 class CreateAPITokenSerializer(StrictSerializer):
     name = TextField(min_length=1, max_length=100)
-    scopes = serializers.ListField(child=TextField(max_length=64), min_length=1, max_length=100)
+    scopes = BoundedListField(child=TextField(max_length=64), min_length=1, max_length=100)
     expires_in_days = StrictIntegerField(min_value=1, max_value=365)
     plugin = TextField(
         max_length=64, required=False, help_text="Slug: for operations on a plugin's own data."

@@ -17,7 +17,7 @@ Validator = Draft202012Validator
 
 def validator_of(schema: Any) -> Validator:
     """For a schema of our own, or one that passed plugin.schema.json's rules for settings."""
-    return Draft202012Validator(_without_unique_items(schema), registry=_specifications())
+    return Draft202012Validator(_as_judged(schema), registry=_specifications())
 
 
 @lru_cache(maxsize=1)
@@ -30,11 +30,20 @@ def meta_validator() -> Validator:
 def _specifications() -> Registry[Any]:
     """The standard's own schemas, and no way to any other."""
     return Registry().with_resources(
-        (uri, Resource.from_contents(_without_unique_items(REGISTRY[uri].contents))) for uri in REGISTRY
+        (uri, Resource.from_contents(_as_judged(REGISTRY[uri].contents))) for uri in REGISTRY
     )
 
 
-def _without_unique_items(schema: Any) -> Any:
+def _as_judged(schema: Any) -> Any:
+    """Without uniqueItems, and with patterns whose `$` is the end of the text: Python would take a line break
+    after it.
+    """
     if isinstance(schema, dict):
-        return {name: _without_unique_items(part) for name, part in schema.items() if name != "uniqueItems"}
-    return [_without_unique_items(part) for part in schema] if isinstance(schema, list) else schema
+        return {name: _part(name, part) for name, part in schema.items() if name != "uniqueItems"}
+    return [_as_judged(part) for part in schema] if isinstance(schema, list) else schema
+
+
+def _part(name: str, part: Any) -> Any:
+    if name == "pattern" and isinstance(part, str) and part.endswith("$"):
+        return part[:-1] + r"\Z"
+    return _as_judged(part)

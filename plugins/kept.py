@@ -11,7 +11,8 @@ from accounts import generation
 from plugins.admissions import Admission
 
 KEPT_SECONDS = 5.0
-MAX_ENTRIES = 10_000
+MAX_BYTES = 32 << 20
+ENTRY_BYTES = 4 << 10  # of an admission without the texts that are as long as somebody else likes
 
 
 class Kept:
@@ -19,6 +20,7 @@ class Kept:
 
     def __init__(self) -> None:
         self._mark = b""
+        self._bytes = 0
         self._entries: dict[bytes, tuple[float, Admission]] = {}
 
     def get(self, key: bytes) -> Admission | None:
@@ -30,7 +32,15 @@ class Kept:
 
     def keep(self, key: bytes, admission: Admission, *, mark: bytes, seconds: float) -> None:
         """`mark`: generation.current() as it was before anything was looked up."""
-        if mark != self._mark or len(self._entries) >= MAX_ENTRIES:
+        size = _size(admission)
+        if mark != self._mark or self._bytes + size > MAX_BYTES:
             self._entries.clear()
-            self._mark = mark
+            self._mark, self._bytes = mark, 0
+        self._bytes += size
         self._entries[key] = time.monotonic() + min(seconds, KEPT_SECONDS), admission
+
+
+def _size(admission: Admission) -> int:
+    """About how many bytes it takes. A client chooses its user agent anew for each request."""
+    texts = (admission.client.user_agent, *admission.config.values())
+    return ENTRY_BYTES + sum(map(len, texts))

@@ -18,6 +18,8 @@ from plugins.json_schema import meta_validator, validator_of
 from plugins.network import InvalidAddress, Rule
 
 MAX_MANIFEST_BYTES = 256 << 10
+# Of anything in it; the largest of ours has 354. Judging a schema takes a millisecond for each.
+MAX_MANIFEST_VALUES = 2_000
 JsonSchema = dict[str, Any] | bool
 
 
@@ -125,6 +127,10 @@ def parse_manifest(raw: bytes, *, operations: frozenset[str]) -> PluginManifest:
         data = parse_json(raw)
     except Problem as problem:
         raise InvalidManifest(f"plugin.json: {problem.detail}", errors=problem.errors) from problem
+    if _count(data) > MAX_MANIFEST_VALUES:
+        raise InvalidManifest(
+            f"plugin.json may hold at most {MAX_MANIFEST_VALUES} values, in its schemas too."
+        )
     if error := best_match(_validator().iter_errors(data)):
         raise _at(list(error.absolute_path), error.message)
     _check_names(data, operations)
@@ -137,6 +143,12 @@ def parse_manifest(raw: bytes, *, operations: frozenset[str]) -> PluginManifest:
 def load_manifest(data: dict[str, Any]) -> PluginManifest:
     """A manifest that passed `parse_manifest` before it was stored."""
     return msgspec.convert(data, PluginManifest)
+
+
+def _count(value: Any) -> int:
+    """How many values there are, lists and objects included."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + sum(map(_count, inner))
 
 
 def _check_names(data: dict[str, Any], operations: frozenset[str]) -> None:

@@ -6,6 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.schemas import (
+    BoundedListField,
     StrictBooleanField,
     StrictSerializer,
     TextField,
@@ -214,24 +215,26 @@ class NetworkGrantSerializer(StrictSerializer):
     """One of the release's network rules, just as it asks for it."""
 
     url = TextField(max_length=500)
-    methods = serializers.ListField(child=TextField(max_length=10), min_length=1, max_length=10)
+    methods = BoundedListField(child=TextField(max_length=10), min_length=1, max_length=10)
 
 
 class ChangePluginSerializer(StrictSerializer):
     enabled = StrictBooleanField(required=False)
     settings = serializers.DictField(required=False)
-    grants = serializers.ListField(child=TextField(max_length=64), max_length=200, required=False)
-    network_grants = NetworkGrantSerializer(many=True, required=False)
+    grants = BoundedListField(child=TextField(max_length=64), max_length=200, required=False)
+    network_grants = BoundedListField(child=NetworkGrantSerializer(), max_length=50, required=False)
 
 
 class ConsentSerializer(StrictSerializer):
-    grants = serializers.ListField(
+    grants = BoundedListField(
         child=TextField(max_length=64),
         max_length=200,
         required=False,
         help_text="Exactly what to hold from now on; left out, what it holds and this release asks for.",
     )
-    network_grants = NetworkGrantSerializer(many=True, required=False, help_text="Likewise.")
+    network_grants = BoundedListField(
+        child=NetworkGrantSerializer(), max_length=50, required=False, help_text="Likewise."
+    )
 
 
 class ReleaseSerializer(serializers.ModelSerializer[Release]):

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from drf_spectacular.generators import SchemaGenerator
 from openapi_spec_validator import validate
 
 from plugins.operations import OPERATIONS
@@ -34,6 +35,17 @@ def operations(path: str) -> dict[str, tuple[str, str, dict[str, Any]]]:
         for route, methods in document(path)["paths"].items()
         for method, described in methods.items()
     }
+
+
+@pytest.mark.parametrize("path", ["/api/schema/", "/api/schema/host/"])
+def test_the_document_is_made_once_whoever_asks_for_it_how(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = Client().get(path)
+    monkeypatch.setattr(SchemaGenerator, "get_schema", None)
+    for query in ("", "?lang=de", "?version=2", "?version=%0A"):
+        again = Client().get(path + query)
+        assert (again.status_code, again.content) == (200, first.content)
 
 
 @pytest.mark.parametrize("path", ["/api/schema/", "/api/schema/host/"])

@@ -86,11 +86,14 @@ def _answer(request: HostRequest, caller: Caller) -> Answer:
 def _call_function(asked: HostFunction, caller: Caller) -> Answer:
     """The older interface: all fields of an operation in one JSON object, made into the same request."""
     started = time.perf_counter()
+    operation = OPERATIONS.get(asked.name)
     try:
-        found = _answer(_as_request(asked, OPERATIONS[asked.name]), caller)
+        if operation is None:  # one of an earlier version; or the worker is not what it was
+            raise NotFound("There is no such operation in the host API.")
+        found = _answer(_as_request(asked, operation), caller)
     except Problem as problem:
         found = problem_answer(problem)
-        caller.record(asked.name, "", problem.status, started)
+        caller.record(operation.name if operation else "", "", problem.status, started)
     said = found.body.decode() or "null"
     told = f'{{"ok":true,"data":{said}}}' if found.status < 400 else f'{{"ok":false,"error":{said}}}'
     return replace(found, body=told.encode())

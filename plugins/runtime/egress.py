@@ -50,6 +50,7 @@ _OVERRIDES = frozenset(
     {"x-http-method", "x-http-method-override", "x-method-override", "x-original-method", "x-original-url",
      "x-rewrite-url"}
 )  # fmt: skip
+_NEVER_SENT = ("x-forwarded-", "proxy-", "sec-")  # as their names begin
 _NOT_FOR_GUESTS = frozenset({"set-cookie", "set-cookie2"})
 # What may follow a redirect to another origin. Anything else could be a secret meant for the first.
 _HARMLESS = frozenset({"accept", "accept-language", "content-type"})
@@ -259,11 +260,12 @@ def _outgoing(request: Request, address: Address, via: str) -> list[tuple[bytes,
     for name, value in given.items():
         if not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value):
             raise InvalidInput(f"The header {name[:100]!r} has characters that no header may have.")
-    dropped = _HOP_BY_HOP | _OURS | _OVERRIDES | _named(given.get("connection", ""))
+    named = map(_as_read, _named(given.get("connection", "")))
+    dropped = _HOP_BY_HOP | _OURS | _OVERRIDES | set(named)
     sent = {"user-agent": "Hostbridge"} | {
         name: value.strip()
         for name, value in given.items()
-        if name not in dropped and not name.startswith(("x-forwarded-", "proxy-", "sec-"))
+        if _as_read(name) not in dropped and not _as_read(name).startswith(_NEVER_SENT)
     }
     sent |= {"host": address.authority, "via": f"1.1 {via}", "connection": "close"}
     sent |= {"accept-encoding": "identity"}
@@ -285,6 +287,11 @@ def _incoming(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
         )
     dropped = _HOP_BY_HOP | _NOT_FOR_GUESTS | _named(headers.get("connection", ""))
     return {name: value for name, value in headers.items() if name not in dropped}
+
+
+def _as_read(name: str) -> str:
+    """The one name for all that CGI and WSGI take for it: to them x_forwarded_for is X-Forwarded-For."""
+    return re.sub("[^a-z0-9]", "-", name)
 
 
 def _named(connection: str) -> set[str]:

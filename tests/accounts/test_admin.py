@@ -395,3 +395,26 @@ def test_owners_cannot_all_be_deleted_together(staff: Client, charlie: User, ali
 def test_tokens_can_be_removed_here(model: Any, staff: Client, secrets: set[str]) -> None:
     staff.post(address(model, "delete", model.objects.get().pk), {"post": "yes"})
     assert not model.objects.exists()
+
+
+def test_a_new_password_of_ones_own_ends_the_sessions_and_voids_the_resets(
+    staff: Client, charlie: User
+) -> None:
+    _session, token = services.create_session(charlie.pk, 3600)
+    services.create_password_reset_token(charlie.pk, 3600)
+    form = {"old_password": PASSWORD, "new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD}
+    assert staff.post(reverse("admin:password_change"), form).status_code == 302
+    assert services.verify_password(charlie.pk, NEW_PASSWORD)
+    assert services.get_session(token) is None
+    assert not PasswordResetToken.objects.exists()
+    assert staff.get(reverse("admin:index")).status_code == 200
+
+
+def test_wrong_guesses_at_ones_own_password_are_counted(staff: Client, charlie: User, settings: Any) -> None:
+    settings.AUTH_ATTEMPTS_PER_ACCOUNT = 2
+    form = {"old_password": "wrong", "new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD}
+    for _ in range(2):
+        assert b"entered incorrectly" in staff.post(reverse("admin:password_change"), form).content
+    page = staff.post(reverse("admin:password_change"), form | {"old_password": PASSWORD})
+    assert b"too many attempts" in page.content
+    assert services.verify_password(charlie.pk, PASSWORD)

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import transaction
@@ -10,6 +11,7 @@ from django.utils import timezone
 from accounts import events, feed
 from accounts.events import EventBatch
 from accounts.feed import Feed, Listener, Place
+from accounts.models import User
 from tests.conftest import at_once
 
 EVERYBODY = frozenset({events.EVERYONE_GROUP})
@@ -179,3 +181,23 @@ def test_an_event_may_carry_any_text(db: None) -> None:
     events.publish("x", {"words": words})
     batch = EventBatch.objects.get()
     assert [event["data"]["words"] for event in batch.told()] == [words]
+
+
+def test_what_somebody_missed_is_found_without_reading_what_is_for_others(
+    alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thousands of events may be kept, and anybody who is logged in may ask again and again."""
+    for user in (alice, bob, alice):
+        events.publish("told", {"number": len(user.name)}, to_users=[user.pk])
+    feed.put_in_order()
+    looked_at: list[EventBatch] = []
+    told = EventBatch.told
+
+    def look(batch: EventBatch) -> list[dict[str, Any]]:
+        looked_at.append(batch)
+        return told(batch)
+
+    monkeypatch.setattr(EventBatch, "told", look)
+    found = feed.missed(Place(1, 0), feed.newest(), frozenset({events.user_group(bob.pk)}))
+    assert numbers(found.events) == [3]
+    assert len(looked_at) == 1

@@ -92,3 +92,9 @@ def test_a_plugin_is_switched_off_and_a_grant_taken_back(
 def test_plugins_are_not_made_by_hand(bundled: dict[str, Plugin], admin: Client) -> None:
     assert admin.get("/admin/plugins/plugin/add/").status_code == 403
     assert admin.get("/admin/plugins/execution/add/").status_code == 403
+
+
+def test_a_secret_setting_cannot_be_spelt_out_by_filters(bundled: dict[str, Plugin], admin: Client) -> None:
+    Plugin.objects.filter(slug="auth").update(settings={"key": "s3cret"})
+    for lookup in ("settings__key__startswith=s3", "settings__icontains=s3c", "settings__key=s3cret"):
+        assert admin.get(f"/admin/plugins/plugin/?{lookup}").status_code == 400

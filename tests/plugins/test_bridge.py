@@ -12,6 +12,7 @@ from plugins.network import HOST_ORIGIN, MAX_URL_CHARS
 from plugins.operations import OPERATIONS
 from plugins.runtime import bridge
 from plugins.runtime.protocol import HostFunction, HostReply, HostRequest
+from tests.conftest import host_calls
 
 pytestmark = pytest.mark.django_db
 NOBODY = Caller(frozenset(), "nobody")
@@ -58,6 +59,14 @@ def test_fields_too_long_for_an_address_are_told_and_not_taken_for_an_unknown_op
     payload = json.dumps({"email": "a" * MAX_URL_CHARS}).encode()
     reply = bridge.handle(HostFunction(1, "db_get_user_by_email", payload), NOBODY)
     assert json.loads(reply.body)["error"]["type"] == "urn:hostbridge:problem:invalid-input"
+
+
+@pytest.mark.parametrize("name", ["", "db_drop_everything", "x" * 100_000])
+def test_a_host_function_that_there_is_not_is_told(name: str) -> None:
+    """Names come from a worker, where a plugin may have broken out, and from modules of an earlier time."""
+    reply = bridge.handle(HostFunction(1, name, b"{}"), NOBODY)
+    assert json.loads(reply.body)["error"]["type"] == "urn:hostbridge:problem:not-found"
+    assert [call.operation for call in host_calls()] == [""]
 
 
 @relaxed

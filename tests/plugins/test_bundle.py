@@ -1,5 +1,6 @@
 """Bundles as folders and archives: what is read, and what is refused before anything is run or kept."""
 
+import io
 import random
 import shutil
 import stat
@@ -240,6 +241,26 @@ def test_too_many_entries_are_refused_before_the_directory_is_read(monkeypatch: 
     archive = make_zip(FILES | many | {"one more": b""})
     monkeypatch.setattr(zipfile, "ZipFile", lambda *_: pytest.fail("the directory is read"))
     refused(archive, "The archive has more than 1000 entries.")
+
+
+def test_many_extra_fields_are_refused_before_the_directory_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """40 MB of them would keep zipfile busy for six seconds."""
+
+    def with_extra(entries: int) -> bytes:
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as archive:
+            for number in range(entries):
+                entry = zipfile.ZipInfo(f"{number}")
+                entry.extra = b"\x99\x99\0\0" * (16 << 10 >> 2)
+                archive.writestr(entry, b"")
+            for name, content in FILES.items():
+                archive.writestr(name, content)
+        return packed.getvalue()
+
+    assert read_zip(with_extra(16))
+    archive = with_extra(17)
+    monkeypatch.setattr(zipfile, "ZipFile", lambda *_: pytest.fail("the directory is read"))
+    refused(archive, "The archive has more than 262144 bytes of extra fields.")
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,9 @@ def test_an_exception_that_cannot_be_meant_is_refused(text: str) -> None:
         PrivateException.parse(text)
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "0.0.0.0"])
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "64:ff9b::127.0.0.1", "0.0.0.0"]
+)
 def test_where_this_server_listens_is_never_reached(address: str) -> None:
     destinations = Destinations(EVERYTHING, own_ports=frozenset({80}))
     told = destinations.why_not("name.example", 80, ipaddress.ip_address(address))

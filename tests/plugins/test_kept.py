@@ -41,6 +41,20 @@ def test_what_was_found_is_known_without_the_database(
     assert found.get(b"another") is None
 
 
+def test_what_is_known_takes_no_more_memory_than_it_may(
+    bundled: dict[str, Plugin], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever names another program with each request, and a long one, is somebody else each time."""
+    monkeypatch.setattr(kept, "MAX_BYTES", 1 << 20)
+    found, mark = Kept(), generation.current()
+    plugin = registry.get_plugin("template")
+    for number in range(100):
+        client = admissions.Client(User(), f"{number}".ljust(60_000, "x"))
+        found.keep(b"%d" % number, admissions.admit(plugin, "greet", client), mark=mark, seconds=math.inf)
+        assert found.get(b"%d" % number) is not None
+    assert len(found._entries) < 20
+
+
 CHANGES: dict[str, Callable[[User, Plugin], object]] = {
     "a user": lambda user, _: user.save(),
     "users, in bulk": lambda *_: User.objects.update(is_staff=False),

@@ -31,11 +31,19 @@ def test_an_email_goes_to_the_accounts_own_address_with_a_link_to_this_server(
     assert sent.to == ["alice@example.com"]
     (link,) = re.findall(r"https?://\S+", sent.body)
     assert link == f"https://plugins.example.com/reset-password#token={token}"
-    assert "Alice" in sent.body
 
 
 def test_a_name_cannot_bring_a_link_or_a_header(alice: User) -> None:
-    services.update_profile(alice.pk, name="x\r\nBcc: eve@example.com <b>bold</b> &amp;")
+    """Anybody may sign up with somebody else's address, and call them what they like."""
+    name = "x\r\nBcc: eve@example.com\r\nYou won! Look at https://eve.example/ "
+    services.update_profile(alice.pk, name=name)
+    for template, make in (
+        ("verify-email", services.create_email_verification_token),
+        ("reset-password", services.create_password_reset_token),
+    ):
+        _row, token = make(alice.pk, HOUR)
+        send_account_email(alice.pk, template, token)
+        assert "eve" not in mail.outbox.pop().body
     _row, token = services.create_email_verification_token(alice.pk, HOUR)
     send_account_email(alice.pk, "verify-email", token)
     (sent,) = mail.outbox

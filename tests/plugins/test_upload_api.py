@@ -14,7 +14,7 @@ from accounts import services
 from accounts.authentication import COOKIE
 from accounts.models import User
 from plugins import registry, store
-from plugins.bundle import read_folder
+from plugins.bundle import read_folder, read_zip
 from plugins.models import Grant, Plugin, Release
 from tests.conftest import API, assert_problem
 from tests.plugins import wasm_builder as build
@@ -223,3 +223,12 @@ def test_a_module_that_does_not_start_is_tried_out_and_refused(fixture: str, rea
         registry.install(read_folder(ROOT / "wasm-plugins" / "fixtures" / fixture))
     assert not Plugin.objects.exists()
     assert not list(Path(product.DATA_DIR, "wasm").glob("*.wasm"))
+
+
+def test_a_module_that_started_before_is_tried_out_again_within_other_limits() -> None:
+    registry.install(read_zip(zipped()))
+    release = registry.install(read_zip(zipped(version="1.0.1")))
+    assert release.version == "1.0.1", "the same bytes within the same limits start as before"
+    with pytest.raises(registry.TrialFailed):
+        registry.install(read_zip(zipped(version="1.0.2", limits={"fuel": 1})))
+    assert Release.objects.count() == 2

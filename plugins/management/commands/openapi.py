@@ -19,4 +19,4 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         for name, view in (("public", PublicSchemaView), ("host", HostSchemaView)):
             response = view.as_view()(RequestFactory().get("/"))
-            (options["folder"] / f"{name}.json").write_bytes(response.render().content)
+            (options["folder"] / f"{name}.json").write_bytes(response.content)

@@ -45,6 +45,7 @@ class Command(BaseCommand):
             log_level="warning",
             access_log=False,
             lifespan="on",
+            http="config.connections:BoundedConnection",
             server_header=False,
             # Whose address a request came from is believed from the socket alone.
             proxy_headers=False,

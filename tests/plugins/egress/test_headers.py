@@ -39,6 +39,29 @@ def test_neither_method_nor_address_can_be_overridden(guest: Guest, server: Outs
     assert [value for _, value in seen.headers if value in {"DELETE", "/admin"}] == []
 
 
+@pytest.mark.parametrize("between", ["_", ".", "~"])
+def test_no_other_spelling_gets_out_that_some_servers_take_for_such_a_name(
+    guest: Guest, server: Outside, base: str, between: str
+) -> None:
+    """Those that hand headers on as variables: X_FORWARDED_FOR is HTTP_X_FORWARDED_FOR, too."""
+    names = [
+        "X-HTTP-Method-Override",
+        "X-Original-URL",
+        "X-Forwarded-For",
+        "Content-Length",
+        "Proxy-Authorization",
+    ]
+    forged = {name.replace("-", between): "forged" for name in names} | {
+        "Connection": "x_named",
+        "x_named": "forged",
+    }
+    guest.send(Request("GET", f"{base}/v1/x", forged | {"X_Kept": "yes"}, b""))
+    (seen,) = server.seen
+    assert [(name, value) for name, value in seen.headers if value in {"forged", "yes"}] == [
+        ("x_kept", "yes")
+    ]
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [("x", "a\r\nHost: b"), ("x", "a\nb"), ("x", "a\0b"), ("x\r\ny", "a"), ("x:", "a"), ("", "a"), ("x y", "a"), ("x", "€")],

@@ -1,0 +1,39 @@
+"""A body with very many wrong fields costs little, and its problem is short, at every kind of endpoint."""
+
+from typing import Any
+
+import pytest
+
+from accounts.models import User
+from tests.conftest import API, assert_problem
+
+MANY = 50_000
+
+
+def test_of_many_unknown_fields_only_the_first_are_told(db: None) -> None:
+    body = {f"f{number:05}": 1 for number in range(MANY)}
+    problem = assert_problem(API().post("/api/v1/auth/login", body), 400, "invalid-input")
+    told = [error["pointer"] for error in problem["errors"]]
+    assert told == [f"/f{number:05}" for number in range(20)]
+
+
+TOKENS, ACTIVATE = "/api/v1/tokens", "/api/v1/plugins/template/releases/1.0.0/activate"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "pointer"),
+    [
+        ("POST", TOKENS, {"name": "x", "scopes": [1] * MANY, "expires_in_days": 1}, "/scopes"),
+        ("POST", ACTIVATE, {"grants": [1] * MANY}, "/grants"),
+        ("POST", ACTIVATE, {"network_grants": [1] * MANY}, "/network_grants"),
+        ("POST", ACTIVATE, {"network_grants": [{"url": "x", "methods": [1] * MANY}]}, "/network_grants/0"),
+        ("PATCH", "/api/v1/plugins/template", {"grants": [1] * MANY}, "/grants"),
+        ("PATCH", "/api/v1/plugins/template", {"network_grants": [1] * MANY}, "/network_grants"),
+    ],
+)  # fmt: skip
+def test_a_list_that_is_too_long_is_refused_as_one(
+    bundled: Any, charlie: User, method: str, path: str, body: Any, pointer: str
+) -> None:
+    problem = assert_problem(API(charlie).request(method, path, body), 400, "invalid-input")
+    (error,) = problem["errors"]
+    assert error["pointer"].startswith(pointer)
