@@ -16,6 +16,8 @@ from django.utils import timezone
 from accounts import events
 from accounts.tokens import hash_token, new_token
 
+MAX_USER_AGENT = 256  # characters; a client chooses it, and what is longer tells nobody anything
+
 
 def normalise_email(email: str) -> str:
     """One spelling per mailbox, as far as a server can know: trimmed, composed (NFKC), lower case."""
@@ -156,7 +158,7 @@ class Session(Secret):
 
     prefix = "hbs"
 
-    user_agent = models.CharField(max_length=256, blank=True)
+    user_agent = models.CharField(max_length=MAX_USER_AGENT, blank=True)
     ip_address = models.GenericIPAddressField("IP address", null=True, blank=True)
 
     objects: ClassVar[Any] = SessionQuerySet.as_manager()

@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from accounts import events
 from accounts.models import (
+    MAX_USER_AGENT,
     APIToken,
     EmailVerificationToken,
     OwnerSetupCode,
@@ -172,7 +173,9 @@ def create_session(
     with transaction.atomic():
         # Locked, so that an account which is disabled at this moment keeps no session.
         user = _active(_found(_USERS.select_for_update(no_key=True).filter(pk=user_id)))
-        session, token = Session.issue(user, ttl_seconds, user_agent=user_agent[:256], ip_address=ip_address)
+        session, token = Session.issue(
+            user, ttl_seconds, user_agent=user_agent[:MAX_USER_AGENT], ip_address=ip_address
+        )
         User.objects.filter(pk=user.pk).update(last_login=session.created_at)
         events.publish("session.created", session.event_data(), to_users=[user.pk])
     return session, token

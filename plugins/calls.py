@@ -23,6 +23,7 @@ from django.utils import timezone
 
 from accounts import generation
 from accounts.authentication import authenticate, client_address
+from accounts.models import MAX_USER_AGENT
 from accounts.problems import InternalError, Problem, response_for
 from accounts.threads import WarmThreads, with_connection
 from plugins import admissions, executions, registry, sign_in
@@ -213,7 +214,7 @@ def _accepted_headers(execution: Execution) -> dict[str, str]:
 
 
 def client_of(request: HttpRequest, user: Any) -> Client:
-    return Client(user, request.META.get("HTTP_USER_AGENT", ""), client_address(request))
+    return Client(user, request.META.get("HTTP_USER_AGENT", "")[:MAX_USER_AGENT], client_address(request))
 
 
 def call_response(outcome: Outcome) -> HttpResponse:

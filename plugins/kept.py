@@ -42,5 +42,4 @@ class Kept:
 
 def _size(admission: Admission) -> int:
     """About how many bytes it takes. A client chooses its user agent anew for each request."""
-    texts = (admission.client.user_agent, *admission.config.values())
-    return ENTRY_BYTES + sum(map(len, texts))
+    return ENTRY_BYTES + len(admission.client.user_agent) + len(admission.job.config)

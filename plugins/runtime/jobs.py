@@ -99,7 +99,11 @@ class Meter:
         self._calls_left -= 1
         if self._calls_left < 0:
             raise LimitReached("max_host_calls", self._job.max_host_calls)
-        self._take(len(asked.body if isinstance(asked, HostRequest) else asked.payload))
+        if isinstance(asked, HostRequest):
+            head = sum(len(name) + len(value) for name, value in asked.headers.items())
+            self._take(len(asked.url) + head + len(asked.body))
+        else:
+            self._take(len(asked.payload))
         self._asked_at = time.monotonic()
 
     def answered(self, reply: HostReply) -> None:

@@ -1,7 +1,8 @@
 """Frames between the web process and a worker: a length, then a msgpack array that names its kind.
 
 The worker runs hostile code, so the parent believes nothing in its frames beyond their shape: lengths are
-bounded, every frame carries the id of the call it belongs to, and a frame that does not fit ends the worker.
+bounded, of lists and texts too, every frame carries the id of the call it belongs to, and a frame that does
+not fit ends the worker.
 This module imports no Django: the worker uses it too.
 """
 
@@ -10,11 +11,20 @@ import select
 import socket
 import struct
 import time
-from typing import Literal, Protocol
+from typing import Annotated, Literal, Protocol
 
 import msgspec
+from msgspec import Meta
 
 MAX_FRAME_BYTES = 64 << 20
+# What a guest may ask with, besides a body, and what may be told of it. In characters, but for the numbers.
+MAX_METHOD, MAX_URL = 32, 8 << 10
+MAX_HEADERS = 100
+MAX_HEADER_NAME, MAX_HEADER_VALUE = 256, 8 << 10
+MAX_LOG_LINES = 100
+MAX_LOG_CHARS = 16 << 10  # of all lines together
+MAX_MESSAGE = 8000
+Message = Annotated[str, Meta(max_length=MAX_MESSAGE)]
 _CHUNK_BYTES, _MAX_CHUNK_BYTES = 64 << 10, 1 << 20
 _LENGTH = struct.Struct("!I")
 
@@ -91,16 +101,22 @@ class Loaded(Frame, frozen=True):
 
 class LoadFailed(Frame, frozen=True):
     module: str
-    message: str
+    message: Message
 
 
 class HostRequest(Frame, frozen=True):
     """What the guest asked of its `http_request`; the parent answers with a HostReply."""
 
     call_id: int
-    method: str
-    url: str
-    headers: dict[str, str]
+    method: Annotated[str, Meta(max_length=MAX_METHOD)]
+    url: Annotated[str, Meta(max_length=MAX_URL)]
+    headers: Annotated[
+        dict[
+            Annotated[str, Meta(max_length=MAX_HEADER_NAME)],
+            Annotated[str, Meta(max_length=MAX_HEADER_VALUE)],
+        ],
+        Meta(max_length=MAX_HEADERS),
+    ]
     body: bytes
 
 
@@ -108,11 +124,14 @@ class HostFunction(Frame, frozen=True):
     """The guest called a host function by name, with JSON; the parent answers with a HostReply, also JSON."""
 
     call_id: int
-    name: str
+    name: Annotated[str, Meta(max_length=64)]
     payload: bytes
 
 
-LogLine = tuple[Literal["trace", "debug", "info", "warn", "error"], str]
+LogLine = tuple[
+    Literal["trace", "debug", "info", "warn", "error"], Annotated[str, Meta(max_length=MAX_LOG_CHARS)]
+]
+LogLines = Annotated[list[LogLine], Meta(max_length=MAX_LOG_LINES)]
 
 
 class Result(Frame, frozen=True):
@@ -120,7 +139,7 @@ class Result(Frame, frozen=True):
     output: bytes
     start_ms: float
     run_ms: float
-    logs: list[LogLine] = []
+    logs: LogLines = []
 
 
 FailureKind = Literal["guest_error", "trap", "memory", "fuel", "output_too_large", "start_failed"]
@@ -129,10 +148,10 @@ FailureKind = Literal["guest_error", "trap", "memory", "fuel", "output_too_large
 class Failure(Frame, frozen=True):
     call_id: int
     kind: FailureKind
-    message: str
+    message: Message
     start_ms: float
     run_ms: float
-    logs: list[LogLine] = []
+    logs: LogLines = []
 
 
 class Settled(Frame, frozen=True):

@@ -20,8 +20,16 @@ from extism import extism
 from extism_sys import ffi
 
 from plugins.runtime import confine
-from plugins.runtime.guest import MAX_MESSAGE, Instance, Module, classify
+from plugins.runtime.guest import Instance, Module, classify
 from plugins.runtime.protocol import (
+    MAX_HEADER_NAME,
+    MAX_HEADER_VALUE,
+    MAX_HEADERS,
+    MAX_LOG_CHARS,
+    MAX_LOG_LINES,
+    MAX_MESSAGE,
+    MAX_METHOD,
+    MAX_URL,
     Call,
     Channel,
     Closed,
@@ -45,8 +53,6 @@ from plugins.runtime.protocol import (
 from plugins.wasm_imports import EXTISM_NAMESPACE, USER_NAMESPACE
 
 LOG_LEVELS = ("trace", "debug", "info", "warn", "error")
-MAX_LOG_LINES = 100
-MAX_LOG_CHARS = 16 << 10
 _LOG_LEVEL_INFO = LOG_LEVELS.index("info")  # what the PDKs compare with before they log
 _HOST_FUNCTION = "void(ExtismCurrentPlugin*, const ExtismVal*, ExtismSize, ExtismVal*, ExtismSize, void*)"
 NOTHING = Load("", b"\0asm\1\0\0\0", max_pages=1, fuel=0, imports=())  # the smallest module there is
@@ -97,6 +103,7 @@ class Relay:
             method = str(asked.get("method") or "GET").upper()
             headers = {str(k): str(v) for k, v in (asked.get("headers") or asked.get("header") or {}).items()}
             frame = HostRequest(call_id, method, str(asked["url"]), headers, body)
+            _check_size(frame)
             self.channel.send(frame)
         except (ValueError, KeyError, TypeError, AttributeError, ProtocolError) as error:
             return self._refuse(f"The request cannot be read: {error}.")
@@ -136,6 +143,19 @@ class Relay:
         }
         self.status, self.headers = 400, {"content-type": "application/problem+json"}
         return json.dumps(problem).encode()
+
+
+def _check_size(request: HostRequest) -> None:
+    """Raises ValueError for what the parent takes from no worker."""
+    if len(request.url) > MAX_URL:
+        raise ValueError(f"its address has more than {MAX_URL} characters")
+    if len(request.method) > MAX_METHOD:
+        raise ValueError("its method is none")
+    if len(request.headers) > MAX_HEADERS:
+        raise ValueError(f"it has more than {MAX_HEADERS} headers")
+    for name, value in request.headers.items():
+        if len(name) > MAX_HEADER_NAME or len(value) > MAX_HEADER_VALUE:
+            raise ValueError(f"its header {name[:50]} is too long")
 
 
 class Worker:

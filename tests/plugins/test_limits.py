@@ -9,7 +9,7 @@ import pytest
 from accounts.models import User
 from plugins.limits import limits_of
 from plugins.manifest import FunctionLimits, Limits
-from plugins.models import Execution, Plugin, Release
+from plugins.models import Execution, HostCall, Plugin, Release
 from plugins.network import HOST_ORIGIN
 from tests.conftest import API, assert_problem, history
 
@@ -30,8 +30,8 @@ def limit(plugin: Plugin, **limits: int) -> None:
             size_bytes=release.size_bytes, activated_at=release.activated_at).save()  # fmt: skip
 
 
-def fetch(body: str | None = None) -> dict[str, Any]:
-    return {"method": "GET", "url": f"{HOST_ORIGIN}/host/v1/kv", "headers": {}, "body": body}
+def fetch(**asked: Any) -> dict[str, Any]:
+    return {"method": "GET", "url": f"{HOST_ORIGIN}/host/v1/kv", "headers": {}, "body": None} | asked
 
 
 def test_the_limit_that_holds_is_the_lower_one(hostcall: Plugin, settings: Any) -> None:
@@ -94,6 +94,34 @@ def test_bytes_over_the_bridge_have_a_limit_both_ways_together(hostcall: Plugin,
     response = client.post("/api/v1/plugins/hostcall/call/fetch", fetch(body="x" * 1500))
     problem = assert_problem(response, 502, "plugin-bridge-limit")
     assert "max_bridge_kb" in problem["detail"]
+
+
+def test_addresses_and_headers_count_as_bytes_over_the_bridge(hostcall: Plugin, charlie: User) -> None:
+    limit(hostcall, max_bridge_kb=1)
+    response = API(charlie).post(
+        "/api/v1/plugins/hostcall/call/fetch", fetch(headers={"X-Filler": "x" * 1500})
+    )
+    assert_problem(response, 502, "plugin-bridge-limit")
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        ({"url": "http://hostbridge.invalid/" + "x" * 9000}, "its address has more than 8192 characters"),
+        ({"headers": {f"X-{number}": "" for number in range(200)}}, "it has more than 100 headers"),
+        ({"headers": {"X-Filler": "x" * 9000}}, "its header x-filler is too long"),
+        ({"method": "G" * 33}, "its method is none"),
+    ],
+)
+def test_a_guest_that_asks_with_too_much_beside_a_body_is_told_and_goes_on(
+    hostcall: Plugin, charlie: User, asked: dict[str, Any], why: str
+) -> None:
+    response = API(charlie).post("/api/v1/plugins/hostcall/call/fetch", fetch(**asked))
+    assert response.status_code == 200
+    reply = response.json()
+    assert reply["status"] == 400
+    assert why in reply["body"].lower()
+    assert not HostCall.objects.exists()
 
 
 def test_a_manifest_cannot_ask_a_function_for_more_memory_than_its_plugin() -> None:

@@ -48,6 +48,30 @@ def test_any_bytes_are_a_frame_or_an_error_that_is_expected(raw: bytes) -> None:
         protocol.decode_from_worker(raw)
 
 
+@pytest.mark.parametrize(
+    "frame",
+    [
+        HostRequest(1, "GET", "x" * (protocol.MAX_URL + 1), {}, b""),
+        HostRequest(1, "G" * 33, "http://x", {}, b""),
+        HostRequest(1, "GET", "http://x", {f"h{number}": "" for number in range(101)}, b""),
+        HostRequest(1, "GET", "http://x", {"h" * (protocol.MAX_HEADER_NAME + 1): ""}, b""),
+        HostRequest(1, "GET", "http://x", {"h": "v" * (protocol.MAX_HEADER_VALUE + 1)}, b""),
+        protocol.HostFunction(1, "f" * 65, b""),
+        Result(1, b"", 0, 0, [("info", "x")] * (protocol.MAX_LOG_LINES + 1)),
+        Result(1, b"", 0, 0, [("info", "x" * (protocol.MAX_LOG_CHARS + 1))]),
+        protocol.Failure(1, "trap", "x" * (protocol.MAX_MESSAGE + 1), 0, 0),
+        protocol.LoadFailed("m", "x" * (protocol.MAX_MESSAGE + 1)),
+    ],
+    ids=lambda frame: type(frame).__name__,
+)
+def test_what_no_worker_sends_that_keeps_to_its_bounds_is_not_read(frame: protocol.Frame, pair: Pair) -> None:
+    """Every part of a frame has a bound of its own: the event loop reads it before anybody's limits count."""
+    ours, theirs = pair
+    Channel(theirs).send(frame)
+    with pytest.raises(msgspec.ValidationError, match="length"):
+        protocol.decode_from_worker(Channel(ours).receive())
+
+
 def test_a_frame_for_the_worker_is_none_for_the_parent(pair: Pair) -> None:
     ours, theirs = pair
     Channel(theirs).send(protocol.Unload("x"))
