@@ -108,8 +108,11 @@ export function getPlugin(slug: string, signal?: AbortSignal): Promise<PluginDet
   return getJson(pluginPath(slug), signal);
 }
 
-/** Turns a plugin on or off, or sets all it may do from now on. */
-export function changePlugin(slug: string, changes: { enabled: boolean } | Grants): Promise<PluginDetail> {
+/** Turns a plugin on or off, sets all it may do from now on, or all its settings but the secret ones left out. */
+export function changePlugin(
+  slug: string,
+  changes: { enabled: boolean } | Grants | { settings: Record<string, unknown> },
+): Promise<PluginDetail> {
   return sendJson('PATCH', pluginPath(slug), changes);
 }
 

@@ -252,6 +252,9 @@ STATES = [
     State("consent-upgrade", "/plugins/beacon", "Beacon", "Version 1.1.0 waits for your consent", OWNER),
     State("permissions-editor", "/plugins/hostcall", "Fixture: host calls", "Save permissions", OWNER,
           prepare=press("Edit permissions")),
+    State("settings", "/plugins/auth", "Authentication", "Where passwords are hashed", OWNER),
+    State("settings-editor", "/plugins/auth", "Authentication", "From one minute to 30 days", OWNER,
+          prepare=press("Edit settings")),
     State("plugin-remove", "/plugins/beacon", "Beacon", "Remove for good", OWNER, prepare=press("Remove")),
 
     # The page of the plugin convert. A wrong text is no failed request: it never leaves the page.

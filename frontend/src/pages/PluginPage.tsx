@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useRef, useState } from 'react';
+import { lazy, Suspense, useCallback, useEffect, useState } from 'react';
 import { Link, useParams } from 'react-router';
 import { usePluginChanges } from '../activity';
 import { getPlugin } from '../api';
@@ -21,12 +21,15 @@ import { PluginMark } from '../components/PluginMark';
 import { ReleaseList } from '../components/ReleaseList';
 import { Skeleton } from '../components/Skeleton';
 import { loadSchemaForm } from '../loadSchemaForm';
-import { asksHost, ownPage, whyBlocked } from '../plugins';
+import { asksHost, hasSettings, ownPage, whyBlocked } from '../plugins';
 import { useSession } from '../session';
 import type { FunctionDetail, PluginDetail } from '../types';
+import { useEditFocus } from '../useEditFocus';
 import { useFocusRescue } from '../useFocusRescue';
 import { useLoaded } from '../useLoaded';
 import { NotFoundPage } from './NotFoundPage';
+
+const SettingsSection = lazy(() => import('../components/SettingsSection'));
 
 export function PluginPage() {
   const { slug = '', function: functionName } = useParams();
@@ -160,6 +163,15 @@ function PluginView({
       {(plugin.active_version || !plugin.can_manage) && (
         <PermissionSection plugin={plugin} onChanged={onChanged} />
       )}
+      {hasSettings(plugin) && (
+        <Suspense fallback={<Skeleton lines={3} />}>
+          <SettingsSection
+            key={`${plugin.slug}/${plugin.active_version}`}
+            plugin={plugin}
+            onChanged={onChanged}
+          />
+        </Suspense>
+      )}
       {plugin.can_manage && (
         <section aria-labelledby="releases-heading" className="section">
           <h2 id="releases-heading">Releases</h2>
@@ -223,16 +235,7 @@ function PermissionSection({
   onChanged: (plugin: PluginDetail) => void;
 }) {
   const [editing, setEditing] = useState(false);
-  const section = useRef<HTMLElement>(null);
-  const wasEditing = useRef(editing);
-
-  useEffect(() => {
-    // Opening leads to the first choice; closing leads back to where it was opened.
-    if (wasEditing.current !== editing)
-      section.current?.querySelector<HTMLElement>(editing ? 'input' : 'button')?.focus();
-    wasEditing.current = editing;
-  }, [editing]);
-
+  const section = useEditFocus(editing);
   const asked = [...plugin.permissions, ...plugin.network];
   const granted = asked.filter((one) => one.granted).length;
   const count = asked.length;
