@@ -206,7 +206,7 @@ STATES = [
     # Home and the frame around each page.
     State("home", "/", "Home", "Go on with"),
     State("home-first", "/", "Home", "Run your first function", BOB),
-    State("home-owner", "/", "Home", "Hello, Olga", OWNER),
+    State("home-owner", "/", "Home", "wait for your consent", OWNER),
     State("home-loading", "/", "Home", "Plugins to try", BOB, answers={"/api/v1/plugins": HELD}),
     State("home-failed", "/", "Home", "Try again", answers={"/api/v1/plugins": BROKEN}),
     State("home-offline", "/plugins", "Plugins", "You are offline.", prepare=lose_network),
