@@ -285,6 +285,7 @@ STATES = [
     State("executions", "/executions", "Executions", "sleep_forever"),
     State("executions-owner", "/executions", "Executions", "Called by", OWNER),
     State("executions-empty", "/executions", "Executions", "Nothing ran yet", BOB),
+    State("executions-function", "/executions?plugin=faults&function=echo", "Executions", "That is all: 2"),
     State("executions-none", "/executions?state=crashed", "Executions", "No execution is like that"),
     State("executions-loading", "/executions", "Executions", "latest first",
           answers={"/api/v1/executions": HELD}),

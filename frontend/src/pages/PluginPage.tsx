@@ -131,7 +131,10 @@ function PluginView({
       {!plugin.can_manage && <WaitingNotice plugin={plugin} />}
       {plugin.paused && <PausedNotice reason={plugin.paused} />}
       <section aria-labelledby="functions-heading" className="section">
-        <h2 id="functions-heading">Functions</h2>
+        <div className="section-head">
+          <h2 id="functions-heading">Functions</h2>
+          <Link to={`/executions?plugin=${plugin.slug}`}>Its executions</Link>
+        </div>
         {plugin.functions.length === 0 ? (
           <EmptyState icon="plug" title="This plugin has no functions" />
         ) : (
