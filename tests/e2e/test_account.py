@@ -143,7 +143,7 @@ def test_after_a_restart_of_the_server_the_page_shows_what_it_missed(
         expect(activity.get_by_text("Live")).to_be_visible(timeout=40_000)
         greeted = activity.get_by_role("listitem").filter(has_text="template · greet")
         expect(greeted).to_have_count(1)
-        expect(greeted).to_contain_text("× 2")
+        expect(greeted).to_contain_text("2 times")
         assert not [url for url in fetched if "/executions" in url]  # from the feed alone
     finally:
         page.context.close()
