@@ -108,8 +108,11 @@ export function getPlugin(slug: string, signal?: AbortSignal): Promise<PluginDet
   return getJson(pluginPath(slug), signal);
 }
 
-/** Turns a plugin on or off, or sets all it may do from now on. */
-export function changePlugin(slug: string, changes: { enabled: boolean } | Grants): Promise<PluginDetail> {
+/** Turns a plugin on or off, sets all it may do from now on, or all its settings but the secret ones left out. */
+export function changePlugin(
+  slug: string,
+  changes: { enabled: boolean } | Grants | { settings: Record<string, unknown> },
+): Promise<PluginDetail> {
   return sendJson('PATCH', pluginPath(slug), changes);
 }
 
@@ -158,15 +161,18 @@ export async function watchPlugin(slug: string, watching: boolean): Promise<void
 
 export interface ExecutionFilter {
   plugin?: string;
+  /** Of that plugin. */
+  name?: string;
   state?: ExecutionState;
 }
 
 export function listExecutions(
-  { pageSize, cursor, plugin, state }: ExecutionFilter & { pageSize: number; cursor?: string },
+  { pageSize, cursor, plugin, name, state }: ExecutionFilter & { pageSize: number; cursor?: string },
   signal?: AbortSignal,
 ): Promise<Page<Execution>> {
   const query = new URLSearchParams({ page_size: String(pageSize) });
-  for (const [name, value] of Object.entries({ plugin, state, cursor })) if (value) query.set(name, value);
+  for (const [key, value] of Object.entries({ plugin, function: name, state, cursor }))
+    if (value) query.set(key, value);
   return getJson(`/executions?${query}`, signal);
 }
 

@@ -30,7 +30,7 @@ export function mergeExecutions(known: Execution[], news: Execution[], limit: nu
 export function withNews(
   list: Execution[],
   news: Execution[],
-  { plugin, state }: ExecutionFilter,
+  { plugin, name, state }: ExecutionFilter,
   hasMore: boolean,
 ): Execution[] {
   const known = new Set(list.map((execution) => execution.id));
@@ -39,7 +39,10 @@ export function withNews(
     (execution) => known.has(execution.id) || !hasMore || Date.parse(execution.created_at) >= oldest,
   );
   return mergeExecutions(list, fitting, Infinity).filter(
-    (execution) => (!plugin || execution.plugin === plugin) && (!state || execution.state === state),
+    (execution) =>
+      (!plugin || execution.plugin === plugin) &&
+      (!name || execution.function === name) &&
+      (!state || execution.state === state),
   );
 }
 

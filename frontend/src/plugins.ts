@@ -1,5 +1,5 @@
 // What may be done with a plugin here and now.
-import type { FunctionDetail, PluginDetail, PluginSummary, User } from './types';
+import type { FunctionDetail, JsonSchema, PluginDetail, PluginSummary, User } from './types';
 
 /** Why this user may not run the function, in a sentence; null when they may. */
 export function whyBlocked(
@@ -19,6 +19,12 @@ export function whyBlocked(
 /** Whether it was granted anything that it could ask of the server. */
 export function asksHost(plugin: PluginDetail): boolean {
   return plugin.permissions.some((permission) => permission.granted);
+}
+
+/** Whether there are settings that this user may see and change. */
+export function hasSettings({ settings, settings_schema }: PluginDetail): boolean {
+  const { properties = {} } = (settings_schema ?? {}) as { properties?: JsonSchema };
+  return settings !== null && Object.keys(properties).length > 0;
 }
 
 /** Plugins that come with Hostbridge and have a page of their own beside the one that all have. */

@@ -25,3 +25,8 @@ export function firstStep(
   const chosen = plugin?.functions.find((item) => item.access === 'user');
   return plugin && chosen ? { plugin, name: chosen.name, title: chosen.title || chosen.name } : null;
 }
+
+/** What nobody consented to yet: new plugins, and releases that ask for more than those that serve. */
+export function awaitingConsent(plugins: PluginSummary[]): PluginSummary[] {
+  return plugins.filter((plugin) => plugin.state === 'waiting' || plugin.pending_version);
+}

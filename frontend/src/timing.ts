@@ -40,6 +40,11 @@ export function formatElapsed(ms: number): string {
   return ms < 60_000 ? `${Math.floor(ms / 1000)} s` : formatDuration(ms);
 }
 
+/** How long something may take, as somebody set it: "1 s", "2.5 s", "10 min". */
+export function formatLimit(ms: number): string {
+  return ms >= 60_000 && ms % 60_000 === 0 ? `${ms / 60_000} min` : `${ms / 1000} s`;
+}
+
 /** "820 B", "12.5 kB", "3.1 MB", in powers of 1000 as browsers and file managers write them. */
 export function formatBytes(bytes: number): string {
   if (bytes < 1000) return `${bytes} B`;

@@ -1,7 +1,12 @@
-// One run at a time of one function: begins it, gives it up, and has what came of the last one.
+// One run at a time of one function: begins it, cancels it, and has what came of the last one.
 import { useCallback, useEffect, useRef, useState } from 'react';
-import { useWatchEnd } from './activity';
+import { useFeed, useWatchEnd } from './activity';
+import { cancelExecution } from './api';
+import { recogniseRun } from './ownRun';
+import { asProblem } from './problem';
 import { run as runCall, type Call, type Outcome } from './runner';
+import { useSession } from './session';
+import { useToasts } from './toasts';
 import type { Target } from './types';
 
 /** What came of a call. */
@@ -26,6 +31,7 @@ export interface Run<Asked extends Call> {
   going: Going | null;
   /** Begins a run, in place of the one that goes on. Resolves to null when it is given up. */
   begin: (call: Asked, target: Target) => Promise<Outcome | null>;
+  /** Ends it where it runs. Leaving the page does not: a run on the server then goes on, and is in the history. */
   cancel: () => void;
 }
 
@@ -33,16 +39,23 @@ export function useRun<Asked extends Call = Call>(): Run<Asked> {
   const [finished, setFinished] = useState<Finished<Asked> | null>(null);
   const [going, setGoing] = useState<Going | null>(null);
   const current = useRef<AbortController>(null);
+  const idOnServer = useRef<() => string | null>(null);
+  const { user } = useSession();
+  const { subscribe } = useFeed();
+  const { show } = useToasts();
   const watchEnd = useWatchEnd();
 
-  const cancel = useCallback(() => current.current?.abort(), []);
-  useEffect(() => cancel, [cancel]);
+  const leave = useCallback(() => current.current?.abort(), []);
+  useEffect(() => leave, [leave]);
 
   const begin = useCallback(
     async (call: Asked, target: Target) => {
-      cancel();
+      leave();
       const controller = (current.current = new AbortController());
       const started = { since: Date.now(), target, sent: null };
+      const own = target === 'server' ? recogniseRun(call, user?.id) : null;
+      const stopListening = own && subscribe(own.hear);
+      idOnServer.current = own && own.id;
       const onProgress = (sent: number) => {
         if (current.current === controller) setGoing({ ...started, sent });
       };
@@ -57,11 +70,31 @@ export function useRun<Asked extends Call = Call>(): Run<Asked> {
       } catch {
         return null; // only giving up ends here
       } finally {
+        stopListening?.();
         if (current.current === controller) setGoing(null);
       }
     },
-    [cancel, watchEnd],
+    [leave, watchEnd, subscribe, user],
   );
+
+  const cancel = useCallback(() => {
+    const id = idOnServer.current?.() ?? null;
+    leave();
+    if (going?.target !== 'server' || (going.sent !== null && going.sent < 1)) return;
+    if (id === null) {
+      show({
+        tone: 'neutral',
+        title: 'You no longer wait for it',
+        body: 'If it still runs on the server, it is among the executions and can be cancelled there.',
+      });
+      return;
+    }
+    cancelExecution(id).catch((error: unknown) => {
+      const problem = asProblem(error);
+      if (problem.code !== 'run-ended')
+        show({ tone: 'danger', title: 'It may still run on the server', body: problem.message });
+    });
+  }, [leave, going, show]);
 
   return { finished, going, begin, cancel };
 }

@@ -56,7 +56,7 @@ const template = {
 };
 
 /** A small server: its state is what the tests change. */
-let server: { needsOwner: boolean; loggedIn: boolean; calls: string[] };
+let server: { needsOwner: boolean; loggedIn: boolean; holdsCalls: boolean; calls: string[] };
 
 async function answer(input: RequestInfo | URL, init: RequestInit = {}): Promise<Response> {
   const path = String(input).replace('/api/v1', '');
@@ -79,6 +79,10 @@ async function answer(input: RequestInfo | URL, init: RequestInit = {}): Promise
   if (path.startsWith('/executions')) return json({ next: null, previous: null, results: [] });
   if (path.includes('/call/')) {
     server.calls.push(String(init.body));
+    if (server.holdsCalls)
+      return new Promise((_, reject) =>
+        init.signal?.addEventListener('abort', () => reject(new DOMException('Given up', 'AbortError'))),
+      );
     return json({ message: 'Hello' }, 200, { 'Execution-Id': 'e1', 'Server-Timing': 'run;dur=3' });
   }
   return path === '/plugins/template' ? json(template) : json({ title: 'Not found', status: 404 }, 404);
@@ -109,7 +113,7 @@ async function logInAgain() {
 }
 
 beforeEach(() => {
-  server = { needsOwner: false, loggedIn: true, calls: [] };
+  server = { needsOwner: false, loggedIn: true, holdsCalls: false, calls: [] };
   document.cookie = 'csrftoken=secret';
   sessionStorage.clear();
   vi.stubGlobal('fetch', vi.fn(answer));
@@ -241,4 +245,15 @@ test('unknown plugins, functions and addresses are told kindly', async () => {
   cleanup();
   open('/nowhere');
   await waitFor(() => expect(document.title).toBe('Not found · Hostbridge'));
+});
+
+test('who cancels a run that the server has not told of is told where it may go on', async () => {
+  server.holdsCalls = true;
+  open('/plugins/template/shout');
+  fireEvent.change(await screen.findByLabelText('Input'), { target: { value: 'hello' } });
+  await clickRun();
+  fireEvent.click(await screen.findByRole('button', { name: 'Cancel' }));
+  expect(await screen.findByText('You no longer wait for it')).toBeTruthy();
+  expect(screen.queryByRole('button', { name: 'Cancel' })).toBeNull();
+  expect(screen.queryByRole('region', { name: 'Result' })).toBeNull();
 });

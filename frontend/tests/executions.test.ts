@@ -70,6 +70,8 @@ test('news joins a filtered list where it fits', () => {
   const ids = (hasMore: boolean) => withNews(list, news, { plugin: 'template' }, hasMore).map(({ id }) => id);
   expect(ids(true)).toEqual(['new', 'a', 'b']);
   expect(ids(false)).toEqual(['new', 'a', 'b', 'old']);
+  const repeated = execution('repeated', { function: 'repeat' });
+  expect(withNews(list, [repeated], { name: 'repeat' }, false)).toEqual([repeated]);
 });
 
 test('what no longer fits the filter leaves the list', () => {

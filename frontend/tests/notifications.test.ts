@@ -34,3 +34,41 @@ test('executions and notifications stand in one order, newest first', () => {
     'e1',
   ]);
 });
+
+test('executions that follow each other and ended alike stand together', () => {
+  const execution = (id: string, second: number, changes: Partial<Execution> = {}) =>
+    ({
+      id,
+      plugin: 'auth',
+      function: 'verify_session',
+      target: 'server',
+      state: 'succeeded',
+      user: null,
+      problem: null,
+      created_at: `2026-05-04T12:00:0${second}Z`,
+      ...changes,
+    }) as Execution;
+  const folded = (executions: Execution[], notifications: NotificationEvent[] = []) =>
+    timeline(executions, notifications).map((item) =>
+      item.kind === 'execution' ? [item.execution.id, item.times, item.key] : item.event.id,
+    );
+  const three = [execution('a', 1), execution('b', 2), execution('c', 3)];
+  expect(folded(three)).toEqual([['c', 3, 'a']]);
+  expect(folded(three, [{ id: 'n', at: '2026-05-04T12:00:02.5Z' } as NotificationEvent])).toEqual([
+    ['c', 1, 'c'],
+    'n',
+    ['b', 2, 'a'],
+  ]);
+  for (const changes of [
+    { state: 'running' },
+    { state: 'failed' },
+    { function: 'login' },
+    { plugin: 'convert' },
+    { target: 'browser' },
+    { user: { id: 'alice' } },
+    { problem: { title: 'The plugin broke off' } },
+  ] as Partial<Execution>[])
+    expect(folded([execution('a', 1), execution('b', 2, changes)])).toHaveLength(2);
+  const running = { state: 'running' as const };
+  expect(folded([execution('a', 1, running), execution('b', 2, running)])).toHaveLength(2);
+});

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { firstStep, shortcuts } from '../src/shortcuts';
+import { awaitingConsent, firstStep, shortcuts } from '../src/shortcuts';
 import type { Execution, PluginSummary } from '../src/types';
 
 const plugin = (slug: string, state = 'enabled', access = 'user') =>
@@ -27,4 +27,12 @@ test('nothing is offered that cannot be run', () => {
 test('the first step is the template, if it is there', () => {
   expect(firstStep([plugin('a'), plugin('template')])?.plugin.slug).toBe('template');
   expect(firstStep([plugin('a'), plugin('template', 'disabled')])?.plugin.slug).toBe('a');
+});
+
+test('new plugins and upgrades that ask for more wait for consent', () => {
+  const upgrade = { ...plugin('upgrade'), pending_version: '1.1.0' };
+  expect(slugs(awaitingConsent([plugin('a'), plugin('new', 'waiting'), upgrade]))).toEqual([
+    'new',
+    'upgrade',
+  ]);
 });

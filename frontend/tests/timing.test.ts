@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { formatBytes, formatDuration, formatElapsed, parseServerTiming } from '../src/timing';
+import { formatBytes, formatDuration, formatElapsed, formatLimit, parseServerTiming } from '../src/timing';
 
 test('the four parts are read, whatever their order and spacing', () => {
   expect(parseServerTiming('run;dur=4.6,queue;dur=0.2 , start; dur=1.9, host;desc="calls";dur="3"')).toEqual({
@@ -49,4 +49,13 @@ test.each([
   [999_960, '1 MB'],
 ])('%d bytes are written %s', (bytes, written) => {
   expect(formatBytes(bytes)).toBe(written);
+});
+
+test.each([
+  [500, '0.5 s'],
+  [1000, '1 s'],
+  [90_000, '90 s'],
+  [600_000, '10 min'],
+])('a limit of %d ms is written %s', (ms, written) => {
+  expect(formatLimit(ms)).toBe(written);
 });

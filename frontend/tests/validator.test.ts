@@ -1,7 +1,8 @@
 import type { RJSFSchema } from '@rjsf/utils';
 import { expect, test } from 'vitest';
 import { toFormErrors } from '../src/forms/errors';
-import { buildUiSchema, labelFor } from '../src/forms/uiSchema';
+import { labelFor } from '../src/forms/labels';
+import { buildUiSchema } from '../src/forms/uiSchema';
 import { validate, validator } from '../src/forms/validator';
 
 const person: RJSFSchema = {

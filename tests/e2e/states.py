@@ -206,7 +206,7 @@ STATES = [
     # Home and the frame around each page.
     State("home", "/", "Home", "Go on with"),
     State("home-first", "/", "Home", "Run your first function", BOB),
-    State("home-owner", "/", "Home", "Hello, Olga", OWNER),
+    State("home-owner", "/", "Home", "wait for your consent", OWNER),
     State("home-loading", "/", "Home", "Plugins to try", BOB, answers={"/api/v1/plugins": HELD}),
     State("home-failed", "/", "Home", "Try again", answers={"/api/v1/plugins": BROKEN}),
     State("home-offline", "/plugins", "Plugins", "You are offline.", prepare=lose_network),
@@ -252,6 +252,9 @@ STATES = [
     State("consent-upgrade", "/plugins/beacon", "Beacon", "Version 1.1.0 waits for your consent", OWNER),
     State("permissions-editor", "/plugins/hostcall", "Fixture: host calls", "Save permissions", OWNER,
           prepare=press("Edit permissions")),
+    State("settings", "/plugins/auth", "Authentication", "Where passwords are hashed", OWNER),
+    State("settings-editor", "/plugins/auth", "Authentication", "From one minute to 30 days", OWNER,
+          prepare=press("Edit settings")),
     State("plugin-remove", "/plugins/beacon", "Beacon", "Remove for good", OWNER, prepare=press("Remove")),
 
     # The page of the plugin convert. A wrong text is no failed request: it never leaves the page.
@@ -282,6 +285,7 @@ STATES = [
     State("executions", "/executions", "Executions", "sleep_forever"),
     State("executions-owner", "/executions", "Executions", "Called by", OWNER),
     State("executions-empty", "/executions", "Executions", "Nothing ran yet", BOB),
+    State("executions-function", "/executions?plugin=faults&function=echo", "Executions", "That is all: 2"),
     State("executions-none", "/executions?state=crashed", "Executions", "No execution is like that"),
     State("executions-loading", "/executions", "Executions", "latest first",
           answers={"/api/v1/executions": HELD}),

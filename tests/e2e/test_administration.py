@@ -183,6 +183,57 @@ def test_an_open_page_follows_what_others_do_to_the_plugin(
         expect(page.get_by_role("heading", name="“faults” was removed just now")).to_be_visible()
 
 
+def test_settings_are_seen_and_changed(small_server: Server, page: Page, shoot: Shoot) -> None:
+    schema = {
+        "type": "object",
+        "properties": {
+            "place": {"type": "string", "title": "Place", "default": "Paris"},
+            "api_key": {"type": "string", "title": "Key", "minLength": 4, "secret": True},
+            "warn": {"type": "boolean", "title": "Warn of storms", "default": False},
+        },
+        "required": ["api_key"],
+        "additionalProperties": False,
+    }
+    bundle = zipped(name="forecast", title="Forecast", permissions=[], settings_schema=schema)
+    with small_server.log_in("owner@example.com") as owner:
+        owner.post("/api/v1/plugins", files={"bundle": bundle}).raise_for_status()
+        path = "/api/v1/plugins/forecast/releases/1.0.0/activate"
+        owner.post(path, json={"grants": []}).raise_for_status()
+        log_in(page, small_server, "/plugins/forecast")
+        settings = page.get_by_role("region", name="Settings")
+        expect(settings).to_contain_text("Paris (default)")
+        edit = settings.get_by_role("button", name="Edit settings")
+        edit.press("Enter")
+        place = settings.get_by_label("Place")
+        expect(place).to_be_focused()
+        shoot("settings")
+
+        # What is missing is said at its field, and nothing is sent.
+        settings.get_by_role("button", name="Save settings").click()
+        expect(settings).to_contain_text("Please fill this in.")
+        settings.get_by_label("Key").fill("k-1234")
+        settings.get_by_label("Warn of storms").check()
+        settings.get_by_role("button", name="Save settings").click()
+        expect(page.get_by_text("Settings saved")).to_be_visible()
+        expect(edit).to_be_focused()
+        expect(settings).to_contain_text("Set, and not shown")
+        expect(settings).not_to_contain_text("k-1234")
+        # A default that nobody chose stays one.
+        told = owner.get("/api/v1/plugins/forecast").json()["settings"]
+        assert told == {"api_key": None, "warn": True}
+
+        # The secret stays when it is left empty.
+        edit.click()
+        place.fill("Rome")
+        settings.get_by_role("button", name="Save settings").click()
+        expect(edit).to_be_focused()
+        told = owner.get("/api/v1/plugins/forecast").json()["settings"]
+        assert told == {"api_key": None, "place": "Rome", "warn": True}
+        edit.click()
+        settings.get_by_role("button", name="Cancel").click()
+        expect(edit).to_be_focused()
+
+
 def test_the_sandbox_is_told_layer_by_layer(small_server: Server, page: Page, shoot: Shoot) -> None:
     log_in(page, small_server, "/plugins")
     page.get_by_role("button", name="Account menu").click()

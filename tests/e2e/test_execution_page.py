@@ -170,6 +170,20 @@ def test_a_run_is_followed_and_cancelled(
     shoot("execution-cancelled")
 
 
+def test_a_run_on_the_server_is_cancelled_where_it_was_begun(owner_server: Server, page: Page) -> None:
+    open_as_owner(page, owner_server, "/plugins/faults/sleep_forever")
+    page.get_by_label("Input", exact=True).fill("Zoë")
+    page.get_by_role("button", name="Run", exact=True).click()
+    activity = page.get_by_role("region", name="Activity").get_by_role("listitem").first
+    expect(activity).to_contain_text("sleep_forever")
+    expect(activity).to_contain_text("Running")
+    expect(page.get_by_role("progressbar", name="Running")).to_be_visible()
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("button", name="Cancel")).to_have_count(0)
+    expect(page.get_by_role("button", name="Run", exact=True)).to_be_enabled()
+    expect(activity).to_contain_text("Cancelled")
+
+
 def test_a_run_is_repeated_and_asks_before_the_host_is_asked_again(
     owner_server: Server, owner: httpx.Client, page: Page, shoot: Shoot
 ) -> None:

@@ -7,13 +7,15 @@ import type { Execution } from '../types';
 import { StateIcon } from './StateIcon';
 import { TimeAgo } from './TimeAgo';
 
-/** Rendered anew only when its own execution changes: every event comes by here. */
+/** One execution, or the newest of several that ended alike. Rendered anew only when these change. */
 export const ActivityItem = memo(function ActivityItem({
   execution,
+  times,
   showUser,
   onFollow,
 }: {
   execution: Execution;
+  times: number;
   showUser: boolean;
   onFollow?: () => void;
 }) {
@@ -25,6 +27,13 @@ export const ActivityItem = memo(function ActivityItem({
           <Link to={`/executions/${execution.id}`} className="row-link" onClick={onFollow}>
             {execution.plugin} · {execution.function}
           </Link>
+          {times > 1 && (
+            <span className="muted">
+              {' '}
+              <span aria-hidden="true">× {times}</span>
+              <span className="visually-hidden">, {times} times</span>
+            </span>
+          )}
         </p>
         <p className="activity-meta">
           <span className={`state state-${execution.state}`}>{STATE_LABEL[execution.state]}</span>

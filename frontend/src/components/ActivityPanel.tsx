@@ -45,8 +45,9 @@ export function ActivityPanel({ onClose }: { onClose?: () => void }) {
             {items.map((item) =>
               item.kind === 'execution' ? (
                 <ActivityItem
-                  key={item.execution.id}
+                  key={item.key}
                   execution={item.execution}
+                  times={item.times}
                   showUser={Boolean(user?.is_staff)}
                   onFollow={onClose}
                 />

@@ -16,7 +16,6 @@ import { useDetected } from '../useDetected';
 import { useChosenFile, useDraft } from '../useDraft';
 import { useRun } from '../useRun';
 import { Button } from './Button';
-import { CancelButton } from './CancelButton';
 import { ConvertOptions, type Choice } from './ConvertOptions';
 import { FileField } from './FileField';
 import { Icon } from './Icon';
@@ -116,7 +115,11 @@ export function Converter({
           >
             {going ? 'Converting…' : 'Convert'}
           </Button>
-          {going && <CancelButton target={going.target} onClick={cancel} />}
+          {going && (
+            <Button look="quiet" onClick={cancel}>
+              Cancel
+            </Button>
+          )}
           <TargetChoice targets={definition.targets} value={target} onChange={switchTarget} />
         </div>
         {going && <RunProgress going={going} bytes={source?.size ?? 0} label="Converting" />}

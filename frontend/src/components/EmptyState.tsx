@@ -1,6 +1,7 @@
 import type { ReactNode } from 'react';
 import { Icon, type IconName } from './Icon';
 
+/** That there is nothing, and what to do next. Within a card, beside things that matter more, it is one row. */
 export function EmptyState({
   icon,
   title,
@@ -15,8 +16,10 @@ export function EmptyState({
       <span className="empty-icon">
         <Icon name={icon} size={22} />
       </span>
-      <p className="empty-title">{title}</p>
-      {children}
+      <div className="empty-text">
+        <p className="empty-title">{title}</p>
+        {children}
+      </div>
     </div>
   );
 }

@@ -8,7 +8,6 @@ import type { FunctionDetail, Target } from '../types';
 import { useChosenFile, useDraft } from '../useDraft';
 import { useRun } from '../useRun';
 import { Button } from './Button';
-import { CancelButton } from './CancelButton';
 import { ErrorBoundary } from './ErrorBoundary';
 import { FileField } from './FileField';
 import { Notice } from './Notice';
@@ -174,7 +173,11 @@ export function FunctionRunner({ slug, definition, userId, blocked, asksHost }: 
           >
             {running ? 'Running…' : 'Run'}
           </Button>
-          {going && <CancelButton target={going.target} onClick={cancel} />}
+          {going && (
+            <Button look="quiet" onClick={cancel}>
+              Cancel
+            </Button>
+          )}
           <TargetChoice targets={definition.targets} value={target} onChange={switchTarget} />
         </div>
         {going && <RunProgress going={going} bytes={file?.size ?? 0} label="Running" />}

@@ -13,7 +13,7 @@ import { widgets } from './widgets';
 
 const Form = withTheme({ templates, widgets });
 
-/** The Run button stands outside of the form, tied to it by the form's id. */
+/** The button stands outside of the form, tied to it by the form's id. */
 const NO_BUTTON: UiSchema = { 'ui:submitButtonOptions': { norender: true } };
 
 /** The fields tell what is wrong; without a handler the library writes it to the console as well. */
@@ -21,6 +21,8 @@ const showErrorsOnly = () => {};
 
 export interface SchemaFormProps {
   formId: string;
+  /** What the ids of its fields begin with, where another form is on the page. */
+  idPrefix?: string;
   schema: JsonSchema;
   data: unknown;
   disabled: boolean;
@@ -34,7 +36,8 @@ export interface SchemaFormProps {
 }
 
 export default function SchemaForm(props: SchemaFormProps) {
-  const { formId, schema, data, disabled, fieldErrors, onReady, onChange, onSubmit, onUnsupported } = props;
+  const { formId, idPrefix = 'input', schema, data, disabled, fieldErrors } = props;
+  const { onReady, onChange, onSubmit, onUnsupported } = props;
   const uiSchema = useMemo(() => ({ ...buildUiSchema(schema), ...NO_BUTTON }), [schema]);
   const extraErrors = useMemo(() => toFormErrors(fieldErrors), [fieldErrors]);
   const formContext = useMemo(() => ({ onUnsupported }), [onUnsupported]);
@@ -48,7 +51,7 @@ export default function SchemaForm(props: SchemaFormProps) {
       <Form
         id={formId}
         className="schema-form"
-        idPrefix="input"
+        idPrefix={idPrefix}
         schema={schema}
         uiSchema={uiSchema}
         formData={data}

@@ -2,6 +2,7 @@
 import type { UiSchema } from '@rjsf/utils';
 import { isSecret } from '../input';
 import type { JsonSchema } from '../types';
+import { labelFor } from './labels';
 
 /** Text that may grow longer than this gets several lines. */
 const LONG_TEXT = 200;
@@ -33,14 +34,4 @@ function isLong({ maxLength }: JsonSchema): boolean {
 function hasLines({ examples, default: usual }: JsonSchema): boolean {
   const values: unknown[] = Array.isArray(examples) ? [...examples, usual] : [usual];
   return values.some((value) => typeof value === 'string' && value.includes('\n'));
-}
-
-/** "start_date" and "startDate" as people write it: "Start date". */
-export function labelFor(name: string): string {
-  const words = name
-    .replace(/([a-z0-9])([A-Z])/g, '$1 $2')
-    .replace(/[_-]+/g, ' ')
-    .trim()
-    .toLowerCase();
-  return words ? words.charAt(0).toUpperCase() + words.slice(1) : name;
 }

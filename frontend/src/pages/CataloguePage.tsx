@@ -1,5 +1,5 @@
-import { useCallback, useId, useState } from 'react';
-import { Link } from 'react-router';
+import { useCallback, useId } from 'react';
+import { Link, useSearchParams } from 'react-router';
 import { usePluginChanges } from '../activity';
 import { listPlugins } from '../api';
 import { Button } from '../components/Button';
@@ -17,7 +17,10 @@ export function CataloguePage() {
   const { user } = useSession();
   const { state, retry, reload } = useLoaded(listPlugins);
   usePluginChanges(useCallback(() => reload(), [reload]));
-  const [search, setSearch] = useState('');
+  // In the address, so that the way back from a plugin leads to what was found.
+  const [query, setQuery] = useSearchParams();
+  const search = query.get('search') ?? '';
+  const setSearch = (words: string) => setQuery(words ? { search: words } : {}, { replace: true });
   const searchId = useId();
   const found = state.status === 'loaded' ? state.value.filter((plugin) => matches(plugin, search)) : [];
 

@@ -35,8 +35,8 @@ export default function ConvertPage() {
         <div>
           <PageHeading title="Convert">Convert</PageHeading>
           <p className="lead">
-            CSV, JSON, YAML and TOML into each other, and Markdown into a page. By the plugin{' '}
-            <Link to={`/plugins/${SLUG}`}>{SLUG}</Link>.
+            CSV, JSON, YAML and TOML into each other, and Markdown into a web page. The plugin{' '}
+            <Link to={`/plugins/${SLUG}`}>{SLUG}</Link> does the work.
           </p>
         </div>
       </div>

@@ -23,17 +23,20 @@ export default function ExecutionsPage() {
   const { user } = useSession();
   const [query, setQuery] = useSearchParams();
   const plugin = query.get('plugin') ?? '';
+  const name = plugin && (query.get('function') ?? '');
   const state = query.get('state') ?? '';
-  const { state: plugins } = useLoaded(listPlugins);
-  const slugs = new Set(plugins.status === 'loaded' ? plugins.value.map((item) => item.slug) : []);
-  if (plugin) slugs.add(plugin);
+  const { state: loaded } = useLoaded(listPlugins);
+  const plugins = loaded.status === 'loaded' ? loaded.value : [];
+  const functions = plugins.find((item) => item.slug === plugin)?.functions ?? [];
   const filtered = Boolean(plugin || state);
 
-  function filter(name: string, value: string) {
+  function filter(changes: Record<string, string>) {
     setQuery(
       (before) => {
-        if (value) before.set(name, value);
-        else before.delete(name);
+        for (const [key, value] of Object.entries(changes)) {
+          if (value) before.set(key, value);
+          else before.delete(key);
+        }
         return before;
       },
       { replace: true },
@@ -55,19 +58,36 @@ export default function ExecutionsPage() {
           <SelectField
             label="State"
             value={state}
-            onChange={(value) => filter('state', value)}
+            onChange={(value) => filter({ state: value })}
             options={[['', 'Any state'], ...Object.entries(STATE_LABEL)]}
           />
           <SelectField
             label="Plugin"
             value={plugin}
-            onChange={(value) => filter('plugin', value)}
-            options={[['', 'Any plugin'], ...[...slugs].sort().map((slug): [string, string] => [slug, slug])]}
+            onChange={(value) => filter({ plugin: value, function: '' })}
+            options={choices(
+              'Any plugin',
+              plugin,
+              plugins.map(({ slug }) => slug),
+            )}
           />
+          {plugin && (
+            <SelectField
+              label="Function"
+              value={name}
+              onChange={(value) => filter({ function: value })}
+              options={choices(
+                'Any function',
+                name,
+                functions.map((item) => item.name),
+              )}
+            />
+          )}
         </div>
       </div>
       <ExecutionList
         plugin={plugin}
+        name={name}
         state={isState(state) ? state : undefined}
         onClear={filtered ? () => setQuery({}, { replace: true }) : null}
       />
@@ -75,8 +95,15 @@ export default function ExecutionsPage() {
   );
 }
 
+/** The one that is chosen is there also when it is no longer installed. */
+function choices(any: string, chosen: string, known: string[]): [value: string, label: string][] {
+  const all = new Set(chosen ? [...known, chosen] : known);
+  return [['', any], ...[...all].sort().map((value): [string, string] => [value, value])];
+}
+
 function ExecutionList({
   plugin,
+  name,
   state,
   onClear,
 }: ExecutionFilter & {
@@ -86,8 +113,8 @@ function ExecutionList({
   const { user } = useSession();
   const { executions: news } = useActivity();
   const load = useCallback(
-    (signal: AbortSignal) => listExecutions({ plugin, state, pageSize: FIRST_PAGE }, signal),
-    [plugin, state],
+    (signal: AbortSignal) => listExecutions({ plugin, name, state, pageSize: FIRST_PAGE }, signal),
+    [plugin, name, state],
   );
   const first = useLoaded(load);
   const [further, setFurther] = useState<{ load: typeof load; page: Page<Execution> } | null>(null);
@@ -100,8 +127,8 @@ function ExecutionList({
   const page = further?.load === load ? further.page : loaded;
   const cursor = cursorOf(page?.next);
   const shown = useMemo(
-    () => (page ? withNews(page.results, news, { plugin, state }, cursor !== null) : []),
-    [page, news, plugin, state, cursor],
+    () => (page ? withNews(page.results, news, { plugin, name, state }, cursor !== null) : []),
+    [page, news, plugin, name, state, cursor],
   );
 
   if (first.state.status === 'failed')
@@ -113,7 +140,7 @@ function ExecutionList({
     setBusy(true);
     setProblem(null);
     try {
-      const more = await listExecutions({ plugin, state, pageSize: FURTHER_PAGE, cursor: from });
+      const more = await listExecutions({ plugin, name, state, pageSize: FURTHER_PAGE, cursor: from });
       setFurther({ load, page: { ...more, results: [...before, ...more.results] } });
       // The last page takes the button away, and with it the focus.
       if (!more.next) list.current?.focus();

@@ -7,10 +7,12 @@ import { CardSkeletons } from '../components/CardSkeletons';
 import { EmptyState } from '../components/EmptyState';
 import { Icon } from '../components/Icon';
 import { LoadFailure } from '../components/LoadFailure';
+import { Notice } from '../components/Notice';
 import { PageHeading } from '../components/PageHeading';
 import { PluginCard } from '../components/PluginCard';
+import { timeline } from '../notifications';
 import { useSession } from '../session';
-import { firstStep, shortcuts } from '../shortcuts';
+import { awaitingConsent, firstStep, shortcuts } from '../shortcuts';
 import type { PluginSummary } from '../types';
 import { useLoaded } from '../useLoaded';
 
@@ -35,6 +37,7 @@ export function HomePage() {
           <p className="lead">What happens on this server, as it happens.</p>
         </div>
       </div>
+      {user?.is_staff && <Waiting plugins={awaitingConsent(plugins)} />}
       {loaded && state.status === 'loaded' && own.length === 0 && <FirstStep plugins={plugins} />}
       <section aria-labelledby="shortcuts-heading" className="section">
         <div className="section-head">
@@ -56,6 +59,25 @@ export function HomePage() {
       </section>
       <Latest />
     </>
+  );
+}
+
+/** What only an administrator can go on with. */
+function Waiting({ plugins }: { plugins: PluginSummary[] }) {
+  if (plugins.length === 0) return null;
+  const title = plugins.length === 1 ? '1 plugin waits' : `${plugins.length} plugins wait`;
+  return (
+    <div className="home-waiting">
+      <Notice tone="warning" title={`${title} for your consent`}>
+        <ul className="notice-list">
+          {plugins.map(({ slug, title: name, pending_version: version }) => (
+            <li key={slug}>
+              <Link to={`/plugins/${slug}`}>{version ? `${name} ${version}` : name}</Link>
+            </li>
+          ))}
+        </ul>
+      </Notice>
+    </div>
   );
 }
 
@@ -93,9 +115,19 @@ function Latest() {
         <Link to="/executions">All executions</Link>
       </div>
       <ol className="activity-list card">
-        {executions.slice(0, LATEST).map((execution) => (
-          <ActivityItem key={execution.id} execution={execution} showUser={Boolean(user?.is_staff)} />
-        ))}
+        {timeline(executions)
+          .slice(0, LATEST)
+          .map(
+            (item) =>
+              item.kind === 'execution' && (
+                <ActivityItem
+                  key={item.key}
+                  execution={item.execution}
+                  times={item.times}
+                  showUser={Boolean(user?.is_staff)}
+                />
+              ),
+          )}
       </ol>
     </section>
   );

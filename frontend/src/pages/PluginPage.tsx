@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useRef, useState } from 'react';
+import { lazy, Suspense, useCallback, useEffect, useState } from 'react';
 import { Link, useParams } from 'react-router';
 import { usePluginChanges } from '../activity';
 import { getPlugin } from '../api';
@@ -21,12 +21,15 @@ import { PluginMark } from '../components/PluginMark';
 import { ReleaseList } from '../components/ReleaseList';
 import { Skeleton } from '../components/Skeleton';
 import { loadSchemaForm } from '../loadSchemaForm';
-import { asksHost, ownPage, whyBlocked } from '../plugins';
+import { asksHost, hasSettings, ownPage, whyBlocked } from '../plugins';
 import { useSession } from '../session';
 import type { FunctionDetail, PluginDetail } from '../types';
+import { useEditFocus } from '../useEditFocus';
 import { useFocusRescue } from '../useFocusRescue';
 import { useLoaded } from '../useLoaded';
 import { NotFoundPage } from './NotFoundPage';
+
+const SettingsSection = lazy(() => import('../components/SettingsSection'));
 
 export function PluginPage() {
   const { slug = '', function: functionName } = useParams();
@@ -128,7 +131,10 @@ function PluginView({
       {!plugin.can_manage && <WaitingNotice plugin={plugin} />}
       {plugin.paused && <PausedNotice reason={plugin.paused} />}
       <section aria-labelledby="functions-heading" className="section">
-        <h2 id="functions-heading">Functions</h2>
+        <div className="section-head">
+          <h2 id="functions-heading">Functions</h2>
+          <Link to={`/executions?plugin=${plugin.slug}`}>Its executions</Link>
+        </div>
         {plugin.functions.length === 0 ? (
           <EmptyState icon="plug" title="This plugin has no functions" />
         ) : (
@@ -159,6 +165,15 @@ function PluginView({
       {/* What a plugin asks for that never served stands in the consent above. */}
       {(plugin.active_version || !plugin.can_manage) && (
         <PermissionSection plugin={plugin} onChanged={onChanged} />
+      )}
+      {hasSettings(plugin) && (
+        <Suspense fallback={<Skeleton lines={3} />}>
+          <SettingsSection
+            key={`${plugin.slug}/${plugin.active_version}`}
+            plugin={plugin}
+            onChanged={onChanged}
+          />
+        </Suspense>
       )}
       {plugin.can_manage && (
         <section aria-labelledby="releases-heading" className="section">
@@ -223,16 +238,7 @@ function PermissionSection({
   onChanged: (plugin: PluginDetail) => void;
 }) {
   const [editing, setEditing] = useState(false);
-  const section = useRef<HTMLElement>(null);
-  const wasEditing = useRef(editing);
-
-  useEffect(() => {
-    // Opening leads to the first choice; closing leads back to where it was opened.
-    if (wasEditing.current !== editing)
-      section.current?.querySelector<HTMLElement>(editing ? 'input' : 'button')?.focus();
-    wasEditing.current = editing;
-  }, [editing]);
-
+  const section = useEditFocus(editing);
   const asked = [...plugin.permissions, ...plugin.network];
   const granted = asked.filter((one) => one.granted).length;
   const count = asked.length;
