@@ -16,6 +16,7 @@ from plugins.browser_runs import ENDS
 from plugins.models import Execution, HostCall
 from plugins.operations import Operation
 
+HOST_CALLS_TOLD = 500  # a call may make many thousands; who looks wants to see how it began
 MAX_REPORTED = (1 << 31) - 1  # of what a browser reports; it is what the database's integers hold
 
 
@@ -121,14 +122,16 @@ class LogLineSerializer(serializers.Serializer[Any]):
 
 
 class ExecutionDetailSerializer(ExecutionSerializer):
-    host_calls = HostCallSerializer(many=True)
+    host_call_count = serializers.IntegerField(help_text="How many there were.")
+    host_calls = HostCallSerializer(many=True, help_text=f"The first {HOST_CALLS_TOLD} of them.")
     input = KeptSerializer(allow_null=True, help_text="Null if it is too large to keep, or sensitive.")
     output = KeptSerializer(allow_null=True, help_text="Null if it is too large to keep, or sensitive.")
     logs = LogLineSerializer(many=True)
 
     def to_representation(self, instance: Execution) -> dict[str, Any]:
         return super().to_representation(instance) | {
-            "host_calls": HostCallSerializer(instance.host_calls.all(), many=True).data,
+            "host_call_count": instance.host_calls.count(),
+            "host_calls": HostCallSerializer(instance.host_calls.all()[:HOST_CALLS_TOLD], many=True).data,
             "input": _kept(instance.input),
             "output": _kept(instance.output),
             "logs": [{"level": level, "text": text} for level, text in instance.logs],

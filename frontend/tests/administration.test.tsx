@@ -143,6 +143,7 @@ async function answer(input: RequestInfo | URL, init: RequestInit = {}): Promise
     '/executions': { next: null, results: [execution] },
     [`/executions/${execution.id}`]: {
       ...execution,
+      host_call_count: server.calls.length,
       host_calls: server.calls,
       input: { encoding: 'text', content: '"x"' },
       output: null,

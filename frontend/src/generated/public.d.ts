@@ -573,6 +573,9 @@ export interface components {
             created_at: string;
             /** Format: date-time */
             finished_at: string | null;
+            /** @description How many there were. */
+            host_call_count: number;
+            /** @description The first 500 of them. */
             host_calls: components["schemas"]["HostCall"][];
             /** @description Null if it is too large to keep, or sensitive. */
             input: components["schemas"]["Kept"] | null;

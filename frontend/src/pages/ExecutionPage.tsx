@@ -54,7 +54,7 @@ export default function ExecutionPage() {
 
 function ExecutionView({ execution, onEnded }: { execution: ExecutionDetail; onEnded: () => void }) {
   const now = useNow(1000);
-  const { user, timing, host_calls: calls, logs } = execution;
+  const { user, timing, host_calls: calls, host_call_count: count, logs } = execution;
   const active = isActive(execution);
   const fileName = `${execution.plugin}-${execution.function}`;
   useFocusRescue(active);
@@ -135,7 +135,10 @@ function ExecutionView({ execution, onEnded }: { execution: ExecutionDetail; onE
         <div className="section-head">
           <h2 id="host-calls-heading">Host calls</h2>
           {calls.length > 0 && (
-            <span className="muted">{calls.length === 1 ? '1 call' : `${calls.length} calls`}</span>
+            <span className="muted">
+              {count === 1 ? '1 call' : `${count} calls`}
+              {count > calls.length && `, the first ${calls.length} of them`}
+            </span>
           )}
         </div>
         <div className="card">
