@@ -1,8 +1,10 @@
 """A real server for tests: `manage.py serve` in a process of its own, on a free port, with its own data."""
 
 import atexit
+import contextlib
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -11,22 +13,27 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import httpx
 
 ROOT = Path(__file__).resolve().parent.parent
 PASSWORD = "a long walk at dusk"
+PATIENCE_SECONDS = 30
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Below those that systems give to outgoing connections: one could take it before it is used."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def clean_environment() -> dict[str, str]:
@@ -120,15 +127,20 @@ class Server:
             self.process.send_signal(signal_)
         self.process.wait(timeout=30)
 
-    def install_fixture(self, name: str, **limits: int) -> None:
+    def install_fixture(
+        self, name: str, *, functions: Mapping[str, dict[str, int]] = MappingProxyType({}), **limits: int
+    ) -> None:
         """Installs a plugin of wasm-plugins/fixtures from the command line, while the server runs.
 
-        `limits` take the place of those in its manifest.
+        `limits` take the place of those in its manifest; `functions` has those of single ones.
         """
         folder = self.data_dir.with_name(f"{self.data_dir.name}-{name}")
         shutil.copytree(ROOT / "wasm-plugins" / "fixtures" / name, folder, dirs_exist_ok=True)
         manifest = json.loads((folder / "plugin.json").read_text())
         manifest["limits"] |= limits
+        for function in manifest["functions"]:
+            if function["name"] in functions:
+                function["limits"] = functions[function["name"]]
         (folder / "plugin.json").write_text(json.dumps(manifest))
         self.manage("plugin", "install", str(folder))
         self.manage("plugin", "activate", name.replace("_", "-"), "1.0.0")
@@ -145,20 +157,22 @@ class Server:
 
     def make_owner(self) -> None:
         body = {"code": self.setup_code, "email": "owner@example.com", "name": "Olga", "password": PASSWORD}
-        response = httpx.post(f"{self.url}/api/v1/setup", json=body)
+        response = httpx.post(f"{self.url}/api/v1/setup", json=body, timeout=PATIENCE_SECONDS)
         assert response.status_code == 201, response.text
 
     def sign_up(self, email: str) -> None:
         body = {"email": email, "name": email.partition("@")[0].title(), "password": PASSWORD}
-        response = httpx.post(f"{self.url}/api/v1/auth/signup", json=body)
+        response = httpx.post(f"{self.url}/api/v1/auth/signup", json=body, timeout=PATIENCE_SECONDS)
         assert response.status_code == 201, response.text
 
     def log_in(self, email: str) -> httpx.Client:
         """A REST client that is logged in as this person; use it as a context manager."""
-        response = httpx.post(f"{self.url}/api/v1/auth/login", json={"email": email, "password": PASSWORD})
+        body = {"email": email, "password": PASSWORD}
+        response = httpx.post(f"{self.url}/api/v1/auth/login", json=body, timeout=PATIENCE_SECONDS)
         assert response.status_code == 200, response.text
         token = response.json()["session"]["token"]
-        return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=30)
+        headers = {"Authorization": f"Bearer {token}"}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=PATIENCE_SECONDS)
 
 
 def processes_gone(pids: list[int], within_seconds: float) -> bool:
