@@ -10,10 +10,16 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from django.contrib.auth.hashers import make_password
+from django.core.management.commands import flush
 from django.db import connection, connections
 from django.db.models import QuerySet
 from django.test import Client
@@ -21,9 +27,12 @@ from django.test import Client
 from accounts import services
 from accounts.events import EventBatch
 from accounts.models import User
+from accounts.passwords import to_phc
 from plugins import breaker, journal, registry
-from plugins.bundle import read_folder
+from plugins.bundle import Bundle, read_folder
 from plugins.models import Execution, HostCall, Plugin
+from plugins.runtime import trial
+from plugins.runtime.jobs import Job
 from plugins.runtime.service import close_pool
 from tests.server import PASSWORD, Server
 
@@ -40,6 +49,47 @@ def _no_threads_of_its_own() -> Iterator[None]:
     close_pool()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_is_made_twice() -> Iterator[None]:
+    """What is dear, and the same each time for hundreds of tests, is made for the first of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trial, "try_out", once_each(trial.try_out))
+        patch.setattr(registry, "read_folder", read_folder_of_ours)
+        # Django would write permissions and content types anew after each test that commits.
+        patch.setattr(flush, "sql_flush", sql_flush_but_for_what_never_changes)
+        patch.setattr(flush, "emit_post_migrate_signal", lambda *_: None)
+        # A client would read all the world's certificates, to talk http:// to this machine.
+        patch.setattr("httpx._transports.default.create_ssl_context", cache(httpx.create_ssl_context))
+        yield
+
+
+def once_each(real: Callable[..., None]) -> Callable[..., None]:
+    """A module that came through its trial is not put to the same one again."""
+    passed = set()
+
+    def try_out(job: Job, **options: Any) -> None:
+        asked = repr((replace(job, wasm=bytes), sha256(job.wasm()).digest(), options))
+        if asked not in passed:
+            real(job, **options)
+            passed.add(asked)
+
+    return try_out
+
+
+_read_once = cache(read_folder)
+
+
+def read_folder_of_ours(folder: Path) -> Bundle:
+    return (_read_once if folder.is_relative_to(ROOT) else read_folder)(folder)
+
+
+def sql_flush_but_for_what_never_changes(style: Any, connection: Any, **options: Any) -> list[str]:
+    tables = connection.introspection.django_table_names(only_existing=True, include_views=False)
+    emptied = set(tables) - {"auth_permission", "django_content_type"}
+    statements: list[str] = connection.ops.sql_flush(style, sorted(emptied), **options)
+    return statements
+
+
 @pytest.fixture(autouse=True)
 def _journal_of_this_test_only() -> None:
     for kept in (journal._new, journal._changed, journal._calls, journal._to_tell):
@@ -47,20 +97,30 @@ def _journal_of_this_test_only() -> None:
     breaker.reset()
 
 
+@cache
+def password_hash() -> str:
+    """Of PASSWORD. Hashing is slow on purpose."""
+    return to_phc(make_password(PASSWORD))
+
+
 @pytest.fixture
 def alice(db: None) -> User:
-    return services.create_user(email="alice@example.com", name="Alice", password=PASSWORD)
+    return services.create_user(email="alice@example.com", name="Alice", password_hash=password_hash())
 
 
 @pytest.fixture
 def bob(db: None) -> User:
-    return services.create_user(email="bob@example.com", name="Bob", password=PASSWORD)
+    return services.create_user(email="bob@example.com", name="Bob", password_hash=password_hash())
 
 
 @pytest.fixture
 def charlie(db: None) -> User:
     return services.create_user(
-        email="charlie@example.com", name="Charlie", password=PASSWORD, is_staff=True, is_superuser=True
+        email="charlie@example.com",
+        name="Charlie",
+        password_hash=password_hash(),
+        is_staff=True,
+        is_superuser=True,
     )
 
 
@@ -106,7 +166,7 @@ def install(transactional_db: None) -> Callable[..., Plugin]:
     """Installs a plugin of wasm-plugins/fixtures with exactly these permissions granted."""
 
     def install(name: str, *permissions: str) -> Plugin:
-        release = registry.install(read_folder(ROOT / "wasm-plugins" / "fixtures" / name))
+        release = registry.install(read_folder_of_ours(ROOT / "wasm-plugins" / "fixtures" / name))
         registry.activate(release, permissions)
         return registry.get_plugin(release.plugin.slug)
 

@@ -1,34 +1,59 @@
 """A real server for tests: `manage.py serve` in a process of its own, on a free port, with its own data."""
 
+import atexit
+import contextlib
 import json
 import os
+import random
 import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import httpx
 
 ROOT = Path(__file__).resolve().parent.parent
 PASSWORD = "a long walk at dusk"
+PATIENCE_SECONDS = 30
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Below those that systems give to outgoing connections: one could take it before it is used."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def clean_environment() -> dict[str, str]:
-    """Ours without what would make a child take the tests' settings for its own."""
-    return {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    """Ours without what would make a child take the tests' settings for its own, or read all Python anew."""
+    ours = {"DJANGO_SETTINGS_MODULE", "PYTHONDONTWRITEBYTECODE"}
+    return {name: value for name, value in os.environ.items() if name not in ours}
+
+
+@cache
+def prepared_data() -> Path:
+    """What `manage.py serve` makes of an empty folder before it serves; made once, copied for each server."""
+    folder = Path(tempfile.mkdtemp(prefix="hostbridge-prepared-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    data = folder / "data"
+    subprocess.run(
+        [sys.executable, "manage.py", "serve", "--prepare-only"],
+        cwd=ROOT, env=clean_environment() | {"DATA_DIR": str(data)}, check=True, capture_output=True,
+    )  # fmt: skip
+    (data / "secret-key").unlink()  # each server makes its own
+    return data
 
 
 @dataclass
@@ -39,7 +64,11 @@ class Server:
     log: Path
 
     @classmethod
-    def start(cls, data_dir: Path, **environment: str) -> "Server":
+    def start(cls, data_dir: Path, *, from_nothing: bool = False, **environment: str) -> "Server":
+        """Where there is no such folder: one that has been started before and that nobody has visited."""
+        if not data_dir.exists() and not from_nothing:
+            # With the owners of its files, which shutil leaves out.
+            subprocess.run(["cp", "-a", prepared_data(), data_dir], check=True)
         port = int(environment.pop("PORT", 0)) or free_port()
         log = data_dir.with_suffix(".log")
         # The tests' people all come from one address.
@@ -69,7 +98,7 @@ class Server:
         return found[1]
 
     def wait_until_ready(self) -> None:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
             assert self.process.poll() is None, self.log.read_text()
             try:
@@ -98,18 +127,25 @@ class Server:
             self.process.send_signal(signal_)
         self.process.wait(timeout=30)
 
-    def install_fixture(self, name: str, **limits: int) -> None:
-        """Installs a plugin of wasm-plugins/fixtures from the command line, while the server runs.
+    def install_fixture(
+        self, name: str, *, functions: Mapping[str, dict[str, int]] = MappingProxyType({}), **limits: int
+    ) -> None:
+        """Installs a plugin of wasm-plugins/fixtures by the commands for that, while the server runs.
 
-        `limits` take the place of those in its manifest.
+        `limits` take the place of those in its manifest; `functions` has those of single ones.
         """
         folder = self.data_dir.with_name(f"{self.data_dir.name}-{name}")
         shutil.copytree(ROOT / "wasm-plugins" / "fixtures" / name, folder, dirs_exist_ok=True)
         manifest = json.loads((folder / "plugin.json").read_text())
         manifest["limits"] |= limits
+        for function in manifest["functions"]:
+            if function["name"] in functions:
+                function["limits"] = functions[function["name"]]
         (folder / "plugin.json").write_text(json.dumps(manifest))
-        self.manage("plugin", "install", str(folder))
-        self.manage("plugin", "activate", name.replace("_", "-"), "1.0.0")
+        steps = (("install", str(folder)), ("activate", name.replace("_", "-"), "1.0.0"))
+        calls = "; ".join(f"call_command('plugin', *{step})" for step in steps)
+        # In one process: to start one takes longest.
+        self.manage("shell", "-v", "0", "-c", f"from django.core.management import call_command; {calls}")
 
     def manage(self, *arguments: str) -> None:
         """Runs manage.py beside the server, with its data."""
@@ -123,20 +159,22 @@ class Server:
 
     def make_owner(self) -> None:
         body = {"code": self.setup_code, "email": "owner@example.com", "name": "Olga", "password": PASSWORD}
-        response = httpx.post(f"{self.url}/api/v1/setup", json=body)
+        response = httpx.post(f"{self.url}/api/v1/setup", json=body, timeout=PATIENCE_SECONDS)
         assert response.status_code == 201, response.text
 
     def sign_up(self, email: str) -> None:
         body = {"email": email, "name": email.partition("@")[0].title(), "password": PASSWORD}
-        response = httpx.post(f"{self.url}/api/v1/auth/signup", json=body)
+        response = httpx.post(f"{self.url}/api/v1/auth/signup", json=body, timeout=PATIENCE_SECONDS)
         assert response.status_code == 201, response.text
 
     def log_in(self, email: str) -> httpx.Client:
         """A REST client that is logged in as this person; use it as a context manager."""
-        response = httpx.post(f"{self.url}/api/v1/auth/login", json={"email": email, "password": PASSWORD})
+        body = {"email": email, "password": PASSWORD}
+        response = httpx.post(f"{self.url}/api/v1/auth/login", json=body, timeout=PATIENCE_SECONDS)
         assert response.status_code == 200, response.text
         token = response.json()["session"]["token"]
-        return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=30)
+        headers = {"Authorization": f"Bearer {token}"}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=PATIENCE_SECONDS)
 
 
 def processes_gone(pids: list[int], within_seconds: float) -> bool:

@@ -1,7 +1,6 @@
 """The call endpoint takes a way of its own; what comes back is as if it had come through all of Django."""
 
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from django.test import RequestFactory
 from accounts.authentication import COOKIE
 from plugins import calls
 from plugins.runtime.service import own_pseudonym
+from tests.backing import wait_for
 from tests.server import PASSWORD, Server, problem_code
 
 GREET = "/api/v1/plugins/template/call/greet"
@@ -116,8 +116,7 @@ def test_over_the_bound_the_answer_is_503_at_once(small_server: Server) -> None:
         refused = client.post("/api/v1/plugins/faults/call/echo", content=b"x")
         assert (refused.status_code, problem_code(refused)) == (503, "overloaded")
         assert int(refused.headers["Retry-After"]) >= 1
-        shown = client.get("/api/v1/executions").json()["results"]
-        assert sorted(execution["state"] for execution in shown[:2]) == ["queued", "running"]
+        wait_for(lambda: states(client) == ["queued", "running"])
         for response in sleeping:
             client.post(f"{response.headers['Location']}/cancel")
         wait_for_an_answer(client)
@@ -131,9 +130,7 @@ def test_when_every_thread_is_taken_the_answer_is_503_as_well(small_server: Serv
         ]
         for sleeper in sleepers:
             sleeper.start()
-        deadline = time.monotonic() + 10
-        while len(client.get("/api/v1/executions?function=sleep_forever").json()["results"]) < 2:
-            assert time.monotonic() < deadline
+        wait_for(lambda: len(states(client)) == 2)
         assert problem_code(client.post("/api/v1/plugins/faults/call/echo", content=b"x")) == "overloaded"
         for execution in client.get("/api/v1/executions").json()["results"]:
             client.post(f"/api/v1/executions/{execution['id']}/cancel")
@@ -141,8 +138,11 @@ def test_when_every_thread_is_taken_the_answer_is_503_as_well(small_server: Serv
             sleeper.join()
 
 
+def states(client: httpx.Client) -> list[str]:
+    shown = client.get("/api/v1/executions?function=sleep_forever").json()["results"]
+    return sorted(execution["state"] for execution in shown)
+
+
 def wait_for_an_answer(client: httpx.Client) -> None:
-    deadline = time.monotonic() + 20
-    while client.post("/api/v1/plugins/faults/call/echo", content=b"x").status_code != 200:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    echo = "/api/v1/plugins/faults/call/echo"
+    wait_for(lambda: client.post(echo, content=b"x").status_code == 200)

@@ -24,7 +24,10 @@ QUIET_SECONDS = 0.6  # longer than a batch of the journal and a look for what ot
 async def feed(server: Server, client: httpx.Client, after: str = "") -> AsyncIterator[ClientConnection]:
     url = f"{server.ws_url}?after={after}" if after else server.ws_url
     headers = {"Authorization": client.headers["Authorization"]}
-    async with connect(url, additional_headers=headers, origin=None, compression=None) as socket:
+    # With a bound on what it holds unread, the client would not read on, and so wait ten seconds for the
+    # answer to its Close.
+    options = {"origin": None, "compression": None, "max_queue": None}
+    async with connect(url, additional_headers=headers, **options) as socket:
         yield socket
 
 

@@ -2,9 +2,6 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
-
-import pytest
 
 from tests.backing import postgresql
 from tests.server import ROOT, clean_environment
@@ -26,18 +23,12 @@ MATTERS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def database_url() -> Iterator[str]:
+def test_the_same_tests_pass_on_postgresql() -> None:
     with postgresql() as url:
-        yield url
-
-
-@pytest.mark.parametrize("path", MATTERS)
-def test_the_same_tests_pass_on_postgresql(database_url: str, path: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--create-db", path],
-        cwd=ROOT, env=clean_environment() | {"DATABASE_URL": database_url},
-        capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--create-db", *MATTERS],
+            cwd=ROOT, env=clean_environment() | {"DATABASE_URL": url},
+            capture_output=True, text=True, timeout=600, check=False,
+        )  # fmt: skip
     assert done.returncode == 0, done.stdout[-5000:]
     assert "skipped" not in done.stdout

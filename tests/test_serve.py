@@ -15,7 +15,7 @@ from tests.server import PASSWORD, ROOT, Server, clean_environment, processes_go
 
 
 def test_the_second_start_keeps_the_data_and_asks_for_no_code(tmp_path: Path) -> None:
-    first = Server.start(tmp_path / "data")
+    first = Server.start(tmp_path / "data", from_nothing=True)
     first.make_owner()
     first.sign_up("alice@example.com")
     first.stop()
@@ -33,7 +33,7 @@ def test_the_second_start_keeps_the_data_and_asks_for_no_code(tmp_path: Path) ->
 
 
 def test_each_start_without_an_owner_prints_a_new_code_and_the_old_one_is_void(tmp_path: Path) -> None:
-    first = Server.start(tmp_path / "data")
+    first = Server.start(tmp_path / "data", from_nothing=True)
     old = first.setup_code
     first.stop()
     second = Server.start(tmp_path / "data")
@@ -95,7 +95,7 @@ def test_a_bad_setting_is_told_by_name(tmp_path: Path, name: str, value: str, sa
 
 
 def test_the_database_is_for_the_servers_user_alone(tmp_path: Path) -> None:
-    server = Server.start(tmp_path / "data")
+    server = Server.start(tmp_path / "data", from_nothing=True)
     try:
         server.make_owner()
         files = list(server.data_dir.glob("hostbridge.sqlite3*"))

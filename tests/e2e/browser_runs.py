@@ -1,6 +1,8 @@
 """Calls functions by the page's own runner, in its own session, and tells what came of it."""
 
 import base64
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +15,16 @@ from tests.server import PASSWORD, ROOT, Server
 _RUN = """async ([module, slug, name, body, cancelAfterMs]) => {
   const { runInBrowser } = await import(module);
   const controller = new AbortController();
-  if (cancelAfterMs !== null) setTimeout(() => controller.abort(), cancelAfterMs);
+  // Called once the server knows of the run.
+  const watchEnd = () => {
+    if (cancelAfterMs !== null) setTimeout(() => controller.abort(), cancelAfterMs);
+    return () => undefined;
+  };
   const input = Uint8Array.from(atob(body), (character) => character.codePointAt(0));
   const call = { slug, name, body: input, contentType: 'application/octet-stream' };
   let outcome;
   try {
-    outcome = await runInBrowser(call, controller.signal, () => () => undefined);
+    outcome = await runInBrowser(call, controller.signal, watchEnd);
   } catch (error) {
     return { aborted: error.name };
   }
@@ -31,6 +37,18 @@ _RUN = """async ([module, slug, name, body, cancelAfterMs]) => {
   for (const byte of outcome.output.data) output += String.fromCodePoint(byte);
   return { executionId, timing, output: btoa(output) };
 }"""
+
+
+# Cookies of those who logged in before, to be they again in a context that is new.
+_LOGGED_IN: dict[tuple[str, str], Any] = {}
+
+
+def log_in(page: Page, server: Server, email: str) -> None:
+    page.goto(server.url)
+    page.get_by_label("E-mail", exact=True).fill(email)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("button", name="Account menu")).to_be_visible()
 
 
 @dataclass(frozen=True)
@@ -47,12 +65,14 @@ class Visitor:
     def __init__(self, page: Page, server: Server, email: str = "owner@example.com") -> None:
         self.page = page
         self.server = server
-        page.goto(server.url)
-        page.get_by_label("E-mail", exact=True).fill(email)
-        page.get_by_label("Password", exact=True).fill(PASSWORD)
-        page.get_by_role("button", name="Log in").click()
-        expect(page.get_by_role("button", name="Account menu")).to_be_visible()
-        page.goto(f"{server.url}/plugins", wait_until="networkidle")  # and asks for nothing more
+        if (server.url, email) in _LOGGED_IN:
+            page.context.add_cookies(_LOGGED_IN[server.url, email])
+        else:
+            log_in(page, server, email)
+            _LOGGED_IN[server.url, email] = page.context.cookies()
+        # The page is told of nothing, and so asks for nothing by itself once it is there.
+        page.route_web_socket("**/ws/v1/events", lambda _: None)
+        page.goto(f"{server.url}/plugins", wait_until="networkidle")
         expect(page.get_by_role("heading", name="Plugins", exact=True)).to_be_visible()
 
     @property
@@ -81,3 +101,31 @@ def server_result(client: httpx.Client, slug: str, function: str, body: bytes = 
     problem = {key: told[key] for key in ("status", "title", "detail")}
     code = told["type"].removeprefix("urn:hostbridge:problem:")
     return Result(None, problem | {"code": code, "errors": told.get("errors", [])})
+
+
+# --- waiting ------------------------------------------------------------------------------------------
+
+_PATIENCE_SECONDS = 20
+
+
+def execution(client: httpx.Client, execution_id: str, state: str) -> dict[str, Any]:
+    """The record, once it has this state: the browser reports an end while it shows the result."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        found: dict[str, Any] = client.get(f"/api/v1/executions/{execution_id}").json()
+        if found["state"] == state:
+            return found
+        assert time.monotonic() < deadline, f"{found['state']}, not {state}"
+        time.sleep(0.1)
+
+
+def wait_in(page: Page, condition: Callable[[], bool]) -> None:
+    """Waits for what the browser tells meanwhile."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, f"{len(page.workers)} workers are alive"
+        page.wait_for_timeout(50)
+
+
+def expect_no_worker(page: Page) -> None:
+    wait_in(page, lambda: not page.workers)

@@ -4,13 +4,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserType, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserType, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.chromium import launch
 from tests.e2e import checks
 from tests.server import Server
 
 ARTIFACTS = Path(__file__).resolve().parents[2] / "artifacts" / "screenshots"
+# Of a machine with more to do; what is as it should be is seen at once.
+PATIENCE_SECONDS = 20
+expect.set_options(timeout=PATIENCE_SECONDS * 1000)
 SIZES = {"phone": {"width": 390, "height": 844}, "desktop": {"width": 1440, "height": 900}}
 
 
@@ -74,7 +77,7 @@ def shoot(page: Page) -> Callable[[str], None]:
             page.set_viewport_size(viewport)  # type: ignore[arg-type]
             for scheme in ("light", "dark"):
                 page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-                page.wait_for_timeout(300)  # for colours to settle
+                checks.at_rest(page)
                 page.screenshot(path=ARTIFACTS / f"{name}-{size}-{scheme}.png")
                 width = page.evaluate("document.documentElement.scrollWidth")
                 assert width <= viewport["width"], f"{name} scrolls sideways at {size}"
@@ -92,9 +95,11 @@ def fixtures_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server
         tmp_path_factory.mktemp("fixtures") / "data", PLUGIN_FAULT_BUDGET="0", PLUGIN_SLOW_BUDGET="0"
     )
     server.make_owner()
-    server.install_fixture("faults", max_input_kb=2048)
-    server.install_fixture("hostcall", max_host_calls=3, max_bridge_kb=64)
-    server.install_fixture("hostfn")
+    # Time is short for what has no end, and for nothing else.
+    endless = {name: {"timeout_ms": 1000} for name in ("loop_forever", "sleep_forever")}
+    server.install_fixture("faults", functions=endless, max_input_kb=2048, timeout_ms=20_000)
+    server.install_fixture("hostcall", max_host_calls=3, max_bridge_kb=64, timeout_ms=20_000)
+    server.install_fixture("hostfn", timeout_ms=20_000)
     install = "from tests.plugins.unchecked import *; install_unchecked('init_loop', 1000)"
     server.manage("shell", "-v", "0", "-c", install)  # it would not survive its trial
     yield server

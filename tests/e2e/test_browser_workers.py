@@ -7,7 +7,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, WebSocketRoute, Worker, expect
 
-from tests.e2e.browser_runs import Visitor
+from tests.e2e.browser_runs import Visitor, execution, expect_no_worker, wait_in
 from tests.plugins import bundles
 from tests.server import PASSWORD, Server
 
@@ -32,7 +32,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server = Server.start(tmp_path_factory.mktemp("workers") / "data")
     server.make_owner()
     server.install_fixture("faults", timeout_ms=30_000)
-    server.install_fixture("hostcall")
+    server.install_fixture("hostcall", timeout_ms=30_000)
     yield server
     server.stop()
 
@@ -73,19 +73,7 @@ def run_button(page: Page) -> Locator:
 
 def expect_spare(page: Page, workers: list[Worker], started: int) -> None:
     """So many workers were started, and the last of them is the only one alive."""
-    for _ in range(100):
-        if len(workers) == started and page.workers == workers[-1:]:
-            return
-        page.wait_for_timeout(50)
-    raise AssertionError(f"{len(workers)} workers were started, {len(page.workers)} are alive.")
-
-
-def expect_no_worker(page: Page) -> None:
-    for _ in range(100):
-        if not page.workers:
-            return
-        page.wait_for_timeout(50)
-    raise AssertionError(f"{len(page.workers)} workers are alive.")
+    wait_in(page, lambda: len(workers) == started and page.workers == workers[-1:])
 
 
 # --- a spare worker -----------------------------------------------------------------------------------
@@ -171,6 +159,36 @@ def test_a_worker_whose_guest_can_wait_has_no_token_and_asks_nobody(
     assert [token for _, token in visitor.page.evaluate("window.jobs")] == [None]
     # By the page, from its own origin: a worker's, which is none, would have to ask before it asks.
     assert [method for method, url in asked if "/host/v1/" in url] == ["GET"]
+
+
+# --- ended by who started it ------------------------------------------------------------------------------
+
+
+def test_a_run_can_be_cancelled(visitor: Visitor, owner: httpx.Client) -> None:
+    assert visitor.run("faults", "loop_forever", cancel_after_ms=300) == {"aborted": "AbortError"}
+    expect_no_worker(visitor.page)
+    latest = owner.get("/api/v1/executions?plugin=faults").json()["results"][0]
+    assert execution(owner, latest["id"], "cancelled")["function"] == "loop_forever"
+
+
+def test_leaving_the_page_ends_its_run(visitor: Visitor, owner: httpx.Client) -> None:
+    page = visitor.page
+    page.goto(f"{visitor.server.url}/plugins/faults/sleep_forever")
+    page.get_by_role("button", name="In this browser").click()
+    with page.expect_response("**/browser-runs") as started, page.expect_worker():
+        page.get_by_role("button", name="Run", exact=True).click()
+    execution_id = started.value.json()["execution_id"]
+    page.goto("about:blank")
+    execution(owner, execution_id, "cancelled")
+
+
+def test_a_run_can_be_cancelled_by_its_button(stage: Server, page: Page) -> None:
+    open_in_browser(page, stage, "faults/loop_forever")
+    run_button(page).click()
+    page.get_by_role("button", name="Cancel").click()
+    expect(run_button(page)).to_be_enabled()
+    activity = page.get_by_role("region", name="Activity")
+    expect(activity.get_by_role("listitem").first).to_contain_text("Cancelled")
 
 
 # --- ended from elsewhere -----------------------------------------------------------------------------

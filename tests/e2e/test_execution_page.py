@@ -101,6 +101,7 @@ def test_html_is_previewed_as_the_page_it_is(
 def test_html_that_attacks_does_nothing(owner_server: Server, owner: httpx.Client, chromium: Browser) -> None:
     # Not the `page` of other tests: the browser itself complains of what it refuses.
     page = chromium.new_page()
+    page.route_web_socket("**/ws/v1/events", lambda _: None)  # told of nothing, it asks for nothing by itself
     page.add_init_script("window.heard = []; addEventListener('message', (event) => heard.push(event.data))")
     path = call(owner, "faults/call/echo", HOSTILE.encode())
     open_as_owner(page, owner_server, path)

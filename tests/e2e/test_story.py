@@ -63,7 +63,7 @@ def test_from_the_first_visit_to_a_greeting(
     # A call that is made elsewhere appears as it happens.
     with fresh_server.log_in("alice@example.com") as elsewhere:
         elsewhere.post("/api/v1/plugins/template/call/repeat", json={"text": "ho", "times": 3})
-    expect(activity.get_by_role("listitem").first).to_contain_text("template · repeat", timeout=5000)
+    expect(activity.get_by_role("listitem").first).to_contain_text("template · repeat")
 
     # Home leads back to it, and no longer explains.
     page.get_by_role("link", name="Home", exact=True).click()

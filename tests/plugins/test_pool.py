@@ -89,11 +89,12 @@ def test_callers_at_once_each_get_their_own_answer(make_pool: Callable[..., Pool
 def test_over_the_bound_callers_are_told_at_once(make_pool: Callable[..., Pool]) -> None:
     pool = make_pool(queue=1)
     output(pool, job("echo"))
-    busy = [threading.Thread(target=fail, args=(pool, job("loop_forever", timeout_ms=1000)))]
+    busy = [threading.Thread(target=fail, args=(pool, job("loop_forever", timeout_ms=3000)))]
     busy += [threading.Thread(target=lambda: output(pool, job("echo")))]
-    for thread in busy:
-        thread.start()
-        time.sleep(0.2)
+    busy[0].start()
+    wait_until(lambda: not pool._idle and not pool._missing)
+    busy[1].start()
+    wait_until(lambda: pool._waiting)
     with pytest.raises(Overloaded):
         run(pool, job("echo"), refuse)
     assert busy[0].is_alive(), "it was told only when a worker had become free"
@@ -106,11 +107,14 @@ def test_a_caller_waits_only_so_long(make_pool: Callable[..., Pool]) -> None:
     pool = make_pool(queue_timeout_ms=200)
     pool.layers(timeout_seconds=30)  # its worker is up
     output(pool, job("echo"))
-    busy = threading.Thread(target=fail, args=(pool, job("loop_forever", timeout_ms=1500)))
+    busy = threading.Thread(target=fail, args=(pool, job("loop_forever", timeout_ms=20_000)))
     busy.start()
-    time.sleep(0.2)
+    wait_until(lambda: not pool._idle and not pool._missing)
+    started = time.monotonic()
     with pytest.raises(Overloaded):
         run(pool, job("echo"), refuse)
+    assert time.monotonic() - started < 10
+    pool.close()
     busy.join()
 
 
@@ -327,7 +331,7 @@ def test_closing_ends_every_worker_also_busy_ones(make_pool: Callable[..., Pool]
     output(pool, job("echo"))
     busy = threading.Thread(target=fail, args=(pool, job("loop_forever")))
     busy.start()
-    time.sleep(0.2)
+    wait_until(lambda: not pool._missing and len(pool._idle) == 1)
     pids = pool.pids()
     assert len(pids) == 2
     pool.close()
