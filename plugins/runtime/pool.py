@@ -275,8 +275,8 @@ class Pool:
             self._replace_one()
 
     def _leave(self, place: Place) -> None:
-        worker = place.worker
         with self._lock:
+            worker = place.worker  # read here: until now it may be given one, even if it waits no more
             self._places.pop(place.call_id, None)
             if worker is None:
                 if place in self._waiting:

@@ -174,6 +174,53 @@ def test_a_plugin_takes_at_most_half_of_the_queue(make_pool: Callable[..., Pool]
         places.enter_context(pool.place(uuid.uuid4(), "modest"))
 
 
+class LockThatLetsAnotherPassFirst:
+    """Lets `another` happen when the thread that armed it comes to leave, before it has the lock."""
+
+    def __init__(self, real: threading.Lock, another: Callable[[], None]) -> None:
+        self.real = real
+        self.another = another
+        self.armed_by: threading.Thread | None = None
+
+    def __enter__(self) -> None:
+        leaving = sys._getframe(1).f_code is Pool._leave.__code__
+        if leaving and threading.current_thread() is self.armed_by:
+            self.armed_by = None
+            self.another()
+        self.real.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.real.release()
+
+
+def test_a_worker_handed_to_a_call_that_just_gave_up_is_not_lost(make_pool: Callable[..., Pool]) -> None:
+    pool = make_pool(queue_timeout_ms=100)
+    assert pool.layers(timeout_seconds=30)  # its worker is up
+    holds, ends = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with pool.place(uuid.uuid4(), "first"):
+            holds.set()
+            ends.wait()
+
+    def first_ends() -> None:
+        ends.set()
+        first.join()
+
+    first = threading.Thread(target=hold)
+    first.start()
+    holds.wait()
+    lock = LockThatLetsAnotherPassFirst(pool._lock, first_ends)
+    pool._lock = lock  # type: ignore[assignment]
+    lock.armed_by = threading.current_thread()
+    with pytest.raises(Overloaded):
+        run(pool, job("echo"), refuse, "late")
+    assert lock.armed_by is None
+    pool._lock = lock.real
+    assert not pool._running
+    assert output(pool, job("echo", b"next")) == b"next"
+
+
 def test_a_running_call_can_be_cancelled(make_pool: Callable[..., Pool]) -> None:
     pool = make_pool()
     call_id = uuid.uuid4()
