@@ -6,6 +6,7 @@ application; elsewhere (a WSGI server, a test client) plugins.views.CallView doe
 middleware.
 """
 
+import asyncio
 import logging
 import math
 import re
@@ -76,6 +77,7 @@ class CallEndpoint:
         self._checks = WarmThreads("check", CHECKING_THREADS)
         self._host_calls = WarmThreads("host-call")
         self._kept = Kept()
+        self._asking: dict[tuple[bytes, bytes], asyncio.Task[Admission]] = {}
         self._on_their_way = 0
 
     async def warm_up(self) -> None:
@@ -121,13 +123,24 @@ class CallEndpoint:
         head = Head.of(scope)
         key = sha256(_encode(head)).digest()
         admission = self._kept.get(key)
-        if admission is None:
-            mark = generation.current()
-            request = ASGIRequest(head.as_scope(), BytesIO())
-            found, seconds = await self._checks.run(with_connection, _admit, request, slug, function)
-            self._kept.keep(key, found, mark=mark, seconds=seconds)
-            return found
-        return admission
+        if admission is not None:
+            return admission
+        # One look-up for all who wait for the same: what is kept ends for all of them at once. Not one that
+        # was begun before something changed.
+        place = key, generation.current()
+        asking = self._asking.get(place)
+        if asking is None:
+            asking = asyncio.create_task(self._look_up(head, place, slug, function))
+            self._asking[place] = asking
+            asking.add_done_callback(lambda _: self._asking.pop(place))
+        return await asyncio.shield(asking)
+
+    async def _look_up(self, head: "Head", place: tuple[bytes, bytes], slug: str, function: str) -> Admission:
+        key, mark = place
+        request = ASGIRequest(head.as_scope(), BytesIO())
+        found, seconds = await self._checks.run(with_connection, _admit, request, slug, function)
+        self._kept.keep(key, found, mark=mark, seconds=seconds)
+        return found
 
     def _handler_for(self, call: Call) -> AsyncHostHandler:
         async def handle(asked: Asked, deadline: float) -> HostReply:

@@ -10,7 +10,6 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -23,6 +22,7 @@ from django.core.management.commands import flush
 from django.db import connection, connections
 from django.db.models import QuerySet
 from django.test import Client
+from msgspec.structs import replace
 
 from accounts import services
 from accounts.events import EventBatch

@@ -1,9 +1,12 @@
 """Who was let in is known for a while, and counts for nothing as soon as any of it may have changed."""
 
+import asyncio
 import math
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from io import BytesIO
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -212,3 +215,70 @@ def test_what_another_process_changes_counts_at_the_next_call(
             assert problem_code(refused) == code
     finally:
         server.stop()
+
+
+class SlowLookUps:
+    """Stands in for the database: each look-up waits until it is let go, and finds something else."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.let_go = threading.Event()
+
+    def __call__(self, request: Any, slug: str, function: str) -> tuple[Any, float]:
+        self.begun += 1
+        number = self.begun
+        assert self.let_go.wait(10)
+        return SimpleNamespace(number=number, client=admissions.Client(), job=SimpleNamespace(config=b"")), 60
+
+
+@pytest.fixture
+def look_ups(monkeypatch: pytest.MonkeyPatch) -> SlowLookUps:
+    slow = SlowLookUps()
+    monkeypatch.setattr(calls, "_admit", slow)
+    return slow
+
+
+async def begun(look_ups: SlowLookUps, number: int) -> None:
+    async with asyncio.timeout(10):
+        while look_ups.begun < number:
+            await asyncio.sleep(0.01)
+
+
+def endpoint() -> calls.CallEndpoint:
+    async def nothing(*_: Any) -> None: ...
+
+    return calls.CallEndpoint(nothing, most=100, headers=[])
+
+
+@pytest.mark.asyncio
+async def test_those_who_wait_for_the_same_are_looked_up_once(look_ups: SlowLookUps) -> None:
+    ours = endpoint()
+    asked = [scope(), scope(), scope(cookie="another"), scope()]
+    waiting = [asyncio.create_task(ours._admission(one, "template", "greet")) for one in asked]
+    await begun(look_ups, 2)
+    look_ups.let_go.set()
+    first, second, another, last = [admission.number for admission in await asyncio.gather(*waiting)]
+    assert look_ups.begun == 2
+    assert first == second == last != another
+
+
+@pytest.mark.asyncio
+async def test_nobody_takes_what_was_looked_up_before_something_changed(look_ups: SlowLookUps) -> None:
+    ours = endpoint()
+    before = asyncio.create_task(ours._admission(scope(), "template", "greet"))
+    await begun(look_ups, 1)
+    generation.advance()
+    after = asyncio.create_task(ours._admission(scope(), "template", "greet"))
+    await begun(look_ups, 2)
+    look_ups.let_go.set()
+    assert (await after).number != (await before).number
+
+
+@pytest.mark.asyncio
+async def test_a_client_that_goes_away_takes_the_look_up_from_nobody(look_ups: SlowLookUps) -> None:
+    ours = endpoint()
+    gone, stays = (asyncio.create_task(ours._admission(scope(), "template", "greet")) for _ in range(2))
+    await begun(look_ups, 1)
+    gone.cancel()
+    look_ups.let_go.set()
+    assert (await stays).number == 1
