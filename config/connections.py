@@ -56,16 +56,14 @@ class BoundedConnection(HttpToolsProtocol):
         self._head_is_whole = False
         super().on_message_begin()
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        # A trailer comes after it was decided by the headers who asks; merged into them, it would be believed
-        # like what a proxy in front has set (RFC 9110, 6.5.1).
-        if not self._head_is_whole:
-            super().on_header(name, value)
-
     def on_headers_complete(self) -> None:
         self._came_to_an_end = self._head_is_whole = True
         self._wait_no_more()
         super().on_headers_complete()
+        if not self.parser.should_upgrade():
+            # A trailer comes after it was decided by the headers who asks; merged into them, it would be
+            # believed like what a proxy in front has set (RFC 9110, 6.5.1). So it goes to a list of its own.
+            self.headers = []
 
     def on_body(self, body: bytes) -> None:
         self._came_to_an_end = True

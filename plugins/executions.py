@@ -6,9 +6,8 @@ call would otherwise wait for a lock that its caller holds.
 """
 
 import logging
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -186,17 +185,16 @@ def _counted(admission: Admission, payload: bytes) -> AbstractContextManager[sig
     return sign_in.counted(slug, function, payload, admission.client.ip_address)
 
 
-@contextmanager
-def _placed(call: Call) -> Iterator[Place]:
-    """Its place in the queue, from where on it is recorded. Raises PoolOverloaded."""
+def _placed(call: Call) -> Place:
+    """Its place in the queue, for a `with`; from here on it is recorded. Raises PoolOverloaded."""
     slug = call.admission.plugin.slug
     try:
-        with get_pool().place(call.execution.pk, slug, call.admission.limits.workers) as place:
-            journal.begin(call.execution)
-            yield place
+        place = get_pool().place(call.execution.pk, slug, call.admission.limits.workers)
     except Overloaded as error:
         breaker.note(slug, call.admission.release.pk, "none")
         raise PoolOverloaded from error
+    journal.begin(call.execution)
+    return place
 
 
 def _perform(call: Call, place: Place) -> Outcome:

@@ -3,6 +3,7 @@
 Every call writes one, so each microsecond counts. Columns and conversions are the model's own.
 """
 
+import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import cache
@@ -19,6 +20,8 @@ from plugins.models import Execution
 _AS_IT_IS = frozenset({bool, int, float, str, bytes, type(None)})
 # What SQLite makes of others, in whatever column: as Django does it, without looking up how each time.
 _SQLITE: dict[type, Callable[[Any], Any]] = {
+    list: json.dumps,
+    dict: json.dumps,
     UUID: attrgetter("hex"),
     datetime: lambda value: str(value.astimezone(UTC).replace(tzinfo=None)),
 }

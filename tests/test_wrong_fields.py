@@ -17,7 +17,7 @@ def test_of_many_unknown_fields_only_the_first_are_told(db: None) -> None:
     assert told == [f"/f{number:05}" for number in range(20)]
 
 
-TOKENS, ACTIVATE = "/api/v1/tokens", "/api/v1/plugins/template/releases/1.0.0/activate"
+TOKENS, ACTIVATE = "/api/v1/tokens", "/api/v1/plugins/template/releases/{version}/activate"
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,7 @@ TOKENS, ACTIVATE = "/api/v1/tokens", "/api/v1/plugins/template/releases/1.0.0/ac
 def test_a_list_that_is_too_long_is_refused_as_one(
     bundled: Any, charlie: User, method: str, path: str, body: Any, pointer: str
 ) -> None:
+    path = path.format(version=bundled["template"].active.version)
     problem = assert_problem(API(charlie).request(method, path, body), 400, "invalid-input")
     (error,) = problem["errors"]
     assert error["pointer"].startswith(pointer)

@@ -11,10 +11,10 @@ import threading
 import time
 import uuid
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from plugins.runtime.cache import in_the_way, write_cache_config
 from plugins.runtime.filler import CacheFiller
@@ -46,7 +46,8 @@ class Stopping(Exception):
 
 @dataclass(eq=False)
 class Place:
-    """One call's place: in the queue, then at a worker. `plugin` is whose share it counts to.
+    """One call's place: in the queue, then at a worker; left at the end of a `with`. `plugin` is whose share
+    it counts to.
 
     `wake` is called, from any thread, when its turn has come.
     """
@@ -54,6 +55,7 @@ class Place:
     call_id: uuid.UUID
     plugin: str
     share: int
+    leave: "Callable[[Place], None]"
     worker: WorkerProcess | None = None
     cancelled: bool = False
     wake: Callable[[], object] = lambda: None
@@ -61,6 +63,12 @@ class Place:
     @property
     def has_turn(self) -> bool:
         return self.worker is not None or self.cancelled
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.leave(self)
 
 
 class Pool:
@@ -103,19 +111,15 @@ class Pool:
         """How many workers one plugin may have at a time: all but one, which is for the others."""
         return max(1, self.size - 1)
 
-    @contextmanager
-    def place(self, call_id: uuid.UUID, plugin: str, share: int | None = None) -> Iterator[Place]:
-        """A place for one call, until the end of the block. `share`: fewer workers than the usual share.
+    def place(self, call_id: uuid.UUID, plugin: str, share: int | None = None) -> Place:
+        """A place for one call, for a `with`, at whose end it is left. `share`: fewer workers than usual.
 
         Raises Overloaded at once if the queue, or this plugin's half of it, is full.
         """
-        place = Place(call_id, plugin, min(share or self.share, self.share))
+        place = Place(call_id, plugin, min(share or self.share, self.share), self._leave)
         with self._lock:
             self._admit(place)
-        try:
-            yield place
-        finally:
-            self._leave(place)
+        return place
 
     def run(
         self, place: Place, job: Job, handle: HostHandler, on_start: Callable[[], None] = lambda: None
