@@ -12,11 +12,12 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from django.test import Client
+from msgspec.structs import replace
 
 from plugins.runtime import confine, process
 from plugins.runtime.cache import in_the_way, write_cache_config

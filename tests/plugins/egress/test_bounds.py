@@ -89,10 +89,17 @@ def test_a_packed_answer_stays_packed(guest: Guest, server: Outside, base: str) 
     assert (answer.body, answer.headers["content-encoding"]) == (bomb, "gzip")
 
 
+def test_headers_without_an_end_are_cut_off(guest: Guest, server: Outside, base: str) -> None:
+    server.answers["/"] = endless_headers
+    # By the gate or by the HTTP parser: whose bound is met first is a matter of how the bytes arrive.
+    with pytest.raises((EgressTooLarge, EgressUnreachable)):
+        guest.ask(f"{base}/")
+    assert guest.audit == [(f"GET {base}/", 502)]
+
+
 @pytest.mark.parametrize(
     "script",
     [
-        endless_headers,
         b"not http at all\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort",
         b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx",
