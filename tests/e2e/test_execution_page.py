@@ -109,7 +109,11 @@ def test_html_that_attacks_does_nothing(owner_server: Server, owner: httpx.Clien
     title = "faults · echo · Hostbridge"
     expect(page).to_have_title(title)
     requests: list[Request] = []
-    page.on("request", requests.append)
+
+    def note(request: Request) -> None:
+        requests.append(request)
+
+    page.on("request", note)
     output.get_by_role("button", name="Preview").click()
     frame = page.locator("iframe[title='Preview of the output']")
     preview = frame.content_frame
