@@ -3,7 +3,7 @@
 import asyncio
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from io import BytesIO
 from types import SimpleNamespace
@@ -232,10 +232,11 @@ class SlowLookUps:
 
 
 @pytest.fixture
-def look_ups(monkeypatch: pytest.MonkeyPatch) -> SlowLookUps:
+def look_ups(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowLookUps]:
     slow = SlowLookUps()
     monkeypatch.setattr(calls, "_admit", slow)
-    return slow
+    yield slow
+    slow.let_go.set()
 
 
 async def begun(look_ups: SlowLookUps, number: int) -> None:
