@@ -1,4 +1,4 @@
-import { cleanup, fireEvent, render, screen, waitFor, within } from '@testing-library/react';
+import { act, cleanup, fireEvent, render, screen, waitFor, within } from '@testing-library/react';
 import { MemoryRouter } from 'react-router';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { App } from '../src/App';
@@ -85,6 +85,7 @@ async function answer(input: RequestInfo | URL, init: RequestInit = {}): Promise
       );
     return json({ message: 'Hello' }, 200, { 'Execution-Id': 'e1', 'Server-Timing': 'run;dur=3' });
   }
+  if (path.startsWith('/plugins?')) return json({ next: null, previous: null, results: [template] });
   return path === '/plugins/template' ? json(template) : json({ title: 'Not found', status: 404 }, 404);
 }
 
@@ -256,4 +257,21 @@ test('who cancels a run that the server has not told of is told where it may go 
   expect(await screen.findByText('You no longer wait for it')).toBeTruthy();
   expect(screen.queryByRole('button', { name: 'Cancel' })).toBeNull();
   expect(screen.queryByRole('region', { name: 'Result' })).toBeNull();
+});
+
+test('a search keeps every letter when somebody types faster than the address follows', async () => {
+  open('/plugins?search=shell');
+  const field = await screen.findByRole<HTMLInputElement>('searchbox');
+  expect(field.value).toBe('shell');
+  await screen.findByText('Nothing matches “shell”');
+  act(() => {
+    // React takes the address up only at the end: no letter may wait for it.
+    for (const words of ['t', 'te', 'tem']) {
+      fireEvent.change(field, { target: { value: words } });
+      expect(field.value).toBe(words);
+    }
+  });
+  expect(await screen.findByRole('link', { name: 'Template' })).toBeTruthy();
+  fireEvent.blur(field);
+  expect(field.value).toBe('tem');
 });

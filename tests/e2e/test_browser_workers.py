@@ -175,8 +175,9 @@ def test_leaving_the_page_ends_its_run(visitor: Visitor, owner: httpx.Client) ->
     page = visitor.page
     page.goto(f"{visitor.server.url}/plugins/faults/sleep_forever")
     page.get_by_role("button", name="In this browser").click()
-    with page.expect_response("**/browser-runs") as started, page.expect_worker():
-        page.get_by_role("button", name="Run", exact=True).click()
+    wait_in(page, lambda: len(page.workers) == 1)
+    with page.expect_response("**/browser-runs") as started:
+        run_button(page).click()
     execution_id = started.value.json()["execution_id"]
     page.goto("about:blank")
     execution(owner, execution_id, "cancelled")

@@ -1,4 +1,4 @@
-import { useCallback, useId } from 'react';
+import { useCallback, useId, useState } from 'react';
 import { Link, useSearchParams } from 'react-router';
 import { usePluginChanges } from '../activity';
 import { listPlugins } from '../api';
@@ -17,10 +17,16 @@ export function CataloguePage() {
   const { user } = useSession();
   const { state, retry, reload } = useLoaded(listPlugins);
   usePluginChanges(useCallback(() => reload(), [reload]));
-  // In the address, so that the way back from a plugin leads to what was found.
+  // In the address, so that the way back from a plugin leads to what was found. The address follows when there is
+  // time: until the field is left it is what was typed that counts, or fast typing would lose letters.
   const [query, setQuery] = useSearchParams();
-  const search = query.get('search') ?? '';
+  const [typed, setTyped] = useState<string | null>(null);
+  const search = typed ?? query.get('search') ?? '';
   const setSearch = (words: string) => setQuery(words ? { search: words } : {}, { replace: true });
+  const type = (words: string) => {
+    setTyped(words);
+    setSearch(words);
+  };
   const searchId = useId();
   const found = state.status === 'loaded' ? state.value.filter((plugin) => matches(plugin, search)) : [];
 
@@ -45,7 +51,8 @@ export function CataloguePage() {
               className="input"
               placeholder="Search"
               value={search}
-              onChange={(event) => setSearch(event.target.value)}
+              onChange={(event) => type(event.target.value)}
+              onBlur={() => setTyped(null)}
             />
           </div>
           {user?.is_staff && (
