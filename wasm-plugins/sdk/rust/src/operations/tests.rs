@@ -9,7 +9,7 @@ use super::*;
 use crate::testing::{answer_with, Request};
 use crate::{
     found, DeliveredTo, EmailTemplate, KvListOptions, KvSetOptions, Level, NewUser, Notification,
-    Password, Profile, NIL_UUID,
+    Password, PasswordOptions, Profile, NIL_UUID,
 };
 
 const ID: &str = "0b6f8f3e-3f0f-4a57-9d3b-6f8e5b1d2c3a";
