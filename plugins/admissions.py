@@ -16,6 +16,8 @@ from plugins.runtime.jobs import Job
 
 logger = logging.getLogger("hostbridge.admissions")
 
+_LATEST = 1000  # executions that tell which plugins are in use
+
 
 @dataclass(frozen=True)
 class Client:
@@ -68,15 +70,21 @@ def admit(plugin: Plugin, function_name: str, client: Client) -> Admission:
     )
 
 
-def warm_up() -> None:
-    """Admits somebody to a function of each plugin: what that reads and makes is kept for the first call."""
+def warm_up() -> list[Admission]:
+    """Admits somebody to a function of each plugin: what that reads and makes is kept for the first call.
+
+    The admissions to plugins that are in use, those called last first.
+    """
     anybody = Client(User(is_staff=True))
-    for slug in Plugin.objects.filter(enabled=True).exclude(release=None).values_list("slug", flat=True):
+    admitted = {}
+    for plugin in Plugin.objects.filter(enabled=True).exclude(release=None):
         try:
-            plugin = registry.get_plugin(slug)
-            admit(plugin, plugin.active.manifest.functions[0].name, anybody)
+            found = registry.get_plugin(plugin.slug)
+            admitted[plugin.pk] = admit(found, found.active.manifest.functions[0].name, anybody)
         except Exception as error:  # its callers will be told; the other plugins are not to suffer
-            logger.warning("The plugin “%s” cannot be called: %r", slug, error)
+            logger.warning("The plugin “%s” cannot be called: %r", plugin.slug, error)
+    called = Execution.objects.order_by("-pk").values_list("plugin_id", flat=True)[:_LATEST]
+    return [admitted[pk] for pk in dict.fromkeys(called) if pk in admitted]
 
 
 def prepare(plugin: Plugin, function_name: str, user: User | None) -> Function:

@@ -36,8 +36,10 @@ from plugins.models import Execution
 from plugins.outcomes import PoolOverloaded
 from plugins.runtime import bridge
 from plugins.runtime.egress import RequestLoop
-from plugins.runtime.jobs import AsyncHostHandler
+from plugins.runtime.jobs import AsyncHostHandler, WorkerError
+from plugins.runtime.pool import Overloaded, Stopping
 from plugins.runtime.protocol import Asked, HostReply
+from plugins.runtime.service import get_pool
 
 logger = logging.getLogger("hostbridge.calls")
 
@@ -81,8 +83,17 @@ class CallEndpoint:
         self._on_their_way = 0
 
     async def warm_up(self) -> None:
-        """Looks up once what the first call of each plugin needs, so that it need not wait for that."""
-        await self._checks.run(with_connection, admissions.warm_up)
+        """Looks up once what the first call of each plugin needs, so that it need not wait for that.
+
+        The plugins called last also get a worker each that has their module loaded.
+        """
+        pool = get_pool()
+        for admission in (await self._checks.run(with_connection, admissions.warm_up))[: pool.size]:
+            slug = admission.plugin.slug
+            try:
+                await asyncio.to_thread(pool.warm, slug, admission.job)
+            except (Overloaded, Stopping, WorkerError) as error:  # its callers will be told
+                logger.warning("The plugin “%s” is not loaded in advance: %r", slug, error)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         address = _ADDRESS.fullmatch(scope["path"]) if scope["method"] == "POST" else None

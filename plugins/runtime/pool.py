@@ -89,7 +89,7 @@ class Pool:
         if closed := in_the_way(cache_dir):
             logger.warning(_NO_CACHE, closed, closed)
         self._lock = threading.Lock()
-        self._work_for_starter = threading.Condition(self._lock)
+        self._missing_changed = threading.Condition(self._lock)
         self._idle: deque[WorkerProcess] = deque()
         self._waiting: deque[Place] = deque()
         self._places: dict[uuid.UUID, Place] = {}
@@ -154,6 +154,20 @@ class Pool:
         self._note_load(job, answer)
         return answer, queue_ms
 
+    def warm(self, plugin: str, job: Job) -> None:
+        """Loads the job's module in an idle worker, to which the plugin's next call then goes.
+
+        Waits until all workers are up: plugins that are warmed one after the other get one each.
+        Raises Overloaded, Stopping and WorkerErrors.
+        """
+        seconds = self.queue_timeout_ms / 1000
+        with self._lock:
+            self._missing_changed.wait_for(lambda: self._closed or not self._missing, seconds)
+        with self.place(uuid.uuid4(), plugin) as place:
+            worker = self._wait(place, job.module, time.monotonic() + seconds)
+            if worker.load(job) > SLOW_LOAD_MS:
+                self._filler.fill(job)
+
     def _cancelled_how(self) -> Exception:
         return Stopping() if self._closed else Cancelled()
 
@@ -183,7 +197,7 @@ class Pool:
                 self._cancel(place)
             idle = [*self._idle]
             self._idle.clear()
-            self._work_for_starter.notify_all()
+            self._missing_changed.notify_all()
         for worker in idle:
             worker.kill()
         self._filler.close()
@@ -300,7 +314,7 @@ class Pool:
 
     def _replace_one(self) -> None:
         self._missing += 1
-        self._work_for_starter.notify_all()
+        self._missing_changed.notify_all()
 
     def _cancel(self, place: Place) -> None:
         place.cancelled = True
@@ -312,7 +326,7 @@ class Pool:
     def _keep_full(self) -> None:
         while True:
             with self._lock:
-                self._work_for_starter.wait_for(lambda: self._closed or self._missing)
+                self._missing_changed.wait_for(lambda: self._closed or self._missing)
                 if self._closed:
                     return
             try:
@@ -324,6 +338,7 @@ class Pool:
             with self._lock:
                 if not self._closed:
                     self._missing -= 1
+                    self._missing_changed.notify_all()
                     self._idle.append(worker)
                     self._hand_out()
                     continue

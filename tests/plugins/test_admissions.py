@@ -1,10 +1,16 @@
 """What is looked up before the first call."""
 
+import asyncio
+import uuid
+from typing import cast
+
 import pytest
 
 from accounts.models import User
-from plugins import admissions, store
+from plugins import admissions, executions, journal, registry, store
+from plugins.calls import App, CallEndpoint
 from plugins.models import Plugin
+from plugins.runtime.service import close_pool, get_pool
 
 
 def test_a_plugin_whose_file_is_damaged_keeps_no_other_from_being_readied(
@@ -30,3 +36,32 @@ def test_a_plugin_whose_file_is_damaged_keeps_no_other_from_being_readied(
     # Nothing is read once more for those who call.
     admissions.admit(bundled["template"], "greet", admissions.Client(User()))
     assert len(loaded) == 2
+
+
+def call(plugin: Plugin, function: str, user: User) -> None:
+    executions.run(admissions.admit(plugin, function, admissions.Client(user)), b"{}")
+
+
+def test_the_plugins_in_use_are_told_those_called_last_first(bundled: dict[str, Plugin], alice: User) -> None:
+    for slug, function in (("convert", "detect"), ("template", "greet"), ("convert", "detect")):
+        call(bundled[slug], function, alice)
+    journal.flush()
+    assert [each.plugin.slug for each in admissions.warm_up()] == ["convert", "template"]
+    registry.set_enabled(bundled["convert"], False)
+    assert [each.plugin.slug for each in admissions.warm_up()] == ["template"]
+
+
+def test_a_server_starts_with_the_modules_in_use_loaded_each_in_a_worker(
+    bundled: dict[str, Plugin], alice: User
+) -> None:
+    call(bundled["convert"], "detect", alice)
+    call(bundled["template"], "greet", alice)
+    journal.flush()
+    close_pool()
+    asyncio.run(CallEndpoint(cast(App, None), most=1, headers=()).warm_up())
+    pool = get_pool()
+    for slug in ("convert", "template"):
+        with pool.place(uuid.uuid4(), slug) as place:
+            assert place.worker is not None
+            (module,) = place.worker.modules
+            assert module.startswith(bundled[slug].active.sha256)

@@ -68,6 +68,26 @@ def test_one_worker_serves_call_after_call_and_compiles_once(make_pool: Callable
     assert pool.pids() == pids
 
 
+def test_a_plugin_that_was_warmed_finds_its_module_loaded(make_pool: Callable[..., Pool]) -> None:
+    pool = make_pool(size=2)
+    pool.warm("faults", job("echo"))
+    pool.warm("hostcall", job("fetch", wasm=HOSTCALL))
+    others, _ = run(pool, job("fetch", b"x", wasm=HOSTCALL), plugin="hostcall")
+    first, _ = run(pool, job("echo", b"1"), plugin="faults")
+    assert (others.load_ms, first.load_ms) == (0, 0)
+    assert isinstance(first.reply, Result)
+
+
+def test_a_module_that_cannot_be_warmed_costs_no_worker(make_pool: Callable[..., Pool]) -> None:
+    pool = make_pool()
+    with pytest.raises(InvalidModule):
+        pool.warm("broken", replace(job("echo"), sha256="broken", wasm=lambda: b"\0asm\1\0\0\0\xff"))
+    assert output(pool, job("echo", b"1")) == b"1"
+    pool.close()
+    with pytest.raises(Overloaded):
+        pool.warm("faults", job("echo"))
+
+
 def test_callers_at_once_each_get_their_own_answer(make_pool: Callable[..., Pool]) -> None:
     pool = make_pool(size=2, queue=100)
     wrong: list[bytes] = []
