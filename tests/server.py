@@ -64,7 +64,9 @@ class Server:
     log: Path
 
     @classmethod
-    def start(cls, data_dir: Path, *, from_nothing: bool = False, **environment: str) -> "Server":
+    def start(
+        cls, data_dir: Path, *, from_nothing: bool = False, python: str = sys.executable, **environment: str
+    ) -> "Server":
         """Where there is no such folder: one that has been started before and that nobody has visited."""
         if not data_dir.exists() and not from_nothing:
             # With the owners of its files, which shutil leaves out.
@@ -76,7 +78,7 @@ class Server:
         environment = clean_environment() | ours | environment
         with log.open("w") as output:
             process = subprocess.Popen(
-                [sys.executable, "manage.py", "serve"],
+                [python, "manage.py", "serve"],
                 cwd=ROOT, env=environment, stdout=output, stderr=output, text=True, start_new_session=True,
             )  # fmt: skip
         server = cls(process, port, data_dir, log)

@@ -77,19 +77,19 @@ RESPONDER = Peer(
 
 def set_up() -> None:
     """Installs what the peers need, once for each change of their versions. Asks the package registries."""
-    MADE.mkdir(parents=True, exist_ok=True)
-    _fill(MADE / "python", SOURCES / "requirements.txt", _install_python_packages)
-    _fill(MADE / "node", SOURCES / "node" / "package-lock.json", _install_node_packages)
+    fill(MADE / "python", SOURCES / "requirements.txt", _install_python_packages)
+    fill(MADE / "node", SOURCES / "node" / "package-lock.json", _install_node_packages)
     shutil.copy(SOURCES / "node" / "app.mjs", MADE / "node")  # node looks for packages beside the importer
 
 
-def _fill(folder: Path, versions: Path, install: Callable[[Path, Path], None]) -> None:
+def fill(folder: Path, versions: Path, install: Callable[[Path, Path], None]) -> None:
     """Makes the folder from what `versions` names, unless that was done before."""
     stamp = folder.with_suffix(".sha256")
     digest = hashlib.sha256(versions.read_bytes()).hexdigest()
     if stamp.exists() and stamp.read_text() == digest:
         return
-    print(f"Packages of the peers: {folder.name}", flush=True)
+    print(f"Packages for the bench: {folder.name}", flush=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
     stamp.unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
     install(folder, versions)
