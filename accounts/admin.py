@@ -118,6 +118,12 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg] # is not generic at 
             protected = [*protected, "the only owner's account: make another owner first"]
         return to_delete, counts, perms_needed, protected
 
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        with transaction.atomic():
+            super().save_model(request, obj, form, change)
+            if change and "email" in form.changed_data:
+                services.void_links(obj)
+
     def delete_model(self, request: HttpRequest, obj: User) -> None:
         services.delete_user(obj.pk)
 

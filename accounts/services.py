@@ -90,14 +90,24 @@ def update_password(
     password: str | None = None,
     password_hash: str | None = None,
     keep_session_id: uuid.UUID | None = None,
+    reset_token: str | None = None,
 ) -> None:
     """Sets a new password and ends the user's other sessions: whoever knew the old one is out.
+
+    With `reset_token`, one of this user's, only if it is good. It is spent in the same transaction: a refused
+    password leaves it good, and of two callers at once one wins.
 
     Raises NotFound or InvalidInput.
     """
     user = get_user(user_id)
     _set_password(user, password, password_hash)
     with transaction.atomic():
+        if reset_token is not None:
+            spent = use_password_reset_token(reset_token)
+            if spent is None or spent.user_id != user_id:
+                raise InvalidInput.at(
+                    "/reset_token", "It is no good token of this user: unknown, used or expired."
+                )
         user.save(update_fields=["password"])
         end_access_by_old_password(user, keep_session_id)
 
@@ -107,6 +117,12 @@ def end_access_by_old_password(user: User, keep_session_id: uuid.UUID | None = N
     with transaction.atomic():
         Session.objects.filter(user=user).exclude(pk=keep_session_id).end()
         PasswordResetToken.objects.filter(user=user).delete()
+
+
+def void_links(user: User) -> None:
+    """Ends what was sent to the user's address: it is another's now."""
+    for model in (EmailVerificationToken, PasswordResetToken):
+        model.objects.filter(user=user).delete()
 
 
 def verify_password(user_id: uuid.UUID, password: str) -> bool:

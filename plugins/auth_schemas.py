@@ -49,6 +49,27 @@ class LogInSerializer(StrictSerializer):
     password = TextField(max_length=1000, trim_whitespace=False)
 
 
+class EmailSerializer(StrictSerializer):
+    email = TextField(max_length=254)
+
+
+class LinkTokenSerializer(StrictSerializer):
+    token = TextField(max_length=512, help_text="What stands after `#token=` in the link of the e-mail.")
+
+
+class ResetPasswordSerializer(LinkTokenSerializer):
+    password = TextField(max_length=1000, trim_whitespace=False)
+
+
+class ChangePasswordSerializer(StrictSerializer):
+    current_password = TextField(max_length=1000, trim_whitespace=False)
+    new_password = TextField(max_length=1000, trim_whitespace=False)
+
+
+class ConfirmedSerializer(serializers.Serializer[Any]):
+    user = PublicUserSerializer()
+
+
 class SignedUpSerializer(serializers.Serializer[Any]):
     user = PublicUserSerializer()
 

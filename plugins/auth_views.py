@@ -1,4 +1,5 @@
-"""/api/v1/auth/…: sign-up, log-in, log-out and the session, in front of the authentication plugin.
+"""/api/v1/auth/…: sign-up, log-in, log-out, the session, links by e-mail and passwords, in front of the
+authentication plugin.
 
 The plugin decides; what it answers is checked against the database before anybody believes it: a cookie is
 set, and a person shown, only for a live session that the database knows.
@@ -25,7 +26,7 @@ from accounts.authentication import (
     delete_session_cookie,
     set_session_cookie,
 )
-from accounts.models import Session
+from accounts.models import Session, User
 from accounts.parsers import parse_json
 from accounts.problems import NotAuthenticated, Problem, SessionExpired
 from accounts.schemas import PublicUserSerializer, problems
@@ -39,8 +40,11 @@ class AuthAnswerInvalid(Problem):
     title = "The authentication plugin gave an answer that cannot be used"
 
 
+_PROBLEMS_OF_LINKS = problems(400, 403, 404, 409, 413, 415, 424, 429, 502, 503, 504)
+
+
 class AuthView(APIView):
-    """What the four have in common: nobody has to be logged in, and a dead cookie is no obstacle."""
+    """What they have in common: nobody has to be logged in, and a dead cookie is no obstacle."""
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
@@ -72,11 +76,7 @@ class SignUpView(AuthView):
     def post(self, request: Request) -> Response:
         """Makes an account. It does not log in."""
         answer = self.ask_plugin(request, "signup", checked(auth_schemas.SignUpSerializer, request))
-        try:
-            user = services.get_user_by_email(answer["user"]["email"])
-        except (KeyError, TypeError, AttributeError, Problem) as error:
-            raise AuthAnswerInvalid("signup named no account that exists.") from error
-        return Response({"user": PublicUserSerializer(user).data}, status=201)
+        return Response({"user": PublicUserSerializer(_user_in(answer, "signup")).data}, status=201)
 
 
 class LogInView(AuthView):
@@ -138,6 +138,95 @@ class LogOutView(AuthView):
         return response
 
 
+class RequestEmailVerificationView(AuthView):
+    @extend_schema(
+        operation_id="request_email_verification",
+        request=auth_schemas.EmailSerializer,
+        responses={202: None, **_PROBLEMS_OF_LINKS},
+        tags=["auth"],
+    )
+    def post(self, request: Request) -> Response:
+        """Sends the account's owner a link that confirms the address, if that is still to be done.
+
+        The answer is the same whether there is such an account or not.
+        """
+        self.ask_plugin(request, "request_email_verification", checked(auth_schemas.EmailSerializer, request))
+        return Response(status=202)
+
+
+class VerifyEmailView(AuthView):
+    @extend_schema(
+        operation_id="verify_email",
+        request=auth_schemas.LinkTokenSerializer,
+        responses={
+            200: auth_schemas.ConfirmedSerializer,
+            **problems(400, 403, 404, 409, 413, 415, 502, 503, 504),
+        },
+        tags=["auth"],
+    )
+    def post(self, request: Request) -> Response:
+        """Confirms an address with the token of the link that was sent there; works once."""
+        answer = self.ask_plugin(request, "verify_email", checked(auth_schemas.LinkTokenSerializer, request))
+        user = _user_in(answer, "verify_email")
+        if not user.email_verified:
+            raise AuthAnswerInvalid("verify_email named an account whose address is not confirmed.")
+        return Response({"user": PublicUserSerializer(user).data})
+
+
+class RequestPasswordResetView(AuthView):
+    @extend_schema(
+        operation_id="request_password_reset",
+        request=auth_schemas.EmailSerializer,
+        responses={202: None, **_PROBLEMS_OF_LINKS},
+        tags=["auth"],
+    )
+    def post(self, request: Request) -> Response:
+        """Sends the account's owner a link to choose a new password.
+
+        The answer is the same whether there is such an account or not.
+        """
+        self.ask_plugin(request, "request_password_reset", checked(auth_schemas.EmailSerializer, request))
+        return Response(status=202)
+
+
+class ResetPasswordView(AuthView):
+    @extend_schema(
+        operation_id="reset_password",
+        request=auth_schemas.ResetPasswordSerializer,
+        responses={204: None, **problems(400, 403, 404, 409, 413, 415, 502, 503, 504)},
+        tags=["auth"],
+    )
+    def post(self, request: Request) -> Response:
+        """Sets a new password with the token of the link that was sent, and ends the account's sessions.
+
+        Works once; a password that is refused leaves the link good. It does not log in.
+        """
+        self.ask_plugin(request, "reset_password", checked(auth_schemas.ResetPasswordSerializer, request))
+        return Response(status=204)
+
+
+class ChangePasswordView(AuthView):
+    @extend_schema(
+        operation_id="change_password",
+        request=auth_schemas.ChangePasswordSerializer,
+        responses={204: None, **problems(400, 401, 403, 404, 409, 413, 415, 429, 502, 503, 504)},
+        tags=["auth"],
+    )
+    def post(self, request: Request) -> Response:
+        """Sets a new password, for who knows the current one, and ends your other sessions.
+
+        The session is that of the bearer token or the cookie.
+        """
+        token, from_cookie = _token_of(request)
+        if token is None:
+            raise NotAuthenticated
+        if from_cookie:
+            check_csrf(request._request)
+        passwords = checked(auth_schemas.ChangePasswordSerializer, request)
+        self.ask_plugin(request, "change_password", {"token": token} | passwords)
+        return Response(status=204)
+
+
 class SessionView(AuthView):
     @extend_schema(
         operation_id="get_session",
@@ -167,6 +256,14 @@ def _token_of(request: Request) -> tuple[str | None, bool]:
     if token is not None:
         return token, False
     return request.COOKIES.get(COOKIE) or None, True
+
+
+def _user_in(answer: dict[str, Any], function: str) -> User:
+    """The account that an answer names. Raises AuthAnswerInvalid."""
+    try:
+        return services.get_user_by_email(answer["user"]["email"])
+    except (KeyError, TypeError, AttributeError, Problem) as error:
+        raise AuthAnswerInvalid(f"{function} named no account that exists.") from error
 
 
 def _session_data(session: Session) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from accounts import attempts
 from accounts.parsers import parse_json
 from accounts.problems import Problem
 
-_GIVEN_BACK = {"login"}  # after a success, which proves who it was
+_GIVEN_BACK = {"login", "change_password"}  # after a success, which proves who it was
 _COUNTED = _GIVEN_BACK | {"signup", "request_email_verification", "request_password_reset"}
+_NAMES_ACCOUNT = ("email", "token")  # what a payload may tell it by: its address, or a session of its user
 _MAX_READ_BYTES = 16 << 10
 
 
@@ -35,7 +36,7 @@ def counted(slug: str, function: str, payload: bytes, address: str | None) -> It
     if not is_counted(slug, function):
         yield tried
         return
-    attempt = attempts.begin(address, _email_in(payload))
+    attempt = attempts.begin(address, _account_in(payload))
     try:
         yield tried
     except Problem as problem:
@@ -47,12 +48,13 @@ def counted(slug: str, function: str, payload: bytes, address: str | None) -> It
             attempt.give_back()
 
 
-def _email_in(payload: bytes) -> str:
+def _account_in(payload: bytes) -> str:
     """Whose account it is about; empty if that cannot be read, which then is one account to the address."""
     if len(payload) > _MAX_READ_BYTES:
         return ""
     try:
-        email = parse_json(payload)["email"]
-    except (Problem, LookupError, TypeError):
+        data = parse_json(payload)
+        named = next(data[member] for member in _NAMES_ACCOUNT if member in data)
+    except (Problem, LookupError, TypeError, StopIteration):
         return ""
-    return email if isinstance(email, str) else ""
+    return named if isinstance(named, str) else ""

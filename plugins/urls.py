@@ -24,4 +24,9 @@ urlpatterns = [
     path("auth/login", auth_views.LogInView.as_view()),
     path("auth/logout", auth_views.LogOutView.as_view()),
     path("auth/session", auth_views.SessionView.as_view()),
+    path("auth/request-email-verification", auth_views.RequestEmailVerificationView.as_view()),
+    path("auth/verify-email", auth_views.VerifyEmailView.as_view()),
+    path("auth/request-password-reset", auth_views.RequestPasswordResetView.as_view()),
+    path("auth/reset-password", auth_views.ResetPasswordView.as_view()),
+    path("auth/change-password", auth_views.ChangePasswordView.as_view()),
 ]

@@ -12,6 +12,8 @@ from plugins.operations import OPERATIONS
 
 PUBLIC_OPERATIONS = {
     "get_setup", "create_owner", "sign_up", "log_in", "log_out", "get_session",
+    "request_email_verification", "verify_email", "request_password_reset", "reset_password",
+    "change_password",
     "list_plugins", "get_plugin", "change_plugin", "call_function", "list_executions", "get_execution",
     "cancel_execution", "replay_execution", "install_plugin", "remove_plugin", "get_server",
     "list_releases", "activate_release", "get_wasm", "watch_plugin", "unwatch_plugin",

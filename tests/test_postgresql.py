@@ -18,6 +18,7 @@ MATTERS = [
     "tests/plugins/test_transports.py",
     "tests/plugins/test_executions_api.py",
     "tests/plugins/test_consent.py",
+    "tests/plugins/test_auth_links.py",
     "tests/plugins/test_auth_plugin.py",
     "tests/test_conformance.py",
 ]

@@ -47,6 +47,11 @@ class UpdatePassword(StrictSerializer):
     password = password_field(required=False)
     password_hash = TextField(max_length=200, required=False)
     keep_session_id = serializers.UUIDField(required=False)
+    reset_token = TextField(
+        max_length=200,
+        required=False,
+        help_text="Of this user: spent with the change, or nothing is changed.",
+    )
 
 
 class EmailVerified(StrictSerializer):

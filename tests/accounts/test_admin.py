@@ -268,6 +268,16 @@ def test_a_user_is_changed_here(staff: Client, alice: User) -> None:
     assert Session.objects.get() == session
 
 
+def test_a_new_address_voids_what_was_sent_to_the_old_one(staff: Client, alice: User, bob: User) -> None:
+    for user in (alice, bob):
+        services.create_password_reset_token(user.pk, 3600)
+        services.create_email_verification_token(user.pk, 3600)
+    staff.post(address(User, "change", alice.pk), user_form(alice, name="Alice B."))
+    assert (PasswordResetToken.objects.count(), EmailVerificationToken.objects.count()) == (2, 2)
+    staff.post(address(User, "change", alice.pk), user_form(alice, email="alice2@example.com"))
+    assert PasswordResetToken.objects.get().user == EmailVerificationToken.objects.get().user == bob
+
+
 def test_disabling_a_user_ends_the_sessions(staff: Client, alice: User, bob: User, listen: Listen) -> None:
     session, token = services.create_session(alice.pk, 3600)
     bobs, _ = services.create_session(bob.pk, 3600)

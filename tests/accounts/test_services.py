@@ -299,6 +299,33 @@ def test_a_refused_password_changes_nothing(given: dict[str, str], alice: User) 
     assert services.get_session(token) is not None
 
 
+def test_a_reset_token_is_spent_with_the_change_and_by_nothing_else(alice: User, bob: User) -> None:
+    _, reset = services.create_password_reset_token(alice.pk, 60)
+    _, bobs_reset = services.create_password_reset_token(bob.pk, 60)
+    for given in (
+        {"password": "short", "reset_token": reset},
+        {"password": NEW_PASSWORD, "reset_token": "x"},
+    ):
+        with pytest.raises(InvalidInput):
+            services.update_password(alice.pk, **given)
+    with pytest.raises(InvalidInput):
+        services.update_password(alice.pk, password=NEW_PASSWORD, reset_token=bobs_reset)
+    assert services.verify_password(alice.pk, PASSWORD)
+    assert services.get_password_reset_token(bobs_reset) is not None  # what did not happen spent nothing
+    services.update_password(alice.pk, password=NEW_PASSWORD, reset_token=reset)
+    assert services.verify_password(alice.pk, NEW_PASSWORD)
+    with pytest.raises(InvalidInput):
+        services.update_password(alice.pk, password=PASSWORD, reset_token=reset)
+
+
+def test_of_two_who_change_a_password_with_one_token_at_once_one_wins(
+    transactional_db: None, alice: User
+) -> None:
+    _, reset = services.create_password_reset_token(alice.pk, 60)
+    results = at_once(2, lambda: services.update_password(alice.pk, password=NEW_PASSWORD, reset_token=reset))
+    assert {type(result) for result in results} == {InvalidInput, type(None)}
+
+
 # --- sessions -----------------------------------------------------------------------------------------
 
 

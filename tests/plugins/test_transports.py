@@ -87,6 +87,7 @@ CASES: list[Case] = [
     ("db_update_user_password", "works", 204, lambda w: {"uuid": str(w.user().pk), "password": "another walk at dawn"}),
     ("db_update_user_password", "both", 400, lambda w: {"uuid": str(w.user().pk), "password": PASSWORD, "password_hash": "x"}),
     ("db_update_user_password", "missing", 404, lambda w: {"uuid": UNKNOWN, "password": PASSWORD}),
+    ("db_update_user_password", "bad reset token", 400, lambda w: {"uuid": str(w.user().pk), "password": PASSWORD, "reset_token": "x"}),
     ("db_update_user_email_verified", "works", 200, lambda w: {"uuid": str(w.user().pk), "email_verified": True}),
     ("db_update_user_email_verified", "text", 400, lambda w: {"uuid": str(w.user().pk), "email_verified": "true"}),
     ("db_update_user_profile", "works", 200, lambda w: {"uuid": str(w.user().pk), "profile": {"ü": "ö"}}),

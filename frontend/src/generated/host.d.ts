@@ -638,6 +638,8 @@ export interface components {
             password_hash?: string;
             /** Format: uuid */
             keep_session_id?: string;
+            /** @description Of this user: spent with the change, or nothing is changed. */
+            reset_token?: string;
         };
         User: {
             /** Format: uuid */

@@ -30,6 +30,27 @@ pub struct TokenForm {
     token: String,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EmailForm {
+    email: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResetPassword {
+    token: String,
+    password: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChangePassword {
+    token: String,
+    current_password: String,
+    new_password: String,
+}
+
 /// A sign-up whose fields are in order.
 pub struct NewAccount<'a> {
     pub email: &'a str,
@@ -41,6 +62,19 @@ pub struct NewAccount<'a> {
 pub struct Claim<'a> {
     pub email: &'a str,
     pub password: &'a str,
+}
+
+/// A new password and the link's token that allows it, both in order.
+pub struct NewPassword<'a> {
+    pub token: &'a str,
+    pub password: &'a str,
+}
+
+/// A change of password whose fields are in order.
+pub struct PasswordChange<'a> {
+    pub token: &'a str,
+    pub current: &'a str,
+    pub new: &'a str,
 }
 
 impl Signup {
@@ -65,14 +99,8 @@ impl Login {
     pub fn checked(&self) -> Result<Claim<'_>, Problem> {
         let email = self.email.trim();
         let mut faults = Faults::default();
-        faults.add(
-            "/email",
-            length_fault("address", email, 1..=MAX_EMAIL_CHARS),
-        );
-        faults.add(
-            "/password",
-            length_fault("password", &self.password, 1..=*PASSWORD_CHARS.end()),
-        );
+        faults.add("/email", some_email_fault(email));
+        faults.add("/password", some_password_fault(&self.password));
         faults.into_result()?;
         Ok(Claim {
             email,
@@ -84,12 +112,51 @@ impl Login {
 impl TokenForm {
     pub fn checked(&self) -> Result<&str, Problem> {
         let mut faults = Faults::default();
-        faults.add(
-            "/token",
-            length_fault("token", &self.token, 1..=MAX_TOKEN_CHARS),
-        );
+        faults.add("/token", token_fault(&self.token));
         faults.into_result()?;
         Ok(&self.token)
+    }
+}
+
+impl EmailForm {
+    /// Lets through whatever could be the address of an account.
+    pub fn checked(&self) -> Result<&str, Problem> {
+        let email = self.email.trim();
+        let mut faults = Faults::default();
+        faults.add("/email", some_email_fault(email));
+        faults.into_result()?;
+        Ok(email)
+    }
+}
+
+impl ResetPassword {
+    pub fn checked(&self) -> Result<NewPassword<'_>, Problem> {
+        let mut faults = Faults::default();
+        faults.add("/token", token_fault(&self.token));
+        faults.add("/password", new_password_fault(&self.password));
+        faults.into_result()?;
+        Ok(NewPassword {
+            token: &self.token,
+            password: &self.password,
+        })
+    }
+}
+
+impl ChangePassword {
+    pub fn checked(&self) -> Result<PasswordChange<'_>, Problem> {
+        let mut faults = Faults::default();
+        faults.add("/token", token_fault(&self.token));
+        faults.add(
+            "/current_password",
+            some_password_fault(&self.current_password),
+        );
+        faults.add("/new_password", new_password_fault(&self.new_password));
+        faults.into_result()?;
+        Ok(PasswordChange {
+            token: &self.token,
+            current: &self.current_password,
+            new: &self.new_password,
+        })
     }
 }
 
@@ -131,6 +198,11 @@ fn email_fault(email: &str) -> Option<String> {
         .then(|| "This is not an e-mail address, such as alice@example.org.".into())
 }
 
+/// Of an account that exists, however it was made.
+fn some_email_fault(email: &str) -> Option<String> {
+    length_fault("address", email, 1..=MAX_EMAIL_CHARS)
+}
+
 fn is_domain_label(label: &str) -> bool {
     let fits = |c: char| c.is_alphanumeric() || c == '-';
     !label.is_empty() && label.chars().all(fits) && !label.starts_with('-') && !label.ends_with('-')
@@ -145,6 +217,15 @@ fn name_fault(name: &str) -> Option<String> {
 
 fn new_password_fault(password: &str) -> Option<String> {
     length_fault("password", password, PASSWORD_CHARS)
+}
+
+/// Of an account that exists, however it was made.
+fn some_password_fault(password: &str) -> Option<String> {
+    length_fault("password", password, 1..=*PASSWORD_CHARS.end())
+}
+
+fn token_fault(token: &str) -> Option<String> {
+    length_fault("token", token, 1..=MAX_TOKEN_CHARS)
 }
 
 fn length_fault(what: &str, text: &str, range: std::ops::RangeInclusive<usize>) -> Option<String> {

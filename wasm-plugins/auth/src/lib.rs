@@ -1,4 +1,4 @@
-//! Sign-up, log-in and sessions: authentication as a sandboxed, replaceable plugin.
+//! Sign-up, log-in, sessions, e-mail verification and passwords: authentication as a sandboxed, replaceable plugin.
 //!
 //! Users and sessions live in the host; this plugin decides who gets one. Passwords are hashed
 //! by the host or, with the setting `hashing` = `guest`, in here (see [`credentials`]).
@@ -6,21 +6,22 @@
 mod credentials;
 mod forms;
 mod hashing;
+mod links;
 mod replies;
 mod settings;
 
 use extism_pdk::{plugin_fn, FnResult, Json};
 use hostbridge_sdk::{found, operations, Input, Problem, Session};
 
-use forms::{Login, Signup, TokenForm};
-use replies::{Ended, LoggedIn, SessionSummary, SignedUp, Verified};
+use forms::{ChangePassword, EmailForm, Login, ResetPassword, Signup, TokenForm};
+use replies::{Account, Done, LoggedIn, SessionSummary, Verified, DONE};
 use settings::Settings;
 
 #[plugin_fn]
-pub fn signup(Input(form): Input<Signup>) -> FnResult<Json<SignedUp>> {
+pub fn signup(Input(form): Input<Signup>) -> FnResult<Json<Account>> {
     let settings = Settings::read()?;
     let user = credentials::create_user(&form.checked()?, settings.hashing)?;
-    Ok(Json(SignedUp { user }))
+    Ok(Json(Account { user }))
 }
 
 #[plugin_fn]
@@ -37,7 +38,7 @@ pub fn login(Input(form): Input<Login>) -> FnResult<Json<LoggedIn>> {
 
 #[plugin_fn]
 pub fn verify_session(Input(form): Input<TokenForm>) -> FnResult<Json<Verified>> {
-    let session = live_session(&form)?;
+    let session = live_session(form.checked()?)?;
     Ok(Json(Verified {
         session: SessionSummary::from(&session),
         user: session.user,
@@ -45,15 +46,49 @@ pub fn verify_session(Input(form): Input<TokenForm>) -> FnResult<Json<Verified>>
 }
 
 #[plugin_fn]
-pub fn logout(Input(form): Input<TokenForm>) -> FnResult<Json<Ended>> {
-    let session = live_session(&form)?;
+pub fn logout(Input(form): Input<TokenForm>) -> FnResult<Json<Done>> {
+    let session = live_session(form.checked()?)?;
     // Another log-out may have come in between: the session is gone, which is what was asked.
     found(operations::db_delete_session(&session.id))?;
-    Ok(Json(Ended { ok: true }))
+    Ok(Json(DONE))
 }
 
-fn live_session(form: &TokenForm) -> Result<Session, Problem> {
-    let session = found(operations::db_get_session(form.checked()?))?;
+#[plugin_fn]
+pub fn request_email_verification(Input(form): Input<EmailForm>) -> FnResult<Json<Done>> {
+    links::send_verification(form.checked()?)?;
+    Ok(Json(DONE))
+}
+
+#[plugin_fn]
+pub fn verify_email(Input(form): Input<TokenForm>) -> FnResult<Json<Account>> {
+    let user = links::verify_email(form.checked()?)?;
+    Ok(Json(Account { user }))
+}
+
+#[plugin_fn]
+pub fn request_password_reset(Input(form): Input<EmailForm>) -> FnResult<Json<Done>> {
+    links::send_reset(form.checked()?)?;
+    Ok(Json(DONE))
+}
+
+#[plugin_fn]
+pub fn reset_password(Input(form): Input<ResetPassword>) -> FnResult<Json<Done>> {
+    let settings = Settings::read()?;
+    links::reset_password(&form.checked()?, settings.hashing)?;
+    Ok(Json(DONE))
+}
+
+#[plugin_fn]
+pub fn change_password(Input(form): Input<ChangePassword>) -> FnResult<Json<Done>> {
+    let settings = Settings::read()?;
+    let change = form.checked()?;
+    let session = live_session(change.token)?;
+    credentials::change_password(&session, &change, settings.hashing)?;
+    Ok(Json(DONE))
+}
+
+fn live_session(token: &str) -> Result<Session, Problem> {
+    let session = found(operations::db_get_session(token))?;
     session.ok_or_else(|| {
         Problem::new(
             401,

@@ -4,7 +4,7 @@ use hostbridge_sdk::{CreatedSession, Session, User};
 use serde::Serialize;
 
 #[derive(Serialize)]
-pub struct SignedUp {
+pub struct Account {
     pub user: User,
 }
 
@@ -21,9 +21,12 @@ pub struct Verified {
 }
 
 #[derive(Serialize)]
-pub struct Ended {
-    pub ok: bool,
+pub struct Done {
+    ok: bool,
 }
+
+/// It was done, and there is no more to say.
+pub const DONE: Done = Done { ok: true };
 
 /// The one reply that holds the session's token.
 #[derive(Serialize)]

@@ -61,6 +61,17 @@ pub enum Password<'a> {
     Hash(&'a str),
 }
 
+/// What a change of password goes with; the default ends every session of the user.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct PasswordOptions<'a> {
+    /// The session that stays: of the user who changes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_session_id: Option<&'a str>,
+    /// A password-reset token of the user: without a good one nothing is changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reset_token: Option<&'a str>,
+}
+
 /// A session just created: the only time that its token is shown.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct CreatedSession {

@@ -91,7 +91,19 @@ fn user_operations() {
     });
     let body = json!({"password": "pw", "keep_session_id": "s1"});
     check("PUT", "users/{id}/password", body, none.clone(), || {
-        db_update_user_password(ID, Password::Plain("pw"), Some("s1"))
+        let options = PasswordOptions {
+            keep_session_id: Some("s1"),
+            ..PasswordOptions::default()
+        };
+        db_update_user_password(ID, Password::Plain("pw"), options)
+    });
+    let body = json!({"password_hash": "$argon2id$", "reset_token": "hbr_1"});
+    check("PUT", "users/{id}/password", body, none.clone(), || {
+        let options = PasswordOptions {
+            reset_token: Some("hbr_1"),
+            ..PasswordOptions::default()
+        };
+        db_update_user_password(ID, Password::Hash("$argon2id$"), options)
     });
     check(
         "PUT",

@@ -1,10 +1,18 @@
 //! Users and their passwords.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{json, Value};
 
 use crate::client::{call, call_without_reply, path_id, with_query};
-use crate::{NewUser, Password, Problem, Profile, User};
+use crate::{NewUser, Password, PasswordOptions, Problem, Profile, User};
+
+#[derive(Serialize)]
+struct NewPassword<'a> {
+    #[serde(flatten)]
+    password: Password<'a>,
+    #[serde(flatten)]
+    options: PasswordOptions<'a>,
+}
 
 /// Create accounts.
 ///
@@ -49,19 +57,17 @@ pub fn db_get_user_by_uuid(user_id: &str) -> Result<User, Problem> {
 ///
 /// Operation `db_update_user_password`: `PUT /host/v1/users/{uuid}/password`.
 ///
-/// Ends the user's sessions, except the one with `keep_session_id`.
+/// Ends the user's other sessions and voids what could reset the password. A reset token is spent in
+/// the same step: a refused password leaves it good, and of two concurrent changes one succeeds.
 ///
 /// # Errors
-/// `404 not-found`; `400 invalid-input` (weak password).
+/// `404 not-found`; `400 invalid-input` (weak password, or a reset token that is no good).
 pub fn db_update_user_password(
     user_id: &str,
     password: Password<'_>,
-    keep_session_id: Option<&str>,
+    options: PasswordOptions<'_>,
 ) -> Result<(), Problem> {
-    let mut body = json!(password);
-    if let Some(session_id) = keep_session_id {
-        body["keep_session_id"] = json!(session_id);
-    }
+    let body = json!(NewPassword { password, options });
     let path = format!("users/{}/password", path_id(user_id)?);
     call_without_reply("PUT", &path, Some(body))
 }
