@@ -2,6 +2,12 @@
 import { useEffect, useState } from 'react';
 import { useLocation, useNavigate } from 'react-router';
 
+/** What is told of an address without a token. */
+export const INCOMPLETE = {
+  title: 'This link is not complete',
+  detail: 'Open it from the e-mail once more. It has to end with all that follows the #.',
+};
+
 /**
  * Takes the token out of the address, so that neither the address bar nor the history holds it; empty without one.
  * A second link that is opened in the same tab takes the first one's place.

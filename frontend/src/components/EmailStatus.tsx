@@ -19,7 +19,12 @@ export function EmailStatus({ user }: { user: User }) {
           )}
         </p>
       </div>
-      {!user.email_verified && <SendVerification email={user.email} label="Send the link" />}
+      {!user.email_verified && (
+        <>
+          <p className="muted">A link by e-mail confirms that the address is yours.</p>
+          <SendVerification email={user.email} label="Send the link" />
+        </>
+      )}
     </>
   );
 }

@@ -9,7 +9,7 @@ import { errorFor } from '../problem';
 import { useSession } from '../session';
 import type { User } from '../types';
 import { useFocusRescue } from '../useFocusRescue';
-import { useLinkToken } from '../useLinkToken';
+import { INCOMPLETE, useLinkToken } from '../useLinkToken';
 import { useSubmit } from '../useSubmit';
 import type { LogInState } from './logInState';
 
@@ -19,7 +19,11 @@ export default function ResetPasswordPage() {
   const token = useLinkToken();
   return (
     <div className="auth-card">
-      {token ? <ResetForm key={token} token={token} /> : <DeadLink title="This link is not complete" />}
+      {token ? (
+        <ResetForm key={token} token={token} />
+      ) : (
+        <DeadLink title={INCOMPLETE.title} detail={INCOMPLETE.detail} />
+      )}
     </div>
   );
 }
@@ -53,12 +57,12 @@ function ResetForm({ token }: { token: string }) {
   );
 }
 
-function DeadLink({ title, detail }: { title: string; detail?: string }) {
+function DeadLink({ title, detail }: { title: string; detail: string }) {
   return (
     <>
       <PageHeading title={TITLE}>{TITLE}</PageHeading>
       <Notice tone="warning" title={title} live="status">
-        <p>{detail || 'Links from e-mails work once, and not for long.'}</p>
+        <p>{detail}</p>
       </Notice>
       <Link to="/forgot-password" className="button button-primary button-wide">
         Ask for a new link

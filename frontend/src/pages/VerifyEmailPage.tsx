@@ -11,16 +11,20 @@ import { tellOtherTabs } from '../tabs';
 import type { User } from '../types';
 import { useAction } from '../useAction';
 import { useFocusRescue } from '../useFocusRescue';
-import { useLinkToken } from '../useLinkToken';
+import { INCOMPLETE, useLinkToken } from '../useLinkToken';
 import type { LogInState } from './logInState';
 
-const TITLE = 'Confirm your e-mail address';
+const TITLE = 'Confirm your address';
 
 export default function VerifyEmailPage() {
   const token = useLinkToken();
   return (
     <div className="auth-card">
-      {token ? <Confirmation key={token} token={token} /> : <DeadLink title="This link is not complete" />}
+      {token ? (
+        <Confirmation key={token} token={token} />
+      ) : (
+        <DeadLink title={INCOMPLETE.title} detail={INCOMPLETE.detail} />
+      )}
     </div>
   );
 }
@@ -78,13 +82,13 @@ function Confirmed({ email }: { email: string }) {
   );
 }
 
-function DeadLink({ title, detail }: { title: string; detail?: string }) {
+function DeadLink({ title, detail }: { title: string; detail: string }) {
   const { user } = useSession();
   return (
     <>
       <PageHeading title={TITLE}>{TITLE}</PageHeading>
       <Notice tone="warning" title={title} live="status">
-        <p>{detail || 'Links from e-mails work once, and not for long.'}</p>
+        <p>{detail}</p>
       </Notice>
       <WayOn user={user} />
     </>
@@ -95,7 +99,9 @@ function WayOn({ user }: { user: User | null }) {
   if (!user) {
     return (
       <>
-        <p className="auth-aside">Log in, and your profile says whether your address is confirmed.</p>
+        <p className="auth-aside">
+          Log in: your profile sends you a new one, unless your address is confirmed already.
+        </p>
         {/* Who is not logged in logs in on the way there. */}
         <Link to="/profile" className="button button-primary button-wide">
           Log in
@@ -115,5 +121,12 @@ function WayOn({ user }: { user: User | null }) {
       </>
     );
   }
-  return <SendVerification email={user.email} label="Send a new link" wide />;
+  return (
+    <>
+      <SendVerification email={user.email} label="Send a new link" wide />
+      <p className="auth-switch">
+        <Link to="/">Go to the start</Link>
+      </p>
+    </>
+  );
 }
