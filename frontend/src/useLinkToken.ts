@@ -5,7 +5,7 @@ import { useLocation, useNavigate } from 'react-router';
 /** What is told of an address without a token. */
 export const INCOMPLETE = {
   title: 'This link is not complete',
-  detail: 'Open it from the e-mail once more. It has to end with all that follows the #.',
+  detail: 'Open it from the e-mail once more, or copy all of it.',
 };
 
 /**
