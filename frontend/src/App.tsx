@@ -1,8 +1,10 @@
 // Which page is shown, depending on the address and on who is there.
-import { lazy, type ReactNode } from 'react';
+import { lazy, Suspense, type ReactNode } from 'react';
 import { Navigate, Outlet, Route, Routes, useLocation } from 'react-router';
 import { ActivityProvider } from './activity';
 import { AppLayout } from './components/AppLayout';
+import { CardOnItsWay } from './components/CardOnItsWay';
+import { ErrorBoundary } from './components/ErrorBoundary';
 import { PlainLayout } from './components/PlainLayout';
 import { CataloguePage } from './pages/CataloguePage';
 import { HomePage } from './pages/HomePage';
@@ -15,6 +17,9 @@ import { StartPage } from './pages/StartPage';
 import { useSession } from './session';
 import { ToastProvider } from './toasts';
 
+const ForgotPasswordPage = lazy(() => import('./pages/ForgotPasswordPage'));
+const ResetPasswordPage = lazy(() => import('./pages/ResetPasswordPage'));
+const VerifyEmailPage = lazy(() => import('./pages/VerifyEmailPage'));
 const ConvertPage = lazy(() => import('./pages/ConvertPage'));
 const ExecutionsPage = lazy(() => import('./pages/ExecutionsPage'));
 const ExecutionPage = lazy(() => import('./pages/ExecutionPage'));
@@ -38,6 +43,9 @@ export function App() {
       <Route element={<PlainPages />}>
         <Route path="login" element={<LogInPage />} />
         <Route path="signup" element={<SignUpPage />} />
+        <Route path="forgot-password" element={<ForgotPasswordPage />} />
+        <Route path="reset-password" element={<ResetPasswordPage />} />
+        <Route path="verify-email" element={<VerifyEmailPage />} />
       </Route>
       <Route element={<UserPages />}>
         <Route index element={<HomePage />} />
@@ -57,9 +65,14 @@ export function App() {
 }
 
 function PlainPages() {
+  const { pathname } = useLocation();
   return (
     <PlainLayout>
-      <Outlet />
+      <ErrorBoundary resetKey={pathname}>
+        <Suspense fallback={<CardOnItsWay />}>
+          <Outlet />
+        </Suspense>
+      </ErrorBoundary>
     </PlainLayout>
   );
 }

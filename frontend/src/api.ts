@@ -79,11 +79,35 @@ export function changeAccount(changes: { name: string }): Promise<Account> {
 
 /** There is no way back. */
 export async function deleteAccount(password: string): Promise<void> {
-  await request('/users/me', {
-    method: 'DELETE',
-    body: JSON.stringify({ password }),
-    headers: { 'Content-Type': 'application/json' },
-  });
+  await send('DELETE', '/users/me', { password });
+}
+
+/** Sends a link to this address, if it belongs to an account that has not confirmed it. The answer does not tell. */
+export async function requestEmailVerification(email: string): Promise<void> {
+  await send('POST', '/auth/request-email-verification', { email });
+}
+
+/** Confirms the address that the link with this token went to; whose it is. */
+export function verifyEmail(token: string): Promise<{ user: User }> {
+  return sendJson('POST', '/auth/verify-email', { token });
+}
+
+/** Sends a link to this address, if there is an account for it. The answer does not tell. */
+export async function requestPasswordReset(email: string): Promise<void> {
+  await send('POST', '/auth/request-password-reset', { email });
+}
+
+/** Sets a new password by a link from an e-mail, and ends every session of its account. */
+export async function resetPassword(reset: { token: string; password: string }): Promise<void> {
+  await send('POST', '/auth/reset-password', reset);
+}
+
+/** Ends every other session of one's own. */
+export async function changePassword(change: {
+  current_password: string;
+  new_password: string;
+}): Promise<void> {
+  await send('POST', '/auth/change-password', change);
 }
 
 /** Where this user is logged in, latest first. */
@@ -288,12 +312,16 @@ async function allPages<Item>(path: string, signal?: AbortSignal): Promise<Item[
 }
 
 async function sendJson<Answer>(method: 'POST' | 'PATCH', path: string, body: unknown): Promise<Answer> {
-  const response = await request(path, {
+  const response = await send(method, path, body);
+  return (await response.json()) as Answer;
+}
+
+function send(method: string, path: string, body: unknown): Promise<Response> {
+  return request(path, {
     method,
     body: JSON.stringify(body),
     headers: { 'Content-Type': 'application/json' },
   });
-  return (await response.json()) as Answer;
 }
 
 type Init = Omit<RequestInit, 'body'> & { body?: XMLHttpRequestBodyInit };

@@ -20,6 +20,8 @@ interface SessionContextValue {
   logOut: () => Promise<void>;
   /** Deletes the account, and everything of it with it. */
   deleteAccount: (password: string) => Promise<void>;
+  /** Sets a new password by a link from an e-mail; who is logged in here even so, if that is somebody else. */
+  resetPassword: (reset: { token: string; password: string }) => Promise<User | null>;
   /** Shows what the person changed about themselves. */
   update: (user: User) => void;
   /** Asks the server again, after a hint that the session may be over. */
@@ -88,6 +90,17 @@ export function SessionProvider({ children }: { children: ReactNode }) {
     [leave],
   );
 
+  const resetPassword = useCallback(async (reset: { token: string; password: string }) => {
+    await api.resetPassword(reset);
+    const user = await api.getSession().then(
+      (answer) => answer.user,
+      () => null,
+    );
+    // A session that ended by this did not expire: nobody is told that it did.
+    setState({ status: 'ready', user, ended: null });
+    return user;
+  }, []);
+
   const update = useCallback((user: User) => {
     setState((before) => (before.status === 'ready' && before.user ? { ...before, user } : before));
   }, []);
@@ -95,7 +108,10 @@ export function SessionProvider({ children }: { children: ReactNode }) {
   const recheck = useCallback(async () => {
     try {
       const { user } = await api.getSession();
-      if (!user) setState((before) => (before.status === 'ready' && before.user ? EXPIRED : before));
+      setState((before) => {
+        if (before.status !== 'ready' || !before.user) return before;
+        return user ? { ...before, user } : EXPIRED;
+      });
     } catch {
       // An expired session is reported through onSessionEnd; with no network the next request will tell.
     }
@@ -105,16 +121,17 @@ export function SessionProvider({ children }: { children: ReactNode }) {
     () =>
       onOtherTab((news) => {
         if (news === 'logged-out') leave();
+        else if (news === 'changed') void recheck();
         // The cookie is everybody's: this tab would go on as somebody else without showing it.
         else void loadSession().then(setState);
       }),
-    [leave],
+    [leave, recheck],
   );
 
   const user = state.status === 'ready' ? state.user : null;
   const value = useMemo(
-    () => ({ state, user, retry, logIn, logOut, deleteAccount, update, recheck }),
-    [state, user, retry, logIn, logOut, deleteAccount, update, recheck],
+    () => ({ state, user, retry, logIn, logOut, deleteAccount, resetPassword, update, recheck }),
+    [state, user, retry, logIn, logOut, deleteAccount, resetPassword, update, recheck],
   );
   return <SessionContext value={value}>{children}</SessionContext>;
 }

@@ -1,5 +1,7 @@
 // What tabs of one browser tell each other: they share the session's cookie.
-export type TabNews = 'logged-in' | 'logged-out';
+const NEWS = ['logged-in', 'logged-out', 'changed'] as const;
+/** Changed: something about the person who is logged in. */
+export type TabNews = (typeof NEWS)[number];
 
 const CHANNEL = 'hostbridge.session';
 
@@ -13,7 +15,8 @@ export function tellOtherTabs(news: TabNews): void {
 export function onOtherTab(listener: (news: TabNews) => void): () => void {
   const channel = new BroadcastChannel(CHANNEL);
   channel.onmessage = ({ data }) => {
-    if (data === 'logged-in' || data === 'logged-out') listener(data);
+    const news = NEWS.find((known) => known === data);
+    if (news) listener(news);
   };
   return () => channel.close();
 }

@@ -20,7 +20,28 @@ OWNER, ALICE, BOB = "owner@example.com", "alice@example.com", "bob@example.com"
 
 # What a request can get in the place of the server's answer; or some JSON.
 HELD, BROKEN, OFFLINE = "held", "broken", "offline"
-Answer = str | dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A problem in the place of the server's answer."""
+
+    status: int
+    code: str
+    title: str
+    detail: str
+    errors: Mapping[str, str] = field(default_factory=dict)  # by field
+
+    @property
+    def body(self) -> dict[str, Any]:
+        errors = [{"pointer": f"/{name}", "detail": detail} for name, detail in self.errors.items()]
+        type_ = f"urn:hostbridge:problem:{self.code}"
+        return {
+            "type": type_, "title": self.title, "status": self.status, "detail": self.detail, "errors": errors
+        }  # fmt: skip
+
+
+Answer = str | dict[str, Any] | Refusal
 
 NETWORK = [{"url": "https://api.example.com/v1/", "methods": ["GET"], "reason": "Ask for the weather."}]
 REPORT = {"name": "Ada Lovelace", "id": 9007199254740993, "tags": ["math", "poetry"], "born": {"year": 1815}}
@@ -130,13 +151,17 @@ class State:
 
     def failing(self, stage: Stage) -> list[str]:
         """The paths whose requests fail in this state."""
-        broken = (path for path, answer in self.answers.items() if answer in (BROKEN, OFFLINE))
+        broken = (
+            path
+            for path, answer in self.answers.items()
+            if answer in (BROKEN, OFFLINE) or isinstance(answer, Refusal)
+        )
         return [stage.fill(path) for path in (*self.refused, *broken)]
 
     @property
     def example(self) -> str:
         """A path of this form, for the table of routes."""
-        return re.sub(r"{\w+}", "x", self.path.partition("?")[0])
+        return re.sub(r"{\w+}", "x", re.split("[?#]", self.path)[0])
 
 
 def press(name: str) -> Callable[[Page], None]:
@@ -147,6 +172,27 @@ def log_in_wrongly(page: Page) -> None:
     page.get_by_label("E-mail", exact=True).fill(ALICE)
     page.get_by_label("Password", exact=True).fill("not my password")
     press("Log in")(page)
+
+
+def fill_and_press(name: str, **fields: str) -> Callable[[Page], None]:
+    """Types into the fields with these labels, then presses the button."""
+
+    def prepare(page: Page) -> None:
+        for label, text in fields.items():
+            page.get_by_label(label.replace("_", " "), exact=True).fill(text)
+        press(name)(page)
+
+    return prepare
+
+
+def sign_up(page: Page) -> None:
+    page.get_by_label("E-mail", exact=True).fill("carol@example.com")
+    fill_and_press("Sign up", Name="Carol", Password="a long walk at dusk")(page)
+
+
+def forget_password(page: Page) -> None:
+    page.get_by_label("E-mail", exact=True).fill(ALICE)
+    press("Send the link")(page)
 
 
 def run_greet(page: Page) -> None:
@@ -188,6 +234,28 @@ def choose_bundle(data: bytes) -> Callable[[Page], None]:
 WEATHER = zipped(name="weather", title="Weather", network=NETWORK)
 UNKNOWN = "01a20448-468d-7139-a4a5-263a70f09d12"
 
+ASK_TO_VERIFY, VERIFY = "/api/v1/auth/request-email-verification", "/api/v1/auth/verify-email"
+ASK_TO_RESET, RESET = "/api/v1/auth/request-password-reset", "/api/v1/auth/reset-password"
+CHANGE_PASSWORD = "/api/v1/auth/change-password"
+DONE: dict[str, Any] = {}
+CAROL = {"id": UNKNOWN, "email": "carol@example.com", "name": "Carol", "email_verified": True}
+NOT_SENT = Refusal(
+    424, "email-not-sent", "The e-mail could not be sent", "The mail server is away. Try again later."
+)
+DEAD_LINK = Refusal(
+    400, "token-invalid", "This link no longer works", "It was used, or is too old. Ask for a new one."
+)
+
+
+def wrong(**errors: str) -> Refusal:
+    return Refusal(400, "invalid-input", "Please check what you typed", "See the errors.", errors)
+
+
+new_password = fill_and_press("Change password", New_password="a short nap at noon")
+other_password = fill_and_press(
+    "Change password", Current_password="a long walk at dusk", New_password="a short nap at noon"
+)
+
 STATES = [
     # Before log-in.
     State("start-loading", "/", "", "Loading…", None, answers={"/api/v1/setup": HELD}),
@@ -199,6 +267,41 @@ STATES = [
     State("log-in-refused", "/login", "Log in", "Wrong e-mail address or password", None,
           prepare=log_in_wrongly, refused=("/api/v1/auth/login",)),
     State("sign-up", "/signup", "Sign up", "Create your account", None),
+    State("sign-up-done", "/signup", "Log in", "We sent a link to carol@example.com", None, prepare=sign_up,
+          answers={"/api/v1/auth/signup": {"user": CAROL}, ASK_TO_VERIFY: DONE}),
+    State("sign-up-done-no-mail", "/signup", "Log in", "Your account is ready", None, prepare=sign_up,
+          answers={"/api/v1/auth/signup": {"user": CAROL}, ASK_TO_VERIFY: NOT_SENT}),
+
+    # Where e-mails lead, and how they are asked for.
+    State("forgot-password", "/forgot-password", "Forgot your password?", "Send the link", None),
+    State("forgot-password-sent", "/forgot-password", "Look for an e-mail", "If there is an account for",
+          None, answers={ASK_TO_RESET: DONE}, prepare=forget_password),
+    State("forgot-password-failed", "/forgot-password", "Forgot your password?", "could not be sent", None,
+          answers={ASK_TO_RESET: NOT_SENT}, prepare=forget_password),
+    State("reset-password", "/reset-password#token=x", "Choose a new password", "Change password", None),
+    State("reset-password-weak", "/reset-password#token=x", "Choose a new password", "It is too common.",
+          None, answers={RESET: wrong(password="It is too common.")}, prepare=new_password),
+    State("reset-password-done", "/reset-password#token=x", "Log in", "Your password is changed", None,
+          answers={RESET: DONE}, prepare=new_password),
+    State("reset-password-somebody-else", "/reset-password#token=x", "Your password is changed",
+          "still logged in", answers={RESET: DONE}, prepare=new_password),
+    State("reset-password-dead", "/reset-password#token=x", "Choose a new password", "Ask for a new link",
+          None, answers={RESET: DEAD_LINK}, prepare=new_password),
+    State("reset-password-incomplete", "/reset-password", "Choose a new password", "is not complete", None),
+    State("verify-email", "/verify-email#token=x", "Confirm your address", "Confirm this address",
+          None),
+    State("verify-email-done", "/verify-email#token=x", "Your address is confirmed", "Thank you.", None,
+          answers={VERIFY: {"user": CAROL}}, prepare=press("Confirm this address")),
+    State("verify-email-dead", "/verify-email#token=x", "Confirm your address", "no longer works",
+          None, answers={VERIFY: DEAD_LINK}, prepare=press("Confirm this address")),
+    State("verify-email-dead-here", "/verify-email#token=x", "Confirm your address",
+          "Send a new link", answers={VERIFY: DEAD_LINK}, prepare=press("Confirm this address")),
+    State("verify-email-sent", "/verify-email", "Confirm your address", "The link is on its way",
+          answers={ASK_TO_VERIFY: DONE}, prepare=press("Send a new link")),
+    State("verify-email-confirmed", "/verify-email", "Confirm your address", "is confirmed already",
+          OWNER),
+    State("verify-email-failed", "/verify-email#token=x", "Confirm your address",
+          "The server had a problem", answers={VERIFY: BROKEN}, prepare=press("Confirm this address")),
     State("sign-up-refused", "/signup", "Sign up", "need your attention", None, prepare=press("Sign up"),
           refused=("/api/v1/auth/signup",)),
     State("lost-visitor", "/no/such/page", "Not found", "There is no page at this address", None),
@@ -311,6 +414,16 @@ STATES = [
     State("tokens-failed", "/tokens", "Access tokens", "Try again", answers={"/api/v1/tokens": BROKEN}),
     State("profile", "/profile", "Profile", "Where you are logged in"),
     State("profile-saved", "/profile", "Profile", "Your name is saved", prepare=press("Save")),
+    State("profile-confirmed", "/profile", "Profile", "Confirmed", OWNER),
+    State("profile-link-sent", "/profile", "Profile", "The link is on its way",
+          answers={ASK_TO_VERIFY: DONE}, prepare=press("Send the link")),
+    State("profile-link-not-sent", "/profile", "Profile", "could not be sent",
+          answers={ASK_TO_VERIFY: NOT_SENT}, prepare=press("Send the link")),
+    State("profile-password-wrong", "/profile", "Profile", "This is not your password.",
+          answers={CHANGE_PASSWORD: wrong(current_password="This is not your password.")},
+          prepare=other_password),
+    State("profile-password-changed", "/profile", "Profile", "Your password is changed",
+          answers={CHANGE_PASSWORD: DONE}, prepare=other_password),
     State("profile-loading", "/profile", "Profile", "Delete account", answers={"/api/v1/sessions": HELD}),
     State("profile-failed", "/profile", "Profile", "Try again", answers={"/api/v1/sessions": BROKEN}),
     State("profile-delete", "/profile", "Profile", "Delete your account for good?",

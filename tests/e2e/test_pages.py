@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from tests.e2e import checks
 from tests.e2e.conftest import ARTIFACTS
-from tests.e2e.states import BROKEN, HELD, OFFLINE, OWNER, STATES, Answer, Stage, State
+from tests.e2e.states import BROKEN, HELD, OFFLINE, OWNER, STATES, Answer, Refusal, Stage, State
 from tests.server import PASSWORD, ROOT
 
 WIDTHS = {"desktop": 1920, "tablet": 768, "phone": 360}
@@ -64,6 +64,8 @@ def give(page: Page, path: str, answer: Answer) -> None:
             route.abort("internetdisconnected")
         elif answer == BROKEN:
             route.fulfill(status=500, content_type="text/html", body="<h1>Internal Server Error</h1>")
+        elif isinstance(answer, Refusal):
+            route.fulfill(status=answer.status, content_type="application/problem+json", json=answer.body)
         elif answer != HELD:
             route.fulfill(json=answer)
 

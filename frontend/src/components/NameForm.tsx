@@ -5,8 +5,8 @@ import { useToasts } from '../toasts';
 import type { User } from '../types';
 import { useDraft } from '../useDraft';
 import { useSubmit } from '../useSubmit';
-import { Badge } from './Badge';
 import { Button } from './Button';
+import { EmailStatus } from './EmailStatus';
 import { ProblemNotice } from './ProblemNotice';
 import { TextField } from './TextField';
 
@@ -22,19 +22,7 @@ export function NameForm({ user }: { user: User }) {
   return (
     <form className="card profile-card" onSubmit={submit} noValidate>
       {problem && <ProblemNotice problem={problem} shownFields={['name']} />}
-      <div>
-        <p className="muted">E-mail</p>
-        <p className="profile-email">
-          {user.email}
-          {user.email_verified ? (
-            <Badge tone="success" icon="check">
-              Verified
-            </Badge>
-          ) : (
-            <Badge tone="warning">Not verified</Badge>
-          )}
-        </p>
-      </div>
+      <EmailStatus user={user} />
       <TextField
         label="Name"
         name="name"

@@ -1,10 +1,9 @@
-import { useCallback, useState } from 'react';
-import { useSessionChanges } from '../activity';
-import { endOtherSessions, endSession, listSessions } from '../api';
+import { useState } from 'react';
+import { endOtherSessions, endSession } from '../api';
 import { useToasts } from '../toasts';
 import type { Session } from '../types';
 import { useFocusRescue } from '../useFocusRescue';
-import { useLoaded } from '../useLoaded';
+import type { useLoaded } from '../useLoaded';
 import { clientName } from '../userAgent';
 import { Button } from './Button';
 import { ConfirmDialog } from './ConfirmDialog';
@@ -12,16 +11,12 @@ import { LoadFailure } from './LoadFailure';
 import { SessionRow } from './SessionRow';
 import { Skeleton } from './Skeleton';
 
-/** Where this user is logged in, live; each other place can be logged out. */
-export function SessionList({ userId }: { userId: string }) {
+/** Where this user is logged in; each other place can be logged out. */
+export function SessionList({ loaded }: { loaded: ReturnType<typeof useLoaded<Session[]>> }) {
   const { show } = useToasts();
-  const { state, retry, reload } = useLoaded(listSessions);
+  const { state, retry, reload } = loaded;
   const [ending, setEnding] = useState<Session | 'others' | null>(null);
   const sessions = state.status === 'loaded' ? state.value : [];
-  useSessionChanges(
-    userId,
-    useCallback(() => reload(), [reload]),
-  );
   useFocusRescue(sessions.length);
 
   async function end(which: Session | 'others') {

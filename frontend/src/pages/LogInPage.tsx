@@ -1,6 +1,7 @@
+import { useState } from 'react';
 import { Link, Navigate, useLocation } from 'react-router';
 import { Button } from '../components/Button';
-import { Notice } from '../components/Notice';
+import { LogInNotice } from '../components/LogInNotice';
 import { PageHeading } from '../components/PageHeading';
 import { ProblemNotice } from '../components/ProblemNotice';
 import { TextField } from '../components/TextField';
@@ -12,6 +13,7 @@ import { readLogInState } from './logInState';
 export function LogInPage() {
   const { user, state: session, logIn } = useSession();
   const { from, notice, email } = readLogInState(useLocation().state);
+  const [typed, setTyped] = useState(email);
   const { submit, busy, problem } = useSubmit((form) =>
     logIn({ email: form('email'), password: form('password') }),
   );
@@ -24,21 +26,7 @@ export function LogInPage() {
   return (
     <div className="auth-card">
       <PageHeading title="Log in">Log in</PageHeading>
-      {shown === 'expired' && (
-        <Notice tone="warning" title="Your session has ended" live="status">
-          <p>Log in again to go on where you were. Forms keep what you typed, except for secrets.</p>
-        </Notice>
-      )}
-      {shown === 'logged-out' && (
-        <Notice tone="success" live="status">
-          <p>You are logged out. See you soon.</p>
-        </Notice>
-      )}
-      {shown === 'signed-up' && (
-        <Notice tone="success" title="Your account is ready" live="status">
-          <p>Welcome! Log in with the password you just chose.</p>
-        </Notice>
-      )}
+      {shown && <LogInNotice reason={shown} email={email} />}
       {problem && <ProblemNotice problem={problem} shownFields={['email', 'password']} />}
       <form onSubmit={submit} noValidate>
         <TextField
@@ -48,6 +36,7 @@ export function LogInPage() {
           required
           autoComplete="username"
           defaultValue={email}
+          onChange={(event) => setTyped(event.target.value)}
           error={errorFor(problem, 'email')}
         />
         <TextField
@@ -62,6 +51,11 @@ export function LogInPage() {
           Log in
         </Button>
       </form>
+      <p className="auth-switch">
+        <Link to="/forgot-password" state={{ from, email: typed }}>
+          Forgot your password?
+        </Link>
+      </p>
       <p className="auth-switch">
         New here?{' '}
         <Link to="/signup" state={{ from }}>

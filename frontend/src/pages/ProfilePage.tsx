@@ -1,12 +1,22 @@
+import { useSessionChanges } from '../activity';
+import { listSessions } from '../api';
 import { DeleteAccount } from '../components/DeleteAccount';
 import { NameForm } from '../components/NameForm';
 import { PageHeading } from '../components/PageHeading';
+import { PasswordForm } from '../components/PasswordForm';
 import { SessionList } from '../components/SessionList';
 import { useSession } from '../session';
+import type { User } from '../types';
+import { useLoaded } from '../useLoaded';
 
 export default function ProfilePage() {
   const { user } = useSession();
-  if (!user) return null;
+  return user && <Profile user={user} />;
+}
+
+function Profile({ user }: { user: User }) {
+  const sessions = useLoaded(listSessions);
+  useSessionChanges(user.id, sessions.reload);
   return (
     <>
       <div className="page-head">
@@ -16,7 +26,8 @@ export default function ProfilePage() {
         </div>
       </div>
       <NameForm user={user} />
-      <SessionList userId={user.id} />
+      <PasswordForm email={user.email} onChanged={sessions.reload} />
+      <SessionList loaded={sessions} />
       <DeleteAccount />
     </>
   );

@@ -2,6 +2,7 @@ import { useNavigate } from 'react-router';
 import { createOwner } from '../api';
 import { Button } from '../components/Button';
 import { Notice } from '../components/Notice';
+import { NewPasswordField } from '../components/NewPasswordField';
 import { PageHeading } from '../components/PageHeading';
 import { ProblemNotice } from '../components/ProblemNotice';
 import { TextField } from '../components/TextField';
@@ -67,15 +68,7 @@ export function SetUpPage() {
           autoComplete="username"
           error={errorFor(problem, 'email')}
         />
-        <TextField
-          label="Password"
-          name="password"
-          type="password"
-          required
-          autoComplete="new-password"
-          hint="Long beats complicated: a few unrelated words work well."
-          error={errorFor(problem, 'password')}
-        />
+        <NewPasswordField label="Password" name="password" error={errorFor(problem, 'password')} />
         <Button type="submit" look="primary" busy={busy} className="button-wide">
           Create owner account
         </Button>

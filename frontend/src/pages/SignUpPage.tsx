@@ -1,6 +1,7 @@
 import { Link, Navigate, useLocation, useNavigate } from 'react-router';
-import { signUp } from '../api';
+import { requestEmailVerification, signUp } from '../api';
 import { Button } from '../components/Button';
+import { NewPasswordField } from '../components/NewPasswordField';
 import { PageHeading } from '../components/PageHeading';
 import { ProblemNotice } from '../components/ProblemNotice';
 import { TextField } from '../components/TextField';
@@ -16,7 +17,8 @@ export function SignUpPage() {
   const { submit, busy, problem } = useSubmit(async (form) => {
     const email = form('email');
     await signUp({ name: form('name'), email, password: form('password') });
-    const state: LogInState = { from, notice: 'signed-up', email };
+    const notice = (await linkIsSent(email)) ? 'signed-up-mailed' : 'signed-up';
+    const state: LogInState = { from, notice, email };
     await navigate('/login', { state });
   });
   if (user) return <Navigate to="/" replace />;
@@ -35,15 +37,7 @@ export function SignUpPage() {
           autoComplete="username"
           error={errorFor(problem, 'email')}
         />
-        <TextField
-          label="Password"
-          name="password"
-          type="password"
-          required
-          autoComplete="new-password"
-          hint="Long beats complicated: a few unrelated words work well."
-          error={errorFor(problem, 'password')}
-        />
+        <NewPasswordField label="Password" name="password" error={errorFor(problem, 'password')} />
         <Button type="submit" look="primary" busy={busy} className="button-wide">
           Sign up
         </Button>
@@ -56,4 +50,16 @@ export function SignUpPage() {
       </p>
     </div>
   );
+}
+
+const PATIENCE_MS = 5000;
+
+/** The account is there in any case: neither a server without e-mail nor a slow one may keep anybody here. */
+function linkIsSent(email: string): Promise<boolean> {
+  const sent = requestEmailVerification(email).then(
+    () => true,
+    () => false,
+  );
+  const late = new Promise<boolean>((resolve) => setTimeout(() => resolve(false), PATIENCE_MS));
+  return Promise.race([sent, late]);
 }
