@@ -17,6 +17,7 @@ from django.middleware.security import SecurityMiddleware
 
 from accounts import attempts, services
 from accounts.feed import Feed
+from config import memory
 from config.bodies import BodyLimit
 from config.handler import ThreadPerRequestHandler
 from plugins import browser_runs, controls, executions, instances, journal, retention
@@ -27,6 +28,7 @@ from plugins.runtime.service import close_pool, get_pool
 logger = logging.getLogger("hostbridge.server")
 
 TIDY_EVERY_SECONDS = 60
+GIVE_BACK_EVERY_SECONDS = 10
 TIDY = (
     instances.mark_orphans,
     browser_runs.expire,
@@ -60,7 +62,7 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
             feed = Feed()
             gc.collect()
             gc.freeze()  # what is there now stays: to look through it again and again delays calls
-            work = (calls.warm_up(), _tidy_for_ever(), controls.look_for_ever())
+            work = (calls.warm_up(), _tidy_for_ever(), _give_back_for_ever(), controls.look_for_ever())
             tasks = [asyncio.create_task(each) for each in work]
             await send({"type": "lifespan.startup.complete"})
         else:
@@ -84,6 +86,12 @@ async def _tidy_for_ever() -> None:
                 await database_sync_to_async(tidy)()
             except (DatabaseError, OSError):
                 logger.exception("What others left behind could not be tidied up")
+
+
+async def _give_back_for_ever() -> None:
+    while True:
+        await asyncio.sleep(GIVE_BACK_EVERY_SECONDS)
+        await asyncio.to_thread(memory.give_back)
 
 
 calls = CallEndpoint(

@@ -1,4 +1,4 @@
-"""The heaps of a process with many threads, counted by the C library itself."""
+"""The heaps of a process with many threads, counted by the C library itself, and what they keep."""
 
 import ctypes
 import subprocess
@@ -32,8 +32,8 @@ WAYS_TO_SERVE = {
 
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_info"), reason="not glibc")
 @pytest.mark.parametrize("way", WAYS_TO_SERVE)
-@pytest.mark.parametrize(("chosen", "heaps"), [({}, 2), ({"MALLOC_ARENA_MAX": "4"}, 4)])
-def test_many_threads_share_two_heaps_unless_the_operator_says_otherwise(
+@pytest.mark.parametrize(("chosen", "heaps"), [({}, 1), ({"MALLOC_ARENA_MAX": "4"}, 4)])
+def test_many_threads_share_one_heap_unless_the_operator_says_otherwise(
     way: str, chosen: dict[str, str], heaps: int, tmp_path: Path
 ) -> None:
     environment = clean_environment() | {"DATA_DIR": str(tmp_path)}
@@ -43,3 +43,33 @@ def test_many_threads_share_two_heaps_unless_the_operator_says_otherwise(
         cwd=ROOT, env=environment | chosen, check=True, capture_output=True, text=True,
     ).stdout  # fmt: skip
     assert output.count("<heap nr=") == heaps
+
+
+LOG_INS = """
+import argon2, threading
+from pathlib import Path
+from config import memory
+memory.bound_heaps()
+def held():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+def work():
+    for _ in range(3):
+        argon2.PasswordHasher(memory_cost=19456, parallelism=1).hash("x")
+def in_a_thread():
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+in_a_thread()
+before = held()
+memory.give_back()
+print(before - held())
+"""
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="not glibc")
+def test_what_log_ins_took_is_given_back() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LOG_INS],
+        cwd=ROOT, env=clean_environment(), check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    assert int(done.stdout) > 15 << 20
