@@ -115,6 +115,11 @@ class PluginManifest(msgspec.Struct, frozen=True, kw_only=True):
     def function(self, name: str) -> Function | None:
         return next((function for function in self.functions if function.name == name), None)
 
+    @property
+    def secret_settings(self) -> frozenset[str]:
+        properties = self.settings_schema.get("properties", {})
+        return frozenset(name for name, schema in properties.items() if schema.get("secret"))
+
 
 def parse_manifest(raw: bytes, *, operations: frozenset[str]) -> PluginManifest:
     """The manifest in `raw`, which may ask only for names in `operations`.

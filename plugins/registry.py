@@ -24,6 +24,7 @@ from plugins.manifest import NetworkKey, PluginManifest
 from plugins.models import Execution, Grant, NetworkGrant, Plugin, PluginWatch, Release, kept_release
 from plugins.runtime import trial
 from plugins.runtime.jobs import Job, WorkerError
+from plugins.upgrades import asks_for_more
 
 logger = logging.getLogger("hostbridge.registry")
 
@@ -111,7 +112,8 @@ def install(bundle: Bundle) -> Release:
     """Keeps the bundle as a release. Installing grants nothing.
 
     A new plugin, or a release that asks for more than the one that serves, waits for consent (`activate`);
-    a release that asks for no more serves at once. Installing the same bundle again changes nothing.
+    a release that asks for no more (plugins.upgrades) serves at once. Installing the same bundle again
+    changes nothing.
     Raises TrialFailed if the module cannot be compiled and started, ReleaseConflict if the version exists
     with other content; then nothing is kept.
     """
@@ -244,11 +246,6 @@ def _running(plugin: Plugin) -> int:
     return recent.filter(target="server", state__in=unfinished).count()
 
 
-def asks_for_more(new: Release, old: Release) -> bool:
-    """Whether `new` could do anything, once granted, that `old` did not ask for."""
-    return not (new.asks_for <= old.asks_for and new.network_asked <= old.network_asked)
-
-
 def activate(
     release: Release, grants: Iterable[str], network: Iterable[NetworkKey] = (), *, by: User | None = None
 ) -> None:
@@ -342,10 +339,9 @@ def set_settings(plugin: Plugin, values: dict[str, Any]) -> None:
     """Replaces the plugin's settings; secret ones that are left out stay. Raises InvalidSettings."""
     with transaction.atomic():
         _lock(plugin)
-        schema = plugin.active.manifest.settings_schema
-        known = schema.get("properties", {})
-        kept = {name: plugin.settings[name] for name in _secrets(known) if name in plugin.settings}
-        plugin.settings = _valid_settings(schema, kept | values)
+        manifest = plugin.active.manifest
+        kept = {name: plugin.settings[name] for name in manifest.secret_settings if name in plugin.settings}
+        plugin.settings = _valid_settings(manifest.settings_schema, kept | values)
         plugin.save(update_fields=["settings"])
 
 
@@ -366,7 +362,7 @@ def config_of(plugin: Plugin, manifest: PluginManifest, *, public_only: bool = F
     known = manifest.settings_schema.get("properties", {})
     values = {name: schema["default"] for name, schema in known.items() if "default" in schema}
     values |= {name: value for name, value in plugin.settings.items() if name in known}
-    hidden = _secrets(known) if public_only else set()
+    hidden = manifest.secret_settings if public_only else frozenset()
     return {
         name: value if isinstance(value, str) else json.dumps(value)
         for name, value in values.items()
@@ -376,7 +372,7 @@ def config_of(plugin: Plugin, manifest: PluginManifest, *, public_only: bool = F
 
 def public_settings(plugin: Plugin) -> dict[str, Any]:
     """What administrators see: secret settings only as null where they are set."""
-    hidden = _secrets(plugin.active.manifest.settings_schema.get("properties", {}))
+    hidden = plugin.active.manifest.secret_settings
     return {name: None if name in hidden else value for name, value in plugin.settings.items()}
 
 
@@ -401,10 +397,6 @@ def install_bundled() -> list[Release]:
             activate(release, [p.operation for p in release.manifest.permissions if not p.optional])
         installed.append(Release.objects.select_related("plugin").get(pk=release.pk))
     return installed
-
-
-def _secrets(properties: dict[str, Any]) -> set[str]:
-    return {name for name, schema in properties.items() if schema.get("secret")}
 
 
 def _tell(plugin: Plugin) -> None:

@@ -17,6 +17,7 @@ from plugins.manifest import Function, NetworkKey, PluginManifest
 from plugins.models import Plugin, Release
 from plugins.operations import PERMISSIONS
 from plugins.registry import public_settings, why_kept
+from plugins.upgrades import widens
 
 
 class FunctionSummarySerializer(serializers.Serializer[Any]):
@@ -99,6 +100,7 @@ class PendingSerializer(serializers.Serializer[Release]):
     version = serializers.CharField()
     permissions = serializers.SerializerMethodField()
     network = serializers.SerializerMethodField()
+    widens = serializers.SerializerMethodField()
 
     @extend_schema_field(PendingPermissionSerializer(many=True))
     def get_permissions(self, release: Release) -> list[dict[str, Any]]:
@@ -118,6 +120,12 @@ class PendingSerializer(serializers.Serializer[Release]):
             row | {"new": rule.key not in known}
             for row, rule in zip(rows, release.manifest.network, strict=True)
         ]
+
+    @extend_schema_field(serializers.ListField(child=serializers.CharField()))
+    def get_widens(self, release: Release) -> list[str]:
+        """What else would become possible that the active release does not allow, a sentence each."""
+        active = release.plugin.release
+        return widens(release.manifest, active.manifest) if active else []
 
 
 class PluginDetailSerializer(PluginSummarySerializer):

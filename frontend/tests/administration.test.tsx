@@ -69,7 +69,7 @@ const waiting: PluginDetail = {
   state: 'waiting',
   active_version: null,
   permissions: [store, wipe],
-  pending: { version: '1.0.0', permissions: [store, wipe], network: [] },
+  pending: { version: '1.0.0', permissions: [store, wipe], network: [], widens: [] },
 };
 const release = (version: string, state: string, day: number) => ({
   version,
@@ -223,7 +223,7 @@ test('addresses are granted one by one, in words that say what leaves the server
   server.plugin = {
     ...waiting,
     permissions: [],
-    pending: { version: '1.0.0', permissions: [], network: [weather, radar] },
+    pending: { version: '1.0.0', permissions: [], network: [weather, radar], widens: [] },
   };
   open('/plugins/template');
   const addresses = await screen.findByRole('group', { name: 'Addresses it asks for' });
@@ -274,6 +274,7 @@ test('an upgrade shows what is new and what is no longer asked for', async () =>
       version: '1.1.0',
       permissions: [asks('notify', 'Notify'), { ...store, granted: true, new: false }],
       network: [weather],
+      widens: ['“greet” could be called by everybody.'],
     },
   };
   open('/plugins/template');
@@ -283,6 +284,9 @@ test('an upgrade shows what is new and what is no longer asked for', async () =>
   expect(within(panel).getByText(/keeps serving until you decide/)).toBeTruthy();
   expect(within(panel).getByText('No longer asked for').parentElement?.textContent).toContain(
     'Delete accounts',
+  );
+  expect(within(panel).getByText('Also new in 1.1.0').parentElement?.textContent).toContain(
+    '“greet” could be called by everybody.',
   );
   const addresses = within(panel).getByRole('group', { name: 'New addresses in 1.1.0' });
   expect(
@@ -444,7 +448,8 @@ test('a notification shows in the corner until it is dismissed, and stays in the
 
 test('news that come together are shown together, and the end of a run is told', async () => {
   open('/plugins/template');
-  const activity = within(await screen.findByRole('region', { name: 'Activity' }));
+  await screen.findByRole('heading', { name: 'Template' }); // then the socket is this page's
+  const activity = within(screen.getByRole('region', { name: 'Activity' }));
   const failed = { ...execution, id: '1', function: 'count' } as Execution;
   const running: Execution = { ...failed, state: 'running', problem: null, timing: null, finished_at: null };
   tell({ id: '1-1', type: 'execution.started', data: running });

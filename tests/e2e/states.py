@@ -90,8 +90,10 @@ class Stage:
         self._install(owner, fixture("echo"), grants=[])
         self._install(owner, fixture("hostcall"), grants=["kv_list"])
         self._install(owner, fixture("hostfn"), grants=None)
-        self._install(owner, zipped(name="beacon", title="Beacon", permissions=[]), grants=[])
-        upgrade = zipped(name="beacon", title="Beacon", permissions=[], version="1.1.0", network=NETWORK)
+        beacon: dict[str, Any] = {"name": "beacon", "title": "Beacon", "permissions": []}
+        self._install(owner, zipped(**beacon), grants=[])
+        for_all = [{"name": "fetch", "title": "Fetch", "access": "public"}]
+        upgrade = zipped(**beacon, version="1.1.0", network=NETWORK, functions=for_all)
         self._install(owner, upgrade, grants=None)
         owner.patch("/api/v1/plugins/echo", json={"enabled": False}).raise_for_status()
 

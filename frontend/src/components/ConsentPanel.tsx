@@ -99,6 +99,18 @@ export function ConsentPanel({
                   {...choices}
                 />
               )}
+              {pending.widens.length > 0 && (
+                <div className="permission-group">
+                  <h3>Also new in {pending.version}</h3>
+                  <ul>
+                    {pending.widens.map((gain) => (
+                      <li key={gain} className="permission">
+                        {gain}
+                      </li>
+                    ))}
+                  </ul>
+                </div>
+              )}
               {allDropped.length > 0 && (
                 <div className="permission-group">
                   <h3>No longer asked for</h3>

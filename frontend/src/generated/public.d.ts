@@ -957,6 +957,7 @@ export interface components {
             version: string;
             readonly permissions: components["schemas"]["PendingPermission"][];
             readonly network: components["schemas"]["PendingNetworkRule"][];
+            readonly widens: string[];
         };
         /** @description An address outside that the plugin asks for. */
         PendingNetworkRule: {

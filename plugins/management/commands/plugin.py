@@ -13,6 +13,7 @@ from plugins.bundle import Bundle, read_path, report
 from plugins.manifest import NetworkKey
 from plugins.models import Plugin, Release
 from plugins.operations import PERMISSIONS
+from plugins.upgrades import widens
 
 
 def network_keys(release: Release, urls: list[str]) -> set[NetworkKey]:
@@ -103,6 +104,8 @@ class Command(BaseCommand):
             optional = " (optional)" if rule.optional else ""
             self.stdout.write(f"  to send {', '.join(rule.methods)} to {rule.url}{optional}")
             self.stdout.write(f"    because: {rule.reason}")
+        for gain in widens(release.manifest, plugin.release.manifest) if plugin.release else ():
+            self.stdout.write(f"  besides: {gain}")
         self.stdout.write(
             f"To consent: manage.py plugin activate {plugin.slug} {release.version} "
             "--grant OPERATION … --network URL …"
