@@ -44,7 +44,7 @@ class Post:
 def post(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Post]:
     folder = tmp_path_factory.mktemp("recovery")
     (folder / "post").mkdir()
-    server = Server.start(folder / "data", EMAIL_URL=f"file:///{folder / 'post'}")
+    server = Server.start(folder / "data", EMAIL_URL=f"file://{folder / 'post'}")
     server.make_owner()
     yield Post(server, folder / "post")
     server.stop()
