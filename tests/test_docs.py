@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from accounts.problems import TYPE_PREFIX, Problem
-from plugins import auth_views, executions, registry  # noqa: F401 - their problems register as subclasses
+from plugins import auth_views, downloads, executions, registry  # noqa: F401 - their problems register as subclasses
 from plugins.operations import PERMISSIONS
 from plugins.runtime import bridge  # noqa: F401
 from tests.server import ROOT
