@@ -189,6 +189,11 @@ class Feed:
         Feed.running = self
         self._thread.start()
 
+    @property
+    def count(self) -> int:
+        """How many listen here."""
+        return self._count
+
     async def join(self, listener: Listener) -> int:
         """From the position in the answer on, the listener hears everything."""
         joined: asyncio.Future[int] = self._loop.create_future()

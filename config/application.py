@@ -60,6 +60,10 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
             get_pool()  # workers start now, not when the first caller waits for them
             await sync_to_async(instances.mark_orphans)()
             feed = Feed()
+            if settings.METRICS_TOKEN:
+                from plugins import metrics  # noqa: PLC0415 - it loads a library that few servers need
+
+                metrics.start()
             gc.collect()
             gc.freeze()  # what is there now stays: to look through it again and again delays calls
             work = (calls.warm_up(), _tidy_for_ever(), _give_back_for_ever(), controls.look_for_ever())

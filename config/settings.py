@@ -5,6 +5,7 @@ docs/configuration.md describes each variable; a test holds the two together.
 """
 
 import os
+import re
 import secrets
 import sys
 from pathlib import Path
@@ -42,6 +43,22 @@ def env_bool(name: str, default: bool) -> bool:
     return raw in {"true", "1", "yes"}
 
 
+def env_secret(name: str) -> str:
+    """The variable, or what is in the file that the one with `_FILE` after its name names; or nothing."""
+    if secret := env(name):
+        return secret
+    path = env(f"{name}_FILE")
+    if not path:
+        return ""
+    try:
+        secret = Path(path).read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ImproperlyConfigured(f"{name}_FILE {path!r} cannot be read: {error}.") from error
+    if not secret:
+        raise ImproperlyConfigured(f"{name}_FILE {path!r} is empty.")
+    return secret
+
+
 def env_list(name: str) -> list[str]:
     return [item.strip() for item in env(name).split(",") if item.strip()]
 
@@ -58,13 +75,8 @@ PUBLIC_HTTPS = PUBLIC_URL.startswith("https://")
 
 def read_secret_key() -> str:
     """SECRET_KEY, or the file SECRET_KEY_FILE names, or a key made once and kept in DATA_DIR (mode 0600)."""
-    if key := env("SECRET_KEY"):
+    if key := env_secret("SECRET_KEY"):
         return key
-    if name := env("SECRET_KEY_FILE"):
-        try:
-            return Path(name).read_text().strip()
-        except OSError as error:
-            raise ImproperlyConfigured(f"SECRET_KEY_FILE {name!r} cannot be read: {error}.") from error
     path = DATA_DIR / "secret-key"
     try:
         DATA_DIR.mkdir(parents=True, exist_ok=True)
@@ -84,6 +96,11 @@ def read_secret_key() -> str:
 
 
 SECRET_KEY = read_secret_key()
+METRICS_TOKEN = env_secret("METRICS_TOKEN")
+if METRICS_TOKEN and not re.fullmatch(r"[\x21-\x7e]{16,}", METRICS_TOKEN):
+    raise ImproperlyConfigured(
+        "METRICS_TOKEN must have 16 or more characters, all of them ASCII and none a space."
+    )
 DEBUG = env_bool("DEBUG", default=False)
 ALLOWED_HOSTS = env_list("ALLOWED_HOSTS") or [
     "localhost", "127.0.0.1", "[::1]", urlsplit(PUBLIC_URL).hostname or HOST,

@@ -9,12 +9,13 @@ from django.contrib import admin
 from django.db import connection
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.urls import include, path, re_path
+from django.utils.crypto import constant_time_compare
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt, ensure_csrf_cookie
 from django.views.decorators.http import require_safe
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
-from accounts.problems import CSRFFailed, InternalError, NotFound, Problem, response_for
+from accounts.problems import CSRFFailed, InternalError, NotAuthenticated, NotFound, Problem, response_for
 from plugins.host.cors import no_operation
 from plugins.openapi import HostSchemaView, PublicSchemaView
 from plugins.runtime.service import get_pool
@@ -54,6 +55,21 @@ def readyz(request: HttpRequest) -> HttpResponse:
     if not sandbox:
         return JsonResponse({"status": "unavailable", "database": "ok", "sandbox": {}}, status=503)
     return JsonResponse({"status": "ok", "database": "ok", "sandbox": sandbox})
+
+
+@require_safe
+@never_cache
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Figures for Prometheus, for whoever has METRICS_TOKEN. Where none is set there is no such address."""
+    if not settings.METRICS_TOKEN:
+        raise Http404
+    if not constant_time_compare(
+        request.headers.get("Authorization", ""), f"Bearer {settings.METRICS_TOKEN}"
+    ):
+        return response_for(NotAuthenticated("Send METRICS_TOKEN in the header Authorization: Bearer …"))
+    from plugins import metrics  # noqa: PLC0415 - it loads a library that few servers need
+
+    return HttpResponse(metrics.text(), metrics.CONTENT_TYPE)
 
 
 def plain_error(request: HttpRequest, problem: Problem) -> HttpResponse:
@@ -99,6 +115,7 @@ docs = csp_update({"style-src": ["'unsafe-inline'"], "img-src": ["data:"]})(
 urlpatterns = [
     path("healthz", healthz),
     path("readyz", readyz),
+    path("metrics", metrics),
     path("admin/", admin.site.urls),
     path("api/v1/", include("accounts.urls")),
     path("api/v1/", include("plugins.urls")),

@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts.models import User
 from accounts.problems import Forbidden, InvalidInput, PayloadTooLarge, Problem
 from accounts.tokens import hash_token, new_token
-from plugins import admissions, executions
+from plugins import admissions, executions, journal
 from plugins.execution_tokens import function_of, limits_of_run, running_with
 from plugins.models import Execution, ExecutionToken, Plugin
 from plugins.operations import OPERATIONS
@@ -157,3 +157,4 @@ def _end(execution: Execution, problem: Problem | None) -> None:
         if running.update(**ended) != 1:
             raise executions.RunEnded
         executions.publish("execution.finished", execution)
+    journal.written([execution], [])

@@ -112,6 +112,7 @@ class CallEndpoint:
 
     async def _answer(self, scope: Scope, body: bytes, slug: str, function: str) -> Answered:
         if self._on_their_way >= self.most:
+            get_pool().note_refused()
             return _as_answered(response_for(PoolOverloaded()))
         self._on_their_way += 1
         try:

@@ -13,7 +13,7 @@ import logging
 import threading
 import uuid
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -33,6 +33,9 @@ _MAY_CHANGE = (
     "state", "problem", "output_bytes", "output", "logs", "finished_at",
     "queue_ms", "start_ms", "run_ms", "host_ms",
 )  # fmt: skip
+
+# What counts asks to be called with: executions that have ended and host calls, once they are written.
+on_written: "list[Callable[[list[Execution], list[Entry]], None]]" = []
 
 _lock = threading.Lock()
 _new: "dict[uuid.UUID, Record]" = {}
@@ -103,6 +106,19 @@ def tell(event: events.Told) -> None:
     _wake_writer()
 
 
+def written(executions: Iterable[Execution], calls: list[Entry]) -> None:
+    """Tells those who count of what has ended, and of the calls. Also for whatever writes them elsewhere."""
+    if on_written:
+        ended = [execution for execution in executions if execution.finished_at is not None]
+        for hear in on_written:
+            hear(ended, calls)
+
+
+def backlog() -> int:
+    """How many records and events are not written yet."""
+    return len(_new) + len(_changed) + len(_calls) + len(_to_tell)
+
+
 def flush() -> None:
     """Writes what happened until now, for everybody to read, and tells those who watch."""
     with _one_writer:
@@ -151,6 +167,7 @@ def _write_what_there_is(*, begun_before: datetime) -> None:
         _calls.extendleft(reversed(calls))
         _to_tell.extendleft(reversed(to_tell))
         raise
+    written([*(record.execution for record in new), *changed], calls)
 
 
 def _as_it_is_now(record: Record) -> Record:

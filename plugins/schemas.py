@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.core.validators import RegexValidator
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -15,6 +16,7 @@ from plugins import breaker
 from plugins.limits import limits_of
 from plugins.manifest import Function, NetworkKey, PluginManifest
 from plugins.models import Plugin, Release
+from plugins.network import MAX_URL_CHARS
 from plugins.operations import PERMISSIONS
 from plugins.registry import public_settings, why_kept
 from plugins.upgrades import widens
@@ -268,6 +270,17 @@ class PermissionInfoSerializer(serializers.Serializer[Any]):
 
 class UploadSerializer(StrictSerializer):
     bundle = serializers.FileField(help_text="A .zip with plugin.json and the .wasm that it names.")
+
+
+class DownloadSerializer(StrictSerializer):
+    url = TextField(
+        max_length=MAX_URL_CHARS,
+        help_text="Where the .zip is: https://…, on a public address unless the operator excepted it.",
+    )
+    sha256 = TextField(
+        validators=[RegexValidator(r"^[0-9a-fA-F]{64}\Z", "These are 64 hexadecimal digits.")],
+        help_text="Of the .zip, as its author publishes it.",
+    )
 
 
 class ImportsSerializer(serializers.Serializer[Any]):

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework.generics import ListAPIView
@@ -20,12 +20,13 @@ from rest_framework.views import APIView
 
 from accounts.api import Pages, checked, signed_in
 from accounts.authentication import bearer_token
-from accounts.parsers import UploadParser
+from accounts.parsers import StrictJSONParser, UploadParser
 from accounts.problems import InvalidInput, NotAuthenticated, NotFound, PayloadTooLarge
 from accounts.schemas import problems
 from plugins import (
     browser_runs,
     calls,
+    downloads,
     execution_schemas,
     execution_tokens,
     executions,
@@ -72,7 +73,7 @@ class PluginListView(ListAPIView[Plugin]):
     """The installed plugins."""
 
     permission_classes = (IsAuthenticated, IsStaffOrReads)
-    parser_classes = (UploadParser,)
+    parser_classes = (UploadParser, StrictJSONParser)
     serializer_class = schemas.PluginSummarySerializer
     pagination_class = Pages
 
@@ -84,19 +85,23 @@ class PluginListView(ListAPIView[Plugin]):
     @extend_schema(
         operation_id="install_plugin",
         parameters=[],
-        request={"multipart/form-data": schemas.UploadSerializer},
-        responses={201: schemas.InstalledSerializer, **problems(400, 401, 403, 409, 413, 415)},
+        request={
+            "multipart/form-data": schemas.UploadSerializer,
+            "application/json": schemas.DownloadSerializer,
+        },
+        responses={201: schemas.InstalledSerializer, **problems(400, 401, 403, 409, 413, 415, 502, 503, 504)},
         tags=["plugins"],
     )
     def post(self, request: Request) -> Response:
-        """Installs a bundle, a .zip. Without being granted anything it waits; see `pending`."""
-        file = checked(schemas.UploadSerializer, request)["bundle"]
-        if len(request.FILES.getlist("bundle")) > 1:
-            raise InvalidInput.at("/bundle", "Send one file.")
-        limit = settings.PLUGIN_MAX_BUNDLE_BYTES
-        if file.size > limit:
-            raise PayloadTooLarge(f"A bundle may have at most {limit} bytes.")
-        bundle = read_zip(file.read())
+        """Installs a bundle, a .zip: sent, or fetched from `url` if it has the digest `sha256`.
+
+        Without being granted anything it waits; see `pending`.
+        """
+        if isinstance(request.data, QueryDict):
+            archive = _uploaded(request)
+        else:
+            archive = downloads.fetch(**checked(schemas.DownloadSerializer, request))
+        bundle = read_zip(archive)
         release = registry.install_uploaded(bundle)
         plugin = registry.get_plugin(release.plugin.slug)
         answer = {"plugin": plugin, "version": release.version, "report": report(bundle)}
@@ -105,6 +110,18 @@ class PluginListView(ListAPIView[Plugin]):
             status=201,
             headers={"Location": f"/api/v1/plugins/{plugin.slug}"},
         )
+
+
+def _uploaded(request: Request) -> bytes:
+    """The one file in the form. Raises InvalidInput and PayloadTooLarge."""
+    file = checked(schemas.UploadSerializer, request)["bundle"]
+    if len(request.FILES.getlist("bundle")) > 1:
+        raise InvalidInput.at("/bundle", "Send one file.")
+    limit = settings.PLUGIN_MAX_BUNDLE_BYTES
+    if file.size > limit:
+        raise PayloadTooLarge(f"A bundle may have at most {limit} bytes.")
+    archive: bytes = file.read()
+    return archive
 
 
 class PluginView(APIView):

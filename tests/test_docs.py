@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from accounts.problems import TYPE_PREFIX, Problem
-from plugins import auth_views, executions, registry  # noqa: F401 - their problems register as subclasses
+from plugins import auth_views, downloads, executions, registry  # noqa: F401 - their problems register as subclasses
 from plugins.operations import PERMISSIONS
 from plugins.runtime import bridge  # noqa: F401
 from tests.server import ROOT
@@ -23,7 +23,8 @@ def test_every_operation_and_permission_has_its_heading() -> None:
 
 def test_every_setting_has_its_heading() -> None:
     source = (ROOT / "config" / "settings.py").read_text()
-    read = set(re.findall(r'env(?:_int|_bool|_list)?\("([A-Z_]+)"', source))
+    read = set(re.findall(r'env(?:_int|_bool|_list|_secret)?\("([A-Z_]+)"', source))
+    read |= {f"{name}_FILE" for name in re.findall(r'env_secret\("([A-Z_]+)"', source)}
     assert headings("configuration.md", "###") == read
 
 

@@ -85,6 +85,9 @@ def test_a_busy_port_is_told_in_one_line(tmp_path: Path) -> None:
         ("PUBLIC_URL", "example.com", "PUBLIC_URL must be an http:// or https:// address"),
         ("DEBUG", "perhaps", "DEBUG must be true or false"),
         ("SECRET_KEY_FILE", "/no/such/file", "SECRET_KEY_FILE '/no/such/file' cannot be read"),
+        ("SECRET_KEY_FILE", "/dev/null", "SECRET_KEY_FILE '/dev/null' is empty"),
+        ("METRICS_TOKEN", "short", "METRICS_TOKEN must have 16 or more characters"),
+        ("METRICS_TOKEN_FILE", "/no/such/file", "METRICS_TOKEN_FILE '/no/such/file' cannot be read"),
         ("PLUGIN_WORKERS", "0", "PLUGIN_WORKERS must be a whole number from 1 to 64"),
     ],
 )

@@ -77,6 +77,14 @@ class Destinations:
     def is_own_name(self, host: str, port: int) -> bool:
         return (host, port) in self.own_names
 
+    def is_exception(self, host: str, port: int) -> bool:
+        """Whether an exception names this host, or the address that stands for it. Nothing is looked up."""
+        try:
+            address = plain(ipaddress.ip_address(host))
+        except ValueError:
+            return any(rule.host == host and rule.port == port for rule in self.exceptions)
+        return any(rule.covers(host, port, address) for rule in self.exceptions)
+
     def why_not(self, host: str, port: int, address: IPAddress) -> str:
         """Why `address`, to which the name `host` leads, may not be connected to; empty if it may."""
         meant = plain(address)

@@ -1,5 +1,7 @@
 """The egress gate: what lets a guest's HTTP request out to an address that an administrator granted.
 
+What the server itself fetches for an administrator (plugins.downloads) goes the same way.
+
 In this order, and for each hop of a redirect again: the address is in our one form (plugins.network), a rule
 grants it, the name is looked up once, every address it has may be connected to (destinations), and the
 connection goes to one of those very addresses (dialing). Size and time are bounded.
@@ -22,12 +24,13 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Protocol
 from urllib.parse import urljoin
 
 import httpcore
 
 from accounts.problems import Forbidden, InvalidInput, PayloadTooLarge, Problem
-from plugins.network import METHODS, Address, InvalidAddress, Rule
+from plugins.network import METHODS, Address, InvalidAddress
 from plugins.runtime.destinations import Destinations, IPAddress
 from plugins.runtime.dialing import Dialer, HeadTooLong, Resolve, look_up, system_addresses
 
@@ -66,7 +69,7 @@ class NetworkNotGranted(Forbidden):
 
 class EgressRefused(Forbidden):
     code = "egress-refused"
-    title = "Plugins may not be connected to this address"
+    title = "This address may not be connected to"
 
 
 class EgressUnreachable(Problem):
@@ -137,11 +140,17 @@ class Gate:
     trust: Callable[[], ssl.SSLContext] = system_trust
 
 
+class Allows(Protocol):
+    """What lets requests out: a Rule that was granted, for the most part."""
+
+    def allows(self, method: str, address: Address) -> bool: ...
+
+
 # subject ("GET https://host/path"), status, when it began (a time.perf_counter())
 Record = Callable[[str, int, float], None]
 
 
-def fetch(request: Request, rules: Sequence[Rule], gate: Gate, deadline: float, record: Record) -> Response:
+def fetch(request: Request, rules: Sequence[Allows], gate: Gate, deadline: float, record: Record) -> Response:
     """The answer from outside, redirects followed. `deadline` (a time.monotonic()) is for all of it.
 
     `record` hears of every hop, also of those that were refused. Raises the Problems above, and InvalidInput
@@ -157,7 +166,7 @@ def fetch(request: Request, rules: Sequence[Rule], gate: Gate, deadline: float, 
     raise EgressTooManyRedirects
 
 
-def _hop(request: Request, rules: Sequence[Rule], gate: Gate, deadline: float, record: Record) -> Response:
+def _hop(request: Request, rules: Sequence[Allows], gate: Gate, deadline: float, record: Record) -> Response:
     started = time.perf_counter()
     subject, status = "", 500
     try:
@@ -212,7 +221,7 @@ def _allowed(address: Address, gate: Gate, deadline: float) -> list[IPAddress]:
     for one in found:
         if why_not := gate.destinations.why_not(host, port, one):
             # For the operator; the guest is not told what a name means in here.
-            logger.warning("A plugin was kept from %s: %s %s", address.authority, one, why_not)
+            logger.warning("A request was kept from %s: %s %s", address.authority, one, why_not)
             raise EgressRefused(f"{address.authority} leads to an address that {why_not}.")
     return found
 

@@ -14,7 +14,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 from plugins.runtime.cache import in_the_way, write_cache_config
 from plugins.runtime.filler import CacheFiller
@@ -42,6 +42,22 @@ class Overloaded(Exception):
 
 class Stopping(Exception):
     """The pool was closed while the call waited or ran."""
+
+
+class Census(NamedTuple):
+    """How many workers and waiting calls there are; and of each kind, how many there were since the start.
+
+    `starting`: workers that are missing. `replaced`: those that were killed or died. `queue_full`,
+    `waited_too_long`: why calls were refused.
+    """
+
+    busy: int
+    idle: int
+    starting: int
+    waiting: int
+    replaced: int
+    queue_full: int
+    waited_too_long: int
 
 
 @dataclass(eq=False)
@@ -95,6 +111,7 @@ class Pool:
         self._places: dict[uuid.UUID, Place] = {}
         self._running: Counter[str] = Counter()
         self._missing = size
+        self._replaced = self._queue_full = self._waited_too_long = 0
         self._closed = False
         self._layers: dict[str, str] = {}
         self._layers_known = threading.Event()
@@ -203,6 +220,23 @@ class Pool:
         self._filler.close()
         self._starter.join(timeout=5)
 
+    def census(self) -> Census:
+        with self._lock:
+            return Census(
+                busy=sum(self._running.values()),
+                idle=len(self._idle),
+                starting=self._missing,
+                waiting=len(self._waiting),
+                replaced=self._replaced,
+                queue_full=self._queue_full,
+                waited_too_long=self._waited_too_long,
+            )
+
+    def note_refused(self) -> None:
+        """Counts a call that was refused before it asked for a place, because too many are on their way."""
+        with self._lock:
+            self._queue_full += 1
+
     def pids(self) -> list[int]:
         with self._lock:
             at_work = [place.worker for place in self._places.values() if place.worker is not None]
@@ -222,6 +256,7 @@ class Pool:
             self._places[place.call_id] = place
             return
         self._waiting.remove(place)
+        self._queue_full += 1
         raise Overloaded("Too many calls are waiting already.")
 
     def _within_bounds(self, place: Place) -> bool:
@@ -277,6 +312,7 @@ class Pool:
             if place.cancelled:
                 raise self._cancelled_how()
             if place.worker is None:
+                self._waited_too_long += 1
                 raise Overloaded("No worker became free in time.")
             return place.worker
 
@@ -313,6 +349,7 @@ class Pool:
             worker.kill()  # dead or not: its socket is closed and its exit is collected
 
     def _replace_one(self) -> None:
+        self._replaced += 1
         self._missing += 1
         self._missing_changed.notify_all()
 

@@ -137,3 +137,16 @@ def test_another_port_of_this_machine_can_be_an_exception() -> None:
 def test_an_ipv4_address_is_found_inside_of_an_ipv6_one(address: ipaddress.IPv4Address) -> None:
     assert plain(ipaddress.ip_address(f"::ffff:{address}")) == address
     assert plain(ipaddress.ip_address(f"64:ff9b::{address}")) == address
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "named"),
+    [
+        ("name.example", 80, True), ("name.example", 81, False), ("other.example", 80, False),
+        ("10.1.2.3", 8080, True), ("::ffff:10.1.2.3", 8080, True), ("10.1.2.3", 80, False),
+        ("11.1.2.3", 8080, False), ("in-ten.example", 8080, False),
+    ],
+)  # fmt: skip
+def test_what_an_exception_names_is_told_without_a_look_up(host: str, port: int, named: bool) -> None:
+    destinations = Destinations(parse_exceptions(["name.example:80", "10.0.0.0/8:8080"]))
+    assert destinations.is_exception(host, port) is named

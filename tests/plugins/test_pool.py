@@ -478,3 +478,25 @@ def test_killing_a_worker_twice_does_no_harm(tmp_path: Path) -> None:
     worker.kill()
     worker.kill()
     assert not worker.usable
+
+
+def test_the_census_tells_who_works_waits_was_replaced_and_was_refused(
+    make_pool: Callable[..., Pool],
+) -> None:
+    pool = make_pool(queue=1)
+    run(pool, job("echo"), refuse)
+    pool.queue_timeout_ms = 100
+    assert pool.census() == (0, 1, 0, 0, 0, 0, 0)
+    with pool.place(uuid.uuid4(), "a"):
+        with pool.place(uuid.uuid4(), "b") as second:
+            found = pool.census()
+            assert (found.busy, found.idle, found.waiting) == (1, 0, 1)
+            with pytest.raises(Overloaded), pool.place(uuid.uuid4(), "c"):
+                pass
+            with pytest.raises(Overloaded):
+                pool.run(second, job("echo"), refuse)
+        pool.note_refused()
+    found = pool.census()
+    assert (found.queue_full, found.waited_too_long, found.replaced) == (2, 1, 0)
+    fail(pool, job("sleep_forever", timeout_ms=200))
+    assert pool.census().replaced == 1

@@ -287,7 +287,11 @@ export interface paths {
         /** @description The installed plugins. */
         get: operations["list_plugins"];
         put?: never;
-        /** @description Installs a bundle, a .zip. Without being granted anything it waits; see `pending`. */
+        /**
+         * @description Installs a bundle, a .zip: sent, or fetched from `url` if it has the digest `sha256`.
+         *
+         *     Without being granted anything it waits; see `pending`.
+         */
         post: operations["install_plugin"];
         delete?: never;
         options?: never;
@@ -636,6 +640,13 @@ export interface components {
             expires_in_days: number;
             /** @description Slug: for operations on a plugin's own data. */
             plugin?: string;
+        };
+        /** @description Refuses fields it does not know, so that a misspelt one is told and not dropped. */
+        Download: {
+            /** @description Where the .zip is: https://…, on a public address unless the operator excepted it. */
+            url: string;
+            /** @description Of the .zip, as its author publishes it. */
+            sha256: string;
         };
         /** @description Refuses fields it does not know, so that a misspelt one is told and not dropped. */
         Email: {
@@ -2477,6 +2488,7 @@ export interface operations {
         requestBody: {
             content: {
                 "multipart/form-data": components["schemas"]["Upload"];
+                "application/json": components["schemas"]["Download"];
             };
         };
         responses: {
@@ -2529,6 +2541,30 @@ export interface operations {
                 };
             };
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            504: {
                 headers: {
                     [name: string]: unknown;
                 };

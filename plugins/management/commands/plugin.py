@@ -8,8 +8,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts.problems import InvalidInput, Problem
-from plugins import registry
-from plugins.bundle import Bundle, read_path, report
+from plugins import downloads, registry
+from plugins.bundle import Bundle, read_path, read_zip, report
 from plugins.manifest import NetworkKey
 from plugins.models import Plugin, Release
 from plugins.operations import PERMISSIONS
@@ -31,10 +31,12 @@ class Command(BaseCommand):
         verbs = parser.add_subparsers(dest="verb", required=True)
         verbs.add_parser("list", help="What is installed.")
         check = verbs.add_parser("check", help="Say what the upload gate finds in a bundle; install nothing.")
-        check.add_argument("path", type=Path)
+        check.add_argument("path", help="A folder, a .zip, or the https:// address of one.")
+        check.add_argument("--sha256", help="Of the .zip at the address, as its author publishes it.")
         check.set_defaults(verb="examine")  # check() is Django's own
-        install = verbs.add_parser("install", help="Install a bundle: a folder or a .zip.")
-        install.add_argument("path", type=Path)
+        install = verbs.add_parser("install", help="Install a bundle.")
+        install.add_argument("path", help="A folder, a .zip, or the https:// address of one.")
+        install.add_argument("--sha256", help="Of the .zip at the address, as its author publishes it.")
         install.add_argument(
             "--grant", nargs="*", default=[], metavar="OPERATION", help="Grant these at once."
         )
@@ -134,4 +136,12 @@ class Command(BaseCommand):
 
 
 def _read(options: dict[str, Any]) -> Bundle:
-    return read_path(options["path"], settings.PLUGIN_MAX_BUNDLE_BYTES)
+    """Raises what reading and fetching raise, and InvalidInput for an address without a digest, or a digest
+    without an address.
+    """
+    path, sha256 = str(options["path"]), options["sha256"]
+    if ("://" in path) != bool(sha256):
+        raise InvalidInput("What is fetched from an address, and only that, is compared with --sha256.")
+    if sha256:
+        return read_zip(downloads.fetch(path, sha256))
+    return read_path(Path(path), settings.PLUGIN_MAX_BUNDLE_BYTES)
