@@ -68,7 +68,8 @@ class Report:
 def start(plugin: Plugin, function_name: str, user: User) -> BrowserRun:
     """Records the run and hands out its token, shown this once.
 
-    Raises what admissions.prepare raises, and InvalidInput if the function is for the server only.
+    Raises what admissions.prepare and executions.begin_in_browser raise, and InvalidInput if the function is
+    for the server only.
     """
     function = admissions.prepare(plugin, function_name, user)
     if "browser" not in function.targets:

@@ -236,7 +236,7 @@ class BrowserRunView(APIView):
         request=execution_schemas.StartRunSerializer,
         responses={
             201: execution_schemas.BrowserRunSerializer,
-            **problems(400, 401, 403, 404, 409, 413, 415),
+            **problems(400, 401, 403, 404, 409, 413, 415, 503),
         },
         tags=["plugins"],
     )
