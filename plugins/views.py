@@ -18,7 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.api import Pages, checked, signed_in
+from accounts.api import Pages, checked, credential_of, signed_in
 from accounts.authentication import bearer_token
 from accounts.parsers import UploadParser
 from accounts.problems import InvalidInput, NotAuthenticated, NotFound, PayloadTooLarge
@@ -244,7 +244,7 @@ class BrowserRunView(APIView):
         """Begins a run in your browser: where the module is, and a token for its host calls."""
         plugin = registry.get_plugin(slug)
         function = checked(execution_schemas.StartRunSerializer, request)["function"]
-        run = browser_runs.start(plugin, function, signed_in(request))
+        run = browser_runs.start(plugin, function, credential_of(request))
         release = plugin.active
         answer = {
             "execution_id": run.execution.pk,
