@@ -6,7 +6,7 @@ from rest_framework.pagination import PageNumberPagination
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from accounts.models import Session, User
+from accounts.models import APIToken, Session, User
 from accounts.problems import Forbidden, NotAuthenticated
 
 
@@ -38,6 +38,13 @@ def signed_in(request: Request) -> User:
     if not isinstance(request.user, User):
         raise NotAuthenticated
     return request.user
+
+
+def credential_of(request: Request) -> Session | APIToken:
+    """What the user of a view that only lets users in has shown, with the user."""
+    if not isinstance(request.auth, Session | APIToken):
+        raise NotAuthenticated
+    return request.auth
 
 
 def session_of(request: Request) -> Session:

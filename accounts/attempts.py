@@ -2,6 +2,7 @@
 
 An attempt counts for the address that it comes from, and for the account as that address tries it: nobody can
 lock an account's owner out from elsewhere. Counting begins anew WINDOW_SECONDS after the first attempt.
+Whatever else may happen only so often is counted in the same way (`count`).
 
 REST framework's throttles would not do: they read and write in two steps, which many requests at once get
 through, and keep their counts in a cache that each process has for itself and that drops what does not fit.
@@ -48,15 +49,24 @@ def begin(address: str | None, email: str) -> Attempt:
     keys = tuple(key for key, most in bounds.items() if most)
     with transaction.atomic():
         for key in keys:
-            _count(key, bounds[key])
+            _count(key, bounds[key], "There were too many attempts from here.")
     return Attempt(keys)
+
+
+def count(*what: str, most: int, refusal: str) -> None:
+    """Counts one more of `what`, which may happen `most` times; not if the caller's transaction fails.
+
+    Raises RateLimited, with the sentence `refusal` and when to try again, and then counts nothing.
+    """
+    with transaction.atomic():
+        _count(_key("count", *what), most, refusal)
 
 
 def forget_old() -> None:
     AttemptCount.objects.filter(ends_at__lte=timezone.now()).delete()
 
 
-def _count(key: str, most: int) -> None:
+def _count(key: str, most: int, refusal: str) -> None:
     now = timezone.now()
     ends_at = now + timedelta(seconds=WINDOW_SECONDS)
     # Locked to the end of the transaction: of many at once, no more than `most` get through.
@@ -65,9 +75,7 @@ def _count(key: str, most: int) -> None:
         row.attempts, row.ends_at = 0, ends_at
     if row.attempts >= most:
         seconds = round((row.ends_at - now).total_seconds()) + 1
-        problem = RateLimited(
-            f"There were too many attempts from here. Try again in {-(-seconds // 60)} min."
-        )
+        problem = RateLimited(f"{refusal} Try again in {-(-seconds // 60)} min.")
         problem.headers["Retry-After"] = str(seconds)
         raise problem
     row.attempts += 1

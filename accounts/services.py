@@ -321,13 +321,22 @@ def get_api_token(token: str) -> APIToken | None:
 
 def delete_api_token(user: User, token_id: uuid.UUID) -> None:
     """Raises NotFound, also for somebody else's."""
-    if not APIToken.objects.filter(pk=token_id, user=user).delete()[0]:
+    if not _revoke(APIToken.objects.filter(pk=token_id, user=user)):
         raise NotFound("There is no such token.")
 
 
 def delete_plugin_tokens(plugin: str) -> None:
     """Ends the service tokens of a plugin, given by its slug."""
-    APIToken.objects.filter(plugin=plugin).delete()
+    _revoke(APIToken.objects.filter(plugin=plugin))
+
+
+def _revoke(tokens: "QuerySet[APIToken]") -> int:
+    """Removes them with all that was begun with them; how many there were."""
+    with transaction.atomic():
+        # Locked, or what is begun with one at this moment could keep it from being removed.
+        found = list(tokens.select_for_update(of=("self",)).values_list("pk", flat=True))
+        tokens.delete()
+    return len(found)
 
 
 # --- the owner ----------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_safe
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from accounts.problems import CSRFFailed, InternalError, NotAuthenticated, NotFound, Problem, response_for
+from plugins import journal
 from plugins.host.cors import no_operation
 from plugins.openapi import HostSchemaView, PublicSchemaView
 from plugins.runtime.service import get_pool
@@ -45,12 +46,16 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Whether calls can be answered: the database is reachable, and workers start; how they are confined."""
+    """Whether calls can be answered: the database is there and takes records, and workers start; how they
+    are confined.
+    """
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
     except Exception:
         return JsonResponse({"status": "unavailable", "database": "unreachable"}, status=503)
+    if journal.is_full():
+        return JsonResponse({"status": "unavailable", "database": "takes no records"}, status=503)
     sandbox = get_pool().layers()
     if not sandbox:
         return JsonResponse({"status": "unavailable", "database": "ok", "sandbox": {}}, status=503)

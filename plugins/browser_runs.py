@@ -8,11 +8,12 @@ from datetime import datetime, timedelta
 from typing import Literal, get_args
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 
-from accounts.models import User
-from accounts.problems import Forbidden, InvalidInput, PayloadTooLarge, Problem
+from accounts.models import APIToken, Session, User
+from accounts.problems import Forbidden, InvalidInput, NotAuthenticated, PayloadTooLarge, Problem
 from accounts.tokens import hash_token, new_token
 from plugins import admissions, executions, journal
 from plugins.execution_tokens import function_of, limits_of_run, running_with
@@ -65,22 +66,36 @@ class Report:
     host_ms: float = 0.0
 
 
-def start(plugin: Plugin, function_name: str, user: User) -> BrowserRun:
-    """Records the run and hands out its token, shown this once.
+def start(plugin: Plugin, function_name: str, credential: Session | APIToken) -> BrowserRun:
+    """Records the run of whose credential this is and hands out its token, shown this once.
 
-    Raises what admissions.prepare raises, and InvalidInput if the function is for the server only.
+    The token is void as soon as the credential is. Raises what admissions.prepare and
+    executions.begin_in_browser raise, InvalidInput if the function is for the server only, and
+    NotAuthenticated if the credential ends at this moment.
     """
+    user: User = credential.user
     function = admissions.prepare(plugin, function_name, user)
     if "browser" not in function.targets:
         raise InvalidInput.at("/function", f"“{function_name}” runs on the server only.")
     operations = sorted(name for name in plugin.granted if name in OPERATIONS and OPERATIONS[name].own)
     token = new_token(ExecutionToken.PREFIX)
-    expires_at = timezone.now() + timedelta(seconds=settings.EXECUTION_TOKEN_SECONDS)
-    with transaction.atomic():
-        execution = executions.begin_in_browser(plugin, function, user)
-        ExecutionToken.objects.create(
-            execution=execution, token_hash=hash_token(token), operations=operations, expires_at=expires_at
-        )
+    lasts = timedelta(seconds=settings.EXECUTION_TOKEN_SECONDS)
+    expires_at = min(timezone.now() + lasts, credential.expires_at)
+    try:
+        with transaction.atomic():
+            execution = executions.begin_in_browser(plugin, function, user)
+            ExecutionToken.objects.create(
+                execution=execution,
+                session=credential if isinstance(credential, Session) else None,
+                api_token=credential if isinstance(credential, APIToken) else None,
+                token_hash=hash_token(token),
+                operations=operations,
+                expires_at=expires_at,
+            )
+    except IntegrityError as error:
+        if type(credential).objects.filter(pk=credential.pk).exists():
+            raise
+        raise NotAuthenticated("Your session or token has just ended.") from error
     return BrowserRun(execution, token, expires_at)
 
 
@@ -107,21 +122,29 @@ def cancel(execution: Execution) -> None:
 
 
 def expire() -> int:
-    """Ends runs whose token ran out without a word from the browser, the latest first; how many.
+    """Ends runs whose token ran out without a word from the browser, or went with its session; how many.
 
-    It may not come to the end, but comes further than users: no run is forgotten by history before its end.
+    The latest first. It may not come to the end, but comes further than users: no run is forgotten by history
+    before its end.
     """
     ended, until = 0, time.monotonic() + SECONDS_AT_ONCE
     while time.monotonic() < until:
-        forgotten = Execution.objects.filter(state=State.RUNNING, token__expires_at__lte=timezone.now())
-        found = list(forgotten.select_related("plugin", "user", "release")[:BATCH])
+        forgotten = Q(token=None) | Q(token__expires_at__lte=timezone.now())
+        going_on = Execution.objects.filter(target="browser", state=State.RUNNING, finished_at=None)
+        found = list(going_on.filter(forgotten).select_related("plugin", "user", "release", "token")[:BATCH])
         for execution in found:
             with suppress(executions.RunEnded):  # somebody else was faster
-                _end(execution, PluginTimedOut("Its browser did not report an end in time."))
+                _end(execution, _forgotten_problem(execution))
                 ended += 1
         if len(found) < BATCH:
             break
     return ended
+
+
+def _forgotten_problem(execution: Execution) -> Problem:
+    if hasattr(execution, "token"):
+        return PluginTimedOut("Its browser did not report an end in time.")
+    return PluginCancelled("The session or API token that began it has ended.")
 
 
 def _problem(report: Report, execution: Execution) -> Problem | None:

@@ -22,7 +22,7 @@ from plugins.models import Execution, ExecutionToken, HostCall, Plugin, kept_rel
 from plugins.outcomes import PluginHostCallLimit
 
 State = Execution.State
-_UNKNOWN = "The token is unknown or expired, or its run has ended."
+_UNKNOWN = "The token is unknown or expired, or its run or session has ended."
 _PARTS = (
     (ExecutionToken, ""),
     (Execution, "execution__"),

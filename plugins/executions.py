@@ -159,7 +159,8 @@ def replay(execution: Execution, client: Client) -> Outcome:
 
 
 def begin(admission: Admission, payload: bytes) -> Call:
-    """Raises PayloadTooLarge and PluginPaused."""
+    """Raises RecordsNotWritten, PayloadTooLarge and PluginPaused."""
+    journal.check()
     most = admission.limits.max_input_bytes
     if len(payload) > most:
         raise PayloadTooLarge(f"The input may have at most {most} bytes.")
@@ -258,7 +259,11 @@ def _verdict(execution: Execution, problem: Problem | None, limits: CallLimits) 
 
 
 def begin_in_browser(plugin: Plugin, function: Function, user: User) -> Execution:
-    """Writes that a run in this user's browser has begun, and tells those who watch."""
+    """Writes that a run in this user's browser has begun, and tells those who watch.
+
+    Raises RecordsNotWritten: what it asks of the host goes through the journal.
+    """
+    journal.check()
     execution = Execution(
         plugin=plugin, release=plugin.active, function=function.name, user=user, target="browser"
     )

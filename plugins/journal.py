@@ -6,6 +6,9 @@ call that takes longer is written while it runs, so that a crash leaves a trace 
 
 The rows are made where the calls end, not by the thread that writes them: while that holds Python's lock, the
 event loop would wait for it at each of its system calls.
+
+What cannot be written (the disk is full, the database away) is kept until it can. When that is much, nothing
+new begins (`check`): it would run unrecorded, or fill the memory.
 """
 
 import copy
@@ -24,11 +27,16 @@ from accounts import events
 from accounts.models import User
 from plugins import rows
 from plugins.models import Execution, HostCall
+from plugins.outcomes import RecordsNotWritten
 
 logger = logging.getLogger("hostbridge.journal")
 
 FLUSH_SECONDS = 0.2
 RETRY_SECONDS = 5
+# A short record takes some 2 KB of memory, a host call 0.3 KB; a second or two is enough to write so many.
+MOST_HELD = 50_000  # records, host calls and events together
+MOST_HELD_BYTES = 64 << 20  # of what is as long as somebody else likes: inputs, outputs, problems, log lines
+_LOG_LINE_BYTES = 100  # of one without its text
 _MAY_CHANGE = (
     "state", "problem", "output_bytes", "output", "logs", "finished_at",
     "queue_ms", "start_ms", "run_ms", "host_ms",
@@ -47,16 +55,38 @@ _wake = threading.Event()
 _started = threading.Lock()
 
 
+class _Held:
+    """What waits to be written, besides the lengths of the collections.
+
+    `in_hand`: about how many of these the writer has, whose attempt may take long and fail. `size`: in bytes,
+    of all records, those in hand included; changed under _lock.
+    """
+
+    in_hand = 0
+    size = 0
+
+
+_held = _Held()
+
+
 class Record(NamedTuple):
-    """An execution that is to be written, and its row and its event as soon as it has ended."""
+    """An execution that is to be written, and its row and its event as soon as it has ended.
+
+    `size`: about how many bytes these take, without what each of them takes.
+    """
 
     execution: Execution
     row: rows.Row | None = None
     event: str = ""
+    size: int = 0
 
     @classmethod
     def of(cls, execution: Execution) -> "Record":
-        return cls(execution, rows.row_of(execution), events.encode(_told(execution)))
+        event = events.encode(_told(execution))  # with the problem
+        size = len(event) + len(execution.input or b"") + len(execution.output or b"")
+        if execution.logs:
+            size += sum(_LOG_LINE_BYTES + len(text) for _, text in execution.logs)
+        return cls(execution, rows.row_of(execution), event, size)
 
 
 class Entry(NamedTuple):
@@ -75,6 +105,19 @@ class Entry(NamedTuple):
         return HostCall(**fields)
 
 
+def check() -> None:
+    """Raises RecordsNotWritten if so much waits to be written that nothing new may begin.
+
+    What has begun goes on, and asks the host as often as its limits allow.
+    """
+    if is_full():
+        raise RecordsNotWritten(seconds=RETRY_SECONDS)
+
+
+def is_full() -> bool:
+    return backlog() + _held.in_hand > MOST_HELD or _held.size > MOST_HELD_BYTES
+
+
 def begin(execution: Execution) -> None:
     """The execution is written at the next flush, as it is then. Never blocks on the database."""
     with _lock:
@@ -90,7 +133,9 @@ def change(execution: Execution, **values: Any) -> None:
         if execution.id not in _new:
             _changed[execution.id] = execution
         elif execution.finished_at is not None:
-            _new[execution.id] = Record.of(execution)
+            before, after = _new[execution.id], Record.of(execution)
+            _new[execution.id] = after
+            _held.size += after.size - before.size
     _wake_writer()
 
 
@@ -122,7 +167,7 @@ def backlog() -> int:
 def flush() -> None:
     """Writes what happened until now, for everybody to read, and tells those who watch."""
     with _one_writer:
-        while _new or _changed or _calls or _to_tell:
+        while backlog():
             _write_what_there_is(begun_before=timezone.now())
 
 
@@ -140,6 +185,7 @@ def _wake_writer() -> None:
 
 
 def _write_what_there_is(*, begun_before: datetime) -> None:
+    _held.in_hand = backlog()  # before anything is taken: there is no moment at which it does not count
     calls = [_calls.popleft() for _ in range(len(_calls))]  # first: their executions were begun before
     to_tell = [_to_tell.popleft() for _ in range(len(_to_tell))]
     needed = {entry.execution_id for entry in calls}
@@ -161,12 +207,18 @@ def _write_what_there_is(*, begun_before: datetime) -> None:
         with _lock:
             for record in due:
                 now = _changed.pop(record.execution.id, record.execution)
-                _new[now.id] = record if record.row is not None else _unwritten(now)
+                again = _new[now.id] = record if record.row is not None else _unwritten(now)
+                _held.size += again.size - record.size
             for execution in changed:
                 _changed.setdefault(execution.id, execution)
         _calls.extendleft(reversed(calls))
         _to_tell.extendleft(reversed(to_tell))
         raise
+    else:
+        with _lock:
+            _held.size -= sum(record.size for record in due)
+    finally:
+        _held.in_hand = 0
     written([*(record.execution for record in new), *changed], calls)
 
 
@@ -247,5 +299,5 @@ def _write_for_ever() -> None:
             _wake.set()
         finally:
             connection.close()
-        if _new or _changed or _calls or _to_tell:
+        if backlog():
             _wake.set()

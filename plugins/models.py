@@ -12,6 +12,7 @@ from django.db.models.base import ModelState
 from django.utils import timezone
 from django.utils.functional import cached_property
 
+from accounts.models import APIToken, Session
 from accounts.problems import NotFound
 from plugins.manifest import NetworkKey, PluginManifest, load_manifest
 
@@ -336,11 +337,16 @@ class KVEntry(models.Model):
 
 
 class ExecutionToken(models.Model):
-    """What a run in a browser shows to the host API: bound to its execution, for minutes, stored hashed."""
+    """What a run in a browser shows to the host API: bound to its execution, for minutes, stored hashed.
+
+    It goes with the session or the API token that began the run: whoever logs out leaves nothing behind.
+    """
 
     PREFIX = "hbx"
 
     execution = models.OneToOneField(Execution, on_delete=models.CASCADE, related_name="token")
+    session = models.ForeignKey(Session, null=True, on_delete=models.CASCADE, related_name="+")
+    api_token = models.ForeignKey(APIToken, null=True, on_delete=models.CASCADE, related_name="+")
     token_hash = models.CharField(max_length=64, unique=True, editable=False)
     operations = models.JSONField(default=list)
     expires_at = models.DateTimeField()

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from django.db import transaction
 from rest_framework import serializers
 
-from accounts import events, mail, services
+from accounts import attempts, events, mail, services
 from accounts.models import Secret, User, normalise_email
 from accounts.problems import Forbidden, NotFound
 from accounts.schemas import UpdateProfile
@@ -26,6 +27,7 @@ from plugins.host.caller import Caller
 from plugins.models import Plugin
 
 PREFIX = "/host/v1/"
+NOTIFICATIONS = 30  # of a plugin to a person, and to its watchers, within attempts.WINDOW_SECONDS
 
 
 class Risk(StrEnum):
@@ -325,7 +327,13 @@ def notify(caller: Caller, data: dict[str, Any]) -> Any:
     plugin = plugin_of(caller)
     user_id = data.pop("user_id", None)
     people = [services.get_user(user_id).pk] if user_id else [w.user_id for w in plugin.watchers.all()]
-    events.publish("notification", data | {"plugin": plugin.slug}, to_users=people, to_staff=False)
+    whom = "a person" if user_id else "its watchers"
+    with transaction.atomic():  # what is not told does not count
+        attempts.count(
+            "notify", plugin.slug, str(user_id or "watchers"), most=NOTIFICATIONS,
+            refusal=f"A plugin may show {whom} {NOTIFICATIONS} notifications within ten minutes.",
+        )  # fmt: skip
+        events.publish("notification", data | {"plugin": plugin.slug}, to_users=people, to_staff=False)
     return {"delivered_to": "user" if user_id else "watchers"}
 
 

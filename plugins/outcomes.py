@@ -118,6 +118,12 @@ class PluginPaused(TryLater):
     title = "This plugin is paused"
 
 
+class RecordsNotWritten(TryLater):
+    code = "records-not-written"
+    title = "The server cannot keep records"
+    default_detail = "Nothing runs unrecorded, and the database takes no records now. Try again soon."
+
+
 class GuestProblem(Problem):
     """A problem that the plugin itself put into words (docs/manifest.md, “Errors”)."""
 

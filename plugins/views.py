@@ -18,7 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.api import Pages, checked, signed_in
+from accounts.api import Pages, checked, credential_of, signed_in
 from accounts.authentication import bearer_token
 from accounts.parsers import StrictJSONParser, UploadParser
 from accounts.problems import InvalidInput, NotAuthenticated, NotFound, PayloadTooLarge
@@ -253,7 +253,7 @@ class BrowserRunView(APIView):
         request=execution_schemas.StartRunSerializer,
         responses={
             201: execution_schemas.BrowserRunSerializer,
-            **problems(400, 401, 403, 404, 409, 413, 415),
+            **problems(400, 401, 403, 404, 409, 413, 415, 503),
         },
         tags=["plugins"],
     )
@@ -261,7 +261,7 @@ class BrowserRunView(APIView):
         """Begins a run in your browser: where the module is, and a token for its host calls."""
         plugin = registry.get_plugin(slug)
         function = checked(execution_schemas.StartRunSerializer, request)["function"]
-        run = browser_runs.start(plugin, function, signed_in(request))
+        run = browser_runs.start(plugin, function, credential_of(request))
         release = plugin.active
         answer = {
             "execution_id": run.execution.pk,

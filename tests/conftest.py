@@ -94,6 +94,7 @@ def sql_flush_but_for_what_never_changes(style: Any, connection: Any, **options:
 def _journal_of_this_test_only() -> None:
     for kept in (journal._new, journal._changed, journal._calls, journal._to_tell):
         kept.clear()
+    journal._held.size = 0
     breaker.reset()
 
 

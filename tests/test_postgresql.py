@@ -12,6 +12,7 @@ MATTERS = [
     "tests/accounts/test_models.py",
     "tests/accounts/test_services.py",
     "tests/accounts/test_setup.py",
+    "tests/plugins/test_browser_runs.py",
     "tests/plugins/test_journal.py",
     "tests/plugins/test_kv.py",
     "tests/plugins/test_messages.py",

@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from accounts.schemas import problems
+from plugins import journal
 from plugins.host.authentication import HostAuthentication
 from plugins.host.caller import Caller
 from plugins.host.cors import allow_any_origin, preflight
@@ -30,7 +31,11 @@ class HostView(APIView):
         return response
 
     def answer(self, request: Request, **path: Any) -> HttpResponse:
-        """What plugins.host.dispatch has to say, over HTTP."""
+        """What plugins.host.dispatch has to say, over HTTP. Raises RecordsNotWritten: each call is audited.
+
+        A guest on the server may go on asking, whose limits count what is not yet written as well.
+        """
+        journal.check()
         raw = request._request
         inquiry = Inquiry(
             method=str(raw.method),

@@ -1,14 +1,17 @@
 """Execution tokens: worth no more than the visitor, for one run, for minutes."""
 
+import itertools
 import json
 import uuid
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from accounts import services
-from accounts.models import User
+from accounts.models import APIToken, Session, User
+from accounts.problems import NotAuthenticated
 from plugins import browser_runs, registry
 from plugins.models import Execution, ExecutionToken, Plugin, Release
 from plugins.operations import OPERATIONS
@@ -33,6 +36,12 @@ def plugin(install: Any) -> Plugin:
         function["targets"] = ["server", "browser"]
     release.save()
     return registry.get_plugin("hostcall")
+
+
+@pytest.fixture
+def session(alice: User) -> Session:
+    made, _token = services.create_session(alice.pk, 3600)
+    return made
 
 
 def start(user: User, slug: str = "hostcall", function: str = "fetch") -> dict[str, Any]:
@@ -168,34 +177,34 @@ def test_the_words_of_a_sensitive_function_are_told_and_not_kept(plugin: Plugin,
     assert "hunter2" not in json.dumps(kept)
 
 
-def test_runs_that_were_forgotten_are_ended_by_whoever_comes_first(plugin: Plugin, alice: User) -> None:
+def test_runs_that_were_forgotten_are_ended_by_whoever_comes_first(plugin: Plugin, session: Session) -> None:
     """The others that come at the same moment are not told of a run that is none of theirs."""
     for _ in range(8):
-        browser_runs.start(plugin, "fetch", alice)
+        browser_runs.start(plugin, "fetch", session)
     ExecutionToken.objects.update(expires_at=timezone.now())
     assert sum(at_once(4, browser_runs.expire)) == 8
     assert set(Execution.objects.values_list("state", flat=True)) == {"timed_out"}
 
 
 def test_however_many_runs_were_forgotten_all_are_ended(
-    plugin: Plugin, alice: User, monkeypatch: pytest.MonkeyPatch
+    plugin: Plugin, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Otherwise somebody who starts and never ends them fills the disk: only what has ended is forgotten."""
     monkeypatch.setattr(browser_runs, "BATCH", 2)
     for _ in range(5):
-        browser_runs.start(plugin, "fetch", alice)
+        browser_runs.start(plugin, "fetch", session)
     ExecutionToken.objects.update(expires_at=timezone.now())
     assert browser_runs.expire() == 5
     assert not Execution.objects.filter(finished_at=None).exists()
 
 
 def test_what_cannot_be_done_in_time_is_left_for_the_next_time(
-    plugin: Plugin, alice: User, monkeypatch: pytest.MonkeyPatch
+    plugin: Plugin, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(browser_runs, "BATCH", 2)
     monkeypatch.setattr(browser_runs, "SECONDS_AT_ONCE", 0.000_001)
     for _ in range(5):
-        browser_runs.start(plugin, "fetch", alice)
+        browser_runs.start(plugin, "fetch", session)
     ExecutionToken.objects.update(expires_at=timezone.now())
     assert browser_runs.expire() < 5
 
@@ -326,6 +335,145 @@ def test_a_disabled_user_loses_the_token(plugin: Plugin, alice: User) -> None:
     client = with_token(start(alice)["token"])
     User.objects.filter(pk=alice.pk).update(is_active=False)
     assert_problem(client.get(f"/host/v1/users/{alice.pk}"), 401, "not-authenticated")
+
+
+def by_session(user: User) -> tuple[Session, API]:
+    session, token = services.create_session(user.pk, 3600)
+    return session, with_token(token)
+
+
+def begin(client: API) -> dict[str, Any]:
+    response = client.post(RUNS, {"function": "fetch"})
+    assert response.status_code == 201, response.content
+    run: dict[str, Any] = response.json()
+    return run
+
+
+def past_its_end(session: Session) -> None:
+    Session.objects.filter(pk=session.pk).update(expires_at=timezone.now())
+    services.cleanup_expired_sessions()
+
+
+def disable(session: Session) -> None:
+    """And enables the account again: what the session had does not come back."""
+    for active in (False, True):
+        session.user.is_active = active
+        session.user.save()
+
+
+ENDS_OF_SESSIONS: dict[str, Callable[[Session], object]] = {
+    "by its user": lambda session: services.end_own_session(session.user, session.pk),
+    "by a plugin": lambda session: services.delete_session(session.pk),
+    "all of the person": lambda session: services.delete_user_sessions(session.user.pk),
+    "all but another": lambda session: services.end_other_sessions(
+        session.user, services.create_session(session.user.pk, 60)[0]
+    ),
+    "new password": lambda session: services.update_password(session.user.pk, password="correct horse 9"),
+    "past its end": past_its_end,
+    "account disabled": disable,
+}
+
+
+@pytest.mark.parametrize("end", ENDS_OF_SESSIONS.values(), ids=ENDS_OF_SESSIONS)
+def test_whoever_is_logged_out_leaves_no_token_behind(
+    plugin: Plugin, alice: User, end: Callable[[Session], object]
+) -> None:
+    """Neither to ask the host with, nor to report an end."""
+    session, client = by_session(alice)
+    run = begin(client)
+    me = f"/host/v1/users/{alice.pk}"
+    assert with_token(run["token"]).get(me).status_code == 200
+    end(session)
+    assert_problem(with_token(run["token"]).get(me), 401, "not-authenticated")
+    assert_problem(finish(run), 401, "not-authenticated")
+
+
+def test_logging_out_ends_the_runs_of_that_session_only(
+    plugin: Plugin, bundled: dict[str, Plugin], alice: User
+) -> None:
+    _session, client = by_session(alice)
+    ended, other = begin(client), start(alice)
+    done = begin(client)
+    finish(done)
+    assert client.post("/api/v1/auth/logout").status_code == 204
+    me = f"/host/v1/users/{alice.pk}"
+    assert_problem(with_token(ended["token"]).get(me), 401, "not-authenticated")
+    assert with_token(other["token"]).get(me).status_code == 200
+    assert browser_runs.expire() == 1
+    states = dict(Execution.objects.filter(target="browser").values_list("pk", "state"))
+    assert {str(pk): state for pk, state in states.items()} == {
+        ended["execution_id"]: "cancelled",
+        other["execution_id"]: "running",
+        done["execution_id"]: "succeeded",
+    }
+    told = Execution.objects.get(pk=ended["execution_id"]).problem
+    assert told is not None
+    assert told["type"] == "urn:hostbridge:problem:plugin-cancelled"
+    assert "has ended" in told["detail"]
+    assert finish(other).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "revoke",
+    [
+        lambda token: services.delete_api_token(token.user, token.pk),
+        lambda token: services.delete_plugin_tokens("hostcall"),
+    ],
+    ids=["by its user", "with its plugin"],
+)
+def test_a_revoked_api_token_takes_its_runs_along(
+    plugin: Plugin, alice: User, revoke: Callable[[APIToken], None]
+) -> None:
+    token, secret = services.create_api_token(
+        alice, name="x", scopes=["api"], expires_in_days=1, plugin="hostcall"
+    )
+    run = begin(with_token(secret))
+    me = f"/host/v1/users/{alice.pk}"
+    assert with_token(run["token"]).get(me).status_code == 200
+    revoke(token)
+    assert_problem(with_token(run["token"]).get(me), 401, "not-authenticated")
+    assert browser_runs.expire() == 1
+    assert Execution.objects.get().state == "cancelled"
+
+
+def test_a_run_lasts_no_longer_than_the_session_that_began_it(plugin: Plugin, alice: User) -> None:
+    session, _token = services.create_session(alice.pk, 20)
+    assert browser_runs.start(plugin, "fetch", session).expires_at == session.expires_at
+
+
+def test_a_session_that_ends_as_it_begins_a_run_begins_none(plugin: Plugin, session: Session) -> None:
+    services.delete_session(session.pk)
+    with pytest.raises(NotAuthenticated):
+        browser_runs.start(plugin, "fetch", session)
+    assert not Execution.objects.exists()
+
+
+@pytest.mark.parametrize("kind", ["session", "API token"])
+def test_what_ends_while_it_begins_runs_leaves_no_token(plugin: Plugin, alice: User, kind: str) -> None:
+    """Each run is refused or loses its token with what began it, and that always ends."""
+
+    def end(credential: Session | APIToken) -> None:
+        if isinstance(credential, Session):
+            services.delete_session(credential.pk)
+        else:
+            services.delete_api_token(alice, credential.pk)
+
+    for _ in range(5):
+        if kind == "session":
+            credential: Session | APIToken = services.create_session(alice.pk, 3600)[0]
+        else:
+            credential = services.create_api_token(alice, name="x", scopes=["api"], expires_in_days=1)[0]
+        turns = itertools.count()
+
+        def begin_or_end(credential: Any = credential, turns: Iterator[int] = turns) -> Any:
+            if next(turns) == 2:
+                return end(credential)
+            return browser_runs.start(plugin, "fetch", credential)
+
+        results = at_once(6, begin_or_end)
+        assert None in results
+        assert all(isinstance(each, browser_runs.BrowserRun | NotAuthenticated | None) for each in results)
+        assert not ExecutionToken.objects.exists()
 
 
 def test_a_run_can_be_ended_once(plugin: Plugin, alice: User) -> None:

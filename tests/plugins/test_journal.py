@@ -3,7 +3,7 @@
 import signal
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,11 @@ import pytest
 from django.db import DatabaseError, DataError
 from django.utils import timezone
 
+from accounts import events, services
 from accounts.models import User
 from plugins import journal, rows
 from plugins.models import Execution, HostCall, Plugin
-from tests.conftest import API, at_once
+from tests.conftest import API, assert_problem, at_once, history, host_calls
 from tests.server import Server
 
 
@@ -104,6 +105,150 @@ def test_while_the_database_is_away_nothing_is_lost(
             journal.flush()
     journal.flush()
     assert HostCall.objects.get().subject == "kept"
+
+
+@pytest.fixture
+def refusing(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """A database that takes no records, until `refusing.undo()`."""
+
+    def full(*_: Any) -> None:
+        raise DatabaseError("disk full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(journal, "_write", full)
+        yield broken
+
+
+def try_to_write() -> None:
+    with pytest.raises(DatabaseError):
+        journal.flush()
+
+
+def ended(execution: Execution, **values: Any) -> Execution:
+    """A short run like that one, from its beginning to its end."""
+    run = execution.another(created_at=timezone.now())
+    journal.begin(run)
+    journal.change(run, state="succeeded", finished_at=timezone.now(), **values)
+    return run
+
+
+def test_while_too_much_waits_to_be_written_nothing_new_begins(
+    install: Callable[..., Plugin], charlie: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plugin = install("hostcall", "kv_list")
+    plugin.active.manifest_data["functions"][0]["targets"] = ["server", "browser"]
+    plugin.active.save()
+    _row, token = services.create_api_token(charlie, name="x", scopes=["kv_list"], expires_in_days=1)
+    client, program = API(charlie), API()
+    program.headers["Authorization"] = f"Bearer {token}"
+    url, name = "/api/v1/plugins/hostcall", plugin.active.manifest.functions[0].name
+    body = {"method": "GET", "url": "http://hostbridge.invalid/host/v1/kv", "headers": {}}
+
+    def answers() -> list[Any]:
+        return [
+            client.post(f"{url}/call/{name}", body),
+            client.post(f"{url}/call/{name}", body, headers={"Prefer": "respond-async"}),
+            client.post(f"{url}/browser-runs", {"function": name}),
+            program.get("/host/v1/kv"),
+            API().get("/readyz"),
+        ]
+
+    with monkeypatch.context() as little:
+        little.setattr(journal, "MOST_HELD", 0)
+        journal.record(entry())
+        *refused, ready = answers()
+    for answer in refused:
+        assert_problem(answer, 503, "records-not-written")
+        assert answer["Retry-After"] == "5"
+    assert (ready.status_code, ready.json()["database"]) == (503, "takes no records")
+    assert (history().count(), host_calls().count()) == (0, 1)
+    assert [answer.status_code for answer in answers()] == [200, 202, 201, 403, 200]
+    wait_for_all_to_end()
+    assert history().count() == 3
+
+
+def wait_for_all_to_end() -> None:
+    until = time.monotonic() + 20
+    while history().filter(finished_at=None, target="server").exists():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("kind", ["record", "call", "event"])
+def test_all_that_waits_counts_also_while_it_is_being_tried(
+    execution: Execution, refusing: pytest.MonkeyPatch, kind: str
+) -> None:
+    """A database that is away lets each attempt wait: meanwhile the next would come in."""
+    seen = []
+
+    def slow(*_: Any) -> None:
+        seen.append(journal.is_full())
+        raise DatabaseError("away")
+
+    add = {
+        "record": lambda: ended(execution),
+        "call": lambda: journal.record(entry(execution)),
+        "event": lambda: journal.tell(events.Told("plugin.paused", {}, [])),
+    }[kind]
+    refusing.setattr(journal, "MOST_HELD", 3)
+    refusing.setattr(journal, "_write", slow)
+    for _ in range(3):
+        add()
+    assert not journal.is_full()
+    add()
+    assert journal.is_full()
+    for _ in range(2):
+        try_to_write()
+        assert journal.is_full()
+    assert seen == [True, True]
+    refusing.undo()
+    journal.flush()
+    assert (journal._number_held(), journal._held.in_hand, journal.is_full()) == (0, 0, False)
+
+
+@pytest.mark.parametrize(
+    "long",
+    [
+        {"input": b"x" * 4000},
+        {"output": b"x" * 4000},
+        {"problem": {"detail": "x" * 4000}},
+        {"logs": [["info", "x" * 40]] * 30},
+    ],
+    ids=lambda values: next(iter(values)),
+)
+def test_what_records_hold_is_bounded_in_bytes(
+    execution: Execution, refusing: pytest.MonkeyPatch, long: dict[str, Any]
+) -> None:
+    refusing.setattr(journal, "MOST_HELD_BYTES", 10_000)
+    ended(execution)
+    assert 0 < journal._held.size < 1000
+    runs = [ended(execution, **long) for _ in range(3)]
+    for _ in range(2):
+        assert journal.is_full()
+        try_to_write()
+    refusing.undo()
+    journal.flush()
+    assert journal._held.size == 0
+    assert Execution.objects.filter(pk__in=[run.pk for run in runs]).count() == 3
+
+
+def test_runs_that_end_while_they_are_tried_are_counted_once(
+    execution: Execution, refusing: pytest.MonkeyPatch
+) -> None:
+    run = execution.another(created_at=timezone.now())
+    journal.begin(run)
+
+    def ends_meanwhile(*_: Any) -> None:
+        journal.change(run, state="succeeded", finished_at=timezone.now())
+        raise DatabaseError("away")
+
+    refusing.setattr(journal, "_write", ends_meanwhile)
+    try_to_write()
+    assert journal._held.size > 0
+    refusing.undo()
+    journal.flush()
+    assert journal._held.size == 0
+    assert Execution.objects.get(pk=run.pk).state == "succeeded"
 
 
 def test_the_api_shows_a_host_call_as_soon_as_it_was_answered(

@@ -1,21 +1,24 @@
 """send_email and notify: what reaches a person through a plugin, and from whom."""
 
 import re
+from collections.abc import Callable
 from smtplib import SMTPServerDisconnected
 from typing import Any
 
 import pytest
 from django.core import mail
+from django.db import DatabaseError
+from django.utils import timezone
 
-from accounts import services
+from accounts import attempts, services
 from accounts.events import STAFF_GROUP, user_group
 from accounts.mail import EmailNotSent, send_account_email
-from accounts.models import SentEmail, User
+from accounts.models import AttemptCount, SentEmail, User
 from accounts.problems import RateLimited
 from plugins import registry
 from plugins.host.caller import Caller
 from plugins.models import Plugin
-from plugins.operations import notify
+from plugins.operations import NOTIFICATIONS, notify
 from tests.conftest import API, Listen, assert_problem, at_once
 
 HOUR = 3600
@@ -112,6 +115,67 @@ def test_a_notification_to_watchers_reaches_those_who_watch(
     with listen(group) as events:
         tell(plugin)
     assert events == []
+
+
+@pytest.mark.parametrize("to_watchers", [False, True])
+def test_a_plugin_shows_a_person_and_its_watchers_only_so_many_also_of_many_at_once(
+    transactional_db: None, plugin: Plugin, alice: User, listen: Listen, to_watchers: bool
+) -> None:
+    registry.set_watching(plugin, alice, True)
+    whom = {} if to_watchers else {"user_id": alice.pk}
+    with listen(user_group(alice.pk)) as events:
+        for _ in range(NOTIFICATIONS - 4):
+            tell(plugin, **whom)
+        results = at_once(10, lambda: tell(plugin, **whom))
+        refused = [result for result in results if isinstance(result, RateLimited)]
+        assert len(refused) == 6
+    assert len(events) == NOTIFICATIONS
+    assert 0 < int(refused[0].headers["Retry-After"]) <= attempts.WINDOW_SECONDS + 1
+
+
+def test_the_others_are_told_all_the_same_and_the_same_person_after_a_while(
+    plugin: Plugin, alice: User, bob: User
+) -> None:
+    for _ in range(NOTIFICATIONS):
+        tell(plugin, user_id=alice.pk)
+    with pytest.raises(RateLimited):
+        tell(plugin, user_id=alice.pk)
+    tell(plugin, user_id=bob.pk)
+    tell(plugin)
+    tell(Plugin.objects.create(slug="news"), user_id=alice.pk)
+    AttemptCount.objects.update(ends_at=timezone.now())
+    tell(plugin, user_id=alice.pk)
+
+
+def test_a_notification_that_was_not_told_does_not_count(
+    plugin: Plugin, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise DatabaseError("disk full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("plugins.operations.events.publish", full)
+        with pytest.raises(DatabaseError):
+            tell(plugin, user_id=alice.pk)
+    assert not AttemptCount.objects.exists()
+
+
+def test_one_notification_too_many_is_a_problem_like_any_other(
+    install: Callable[..., Plugin], charlie: User
+) -> None:
+    install("hostcall", "notify")
+    _row, token = services.create_api_token(
+        charlie, name="x", scopes=["notify"], expires_in_days=1, plugin="hostcall"
+    )
+    client = API()
+    client.headers["Authorization"] = f"Bearer {token}"
+    url, body = "/host/v1/notifications", {"title": "Rain", "user_id": str(charlie.pk)}
+    for _ in range(NOTIFICATIONS):
+        assert client.post(url, body).status_code == 202
+    response = client.post(url, body)
+    told = assert_problem(response, 429, "rate-limited")
+    assert "30 notifications" in told["detail"]
+    assert int(response["Retry-After"]) > 0
 
 
 def test_watching_is_switched_over_rest(bundled: dict[str, Plugin], alice: User) -> None:

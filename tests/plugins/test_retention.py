@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from accounts import services
 from accounts.models import User
 from plugins import browser_runs, retention
 from plugins.models import Execution, ExecutionToken, HostCall, Plugin
@@ -33,7 +34,8 @@ def plugin(bundled: dict[str, Plugin]) -> Plugin:
 
 def test_what_is_old_goes_with_all_that_is_its(plugin: Plugin, alice: User, settings: Any) -> None:
     settings.EXECUTION_KEEP_DAYS = 30
-    in_browser = browser_runs.start(plugin, "greet", alice).execution
+    session, _token = services.create_session(alice.pk, 3600)
+    in_browser = browser_runs.start(plugin, "greet", session).execution
     Execution.objects.filter(pk=in_browser.pk).update(created_at=NOW - timedelta(days=31), finished_at=NOW)
     ran(plugin, 31)
     goes_on, young = ran(plugin, 31, ended=False), ran(plugin, 29)

@@ -28,7 +28,7 @@ pub fn send_email(user_id: &str, template: EmailTemplate, token: &str) -> Result
 /// Operation `notify`: `POST /host/v1/notifications`.
 ///
 /// # Errors
-/// `404 not-found` (no such user); `400 invalid-input`.
+/// `404 not-found` (no such user); `400 invalid-input`; `429 rate-limited`.
 pub fn notify(notification: Notification<'_>) -> Result<DeliveredTo, Problem> {
     #[derive(Deserialize)]
     struct Delivery {
