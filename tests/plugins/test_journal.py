@@ -203,7 +203,7 @@ def test_all_that_waits_counts_also_while_it_is_being_tried(
     assert seen == [True, True]
     refusing.undo()
     journal.flush()
-    assert (journal._number_held(), journal._held.in_hand, journal.is_full()) == (0, 0, False)
+    assert (journal.backlog(), journal._held.in_hand, journal.is_full()) == (0, 0, False)
 
 
 @pytest.mark.parametrize(
