@@ -27,13 +27,18 @@ export interface Going {
 export interface Run<Asked extends Call> {
   /** Null before the first one; the result of before stays while another goes on, or when that is given up. */
   finished: Finished<Asked> | null;
-  /** Null if none goes on. */
+  /** Null if none goes on, or none for long enough to be shown. */
   going: Going | null;
+  /** Whether one goes on at this moment. */
+  isGoing: () => boolean;
   /** Begins a run, in place of the one that goes on. Resolves to null when it is given up. */
   begin: (call: Asked, target: Target) => Promise<Outcome | null>;
   /** Ends it where it runs. Leaving the page does not: a run on the server then goes on, and is in the history. */
   cancel: () => void;
 }
+
+/** What takes no longer is felt as instant: to show it as under way would flicker, and slow it down. */
+const SHOWN_AFTER_MS = 100;
 
 export function useRun<Asked extends Call = Call>(): Run<Asked> {
   const [finished, setFinished] = useState<Finished<Asked> | null>(null);
@@ -52,16 +57,23 @@ export function useRun<Asked extends Call = Call>(): Run<Asked> {
     async (call: Asked, target: Target) => {
       leave();
       const controller = (current.current = new AbortController());
-      const started = { since: Date.now(), target, sent: null };
+      let state: Going = { since: Date.now(), target, sent: null };
+      let isShown = false;
+      const tell = () => {
+        if (current.current === controller && isShown) setGoing(state);
+      };
       const own = target === 'server' ? recogniseRun(call, user?.id) : null;
       const stopListening = own && subscribe(own.hear);
       idOnServer.current = own && own.id;
       const onProgress = (sent: number) => {
-        if (current.current === controller) setGoing({ ...started, sent });
+        state = { ...state, sent };
+        tell();
       };
-      // First of all, so that it is under way while the page is rendered.
       const running = runCall(call, target, controller.signal, { onProgress, watchEnd });
-      setGoing(started);
+      const timer = setTimeout(() => {
+        isShown = true;
+        tell();
+      }, SHOWN_AFTER_MS);
       try {
         const outcome = await running;
         if (controller.signal.aborted) return null; // the result came as it was given up
@@ -71,7 +83,11 @@ export function useRun<Asked extends Call = Call>(): Run<Asked> {
         return null; // only giving up ends here
       } finally {
         stopListening?.();
-        if (current.current === controller) setGoing(null);
+        clearTimeout(timer);
+        if (current.current === controller) {
+          current.current = null;
+          setGoing(null);
+        }
       }
     },
     [leave, watchEnd, subscribe, user],
@@ -96,5 +112,7 @@ export function useRun<Asked extends Call = Call>(): Run<Asked> {
     });
   }, [leave, going, show]);
 
-  return { finished, going, begin, cancel };
+  const isGoing = useCallback(() => current.current !== null && !current.current.signal.aborted, []);
+
+  return { finished, going, isGoing, begin, cancel };
 }

@@ -275,3 +275,15 @@ test('a search keeps every letter when somebody types faster than the address fo
   fireEvent.blur(field);
   expect(field.value).toBe('tem');
 });
+
+test('a short run is shown by its result alone, and a second press meanwhile begins no other', async () => {
+  open('/plugins/template/shout');
+  fireEvent.change(await screen.findByLabelText('Input'), { target: { value: 'hello' } });
+  await clickRun();
+  fireEvent.click(screen.getByRole('button', { name: 'Run' }));
+  expect(screen.queryByRole('button', { name: 'Cancel' })).toBeNull();
+  expect(await screen.findByRole('region', { name: 'Result' })).toBeTruthy();
+  expect(server.calls).toEqual(['hello']);
+  await clickRun();
+  await waitFor(() => expect(server.calls).toEqual(['hello', 'hello']));
+});

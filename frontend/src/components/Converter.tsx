@@ -56,7 +56,7 @@ export function Converter({
   const [file, chooseFile] = useChosenFile(FORM);
   const source = useMemo(() => file ?? (text ? new Blob([text]) : null), [file, text]);
   const [target, setTarget] = useState<Target>(() => chosenTarget(place, definition.targets, 'browser'));
-  const { finished, going, begin, cancel } = useRun<Conversion>();
+  const { finished, going, isGoing, begin, cancel } = useRun<Conversion>();
   const detected = useDetected(blocked === null && definition.targets.includes('browser') ? source : null);
 
   useEffect(() => (target === 'browser' ? keepReady() : undefined), [target]);
@@ -65,7 +65,7 @@ export function Converter({
   const options = optionsOf(choice, sourceFormat);
 
   function convert() {
-    if (source && blocked === null && !going) void begin(conversion(source, options), target);
+    if (source && blocked === null && !isGoing()) void begin(conversion(source, options), target);
   }
 
   function switchTarget(to: Target) {

@@ -18,6 +18,7 @@ import { Segmented } from './Segmented';
 import { Skeleton } from './Skeleton';
 import { TargetChoice } from './TargetChoice';
 
+const NO_ERRORS: FieldError[] = [];
 const SchemaForm = lazy(loadSchemaForm);
 
 interface FunctionRunnerProps {
@@ -43,8 +44,8 @@ export function FunctionRunner({ slug, definition, userId, blocked, asksHost }: 
   const file = definition.input_schema ? null : chosenFile;
   const mode = hasForm ? draft.mode : 'raw';
   const [inputError, setInputError] = useState<string | null>(null);
-  const [fieldErrors, setFieldErrors] = useState<FieldError[]>([]);
-  const { finished, going, begin, cancel } = useRun();
+  const [fieldErrors, setFieldErrors] = useState(NO_ERRORS);
+  const { finished, going, isGoing, begin, cancel } = useRun();
   const [target, setTarget] = useState<Target>(() => chosenTarget(place, definition.targets));
   const running = going !== null;
   const canRun = blocked === null && (mode === 'raw' || formReady);
@@ -56,7 +57,7 @@ export function FunctionRunner({ slug, definition, userId, blocked, asksHost }: 
   function change(changes: Partial<Draft>) {
     keep(changes);
     setInputError(null);
-    setFieldErrors([]);
+    setFieldErrors(NO_ERRORS);
   }
 
   function switchMode(to: Draft['mode']) {
@@ -76,14 +77,14 @@ export function FunctionRunner({ slug, definition, userId, blocked, asksHost }: 
   }
 
   async function run(call: Call, on: Target) {
-    setFieldErrors([]);
+    setFieldErrors(NO_ERRORS);
     const outcome = await begin(call, on);
-    if (outcome && !outcome.ok) setFieldErrors(outcome.problem.errors);
+    if (outcome?.ok === false) setFieldErrors(outcome.problem.errors);
   }
 
   function runInput(body: Call['body'], contentType: string) {
     // The keyboard can submit a form whose button is turned off.
-    if (canRun && !running)
+    if (canRun && !isGoing())
       void run({ slug, name: definition.name, body, contentType, isPrivate: !asksHost }, target);
   }
 
