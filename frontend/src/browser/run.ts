@@ -66,14 +66,14 @@ async function runWith(
   if (ended) return { ok: false, problem: asTold(ended.problem), executionId, timing };
   // What a private call's guest says of its input is for this page alone.
   const isSecret = call.isPrivate && end.end === 'guest_error';
-  const told = finish(run, isSecret ? { ...end, message: WITHHELD } : end, input.length);
+  const report = () => finish(run, isSecret ? { ...end, message: WITHHELD } : end, input.length);
   if (end.end === 'succeeded' || isSecret) {
-    // The result is here already; that the record misses its end would be told by the record itself.
-    told.catch(() => null);
+    // The result is here already, and shown first; that the record misses its end would be told by the record itself.
+    onceShown(() => void report().catch(() => null));
     if (isSecret) return { ok: false, problem: guestProblem(end.message), executionId, timing };
     return { ok: true, output: describeOutput(end.output), executionId, timing };
   }
-  const problem = asTold(await told);
+  const problem = asTold(await report());
   if (end.end === 'cancelled') throw signal.reason;
   return { ok: false, problem, executionId, timing };
 }
@@ -104,6 +104,17 @@ async function perform(
     if (error instanceof RunFailure) return { ...NOTHING, end: error.end, message: error.message };
     throw error;
   }
+}
+
+/** Does it as soon as the page has rendered what came of the run, or is left. */
+function onceShown(act: () => void): void {
+  const now = () => {
+    clearTimeout(timer);
+    removeEventListener('pagehide', now);
+    act();
+  };
+  const timer = setTimeout(now);
+  addEventListener('pagehide', now);
 }
 
 async function bytesOf(body: Call['body']): Promise<Uint8Array<ArrayBuffer>> {

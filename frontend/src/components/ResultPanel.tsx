@@ -34,7 +34,9 @@ export function ResultPanel({
   const { outcome } = finished;
   const panel = useRef<HTMLElement>(null);
   useEffect(() => {
-    panel.current?.scrollIntoView({ block: 'nearest' });
+    // With the next frame, for which the page is laid out anyway.
+    const frame = requestAnimationFrame(() => panel.current?.scrollIntoView({ block: 'nearest' }));
+    return () => cancelAnimationFrame(frame);
   }, [outcome]);
   return (
     <section ref={panel} aria-label="Result" className={stale ? 'card result result-stale' : 'card result'}>
