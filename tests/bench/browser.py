@@ -6,6 +6,7 @@ counted: that would take longer than a frame.
 """
 
 import json
+import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,8 +14,17 @@ from statistics import median, quantiles
 from typing import Any
 
 import httpx
-from playwright.sync_api import Browser, Page, StorageState, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Page,
+    Playwright,
+    StorageState,
+    expect,
+    sync_playwright,
+)
 
+from tests.bench.devtools import unwatched
 from tests.bench.report import Goal, single
 from tests.chromium import launch
 from tests.server import PASSWORD, Server
@@ -60,16 +70,16 @@ def main(folder: Path) -> None:
             return
         server = Server.start(folder / "browser", LOG_LEVEL="ERROR")
         try:
-            measure(browser, server)
+            measure(playwright, browser, server)
         finally:
             browser.close()
             server.stop()
 
 
-def measure(browser: Browser, server: Server) -> None:
+def measure(playwright: Playwright, browser: Browser, server: Server) -> None:
     prepare(server)
     visitor = log_in(browser, server)
-    measure_runs(browser, visitor, server)
+    measure_runs(playwright, visitor, server)
     measure_first_load(browser, visitor, server)
     server.manage("shell", "-v", "0", "-c", _ROWS)
     measure_list(browser, visitor, server)
@@ -111,16 +121,24 @@ def fresh_page(browser: Browser, visitor: StorageState) -> Any:
 # --- a run --------------------------------------------------------------------------------------------
 
 
-def measure_runs(browser: Browser, visitor: StorageState, server: Server) -> None:
-    with server.log_in("owner@example.com") as owner, fresh_page(browser, visitor) as page:
+def measure_runs(playwright: Playwright, visitor: StorageState, server: Server) -> None:
+    with server.log_in("owner@example.com") as owner:
         me = owner.get("/api/v1/auth/session").json()["user"]["id"]
         asked = [{"url": f"{HOST}/users?email=owner@example.com"}, {"url": f"{HOST}/users/{me}"}]
-        page.goto(f"{server.url}/plugins/hostcall/fetch_many")
-        page.get_by_role("button", name="Raw JSON").click()
-        page.get_by_label("Input as JSON").fill(json.dumps(asked))
-        page.get_by_role("button", name="In this browser").click()
-        page.wait_for_timeout(1000)
-        first, *runs = [run_once(page) for _ in range(1 + RUNS)]
+
+        def set_up(context: BrowserContext) -> Page:
+            context.add_cookies(visitor["cookies"])  # type: ignore[arg-type] # as they came from it
+            page = context.pages[0]
+            page.add_init_script(path=PROBE)
+            page.goto(f"{server.url}/plugins/hostcall/fetch_many")
+            page.get_by_role("button", name="Raw JSON").click()
+            page.get_by_label("Input as JSON").fill(json.dumps(asked))
+            page.get_by_role("button", name="In this browser").click()
+            page.wait_for_timeout(1000)
+            return page
+
+        with unwatched(playwright, SIZE, set_up) as evaluate:
+            first, *runs = [run_once(evaluate) for _ in range(1 + RUNS)]
         records = {
             found["id"]: found for found in owner.get("/api/v1/executions?page_size=200").json()["results"]
         }
@@ -130,17 +148,18 @@ def measure_runs(browser: Browser, visitor: StorageState, server: Server) -> Non
             raise RuntimeError(f"A run of the bench failed: {record}")
     parts = [parts_of(run["times"], records[run["id"]]["timing"]) for run in runs]
     print(f"\n  A run in the browser with two host calls, {RUNS} of them, p50 and p95 in ms")
-    totals = [run["times"]["shown"] for run in runs]
-    print(single("the first run, everything loaded for it", f"{first['times']['shown']:.1f}"))
-    print(spread("from the button to the result in the page", totals, RUN.judge(median(totals))))
+    totals = [run["times"]["end"] for run in runs]
+    print(single("the first run, everything loaded for it", f"{first['times']['end']:.1f}"))
+    print(spread("from the button until the page has the output", totals, RUN.judge(median(totals))))
     for name in parts[0]:
         print(spread(f"  {name}", [part[name] for part in parts]))
-    print(spread("until it is painted", [run["times"]["painted"] for run in runs]))
+    for name in ("shown", "painted"):
+        print(spread(f"from the button until it is {name}", [run["times"][name] for run in runs]))
 
 
-def run_once(page: Page) -> dict[str, Any]:
-    run: dict[str, Any] = page.evaluate("probe.run()")
-    page.wait_for_timeout(PAUSE_MS)
+def run_once(evaluate: Callable[[str], Any]) -> dict[str, Any]:
+    run: dict[str, Any] = evaluate("probe.run()")
+    time.sleep(PAUSE_MS / 1000)
     return run
 
 
@@ -156,7 +175,6 @@ def parts_of(at: dict[str, float], timing: dict[str, float]) -> dict[str, float]
         "an instance, and messages": guest - accounted,
         "the guest": timing["run_ms"],
         "two host calls": timing["host_ms"],
-        "the page shows the result": at["shown"] - at["end"],
     }
 
 
