@@ -13,10 +13,10 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse_lazy
 
-from accounts import attempts, services
+from accounts import rate_limits, users
 from accounts.authentication import client_address
 from accounts.models import EmailVerificationToken, PasswordResetToken, Session, User
-from accounts.problems import RateLimited
+from core.problems import RateLimited
 
 admin.site.site_header = admin.site.site_title = "Hostbridge administration"
 admin.site.index_title = "Accounts and plugins"
@@ -28,7 +28,7 @@ class LogInForm(AdminAuthenticationForm):
     def clean(self) -> dict[str, Any]:
         address = client_address(self.request) if self.request else None
         try:
-            attempt = attempts.begin(address, self.cleaned_data.get("username") or "")
+            attempt = rate_limits.begin(address, self.cleaned_data.get("username") or "")
         except RateLimited as problem:
             raise ValidationError(problem.detail) from problem
         data: dict[str, Any] = super().clean()
@@ -48,7 +48,7 @@ class OwnPasswordForm(AdminOwnPasswordChangeForm):
 
     def clean_old_password(self) -> str:
         try:
-            attempt = attempts.begin(self.address, self.user.email)
+            attempt = rate_limits.begin(self.address, self.user.email)
         except RateLimited as problem:
             raise ValidationError(problem.detail) from problem
         password: str = super().clean_old_password()
@@ -68,7 +68,7 @@ class OwnPasswordView(PasswordChangeView):
     def form_valid(self, form: Any) -> HttpResponse:
         with transaction.atomic():
             response = super().form_valid(form)
-            services.end_access_by_old_password(form.user)
+            users.end_access_by_old_password(form.user)
         return response
 
 
@@ -84,7 +84,7 @@ class PasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg] # is not 
     def save(self, commit: bool = True) -> User:
         with transaction.atomic():
             user: User = super().save(commit)
-            services.end_access_by_old_password(user)
+            users.end_access_by_old_password(user)
         return user
 
 
@@ -122,15 +122,15 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg] # is not generic at 
         with transaction.atomic():
             super().save_model(request, obj, form, change)
             if change and "email" in form.changed_data:
-                services.void_links(obj)
+                users.void_links(obj)
 
     def delete_model(self, request: HttpRequest, obj: User) -> None:
-        services.delete_user(obj.pk)
+        users.delete_user(obj.pk)
 
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
         with transaction.atomic():
             for user in queryset:
-                services.delete_user(user.pk)
+                users.delete_user(user.pk)
 
 
 class LiveFilter(admin.SimpleListFilter):

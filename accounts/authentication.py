@@ -16,9 +16,9 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
-from accounts import services
+from accounts import api_tokens, sessions
 from accounts.models import APIToken, Session, User
-from accounts.problems import CSRFFailed, Forbidden, NotAuthenticated, SessionExpired
+from core.problems import CSRFFailed, Forbidden, NotAuthenticated, SessionExpired
 
 COOKIE = "hostbridge_session"
 API_SCOPE = "api"  # the public API, as the token's owner
@@ -26,8 +26,8 @@ API_SCOPE = "api"  # the public API, as the token's owner
 
 def authenticate(
     request: HttpRequest,
-    find_session: Callable[[str], Session | None] = services.get_session,
-    find_api_token: Callable[[str], APIToken | None] = services.get_api_token,
+    find_session: Callable[[str], Session | None] = sessions.get_session,
+    find_api_token: Callable[[str], APIToken | None] = api_tokens.get_api_token,
 ) -> tuple[User, Session | APIToken] | None:
     """Who sent the request, by its bearer token or session cookie; None if it names nobody.
 
@@ -130,3 +130,24 @@ def set_session_cookie(response: HttpResponse, token: str, session_expires_in: i
 
 def delete_session_cookie(response: HttpResponse) -> None:
     response.delete_cookie(COOKIE, samesite="Lax")
+
+
+def signed_in(request: Request) -> User:
+    """The user of a view that only lets users in."""
+    if not isinstance(request.user, User):
+        raise NotAuthenticated
+    return request.user
+
+
+def credential_of(request: Request) -> Session | APIToken:
+    """What the user of a view that only lets users in has shown, with the user."""
+    if not isinstance(request.auth, Session | APIToken):
+        raise NotAuthenticated
+    return request.auth
+
+
+def session_of(request: Request) -> Session:
+    """The session of a view with HasSession."""
+    if not isinstance(request.auth, Session):
+        raise NotAuthenticated
+    return request.auth

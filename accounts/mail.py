@@ -18,9 +18,9 @@ from django.db import transaction
 from django.template.loader import render_to_string
 from django.utils import timezone
 
-from accounts import services
+from accounts import single_use_tokens, users
 from accounts.models import SentEmail, User
-from accounts.problems import InvalidInput, NotFound, Problem, RateLimited
+from core.problems import InvalidInput, NotFound, Problem, RateLimited
 
 logger = logging.getLogger("hostbridge.mail")
 
@@ -49,13 +49,13 @@ TEMPLATES = {
         "Is this your e-mail address?",
         "accounts/verify_email.txt",
         "/verify-email",
-        services.get_email_verification_token,
+        single_use_tokens.get_email_verification_token,
     ),
     "reset-password": Template(
         "Choose a new password",
         "accounts/reset_password.txt",
         "/reset-password",
-        services.get_password_reset_token,
+        single_use_tokens.get_password_reset_token,
     ),
 }
 
@@ -65,7 +65,7 @@ def send_account_email(user_id: uuid.UUID, template: str, token: str) -> None:
     kind = TEMPLATES[template]
     found = kind.look_up(token)
     if found is None or found.user_id != user_id:
-        services.get_user(user_id)
+        users.get_user(user_id)
         raise InvalidInput.at("/token", f"This is no live token of this user for {template}.")
     sent = _claim(found.user, template)
     # In the fragment, which browsers send to nobody: not to this server's logs, not as a Referer.

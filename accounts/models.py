@@ -1,4 +1,4 @@
-"""People and the secrets that stand for them. Multi-row work is in accounts.services."""
+"""People and the secrets that stand for them. Multi-row work is in accounts.users."""
 
 import unicodedata
 import uuid
@@ -13,8 +13,8 @@ from django.db import models, transaction
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from accounts import events
-from accounts.tokens import hash_token, new_token
+from core import access_version, events
+from core.secrets import hash_token, new_token
 
 MAX_USER_AGENT = 256  # characters; a client chooses it, and what is longer tells nobody anything
 
@@ -40,6 +40,7 @@ class UserManager(BaseUserManager["User"]):
         return self.get(email=normalise_email(username or ""))
 
 
+@access_version.decides_access
 class User(AbstractBaseUser, PermissionsMixin):
     """Somebody with an account. E-mails are unique whatever their case."""
 
@@ -153,6 +154,7 @@ class SessionQuerySet(SecretQuerySet):
         return len(ended)
 
 
+@access_version.decides_access
 class Session(Secret):
     """A log-in: whoever shows its token is the user until it expires."""
 
@@ -204,6 +206,7 @@ class PasswordResetToken(SingleUseSecret):
     prefix = "hbr"
 
 
+@access_version.decides_access
 class APIToken(Secret):
     """A token for a program. Scopes: `api` (the public API as its owner), and operations of the host API.
 
@@ -231,7 +234,7 @@ class SentEmail(models.Model):
 
 
 class AttemptCount(models.Model):
-    """How often somebody tried something lately; the rules are in accounts.attempts."""
+    """How often somebody tried something lately; the rules are in accounts.rate_limits."""
 
     key = models.CharField(max_length=64, primary_key=True, editable=False)
     attempts = models.PositiveIntegerField(default=0)

@@ -11,7 +11,7 @@ from typing import Any
 from django.contrib.auth.hashers import Argon2PasswordHasher, check_password, make_password
 from django.core.exceptions import ValidationError
 
-from accounts.problems import InvalidInput
+from core.problems import InvalidInput
 
 # As strict as the C library's reader, which otherwise meets the string only when somebody logs in.
 _PHC = re.compile(

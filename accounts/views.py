@@ -9,12 +9,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import attempts, services
-from accounts.api import HasSession, Pages, checked, session_of, signed_in
-from accounts.authentication import client_address, delete_session_cookie
+from accounts import owner_setup, rate_limits, sessions, users
+from accounts.authentication import client_address, delete_session_cookie, session_of, signed_in
 from accounts.models import Session
-from accounts.problems import InvalidInput
-from accounts.schemas import (
+from accounts.permissions import HasSession
+from accounts.shapes import (
     AccountSerializer,
     DeleteAccount,
     EndedSerializer,
@@ -24,8 +23,9 @@ from accounts.schemas import (
     SetupSerializer,
     SetupStateSerializer,
     UpdateProfile,
-    problems,
 )
+from core.problems import InvalidInput
+from core.shapes import Pages, checked, problems
 
 
 class SetupView(APIView):
@@ -36,7 +36,7 @@ class SetupView(APIView):
 
     @extend_schema(operation_id="get_setup", responses={200: SetupStateSerializer}, tags=["setup"])
     def get(self, request: Request) -> Response:
-        return Response({"needed": not services.owner_exists()})
+        return Response({"needed": not owner_setup.owner_exists()})
 
     @extend_schema(
         operation_id="create_owner",
@@ -45,7 +45,7 @@ class SetupView(APIView):
         tags=["setup"],
     )
     def post(self, request: Request) -> Response:
-        owner = services.create_owner(**checked(SetupSerializer, request))
+        owner = owner_setup.create_owner(**checked(SetupSerializer, request))
         return Response({"user": PublicUserSerializer(owner).data}, status=201)
 
 
@@ -73,7 +73,7 @@ class AccountView(APIView):
     )
     def patch(self, request: Request) -> Response:
         """Changes your name, your profile, or both. A profile replaces the one before."""
-        user = services.update_profile(signed_in(request).pk, **checked(UpdateProfile, request))
+        user = users.update_profile(signed_in(request).pk, **checked(UpdateProfile, request))
         return Response(AccountSerializer(user).data)
 
     @extend_schema(
@@ -85,11 +85,11 @@ class AccountView(APIView):
     def delete(self, request: Request) -> Response:
         """Deletes your account with its sessions and tokens. The body holds your `password`."""
         user, password = signed_in(request), checked(DeleteAccount, request)["password"]
-        attempt = attempts.begin(client_address(request._request), user.email)
-        if not services.verify_password(user.pk, password):
+        attempt = rate_limits.begin(client_address(request._request), user.email)
+        if not users.verify_password(user.pk, password):
             raise InvalidInput.at("/password", "This is not your password.")
         attempt.give_back()
-        services.delete_user(user.pk)
+        users.delete_user(user.pk)
         response = Response(status=204)
         delete_session_cookie(response)
         return response
@@ -110,7 +110,7 @@ class SessionListView(ListAPIView[Session]):
     pagination_class = Pages
 
     def get_queryset(self):  # type: ignore[no-untyped-def] # a queryset of an abstract model's child
-        return services.own_sessions(signed_in(self.request))
+        return sessions.own_sessions(signed_in(self.request))
 
     @extend_schema(
         operation_id="end_other_sessions",
@@ -119,7 +119,7 @@ class SessionListView(ListAPIView[Session]):
     )
     def delete(self, request: Request) -> Response:
         """Ends every session of yours except the one that asks; how many that were."""
-        return Response({"ended": services.end_other_sessions(signed_in(request), session_of(request))})
+        return Response({"ended": sessions.end_other_sessions(signed_in(request), session_of(request))})
 
 
 class OwnSessionView(APIView):
@@ -130,7 +130,7 @@ class OwnSessionView(APIView):
     )
     def delete(self, request: Request, session_id: uuid.UUID) -> Response:
         """Ends one of your sessions; whoever used it is logged out at once."""
-        services.end_own_session(signed_in(request), session_id)
+        sessions.end_own_session(signed_in(request), session_id)
         response = Response(status=204)
         if session_id == session_of(request).pk:
             delete_session_cookie(response)

@@ -15,14 +15,15 @@ from django.http import HttpRequest, HttpResponse
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.security import SecurityMiddleware
 
-from accounts import attempts, services
-from accounts.feed import Feed
+from accounts import rate_limits, sessions, single_use_tokens
 from config import memory
-from config.bodies import BodyLimit
+from config.body_limits import BodyLimit
 from config.handler import ThreadPerRequestHandler
-from plugins import browser_runs, controls, executions, instances, journal, retention
-from plugins.calls import App, CallEndpoint, Receive, Scope, Send
-from plugins.routing import websocket_urlpatterns
+from core.feed import Feed
+from plugins.api.live_events import websocket_urlpatterns
+from plugins.executions import browser_runs, remote_cancel, runner
+from plugins.executions.call_endpoint import App, CallEndpoint, Receive, Scope, Send
+from plugins.history import journal, retention, server_processes
 from plugins.runtime.service import close_pool, get_pool
 
 logger = logging.getLogger("hostbridge.server")
@@ -30,11 +31,11 @@ logger = logging.getLogger("hostbridge.server")
 TIDY_EVERY_SECONDS = 60
 GIVE_BACK_EVERY_SECONDS = 10
 TIDY = (
-    instances.mark_orphans,
+    server_processes.mark_orphans,
     browser_runs.expire,
-    attempts.forget_old,
-    services.cleanup_expired_sessions,
-    services.cleanup_expired_tokens,
+    rate_limits.forget_old,
+    sessions.cleanup_expired_sessions,
+    single_use_tokens.cleanup_expired_tokens,
     retention.forget_old,
 )
 MOST_CALLS = settings.PLUGIN_WORKERS + settings.PLUGIN_QUEUE
@@ -58,22 +59,22 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
         message = await receive()
         if message["type"] == "lifespan.startup":
             get_pool()  # workers start now, not when the first caller waits for them
-            await sync_to_async(instances.mark_orphans)()
+            await sync_to_async(server_processes.mark_orphans)()
             feed = Feed()
             if settings.METRICS_TOKEN:
-                from plugins import metrics  # noqa: PLC0415 - it loads a library that few servers need
+                from plugins.api import metrics  # noqa: PLC0415 - it loads a library that few servers need
 
                 metrics.start()
             gc.collect()
             gc.freeze()  # what is there now stays: to look through it again and again delays calls
-            work = (calls.warm_up(), _tidy_for_ever(), _give_back_for_ever(), controls.look_for_ever())
+            work = (calls.warm_up(), _tidy_for_ever(), _give_back_for_ever(), remote_cancel.look_for_ever())
             tasks = [asyncio.create_task(each) for each in work]
             await send({"type": "lifespan.startup.complete"})
         else:
             for task in tasks:
                 task.cancel()
             await sync_to_async(close_pool)()
-            await sync_to_async(executions.wait_for_the_last)()
+            await sync_to_async(runner.wait_for_the_last)()
             await sync_to_async(journal.flush)()
             if feed is not None:
                 await feed.close()

@@ -17,8 +17,8 @@ from django.http import FileResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
-from accounts.threads import WarmThreads
-from plugins.calls import Receive, Scope, Send
+from core.threads import ReusedThreads
+from plugins.executions.call_endpoint import Receive, Scope, Send
 
 
 class ThreadPerRequestHandler(ASGIHandler):
@@ -30,7 +30,7 @@ class ThreadPerRequestHandler(ASGIHandler):
 
     def __init__(self, most: int) -> None:
         super().__init__()
-        self._threads = WarmThreads("request", most)
+        self._threads = ReusedThreads("request", most)
 
     def load_middleware(self, is_async: bool = False) -> None:
         super().load_middleware(is_async=False)

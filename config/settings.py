@@ -18,7 +18,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from config.headers import add_headers
-from plugins.runtime.destinations import parse_exceptions
+from plugins.egress.destinations import parse_exceptions
 
 django_stubs_ext.monkeypatch()
 
@@ -123,11 +123,12 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "core",
     "accounts",
     "plugins",
 ]
 MIDDLEWARE = [
-    "plugins.middleware.refuse_own_plugins",
+    "plugins.egress.loop_guard.refuse_own_plugins",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -239,7 +240,7 @@ LARGER_REQUEST_BYTES = {"/api/v1/plugins": max(PLUGIN_MAX_BUNDLE_BYTES + (64 << 
 MAX_HELD_REQUEST_BYTES = 16 * max(LARGER_REQUEST_BYTES.values())  # of all large bodies together
 SESSION_COOKIE_NAME = "hostbridge_admin"  # Django admin's own; people's cookie is accounts.authentication's
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_HTTPS
-CSRF_FAILURE_VIEW = "config.urls.csrf_failure"
+CSRF_FAILURE_VIEW = "config.error_pages.csrf_failure"
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_HTTPS else []
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
@@ -274,10 +275,10 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.SessionAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["accounts.parsers.StrictJSONParser"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "accounts.parsers.JSONOnlyNegotiation",
+    "DEFAULT_PARSER_CLASSES": ["core.parsers.StrictJSONParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "core.parsers.JSONOnlyNegotiation",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "accounts.problems.exception_handler",
+    "EXCEPTION_HANDLER": "core.problems.exception_handler",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 SPECTACULAR_SETTINGS = {
@@ -300,7 +301,7 @@ SPECTACULAR_SETTINGS = {
         ],
         "PluginState": ["waiting", "enabled", "disabled"],
         "ReleaseState": ["active", "pending", "previous"],
-        "RunEnd": "plugins.browser_runs.ENDS",
+        "RunEnd": "plugins.executions.browser_runs.ENDS",
     },
 }
 

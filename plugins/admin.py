@@ -5,9 +5,10 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from plugins import journal, registry
+from plugins.history import journal
 from plugins.models import Execution, Grant, HostCall, NetworkGrant, Plugin, Release
-from plugins.runtime.layers import missing
+from plugins.registry import configuration
+from plugins.runtime.sandbox_status import missing
 from plugins.runtime.service import get_pool
 
 
@@ -77,17 +78,17 @@ class PluginAdmin(admin.ModelAdmin[Plugin]):
 
     def save_model(self, request: HttpRequest, obj: Plugin, form: Any, change: bool) -> None:
         """By way of the registry, which tells those who watch, also of grants that are taken back here."""
-        registry.set_enabled(obj, form.cleaned_data["enabled"])
+        configuration.set_enabled(obj, form.cleaned_data["enabled"])
 
     @admin.action(description="Enable the chosen plugins")
     def enable(self, request: HttpRequest, queryset: Any) -> None:
         for plugin in queryset:
-            registry.set_enabled(plugin, True)
+            configuration.set_enabled(plugin, True)
 
     @admin.action(description="Disable the chosen plugins")
     def disable(self, request: HttpRequest, queryset: Any) -> None:
         for plugin in queryset:
-            registry.set_enabled(plugin, False)
+            configuration.set_enabled(plugin, False)
 
 
 class HostCallInline(ReadOnly, admin.TabularInline[HostCall, Execution]):

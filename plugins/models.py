@@ -13,10 +13,12 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 
 from accounts.models import APIToken, Session
-from accounts.problems import NotFound
-from plugins.manifest import NetworkKey, PluginManifest, load_manifest
+from core import access_version
+from core.problems import NotFound
+from plugins.bundles.manifest import NetworkKey, PluginManifest, load_manifest
 
 
+@access_version.decides_access
 class Plugin(models.Model):
     """An installed plugin. It serves its `release`, the one that was activated last."""
 
@@ -79,6 +81,7 @@ class Plugin(models.Model):
         return "enabled" if self.enabled else "disabled"
 
 
+@access_version.decides_access
 class Release(models.Model):
     """One version of a plugin, as it was installed. Never changed: other bytes are another release."""
 
@@ -126,6 +129,7 @@ def kept_release(release_id: int) -> Release:
     return Release.objects.get(pk=release_id)
 
 
+@access_version.decides_access
 class Grant(models.Model):
     """A permission that an administrator gave a plugin. Without a row there is no access."""
 
@@ -142,6 +146,7 @@ class Grant(models.Model):
         return f"{self.plugin.slug}: {self.permission}"
 
 
+@access_version.decides_access
 class NetworkGrant(models.Model):
     """A network rule that an administrator granted a plugin, as its manifest words it."""
 
@@ -317,7 +322,7 @@ class KVQuerySet(models.QuerySet["KVEntry"]):
 
 
 class KVEntry(models.Model):
-    """One value in a plugin's own store; the rules are in plugins.kv."""
+    """One value in a plugin's own store; the rules are in plugins.host.kv."""
 
     plugin = models.ForeignKey(Plugin, on_delete=models.CASCADE, related_name="kv_entries")
     key = models.CharField(max_length=200)

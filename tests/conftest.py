@@ -24,15 +24,17 @@ from django.db.models import QuerySet
 from django.test import Client
 from msgspec.structs import replace
 
-from accounts import services
-from accounts.events import EventBatch
+from accounts import sessions, users
 from accounts.models import User
 from accounts.passwords import to_phc
-from plugins import breaker, journal, registry
-from plugins.bundle import Bundle, read_folder
+from core.models import EventBatch
+from plugins.bundles.archive import Bundle, read_folder
+from plugins.executions import breaker
+from plugins.history import journal
 from plugins.models import Execution, HostCall, Plugin
+from plugins.registry import catalogue, consent, installation
 from plugins.runtime import trial
-from plugins.runtime.jobs import Job
+from plugins.runtime.job import Job
 from plugins.runtime.service import close_pool
 from tests.server import PASSWORD, Server
 
@@ -54,7 +56,7 @@ def _nothing_is_made_twice() -> Iterator[None]:
     """What is dear, and the same each time for hundreds of tests, is made for the first of them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(trial, "try_out", once_each(trial.try_out))
-        patch.setattr(registry, "read_folder", read_folder_of_ours)
+        patch.setattr(installation, "read_folder", read_folder_of_ours)
         # Django would write permissions and content types anew after each test that commits.
         patch.setattr(flush, "sql_flush", sql_flush_but_for_what_never_changes)
         patch.setattr(flush, "emit_post_migrate_signal", lambda *_: None)
@@ -106,17 +108,17 @@ def password_hash() -> str:
 
 @pytest.fixture
 def alice(db: None) -> User:
-    return services.create_user(email="alice@example.com", name="Alice", password_hash=password_hash())
+    return users.create_user(email="alice@example.com", name="Alice", password_hash=password_hash())
 
 
 @pytest.fixture
 def bob(db: None) -> User:
-    return services.create_user(email="bob@example.com", name="Bob", password_hash=password_hash())
+    return users.create_user(email="bob@example.com", name="Bob", password_hash=password_hash())
 
 
 @pytest.fixture
 def charlie(db: None) -> User:
-    return services.create_user(
+    return users.create_user(
         email="charlie@example.com",
         name="Charlie",
         password_hash=password_hash(),
@@ -132,7 +134,7 @@ class API:
         self.client = Client(raise_request_exception=False)
         self.headers: dict[str, str] = {}
         if user is not None:
-            _session, token = services.create_session(user.pk, 3600)
+            _session, token = sessions.create_session(user.pk, 3600)
             self.headers["Authorization"] = f"Bearer {token}"
 
     def request(self, method: str, path: str, data: Any = None, **options: Any) -> Any:
@@ -159,7 +161,7 @@ def bundled(transactional_db: None) -> dict[str, Plugin]:
 
     Transactional, because plugins refuse to run inside a transaction.
     """
-    return {release.plugin.slug: release.plugin for release in registry.install_bundled()}
+    return {release.plugin.slug: release.plugin for release in installation.install_bundled()}
 
 
 @pytest.fixture
@@ -167,9 +169,9 @@ def install(transactional_db: None) -> Callable[..., Plugin]:
     """Installs a plugin of wasm-plugins/fixtures with exactly these permissions granted."""
 
     def install(name: str, *permissions: str) -> Plugin:
-        release = registry.install(read_folder_of_ours(ROOT / "wasm-plugins" / "fixtures" / name))
-        registry.activate(release, permissions)
-        return registry.get_plugin(release.plugin.slug)
+        release = installation.install(read_folder_of_ours(ROOT / "wasm-plugins" / "fixtures" / name))
+        consent.activate(release, permissions)
+        return catalogue.get_plugin(release.plugin.slug)
 
     return install
 

@@ -4,10 +4,10 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
-from plugins.runtime.jobs import Answer, HostHandler, Job
+from plugins.bundles.wasm import read_module
+from plugins.runtime.job import HostHandler, Job, JobResult
 from plugins.runtime.pool import Pool
 from plugins.runtime.protocol import Asked, HostReply
-from plugins.wasm import read_module
 
 
 def make_job(
@@ -48,6 +48,6 @@ def refuse(asked: Asked, deadline: float) -> HostReply:
     raise AssertionError(f"nobody asked for {asked}")
 
 
-def run(pool: Pool, job: Job, handle: HostHandler = refuse, plugin: str = "any") -> tuple[Answer, float]:
+def run(pool: Pool, job: Job, handle: HostHandler = refuse, plugin: str = "any") -> tuple[JobResult, float]:
     with pool.place(uuid.uuid4(), plugin) as place:
         return pool.run(place, job, handle)

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from accounts.models import User
+from plugins.bundles.wasm import read_module
 from plugins.models import Plugin
 from plugins.runtime.protocol import Result
-from plugins.wasm import read_module
 from tests import runtime
 from tests.bench import big_module, peers
 from tests.bench.__main__ import use_default_settings

@@ -1,4 +1,4 @@
-"""config.bodies: request bodies are bounded while they arrive, each and all together."""
+"""config.body_limits: request bodies are bounded while they arrive, each and all together."""
 
 import asyncio
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from config.bodies import BodyLimit
+from config.body_limits import BodyLimit
 
 pytestmark = pytest.mark.asyncio
 SMALL = BodyLimit.SMALL_BODY_BYTES

@@ -9,8 +9,8 @@ import pytest
 from django.test import RequestFactory
 
 from accounts.authentication import COOKIE
-from plugins import calls
-from plugins.runtime.service import own_pseudonym
+from plugins.egress.loop_guard import own_pseudonym
+from plugins.executions import call_endpoint
 from tests.backing import wait_for
 from tests.server import PASSWORD, Server, problem_code
 
@@ -78,7 +78,7 @@ def test_a_cookie_needs_its_proof_here_too(server: Server) -> None:
 
 def test_what_an_own_plugin_sent_is_refused_here_too(rf: RequestFactory) -> None:
     request = rf.post(GREET, headers={"Via": f"1.1 {own_pseudonym()}, 1.1 proxy"})
-    response = calls.answer(request, "template", "greet")
+    response = call_endpoint.answer(request, "template", "greet")
     assert (response.status_code, b"request-loop" in response.content) == (508, True)
 
 

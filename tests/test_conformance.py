@@ -19,10 +19,10 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from accounts import services
+from accounts import api_tokens
 from accounts.models import User
+from core.operations import OPERATIONS
 from plugins.models import Plugin
-from plugins.operations import OPERATIONS
 from tests.conftest import API
 from tests.test_openapi import PUBLIC_OPERATIONS
 
@@ -62,7 +62,7 @@ def test_the_public_api_keeps_to_its_document(bundled: dict[str, Plugin], charli
 
 @pytest.mark.parametrize("name", sorted(OPERATIONS))
 def test_the_host_api_keeps_to_its_document(bundled: dict[str, Plugin], charlie: User, name: str) -> None:
-    _row, token = services.create_api_token(
+    _row, token = api_tokens.create_api_token(
         charlie, name="t", scopes=list(OPERATIONS), expires_in_days=1, plugin="template"
     )
     try_out(described("/api/schema/host/")[name], {"Authorization": f"Bearer {token}"})

@@ -1,4 +1,4 @@
-"""config.connections, on a real server: what comes before and after a body is bounded."""
+"""config.http_connection, on a real server: what comes before and after a body is bounded."""
 
 import asyncio
 import contextlib
@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import uvicorn
 
-from config import connections
-from config.connections import MAX_HEAD_BYTES, BoundedConnection
+from config import http_connection
+from config.http_connection import MAX_HEAD_BYTES, BoundedConnection
 from tests.server import Server
 
 START = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
@@ -107,7 +107,7 @@ def test_requests_after_each_other_and_in_pieces_are_answered(line: socket.socke
 
 @pytest.mark.parametrize("start", [b"", b"GET / HTTP/1.1\r\n"], ids=["nothing", "half a head"])
 def test_a_connection_on_which_no_head_comes_is_closed(start: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.2)
+    monkeypatch.setattr(http_connection, "HEAD_SECONDS", 0.2)
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         raise AssertionError("nobody asked for anything")

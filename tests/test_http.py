@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from plugins.runtime.layers import MISSING
+from plugins.runtime.sandbox_status import MISSING
 from tests.server import ROOT, Server, problem_code
 
 

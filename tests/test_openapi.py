@@ -8,7 +8,7 @@ from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
 from openapi_spec_validator import validate
 
-from plugins.operations import OPERATIONS
+from core.operations import OPERATIONS
 
 PUBLIC_OPERATIONS = {
     "get_setup", "create_owner", "sign_up", "log_in", "log_out", "get_session",

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from plugins.operations import OPERATIONS, Operation
+from core.operations import OPERATIONS, Operation
 from tests.server import ROOT
 
 SOURCES = sorted((ROOT / "wasm-plugins" / "sdk" / "rust" / "src" / "operations").glob("*.rs"))

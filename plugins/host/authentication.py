@@ -7,11 +7,11 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
-from accounts import services
+from accounts import api_tokens
 from accounts.authentication import bearer_token, client_address
 from accounts.models import APIToken
-from accounts.problems import NotAuthenticated
-from plugins import execution_tokens
+from core.problems import NotAuthenticated
+from plugins.host import execution_tokens
 from plugins.host.caller import Caller
 from plugins.models import ExecutionToken
 
@@ -31,7 +31,7 @@ def caller_of(token: str, request: Request) -> Caller:
     kind, _, _ = token.partition("_")
     if kind == ExecutionToken.PREFIX:
         return execution_tokens.caller_of(token)
-    if kind == APIToken.prefix and (found := services.get_api_token(token)) and found.user.is_staff:
+    if kind == APIToken.prefix and (found := api_tokens.get_api_token(token)) and found.user.is_staff:
         return Caller(
             granted=frozenset(found.scopes),
             plugin=found.plugin,

@@ -5,9 +5,9 @@ import uuid
 from dataclasses import dataclass
 
 from accounts.models import User
-from accounts.problems import Forbidden
-from plugins import journal
-from plugins.network import Rule
+from core.problems import Forbidden
+from plugins.egress.addresses import Rule
+from plugins.history import journal
 
 
 class OperationNotGranted(Forbidden):

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
-from accounts.problems import NotFound, response_for
+from core.problems import NotFound, response_for
 
 _ALLOW_ORIGIN = "Access-Control-Allow-Origin"
 _PREFLIGHT = {

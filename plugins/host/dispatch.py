@@ -15,8 +15,8 @@ from django.core.exceptions import TooManyFieldsSent
 from django.http import QueryDict
 from rest_framework.exceptions import APIException
 
-from accounts.parsers import parse_json
-from accounts.problems import (
+from core.operations import Operation, subject
+from core.problems import (
     CONTENT_TYPE,
     InternalError,
     InvalidInput,
@@ -26,8 +26,8 @@ from accounts.problems import (
     UnsupportedMediaType,
     as_problem,
 )
+from core.strict_json import parse_json
 from plugins.host.caller import Caller, OperationNotGranted
-from plugins.operations import Operation, subject
 
 logger = logging.getLogger("hostbridge.host")
 
@@ -36,7 +36,7 @@ JSON = "application/json"
 
 
 @dataclass(frozen=True)
-class Inquiry:
+class OperationRequest:
     """What was asked of a route, as it came. A body over MAX_BODY_BYTES may be cut off one byte after."""
 
     method: str
@@ -47,14 +47,14 @@ class Inquiry:
 
 
 @dataclass(frozen=True)
-class Answer:
+class HostResponse:
     status: int
     content_type: str
     body: bytes
     headers: Mapping[str, str]
 
 
-def answer(inquiry: Inquiry, caller: Caller, operations: Mapping[str, Operation]) -> Answer:
+def perform(inquiry: OperationRequest, caller: Caller, operations: Mapping[str, Operation]) -> HostResponse:
     """What the route, with these operations by method, has to say to this caller."""
     started = time.perf_counter()
     operation = operations.get(inquiry.method)
@@ -67,17 +67,19 @@ def answer(inquiry: Inquiry, caller: Caller, operations: Mapping[str, Operation]
         _check_own(operation, caller, data)
         result = operation.perform(caller, data)
         about = about or subject(data, result)
-        found = Answer(operation.status, JSON, b"" if result is None else json.dumps(result).encode(), {})
+        found = HostResponse(
+            operation.status, JSON, b"" if result is None else json.dumps(result).encode(), {}
+        )
     except (Problem, APIException) as error:
-        found = problem_answer(as_problem(error) or InternalError())
+        found = problem_response(as_problem(error) or InternalError())
     except Exception:
         logger.exception("A host operation failed")
-        found = problem_answer(InternalError())
+        found = problem_response(InternalError())
     caller.record(operation.name if operation else "", about, found.status, started)
     return found
 
 
-def checked(operation: Operation, inquiry: Inquiry) -> dict[str, Any]:
+def checked(operation: Operation, inquiry: OperationRequest) -> dict[str, Any]:
     """The inquiry's fields in the operation's shapes. Raises Problem and ValidationError."""
     data: dict[str, Any] = {}
     if len(inquiry.body) > MAX_BODY_BYTES:
@@ -107,11 +109,11 @@ def _known(operation: Operation | None, operations: Mapping[str, Operation]) -> 
     return operation
 
 
-def problem_answer(problem: Problem) -> Answer:
-    return Answer(problem.status, CONTENT_TYPE, json.dumps(problem.as_dict()).encode(), problem.headers)
+def problem_response(problem: Problem) -> HostResponse:
+    return HostResponse(problem.status, CONTENT_TYPE, json.dumps(problem.as_dict()).encode(), problem.headers)
 
 
-def _parsed(inquiry: Inquiry) -> Any:
+def _parsed(inquiry: OperationRequest) -> Any:
     if not inquiry.body:
         return {}
     if inquiry.content_type.partition(";")[0].strip().lower() != JSON:

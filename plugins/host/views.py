@@ -7,13 +7,13 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from accounts.schemas import problems
-from plugins import journal
+from core.operations import OPERATIONS, Operation
+from core.shapes import problems
+from plugins.history import journal
 from plugins.host.authentication import HostAuthentication
 from plugins.host.caller import Caller
 from plugins.host.cors import allow_any_origin, preflight
-from plugins.host.dispatch import MAX_BODY_BYTES, Inquiry, answer
-from plugins.operations import OPERATIONS, Operation
+from plugins.host.dispatch import MAX_BODY_BYTES, OperationRequest, perform
 
 
 class HostView(APIView):
@@ -37,7 +37,7 @@ class HostView(APIView):
         """
         journal.check()
         raw = request._request
-        inquiry = Inquiry(
+        inquiry = OperationRequest(
             method=str(raw.method),
             path_fields=path,
             query=raw.META.get("QUERY_STRING", ""),
@@ -45,14 +45,14 @@ class HostView(APIView):
             body=raw.read(MAX_BODY_BYTES + 1),
         )
         caller: Caller = request.auth  # type: ignore[assignment]
-        found = answer(inquiry, caller, self.operations)
+        found = perform(inquiry, caller, self.operations)
         response = HttpResponse(found.body, status=found.status, headers=dict(found.headers))
         if found.body:
             response["Content-Type"] = found.content_type
         return response
 
     # A method that the route lacks is told, and audited, like any other refusal.
-    http_method_not_allowed = answer  # type: ignore[assignment]
+    http_method_not_allowed = perform  # type: ignore[assignment]
 
 
 def view_of(operations: dict[str, Operation]) -> type[HostView]:

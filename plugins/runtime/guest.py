@@ -10,8 +10,8 @@ from typing import Any
 from extism import extism  # the package itself does not offer CompiledPlugin
 from extism_sys import ffi, lib
 
+from plugins.bundles.wasm_imports import WASI_NAMESPACE
 from plugins.runtime.protocol import MAX_MESSAGE, FailureKind, Load
-from plugins.wasm_imports import WASI_NAMESPACE
 
 
 class Module(extism.CompiledPlugin):  # type: ignore[misc]  # the package has no types

@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from plugins.runtime.cache import in_the_way, write_cache_config
-from plugins.runtime.filler import CacheFiller
-from plugins.runtime.jobs import Answer, AsyncHostHandler, Cancelled, HostHandler, Job
-from plugins.runtime.layers import missing
+from plugins.runtime.cache_warmer import CacheWarmer
+from plugins.runtime.compile_cache import in_the_way, write_cache_config
+from plugins.runtime.job import AsyncHostHandler, Cancelled, HostHandler, Job, JobResult
 from plugins.runtime.process import WorkerProcess
 from plugins.runtime.protocol import Closed, ProtocolError
+from plugins.runtime.sandbox_status import missing
 
 logger = logging.getLogger("hostbridge.runtime")
 
@@ -61,7 +61,7 @@ class Census(NamedTuple):
 
 
 @dataclass(eq=False)
-class Place:
+class Ticket:
     """One call's place: in the queue, then at a worker; left at the end of a `with`. `plugin` is whose share
     it counts to.
 
@@ -71,7 +71,7 @@ class Place:
     call_id: uuid.UUID
     plugin: str
     share: int
-    leave: "Callable[[Place], None]"
+    leave: "Callable[[Ticket], None]"
     worker: WorkerProcess | None = None
     cancelled: bool = False
     wake: Callable[[], object] = lambda: None
@@ -107,8 +107,8 @@ class Pool:
         self._lock = threading.Lock()
         self._missing_changed = threading.Condition(self._lock)
         self._idle: deque[WorkerProcess] = deque()
-        self._waiting: deque[Place] = deque()
-        self._places: dict[uuid.UUID, Place] = {}
+        self._waiting: deque[Ticket] = deque()
+        self._places: dict[uuid.UUID, Ticket] = {}
         self._running: Counter[str] = Counter()
         self._missing = size
         self._replaced = self._queue_full = self._waited_too_long = 0
@@ -117,7 +117,7 @@ class Pool:
         self._layers_known = threading.Event()
         self._starter = threading.Thread(target=self._keep_full, name="worker-starter", daemon=True)
         self._starter.start()
-        self._filler = CacheFiller(
+        self._filler = CacheWarmer(
             lambda: WorkerProcess.start(
                 memory_bytes=self._memory_bytes, cache_config=self._cache_config, cache_writable=True
             )
@@ -128,19 +128,19 @@ class Pool:
         """How many workers one plugin may have at a time: all but one, which is for the others."""
         return max(1, self.size - 1)
 
-    def place(self, call_id: uuid.UUID, plugin: str, share: int | None = None) -> Place:
+    def place(self, call_id: uuid.UUID, plugin: str, share: int | None = None) -> Ticket:
         """A place for one call, for a `with`, at whose end it is left. `share`: fewer workers than usual.
 
         Raises Overloaded at once if the queue, or this plugin's half of it, is full.
         """
-        place = Place(call_id, plugin, min(share or self.share, self.share), self._leave)
+        place = Ticket(call_id, plugin, min(share or self.share, self.share), self._leave)
         with self._lock:
             self._admit(place)
         return place
 
     def run(
-        self, place: Place, job: Job, handle: HostHandler, on_start: Callable[[], None] = lambda: None
-    ) -> tuple[Answer, float]:
+        self, place: Ticket, job: Job, handle: HostHandler, on_start: Callable[[], None] = lambda: None
+    ) -> tuple[JobResult, float]:
         """The answer, and the milliseconds spent waiting for a worker. `on_start` is called between the two.
 
         Raises Overloaded, Stopping and WorkerErrors.
@@ -157,8 +157,8 @@ class Pool:
         return answer, queue_ms
 
     async def run_async(
-        self, place: Place, job: Job, handle: AsyncHostHandler, on_start: Callable[[], None] = lambda: None
-    ) -> tuple[Answer, float]:
+        self, place: Ticket, job: Job, handle: AsyncHostHandler, on_start: Callable[[], None] = lambda: None
+    ) -> tuple[JobResult, float]:
         """As `run`, on the event loop."""
         started = time.monotonic()
         worker = await self._wait_async(place, job.module, started + self.queue_timeout_ms / 1000)
@@ -188,7 +188,7 @@ class Pool:
     def _cancelled_how(self) -> Exception:
         return Stopping() if self._closed else Cancelled()
 
-    def _note_load(self, job: Job, answer: Answer) -> None:
+    def _note_load(self, job: Job, answer: JobResult) -> None:
         if answer.load_ms > SLOW_LOAD_MS:
             self._filler.fill(job)
 
@@ -247,7 +247,7 @@ class Pool:
         self._layers_known.wait(timeout_seconds)
         return self._layers
 
-    def _admit(self, place: Place) -> None:
+    def _admit(self, place: Ticket) -> None:
         if self._closed:
             raise Overloaded("The server is stopping.")
         self._waiting.append(place)
@@ -259,7 +259,7 @@ class Pool:
         self._queue_full += 1
         raise Overloaded("Too many calls are waiting already.")
 
-    def _within_bounds(self, place: Place) -> bool:
+    def _within_bounds(self, place: Ticket) -> bool:
         same = sum(other.plugin == place.plugin for other in self._waiting)
         return len(self._waiting) <= self.queue and same <= max(1, self.queue // 2)
 
@@ -274,7 +274,7 @@ class Pool:
             place.worker = self._best_for(place)
             place.wake()
 
-    def _best_for(self, place: Place) -> WorkerProcess:
+    def _best_for(self, place: Ticket) -> WorkerProcess:
         """The idle worker that served this plugin last: it may have an instance ready. Or the next one."""
         for worker in self._idle:
             if worker.last_plugin == place.plugin:
@@ -282,7 +282,7 @@ class Pool:
                 return worker
         return self._idle.popleft()
 
-    def _wait(self, place: Place, module: str, deadline: float) -> WorkerProcess:
+    def _wait(self, place: Ticket, module: str, deadline: float) -> WorkerProcess:
         turn = threading.Event()
         place.wake = turn.set
         while True:
@@ -295,7 +295,7 @@ class Pool:
                 return worker
             self._next_worker_for(place, worker)
 
-    async def _wait_async(self, place: Place, module: str, deadline: float) -> WorkerProcess:
+    async def _wait_async(self, place: Ticket, module: str, deadline: float) -> WorkerProcess:
         while True:
             if not place.has_turn:
                 await _turn(place, deadline)
@@ -306,7 +306,7 @@ class Pool:
             loop = asyncio.get_running_loop()
             await loop.run_in_executor(None, self._next_worker_for, place, worker)
 
-    def _worker_of(self, place: Place) -> WorkerProcess:
+    def _worker_of(self, place: Ticket) -> WorkerProcess:
         """Raises Stopping, Cancelled, or Overloaded if its turn has not come."""
         with self._lock:
             if place.cancelled:
@@ -316,7 +316,7 @@ class Pool:
                 raise Overloaded("No worker became free in time.")
             return place.worker
 
-    def _next_worker_for(self, place: Place, worker: WorkerProcess) -> None:
+    def _next_worker_for(self, place: Ticket, worker: WorkerProcess) -> None:
         """Ends the worker, which was ended while idle (by the kernel's OOM killer for one) or is kept busy by
         the plugin before. That is not this call's fault: it is first in line for the next one.
         """
@@ -328,7 +328,7 @@ class Pool:
             self._waiting.appendleft(place)
             self._replace_one()
 
-    def _leave(self, place: Place) -> None:
+    def _leave(self, place: Ticket) -> None:
         with self._lock:
             worker = place.worker  # read here: until now it may be given one, even if it waits no more
             self._places.pop(place.call_id, None)
@@ -353,7 +353,7 @@ class Pool:
         self._missing += 1
         self._missing_changed.notify_all()
 
-    def _cancel(self, place: Place) -> None:
+    def _cancel(self, place: Ticket) -> None:
         place.cancelled = True
         if place.worker is None:
             place.wake()
@@ -397,7 +397,7 @@ class Pool:
         return worker
 
 
-async def _turn(place: Place, deadline: float) -> None:
+async def _turn(place: Ticket, deadline: float) -> None:
     """Waits for the place's turn, or until the deadline."""
     loop = asyncio.get_running_loop()
     turned: asyncio.Future[None] = loop.create_future()

@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from plugins.runtime import aio
-from plugins.runtime.jobs import (
-    Answer,
+from plugins.runtime.job import (
     AsyncHostHandler,
     Cancelled,
     Crashed,
     HostHandler,
     InvalidModule,
     Job,
+    JobResult,
     Meter,
     TimedOut,
 )
@@ -66,7 +66,7 @@ _BOOT = (
 _ROOT = str(Path(__file__).resolve().parents[2])
 
 # One call, step by step: what to send, or what to ask of the host.
-Conversation = Generator[Call | HostReply | Asked, Any, Answer]
+Conversation = Generator[Call | HostReply | Asked, Any, JobResult]
 
 
 @dataclass(eq=False)
@@ -159,7 +159,7 @@ class WorkerProcess:
             raise ProtocolError("it did not say that it is ready for another call")
         self._last_module = ""
 
-    def call(self, job: Job, handle: HostHandler) -> Answer:
+    def call(self, job: Job, handle: HostHandler) -> JobResult:
         """Runs the job, answering the guest's host requests with `handle` in this thread.
 
         Raises WorkerErrors.
@@ -176,12 +176,12 @@ class WorkerProcess:
                     self.channel.send(step, deadline)
                     step = conversation.send(self._receive(deadline))
         except StopIteration as end:
-            answer: Answer = end.value
+            answer: JobResult = end.value
             return answer
         except BaseException as error:
             raise self._broken_off(error, f"{job.timeout_ms} ms of wall-clock time were up") from error
 
-    async def call_async(self, job: Job, handle: AsyncHostHandler) -> Answer:
+    async def call_async(self, job: Job, handle: AsyncHostHandler) -> JobResult:
         """As `call`, on the event loop. A task that is cancelled takes the worker with it."""
         loop = asyncio.get_running_loop()
         load_ms = 0.0
@@ -199,7 +199,7 @@ class WorkerProcess:
                     body = await aio.receive(self.channel, deadline)
                     step = conversation.send(decode_from_worker(body))
         except StopIteration as end:
-            answer: Answer = end.value
+            answer: JobResult = end.value
             return answer
         except asyncio.CancelledError:
             self._killed = True
@@ -318,7 +318,7 @@ class WorkerProcess:
         while True:
             match reply:
                 case Result(call_id=id_) | Failure(call_id=id_) if id_ == call_id:
-                    return Answer(reply, load_ms, meter.host_ms)
+                    return JobResult(reply, load_ms, meter.host_ms)
                 case HostRequest(call_id=id_) | HostFunction(call_id=id_) if id_ == call_id:
                     meter.asked(reply)
                     answer = yield reply

@@ -1,16 +1,10 @@
 """This process's pool of workers, made when the first call needs it, and its way out to other servers."""
 
 import threading
-from functools import cache
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.utils.crypto import salted_hmac
 
-from plugins.network import DEFAULT_PORTS
-from plugins.runtime.destinations import Destinations
-from plugins.runtime.egress import Gate
 from plugins.runtime.pool import Pool
 
 _lock = threading.Lock()
@@ -40,29 +34,3 @@ def close_pool() -> None:
         _pools.clear()
     for pool in closing:
         pool.close()
-
-
-def get_gate() -> Gate:
-    """The egress gate, as the settings want it."""
-    public = urlsplit(settings.PUBLIC_URL)
-    public_port = public.port or DEFAULT_PORTS[public.scheme]
-    own_names = {(public.hostname or "", public_port), (settings.HOST.lower(), settings.PORT)}
-    return Gate(
-        destinations=Destinations(
-            exceptions=settings.EGRESS_ALLOW_PRIVATE,
-            own_names=frozenset(own_names),
-            own_ports=frozenset({settings.PORT, public_port}),
-        ),
-        max_response_bytes=settings.EGRESS_MAX_RESPONSE_BYTES,
-        timeout_seconds=settings.EGRESS_TIMEOUT_MS / 1000,
-        via=own_pseudonym(),
-    )
-
-
-@cache
-def own_pseudonym() -> str:
-    """How requests of this server's plugins are signed in the header Via (RFC 9110, 7.6.3).
-
-    The same in each of its processes, and telling nobody else which server it is.
-    """
-    return f"hostbridge-{salted_hmac('hostbridge.egress', 'via', algorithm='sha256').hexdigest()[:16]}"

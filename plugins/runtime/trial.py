@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from plugins.runtime.cache import write_cache_config
-from plugins.runtime.jobs import Job
+from plugins.runtime.compile_cache import write_cache_config
+from plugins.runtime.job import Job
 from plugins.runtime.pool import WORKER_BASE_BYTES
 from plugins.runtime.process import WorkerProcess
 

@@ -19,6 +19,7 @@ from typing import Any
 from extism import extism
 from extism_sys import ffi
 
+from plugins.bundles.wasm_imports import EXTISM_NAMESPACE, USER_NAMESPACE
 from plugins.runtime import confine
 from plugins.runtime.guest import Instance, Module, classify
 from plugins.runtime.protocol import (
@@ -50,7 +51,6 @@ from plugins.runtime.protocol import (
     Unload,
     decode_to_worker,
 )
-from plugins.wasm_imports import EXTISM_NAMESPACE, USER_NAMESPACE
 
 LOG_LEVELS = ("trace", "debug", "info", "warn", "error")
 _LOG_LEVEL_INFO = LOG_LEVELS.index("info")  # what the PDKs compare with before they log

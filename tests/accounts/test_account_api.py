@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts import services
+from accounts import api_tokens, sessions
 from accounts.authentication import COOKIE
 from accounts.models import Session, User
 from tests.conftest import API, assert_problem
@@ -17,7 +17,7 @@ ME = "/api/v1/users/me"
 def program(user: User) -> API:
     """A client with an API token of this user."""
     client = API()
-    _row, token = services.create_api_token(user, name="t", scopes=["api"], expires_in_days=1)
+    _row, token = api_tokens.create_api_token(user, name="t", scopes=["api"], expires_in_days=1)
     client.headers["Authorization"] = f"Bearer {token}"
     return client
 
@@ -109,7 +109,7 @@ def test_other_methods_are_refused(alice: User) -> None:
 
 
 def test_with_the_cookie_alone_another_site_changes_nothing(alice: User) -> None:
-    _session, token = services.create_session(alice.pk, 3600)
+    _session, token = sessions.create_session(alice.pk, 3600)
     client = Client(enforce_csrf_checks=True)
     client.cookies[COOKIE] = token
     for method in ("PATCH", "DELETE"):

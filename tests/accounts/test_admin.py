@@ -6,9 +6,9 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from accounts import services
-from accounts.events import STAFF_GROUP
+from accounts import sessions, single_use_tokens, users
 from accounts.models import EmailVerificationToken, PasswordResetToken, Session, User
+from core.events import STAFF_GROUP
 from tests.conftest import PASSWORD, Listen
 
 MODELS = [User, Session, EmailVerificationToken, PasswordResetToken]
@@ -28,9 +28,9 @@ def staff(charlie: User) -> Client:
 def secrets(alice: User) -> set[str]:
     """One row of each kind, of Alice; every text about them that no page may hold."""
     issued = [
-        services.create_session(alice.pk, 3600, user_agent="Browser/1", ip_address="192.0.2.7"),
-        services.create_email_verification_token(alice.pk, 3600),
-        services.create_password_reset_token(alice.pk, 3600),
+        sessions.create_session(alice.pk, 3600, user_agent="Browser/1", ip_address="192.0.2.7"),
+        single_use_tokens.create_email_verification_token(alice.pk, 3600),
+        single_use_tokens.create_password_reset_token(alice.pk, 3600),
     ]
     salt, digest = alice.password.split("$")[-2:]
     found = {alice.password, salt, digest, salt[:6], digest[:6]}
@@ -230,7 +230,7 @@ def test_a_user_added_here_has_a_normal_email_and_can_log_in(staff: Client) -> N
     assert response.status_code == 302
     assert (dora.name, dora.is_staff, dora.is_active) == ("Dora", False, True)
     assert dora.password.startswith("argon2$argon2id$v=19$m=19456,t=2,p=1$")
-    assert services.verify_password(dora.pk, PASSWORD)
+    assert users.verify_password(dora.pk, PASSWORD)
 
 
 @pytest.mark.parametrize(
@@ -255,7 +255,7 @@ def test_a_bad_user_is_not_added_here_either(
 
 
 def test_a_user_is_changed_here(staff: Client, alice: User) -> None:
-    session, _ = services.create_session(alice.pk, 60)
+    session, _ = sessions.create_session(alice.pk, 60)
     form = user_form(alice, email="Alice2@Example.com", profile='{"city": "Turku"}', email_verified="on")
     assert staff.post(address(User, "change", alice.pk), form).status_code == 302
     alice.refresh_from_db()
@@ -264,14 +264,14 @@ def test_a_user_is_changed_here(staff: Client, alice: User) -> None:
         {"city": "Turku"},
         True,
     )
-    assert services.verify_password(alice.pk, PASSWORD)
+    assert users.verify_password(alice.pk, PASSWORD)
     assert Session.objects.get() == session
 
 
 def test_a_new_address_voids_what_was_sent_to_the_old_one(staff: Client, alice: User, bob: User) -> None:
     for user in (alice, bob):
-        services.create_password_reset_token(user.pk, 3600)
-        services.create_email_verification_token(user.pk, 3600)
+        single_use_tokens.create_password_reset_token(user.pk, 3600)
+        single_use_tokens.create_email_verification_token(user.pk, 3600)
     staff.post(address(User, "change", alice.pk), user_form(alice, name="Alice B."))
     assert (PasswordResetToken.objects.count(), EmailVerificationToken.objects.count()) == (2, 2)
     staff.post(address(User, "change", alice.pk), user_form(alice, email="alice2@example.com"))
@@ -279,36 +279,36 @@ def test_a_new_address_voids_what_was_sent_to_the_old_one(staff: Client, alice: 
 
 
 def test_disabling_a_user_ends_the_sessions(staff: Client, alice: User, bob: User, listen: Listen) -> None:
-    session, token = services.create_session(alice.pk, 3600)
-    bobs, _ = services.create_session(bob.pk, 3600)
+    session, token = sessions.create_session(alice.pk, 3600)
+    bobs, _ = sessions.create_session(bob.pk, 3600)
     with listen(STAFF_GROUP) as events:
         staff.post(address(User, "change", alice.pk), user_form(alice, is_active=None))
     assert [(event["type"], event["data"]["id"]) for event in events] == [("session.ended", str(session.pk))]
     staff.post(address(User, "change", alice.pk), user_form(alice, is_active="on"))
     alice.refresh_from_db()
     assert alice.is_active
-    assert services.get_session(token) is None
+    assert sessions.get_session(token) is None
     assert list(Session.objects.all()) == [bobs]
 
 
 def test_a_new_password_given_here_ends_the_sessions_and_voids_the_resets(
     staff: Client, alice: User, bob: User, listen: Listen
 ) -> None:
-    services.create_session(alice.pk, 3600)
-    services.create_password_reset_token(alice.pk, 3600)
-    bobs, _ = services.create_session(bob.pk, 3600)
+    sessions.create_session(alice.pk, 3600)
+    single_use_tokens.create_password_reset_token(alice.pk, 3600)
+    bobs, _ = sessions.create_session(bob.pk, 3600)
     page = reverse("admin:auth_user_password_change", args=[alice.pk])
     form = {"password1": NEW_PASSWORD, "password2": NEW_PASSWORD, "usable_password": "true"}
     with listen(STAFF_GROUP) as events:
         assert staff.post(page, form | {"set-password": "1"}).status_code == 302
-    assert services.verify_password(alice.pk, NEW_PASSWORD)
+    assert users.verify_password(alice.pk, NEW_PASSWORD)
     assert [event["type"] for event in events] == ["session.ended"]
     assert list(Session.objects.all()) == [bobs]
     assert not PasswordResetToken.objects.exists()
 
 
 def test_taking_the_password_away_ends_the_sessions(staff: Client, alice: User) -> None:
-    services.create_session(alice.pk, 3600)
+    sessions.create_session(alice.pk, 3600)
     page = reverse("admin:auth_user_password_change", args=[alice.pk])
     assert staff.post(page, {"usable_password": "false", "unset-password": "1"}).status_code == 302
     alice.refresh_from_db()
@@ -317,11 +317,11 @@ def test_taking_the_password_away_ends_the_sessions(staff: Client, alice: User) 
 
 
 def test_a_weak_password_given_here_changes_nothing(staff: Client, alice: User) -> None:
-    services.create_session(alice.pk, 3600)
+    sessions.create_session(alice.pk, 3600)
     page = reverse("admin:auth_user_password_change", args=[alice.pk])
     form = {"password1": "short", "password2": "short", "usable_password": "true", "set-password": "1"}
     assert staff.post(page, form).status_code == 200
-    assert services.verify_password(alice.pk, PASSWORD)
+    assert users.verify_password(alice.pk, PASSWORD)
     assert Session.objects.exists()
 
 
@@ -334,18 +334,18 @@ def delete_selected(staff: Client, model: Any, *rows: Any) -> Any:
 
 
 def test_deleting_a_session_is_told_to_those_who_listen(staff: Client, alice: User, listen: Listen) -> None:
-    session, token = services.create_session(alice.pk, 3600)
+    session, token = sessions.create_session(alice.pk, 3600)
     with listen(STAFF_GROUP) as events:
         staff.post(address(Session, "delete", session.pk), {"post": "yes"})
-    assert services.get_session(token) is None
+    assert sessions.get_session(token) is None
     assert [(event["type"], event["data"]["id"]) for event in events] == [("session.ended", str(session.pk))]
 
 
 def test_deleting_chosen_sessions_is_told_one_by_one(
     staff: Client, alice: User, bob: User, listen: Listen
 ) -> None:
-    chosen = [services.create_session(user.pk, 3600)[0] for user in (alice, bob)]
-    other, _ = services.create_session(bob.pk, 3600)
+    chosen = [sessions.create_session(user.pk, 3600)[0] for user in (alice, bob)]
+    other, _ = sessions.create_session(bob.pk, 3600)
     with listen(STAFF_GROUP) as events:
         assert delete_selected(staff, Session, *chosen).status_code == 302
     assert {event["data"]["id"] for event in events} == {str(session.pk) for session in chosen}
@@ -353,11 +353,11 @@ def test_deleting_chosen_sessions_is_told_one_by_one(
 
 
 def test_deleting_a_user_is_told_for_each_session(staff: Client, alice: User, listen: Listen) -> None:
-    sessions = [services.create_session(alice.pk, 3600)[0] for _ in range(2)]
+    opened = [sessions.create_session(alice.pk, 3600)[0] for _ in range(2)]
     with listen(STAFF_GROUP) as events:
         staff.post(address(User, "delete", alice.pk), {"post": "yes"})
     assert not User.objects.filter(pk=alice.pk).exists()
-    assert {event["data"]["id"] for event in events} == {str(session.pk) for session in sessions}
+    assert {event["data"]["id"] for event in events} == {str(session.pk) for session in opened}
     assert {event["type"] for event in events} == {"session.ended"}
 
 
@@ -365,7 +365,7 @@ def test_deleting_chosen_users_is_told_for_each_session(
     staff: Client, alice: User, bob: User, charlie: User, listen: Listen
 ) -> None:
     for user in (alice, bob):
-        services.create_session(user.pk, 3600)
+        sessions.create_session(user.pk, 3600)
     with listen(STAFF_GROUP) as events:
         delete_selected(staff, User, alice, bob)
     assert list(User.objects.all()) == [charlie]
@@ -410,12 +410,12 @@ def test_tokens_can_be_removed_here(model: Any, staff: Client, secrets: set[str]
 def test_a_new_password_of_ones_own_ends_the_sessions_and_voids_the_resets(
     staff: Client, charlie: User
 ) -> None:
-    _session, token = services.create_session(charlie.pk, 3600)
-    services.create_password_reset_token(charlie.pk, 3600)
+    _session, token = sessions.create_session(charlie.pk, 3600)
+    single_use_tokens.create_password_reset_token(charlie.pk, 3600)
     form = {"old_password": PASSWORD, "new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD}
     assert staff.post(reverse("admin:password_change"), form).status_code == 302
-    assert services.verify_password(charlie.pk, NEW_PASSWORD)
-    assert services.get_session(token) is None
+    assert users.verify_password(charlie.pk, NEW_PASSWORD)
+    assert sessions.get_session(token) is None
     assert not PasswordResetToken.objects.exists()
     assert staff.get(reverse("admin:index")).status_code == 200
 
@@ -427,4 +427,4 @@ def test_wrong_guesses_at_ones_own_password_are_counted(staff: Client, charlie: 
         assert b"entered incorrectly" in staff.post(reverse("admin:password_change"), form).content
     page = staff.post(reverse("admin:password_change"), form | {"old_password": PASSWORD})
     assert b"too many attempts" in page.content
-    assert services.verify_password(charlie.pk, PASSWORD)
+    assert users.verify_password(charlie.pk, PASSWORD)

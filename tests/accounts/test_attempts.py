@@ -8,10 +8,10 @@ import pytest
 from django.test import Client, RequestFactory
 from django.utils import timezone
 
-from accounts import attempts
+from accounts import rate_limits
 from accounts.authentication import client_address
 from accounts.models import AttemptCount, User
-from accounts.problems import RateLimited
+from core.problems import RateLimited
 from tests.conftest import at_once
 from tests.server import PASSWORD
 
@@ -25,67 +25,67 @@ def _few(settings: Any) -> None:
 
 def test_an_account_can_be_tried_only_so_often_from_one_address(db: None) -> None:
     for email in ("alice@example.com", " Alice@Example.com", "ALICE@EXAMPLE.COM"):
-        attempts.begin(HERE, email)
+        rate_limits.begin(HERE, email)
     with pytest.raises(RateLimited) as raised:
-        attempts.begin(HERE, "alice@example.com")
-    assert 0 < int(raised.value.headers["Retry-After"]) <= attempts.WINDOW_SECONDS + 1
-    attempts.begin(HERE, "bob@example.com")
-    attempts.begin(ELSEWHERE, "alice@example.com")
+        rate_limits.begin(HERE, "alice@example.com")
+    assert 0 < int(raised.value.headers["Retry-After"]) <= rate_limits.WINDOW_SECONDS + 1
+    rate_limits.begin(HERE, "bob@example.com")
+    rate_limits.begin(ELSEWHERE, "alice@example.com")
 
 
 def test_an_address_can_try_only_so_often_whatever_it_tries(db: None) -> None:
     for number in range(5):
-        attempts.begin(HERE, f"user-{number}@example.com")
+        rate_limits.begin(HERE, f"user-{number}@example.com")
     for _ in range(3):  # and then makes no more rows
         with pytest.raises(RateLimited):
-            attempts.begin(HERE, "another@example.com")
+            rate_limits.begin(HERE, "another@example.com")
     assert AttemptCount.objects.count() == 6
-    attempts.begin(ELSEWHERE, "another@example.com")
+    rate_limits.begin(ELSEWHERE, "another@example.com")
 
 
 @pytest.mark.parametrize(("email", "most"), [("alice@example.com", 3), ("user-{}@example.com", 5)])
 def test_of_many_at_once_no_more_get_through(transactional_db: None, email: str, most: int) -> None:
     numbers = itertools.count()
-    attempts.begin(HERE, email.format("first"))
-    results = at_once(12, lambda: attempts.begin(HERE, email.format(next(numbers))))
-    assert sum(isinstance(result, attempts.Attempt) for result in results) == most - 1
+    rate_limits.begin(HERE, email.format("first"))
+    results = at_once(12, lambda: rate_limits.begin(HERE, email.format(next(numbers))))
+    assert sum(isinstance(result, rate_limits.Attempt) for result in results) == most - 1
     assert sum(isinstance(result, RateLimited) for result in results) == 13 - most
 
 
 def test_what_is_given_back_does_not_count(db: None) -> None:
     for _ in range(10):
-        attempts.begin(HERE, "alice@example.com").give_back()
+        rate_limits.begin(HERE, "alice@example.com").give_back()
     assert set(AttemptCount.objects.values_list("attempts", flat=True)) == {0}
 
 
 def test_after_a_while_counting_begins_anew(db: None) -> None:
     for _ in range(3):
-        attempts.begin(HERE, "alice@example.com")
+        rate_limits.begin(HERE, "alice@example.com")
     AttemptCount.objects.update(ends_at=timezone.now())
-    attempts.begin(HERE, "alice@example.com")
+    rate_limits.begin(HERE, "alice@example.com")
     AttemptCount.objects.update(ends_at=timezone.now() - timedelta(seconds=1))
-    attempts.begin(ELSEWHERE, "alice@example.com")
-    attempts.forget_old()
+    rate_limits.begin(ELSEWHERE, "alice@example.com")
+    rate_limits.forget_old()
     assert AttemptCount.objects.count() == 2
 
 
 def test_all_addresses_of_one_ipv6_network_are_one(db: None) -> None:
     for number in range(3):
-        attempts.begin(f"2001:db8:1:2::{number}", "alice@example.com")
+        rate_limits.begin(f"2001:db8:1:2::{number}", "alice@example.com")
     with pytest.raises(RateLimited):
-        attempts.begin("2001:db8:1:2:ffff::1", "alice@example.com")
-    attempts.begin("2001:db8:1:3::1", "alice@example.com")
+        rate_limits.begin("2001:db8:1:2:ffff::1", "alice@example.com")
+    rate_limits.begin("2001:db8:1:3::1", "alice@example.com")
 
 
 def test_zero_is_any_number(db: None, settings: Any) -> None:
     settings.AUTH_ATTEMPTS_PER_ACCOUNT = settings.AUTH_ATTEMPTS_PER_ADDRESS = 0
     for _ in range(10):
-        attempts.begin(HERE, "alice@example.com")
+        rate_limits.begin(HERE, "alice@example.com")
     assert not AttemptCount.objects.exists()
 
 
 def test_no_email_is_kept(db: None) -> None:
-    attempts.begin(HERE, "alice@example.com")
+    rate_limits.begin(HERE, "alice@example.com")
     assert all(
         len(key) == 64 and "alice" not in key for key in AttemptCount.objects.values_list("pk", flat=True)
     )

@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
-from accounts import services
+from accounts import sessions, single_use_tokens, users
 from accounts.authentication import COOKIE, delete_session_cookie, set_session_cookie
 from accounts.models import Session, User
 from tests.conftest import assert_problem
@@ -19,7 +19,7 @@ WRITE = "/api/v1/plugins/none/call/none"  # answers 404 to whoever gets as far
 
 @pytest.fixture
 def token(alice: User) -> str:
-    return services.create_session(alice.pk, 3600)[1]
+    return sessions.create_session(alice.pk, 3600)[1]
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def _expire(alice: User) -> None:
 
 
 def _end(alice: User) -> None:
-    services.delete_user_sessions(alice.pk)
+    sessions.delete_user_sessions(alice.pk)
 
 
 def _disable(alice: User) -> None:
@@ -102,7 +102,7 @@ def _disable(alice: User) -> None:
 
 
 def _delete(alice: User) -> None:
-    services.delete_user(alice.pk)
+    users.delete_user(alice.pk)
 
 
 @pytest.mark.parametrize("happens", [_expire, _end, _disable, _delete])
@@ -121,7 +121,7 @@ def test_a_token_in_the_address_opens_nothing(stranger: Client, token: str) -> N
 
 
 @pytest.mark.parametrize(
-    "kind", [services.create_email_verification_token, services.create_password_reset_token]
+    "kind", [single_use_tokens.create_email_verification_token, single_use_tokens.create_password_reset_token]
 )
 def test_other_tokens_are_no_log_in(kind: Any, stranger: Client, alice: User) -> None:
     _, other = kind(alice.pk, 3600)
@@ -168,7 +168,7 @@ def test_a_bearer_token_needs_no_proof(stranger: Client, token: str) -> None:
 
 
 def test_a_bearer_token_goes_before_the_cookie(browser: Client, bob: User) -> None:
-    _, bobs = services.create_session(bob.pk, 3600)
+    _, bobs = sessions.create_session(bob.pk, 3600)
     assert_problem(write(browser, **bearer(bobs)), 404, "not-found")
     assert_problem(browser.get(READ, headers=bearer("dead")), 401, "session-expired")
 

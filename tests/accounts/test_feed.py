@@ -8,10 +8,10 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import events, feed
-from accounts.events import EventBatch
-from accounts.feed import Feed, Listener, Place
 from accounts.models import User
+from core import events, feed
+from core.feed import Feed, Listener, Position
+from core.models import EventBatch
 from tests.conftest import at_once
 
 EVERYBODY = frozenset({events.EVERYONE_GROUP})
@@ -85,26 +85,26 @@ def test_many_batches_are_put_in_order_bit_by_bit(db: None, monkeypatch: pytest.
 
 
 def test_who_resumes_within_a_batch_gets_the_rest_of_it(db: None) -> None:
-    batch = [events.Told("told", {"number": number}, []) for number in range(3)]
+    batch = [events.Event("told", {"number": number}, []) for number in range(3)]
     events.publish_all(batch)
     feed.put_in_order()
     newest = feed.newest()
-    found = feed.missed(Place(newest, 1), newest, {events.STAFF_GROUP})
+    found = feed.missed(Position(newest, 1), newest, {events.STAFF_GROUP})
     assert found.gap is None
     assert numbers(found.events) == [1, 2]
-    assert feed.missed(Place(newest, 1), newest, EVERYBODY).events == []
+    assert feed.missed(Position(newest, 1), newest, EVERYBODY).events == []
 
 
 def test_what_is_too_old_goes_and_who_missed_it_is_told(db: None) -> None:
     tell(1, 2, 3)
     feed.put_in_order()
-    seen = next(Place(position, 1) for position, _ in feed.read(0))
+    seen = next(Position(position, 1) for position, _ in feed.read(0))
     too_old = timezone.now() - timedelta(seconds=feed.KEEP_SECONDS + 1)
     EventBatch.objects.filter(position__lte=seen.position + 1).update(at=too_old)
     assert feed.missed(seen, feed.newest(), EVERYBODY).gap is None
     feed.forget_old()
     found = feed.missed(seen, feed.newest(), EVERYBODY)
-    assert found.gap == Place(feed.newest(), 0)
+    assert found.gap == Position(feed.newest(), 0)
     assert numbers(found.events) == kept() == [3]
 
 
@@ -126,16 +126,16 @@ def test_the_newest_stays_so_that_positions_go_on(db: None) -> None:
     tell(3)
     feed.put_in_order()
     assert feed.newest() > newest
-    assert feed.missed(Place(newest, 1), feed.newest(), EVERYBODY).gap is None
+    assert feed.missed(Position(newest, 1), feed.newest(), EVERYBODY).gap is None
 
 
 @pytest.mark.parametrize("text", ["", "1", "-1", "1-", "a-1", "1-a", "1-1-1", "1" * 19 + "-1"])
 def test_what_is_no_place_is_none(text: str) -> None:
-    assert Place.parse(text) is None
+    assert Position.parse(text) is None
 
 
 def test_a_place_is_written_and_read() -> None:
-    assert Place.parse(str(Place(12, 3))) == Place(12, 3)
+    assert Position.parse(str(Position(12, 3))) == Position(12, 3)
 
 
 def test_no_failure_ends_the_feed(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,6 +198,6 @@ def test_what_somebody_missed_is_found_without_reading_what_is_for_others(
         return told(batch)
 
     monkeypatch.setattr(EventBatch, "told", look)
-    found = feed.missed(Place(1, 0), feed.newest(), frozenset({events.user_group(bob.pk)}))
+    found = feed.missed(Position(1, 0), feed.newest(), frozenset({events.user_group(bob.pk)}))
     assert numbers(found.events) == [3]
     assert len(looked_at) == 1

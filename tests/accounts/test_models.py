@@ -9,9 +9,9 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts import services
-from accounts.events import STAFF_GROUP, user_group
+from accounts import sessions
 from accounts.models import EmailVerificationToken, PasswordResetToken, Session, User, normalise_email
+from core.events import STAFF_GROUP, user_group
 from tests.conftest import PASSWORD, Listen
 
 
@@ -96,14 +96,14 @@ def test_saving_an_active_user_leaves_the_sessions_alone(alice: User) -> None:
 
 def test_who_is_no_administrator_any_more_loses_every_session(charlie: User, listen: Listen) -> None:
     """A live feed takes at its beginning what it may hear, and ends with its session."""
-    session, _token = services.create_session(charlie.pk, 3600)
+    session, _token = sessions.create_session(charlie.pk, 3600)
     charlie.is_staff = False
     charlie.save(update_fields=["name"])
     assert Session.objects.filter(pk=session.pk).exists()
     with listen(user_group(charlie.pk)) as events:
         charlie.save()
     assert [event["type"] for event in events] == ["session.ended"]
-    session, _token = services.create_session(charlie.pk, 3600)
+    session, _token = sessions.create_session(charlie.pk, 3600)
     charlie.is_staff = True
     charlie.save()
     assert Session.objects.filter(pk=session.pk).exists()

@@ -9,8 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from accounts.models import User
-from accounts.parsers import MAX_DEPTH, parse_json
-from accounts.problems import InvalidInput, MalformedJSON, response_for
+from core.problems import InvalidInput, MalformedJSON, response_for
+from core.strict_json import MAX_DEPTH, parse_json
 from tests.conftest import API, PASSWORD, assert_problem
 
 SETUP = "/api/v1/setup"

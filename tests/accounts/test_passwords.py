@@ -11,10 +11,10 @@ from django.test import Client
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from accounts import passwords, services
+from accounts import passwords, users
 from accounts.models import User
 from accounts.passwords import from_phc, to_phc
-from accounts.problems import InvalidInput
+from core.problems import InvalidInput
 from tests.conftest import PASSWORD
 
 SALT = "c2FsdHNhbHRzYWx0c2FsdA"
@@ -58,7 +58,7 @@ def test_a_stronger_hash_is_taken_too(options: dict[str, int]) -> None:
 
 
 def test_an_account_hashed_by_a_guest_logs_in_to_the_admin(db: None) -> None:
-    services.create_user(
+    users.create_user(
         email="dora@example.com", name="Dora", password_hash=guest_hash(PASSWORD), is_staff=True
     )
     browser = Client()
@@ -70,7 +70,7 @@ def test_an_account_hashed_by_a_guest_logs_in_to_the_admin(db: None) -> None:
 
 
 def test_an_account_hashed_by_the_host_verifies_in_a_guest(alice: User) -> None:
-    assert argon2.PasswordHasher().verify(services.password_hash(alice), PASSWORD)
+    assert argon2.PasswordHasher().verify(users.password_hash(alice), PASSWORD)
 
 
 @pytest.mark.parametrize("stored", ["", "!unusable", "argon2id", "md5$salt$hash"])

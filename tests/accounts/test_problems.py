@@ -9,8 +9,9 @@ from django.http import Http404
 from django.http.multipartparser import MultiPartParserError
 from rest_framework import exceptions as drf
 
-from accounts import problems, services
-from accounts.problems import InvalidInput, Problem, as_problem, pointer_to, response_for
+from accounts import owner_setup
+from core import problems
+from core.problems import InvalidInput, Problem, as_problem, pointer_to, response_for
 from tests.conftest import API, assert_problem
 
 
@@ -39,7 +40,7 @@ def test_a_failure_of_ours_is_a_problem_that_tells_nothing(db: None, monkeypatch
     def broken() -> bool:
         raise RuntimeError("password of the database: hunter2")
 
-    monkeypatch.setattr(services, "owner_exists", broken)
+    monkeypatch.setattr(owner_setup, "owner_exists", broken)
     response = API().get("/api/v1/setup")
     assert_problem(response, 500, "internal-error")
     assert b"hunter2" not in response.content

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from accounts import services
-from accounts.events import user_group
+from accounts import sessions
 from accounts.models import Session, User
+from core.events import user_group
 from tests.accounts.test_account_api import program
 from tests.conftest import API, Listen, assert_problem
 
@@ -21,8 +21,8 @@ def own_id(client: API) -> str:
 
 def test_people_see_their_live_sessions_and_which_is_this(alice: User, bob: User) -> None:
     API(bob)
-    session, token = services.create_session(alice.pk, 60, user_agent="curl/8", ip_address="192.0.2.7")
-    over, _ = services.create_session(alice.pk, 60)
+    session, token = sessions.create_session(alice.pk, 60, user_agent="curl/8", ip_address="192.0.2.7")
+    over, _ = sessions.create_session(alice.pk, 60)
     Session.objects.filter(pk=over.pk).update(expires_at=timezone.now())
     here = API(alice)
     rows = here.get(SESSIONS).json()["results"]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts import services
+from accounts import owner_setup, users
 from accounts.models import Session, User
 from tests.conftest import API, PASSWORD, assert_problem
 
@@ -16,7 +16,7 @@ OWNER = {"code": CODE, "email": "Owner@Example.com", "name": " Olga ", "password
 
 @pytest.fixture
 def code(db: None) -> str:
-    services.replace_setup_code(CODE)
+    owner_setup.replace_setup_code(CODE)
     return CODE
 
 
@@ -62,7 +62,7 @@ def test_making_the_owner_logs_nobody_in(code: str) -> None:
 
 def test_a_second_owner_is_refused_whatever_the_code(code: str) -> None:
     API().post(SETUP, OWNER)
-    services.replace_setup_code("ZZZZ-ZZZZ-ZZZZ-ZZZZ")
+    owner_setup.replace_setup_code("ZZZZ-ZZZZ-ZZZZ-ZZZZ")
     for given in (CODE, "ZZZZ-ZZZZ-ZZZZ-ZZZZ", "wrong"):
         again = OWNER | {"email": "second@example.com", "code": given}
         assert_problem(API().post(SETUP, again), 409, "setup-done")
@@ -119,8 +119,8 @@ def test_an_email_taken_in_another_case_leaves_the_code_good(code: str, alice: U
 def test_blanks_in_a_password_count(code: str) -> None:
     API().post(SETUP, OWNER | {"password": f"  {PASSWORD}  "})
     owner = User.objects.get()
-    assert services.verify_password(owner.pk, f"  {PASSWORD}  ")
-    assert not services.verify_password(owner.pk, PASSWORD)
+    assert users.verify_password(owner.pk, f"  {PASSWORD}  ")
+    assert not users.verify_password(owner.pk, PASSWORD)
 
 
 def test_a_dead_session_is_no_obstacle(code: str) -> None:

@@ -6,9 +6,9 @@ import re
 import pytest
 from django.db import connection
 
-from accounts import services
+from accounts import owner_setup, sessions, single_use_tokens
 from accounts.models import User
-from accounts.tokens import hash_token, new_token
+from core.secrets import hash_token, new_token
 from tests.conftest import API
 
 CODE = "AB12-CD34-EF56-GH78"
@@ -26,9 +26,9 @@ def test_any_text_can_be_looked_up(text: str) -> None:
 
 
 def test_each_kind_of_token_has_its_own_prefix(alice: User) -> None:
-    _, session = services.create_session(alice.pk, 60)
-    _, verification = services.create_email_verification_token(alice.pk, 60)
-    _, reset = services.create_password_reset_token(alice.pk, 60)
+    _, session = sessions.create_session(alice.pk, 60)
+    _, verification = single_use_tokens.create_email_verification_token(alice.pk, 60)
+    _, reset = single_use_tokens.create_password_reset_token(alice.pk, 60)
     assert [token[:4] for token in (session, verification, reset)] == ["hbs_", "hbv_", "hbr_"]
 
 
@@ -36,15 +36,15 @@ def test_no_table_and_no_log_holds_a_token_only_its_sha256(
     db: None, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
-    services.replace_setup_code(CODE)
+    owner_setup.replace_setup_code(CODE)
     owner = {"code": CODE, "email": "o@example.com", "name": "Owner", "password": "a long walk at dusk"}
     assert API().post("/api/v1/setup", owner).status_code == 201
     user = User.objects.get()
-    _, session = services.create_session(user.pk, 60)
-    _, verification = services.create_email_verification_token(user.pk, 60)
-    _, reset = services.create_password_reset_token(user.pk, 60)
-    _, used = services.create_email_verification_token(user.pk, 60)
-    services.use_email_verification_token(used)
+    _, session = sessions.create_session(user.pk, 60)
+    _, verification = single_use_tokens.create_email_verification_token(user.pk, 60)
+    _, reset = single_use_tokens.create_password_reset_token(user.pk, 60)
+    _, used = single_use_tokens.create_email_verification_token(user.pk, 60)
+    single_use_tokens.use_email_verification_token(used)
     headers = {"Authorization": f"Bearer {session}"}
     assert API().get("/api/v1/executions", headers=headers).status_code == 200
 

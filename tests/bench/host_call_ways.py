@@ -19,12 +19,12 @@ from django.conf import settings  # noqa: E402
 from extism import extism  # noqa: E402
 from extism_sys import ffi  # noqa: E402
 
-from accounts import services  # noqa: E402
-from plugins import journal  # noqa: E402
+from accounts import users  # noqa: E402
+from core.operations import OPERATIONS  # noqa: E402
+from plugins.egress.addresses import HOST_ORIGIN  # noqa: E402
+from plugins.history import journal  # noqa: E402
+from plugins.host import bridge  # noqa: E402
 from plugins.host.caller import Caller  # noqa: E402
-from plugins.network import HOST_ORIGIN  # noqa: E402
-from plugins.operations import OPERATIONS  # noqa: E402
-from plugins.runtime import bridge  # noqa: E402
 from tests import runtime  # noqa: E402
 from tests.server import ROOT  # noqa: E402
 
@@ -116,7 +116,7 @@ def plain_function(user_id: str) -> Sample:
         asked = json.loads(payload)
         if not asked:
             return b"{}"
-        user = services.get_user(uuid.UUID(asked["uuid"]))
+        user = users.get_user(uuid.UUID(asked["uuid"]))
         return json.dumps(
             {"id": str(user.pk), "email": user.email, "name": user.name, "profile": user.profile}
         ).encode()

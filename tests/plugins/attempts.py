@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from plugins.runtime import confine  # noqa: E402
-from plugins.runtime.cache import write_cache_config  # noqa: E402
+from plugins.runtime.compile_cache import write_cache_config  # noqa: E402
 from plugins.runtime.confine import kernel  # noqa: E402
 
 PTRACE_SEIZE = 0x4206

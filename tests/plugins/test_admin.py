@@ -3,10 +3,10 @@
 import pytest
 from django.test import Client
 
-from accounts.events import EVERYONE_GROUP
 from accounts.models import User
+from core.events import EVERYONE_GROUP
 from plugins.models import Grant, Plugin
-from plugins.runtime.layers import MISSING
+from plugins.runtime.sandbox_status import MISSING
 from plugins.runtime.service import get_pool
 from tests.conftest import API, Listen, history
 

@@ -7,9 +7,11 @@ from typing import cast
 import pytest
 
 from accounts.models import User
-from plugins import admissions, executions, journal, registry, store
-from plugins.calls import App, CallEndpoint
+from plugins.executions import authorization, runner
+from plugins.executions.call_endpoint import App, CallEndpoint
+from plugins.history import journal
 from plugins.models import Plugin
+from plugins.registry import configuration, store
 from plugins.runtime.service import close_pool, get_pool
 
 
@@ -27,28 +29,28 @@ def test_a_plugin_whose_file_is_damaged_keeps_no_other_from_being_readied(
 
     monkeypatch.setattr(store, "load_wasm", load_wasm)
     store.imports.cache_clear()
-    admissions.warm_up()
+    authorization.warm_up()
     assert [record.getMessage().split(":")[0] for record in caplog.records] == [
         "The plugin “auth” cannot be called"
     ]
     assert set(loaded) == {bundled["convert"].active.sha256, bundled["template"].active.sha256}
 
     # Nothing is read once more for those who call.
-    admissions.admit(bundled["template"], "greet", admissions.Client(User()))
+    authorization.authorize(bundled["template"], "greet", authorization.Client(User()))
     assert len(loaded) == 2
 
 
 def call(plugin: Plugin, function: str, user: User) -> None:
-    executions.run(admissions.admit(plugin, function, admissions.Client(user)), b"{}")
+    runner.run(authorization.authorize(plugin, function, authorization.Client(user)), b"{}")
 
 
 def test_the_plugins_in_use_are_told_those_called_last_first(bundled: dict[str, Plugin], alice: User) -> None:
     for slug, function in (("convert", "detect"), ("template", "greet"), ("convert", "detect")):
         call(bundled[slug], function, alice)
     journal.flush()
-    assert [each.plugin.slug for each in admissions.warm_up()] == ["convert", "template"]
-    registry.set_enabled(bundled["convert"], False)
-    assert [each.plugin.slug for each in admissions.warm_up()] == ["template"]
+    assert [each.plugin.slug for each in authorization.warm_up()] == ["convert", "template"]
+    configuration.set_enabled(bundled["convert"], False)
+    assert [each.plugin.slug for each in authorization.warm_up()] == ["template"]
 
 
 def test_a_server_starts_with_the_modules_in_use_loaded_each_in_a_worker(

@@ -14,11 +14,12 @@ from django.core import mail
 from django.test import Client
 from django.utils import timezone
 
-from accounts import services
+from accounts import sessions, users
 from accounts.authentication import COOKIE
 from accounts.models import EmailVerificationToken, PasswordResetToken, User
-from plugins import admissions, executions, registry
+from plugins.executions import authorization, runner
 from plugins.models import Execution, Plugin
+from plugins.registry import catalogue, configuration
 from tests.conftest import API, PASSWORD, assert_problem, at_once, history, host_calls
 from tests.plugins.test_auth_plugin import set_hashing
 
@@ -83,7 +84,7 @@ def test_an_address_is_confirmed_with_the_link_sent_there_once(
 def test_a_link_is_sent_to_nobody_who_needs_none_and_the_answer_does_not_tell(
     bundled: dict[str, Plugin], alice: User, bob: User
 ) -> None:
-    services.set_email_verified(alice.pk, True)
+    users.set_email_verified(alice.pk, True)
     User.objects.filter(pk=bob.pk).update(is_active=False)
     for what, email in (
         ("email-verification", EMAIL),
@@ -102,12 +103,12 @@ def test_a_link_is_sent_to_nobody_who_needs_none_and_the_answer_does_not_tell(
 def test_a_confirmation_that_did_not_happen_is_not_believed(
     bundled: dict[str, Plugin], alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def liar(asked: admissions.Admission, payload: bytes) -> executions.Outcome:
+    def liar(asked: authorization.Authorization, payload: bytes) -> runner.Outcome:
         execution = Execution(plugin=asked.plugin, release=asked.release, function=asked.function.name)
         answer = {"user": {"email": EMAIL, "email_verified": True}}
-        return executions.Outcome(execution, asked.function, json.dumps(answer).encode())
+        return runner.Outcome(execution, asked.function, json.dumps(answer).encode())
 
-    monkeypatch.setattr(executions, "run", liar)
+    monkeypatch.setattr(runner, "run", liar)
     assert_problem(API().post(f"{AUTH}/verify-email", {"token": "x"}), 502, "plugin-output-invalid")
 
 
@@ -158,7 +159,7 @@ def test_a_link_ends_with_its_hour_and_with_the_next_password(
     PasswordResetToken.objects.update(expires_at=timezone.now())
     assert_problem(reset(token), 400, "token-invalid")
     token = reset_token()
-    services.update_password(alice.pk, password="changed meanwhile")
+    users.update_password(alice.pk, password="changed meanwhile")
     assert_problem(reset(token), 400, "token-invalid")
 
 
@@ -251,7 +252,7 @@ def test_with_the_cookie_a_change_needs_the_csrf_proof(bundled: dict[str, Plugin
     web = API()
     web.client = Client(enforce_csrf_checks=True, raise_request_exception=False)
     web.client.get("/")
-    web.client.cookies[COOKIE] = services.create_session(alice.pk, 60)[1]
+    web.client.cookies[COOKIE] = sessions.create_session(alice.pk, 60)[1]
     assert_problem(change(web), 403, "csrf-failed")
     proof = {"X-CSRFToken": web.client.cookies["csrftoken"].value}
     assert change(web, headers=proof).status_code == 204
@@ -286,7 +287,7 @@ def test_a_field_that_is_missing_wrong_or_unknown_is_named(
 
 @pytest.mark.parametrize("path", PATHS)
 def test_a_disabled_auth_plugin_is_told(bundled: dict[str, Plugin], alice: User, path: str) -> None:
-    registry.set_enabled(registry.get_plugin("auth"), False)
+    configuration.set_enabled(catalogue.get_plugin("auth"), False)
     problem = assert_problem(API(alice).post(f"{AUTH}/{path}", PATHS[path]), 409, "plugin-disabled")
     assert "auth" in problem["detail"]
 

@@ -11,11 +11,12 @@ from django.contrib.auth.hashers import identify_hasher
 from django.test import Client
 from django.utils import timezone
 
-from accounts import services
+from accounts import sessions
 from accounts.authentication import COOKIE
 from accounts.models import Session, User
-from plugins import admissions, executions, registry
+from plugins.executions import authorization, runner
 from plugins.models import Execution, Plugin
+from plugins.registry import catalogue, configuration, consent
 from tests.conftest import API, PASSWORD, assert_problem, at_once, history, host_calls
 
 SIGN_UP = {"email": "dora@example.com", "name": "Dora", "password": PASSWORD}
@@ -23,13 +24,13 @@ LOG_IN = {"email": "dora@example.com", "password": PASSWORD}
 
 
 def set_hashing(mode: str) -> None:
-    plugin = registry.get_plugin("auth")
+    plugin = catalogue.get_plugin("auth")
     plugin.settings = {"hashing": mode}
     plugin.save()
     if mode == "guest":
-        registry.grant(plugin, ["read_password_hash"])
+        consent.grant(plugin, ["read_password_hash"])
     else:
-        registry.revoke(plugin, ["read_password_hash"])
+        consent.revoke(plugin, ["read_password_hash"])
 
 
 @pytest.fixture(params=["host", "guest"])
@@ -90,7 +91,7 @@ def test_an_account_of_one_kind_logs_in_with_the_other_and_in_the_admin(
 def test_guest_hashing_without_its_permission_says_what_to_grant(bundled: dict[str, Plugin]) -> None:
     set_hashing("guest")
     API().post("/api/v1/auth/signup", SIGN_UP)
-    registry.revoke(registry.get_plugin("auth"), ["read_password_hash"])
+    consent.revoke(catalogue.get_plugin("auth"), ["read_password_hash"])
     response = log_in()
     assert response.status_code in {403, 422}
     assert "read_password_hash" in response.json()["detail"]
@@ -258,7 +259,7 @@ def test_with_the_cookie_an_unsafe_method_needs_the_csrf_proof(web: API, path: s
 def test_a_dead_cookie_is_told_once_and_taken_back(web: API) -> None:
     web.post("/api/v1/auth/login", LOG_IN, headers=proof(web))
     for session in Session.objects.all():
-        services.delete_session(session.pk)
+        sessions.delete_session(session.pk)
     response = web.get("/api/v1/auth/session")
     assert_problem(response, 401, "session-expired")
     assert response.cookies[COOKIE]["max-age"] == 0
@@ -274,7 +275,7 @@ def test_a_dead_cookie_does_not_keep_anybody_from_logging_in(web: API) -> None:
 
 
 def test_a_disabled_auth_plugin_is_told(bundled: dict[str, Plugin]) -> None:
-    registry.set_enabled(bundled["auth"], False)
+    configuration.set_enabled(bundled["auth"], False)
     assert_problem(log_in(), 409, "plugin-disabled")
 
 
@@ -289,11 +290,11 @@ def test_a_missing_auth_plugin_is_told(bundled: dict[str, Plugin], settings: Any
 def test_an_answer_that_nothing_can_be_made_of_is_told(
     bundled: dict[str, Plugin], monkeypatch: pytest.MonkeyPatch, said: bytes
 ) -> None:
-    def odd(asked: admissions.Admission, payload: bytes) -> executions.Outcome:
+    def odd(asked: authorization.Authorization, payload: bytes) -> runner.Outcome:
         execution = Execution(plugin=asked.plugin, release=asked.release, function=asked.function.name)
-        return executions.Outcome(execution, asked.function, said)
+        return runner.Outcome(execution, asked.function, said)
 
-    monkeypatch.setattr(executions, "run", odd)
+    monkeypatch.setattr(runner, "run", odd)
     assert_problem(API().post("/api/v1/auth/signup", SIGN_UP), 502, "plugin-output-invalid")
 
 
@@ -302,12 +303,12 @@ def test_a_plugin_that_says_yes_is_not_believed(
 ) -> None:
     """A lying authentication plugin can name a session, but only one that exists opens anything."""
 
-    def liar(asked: admissions.Admission, payload: bytes) -> executions.Outcome:
+    def liar(asked: authorization.Authorization, payload: bytes) -> runner.Outcome:
         answer = {"user": {"id": "x", "email": "root@example.com"}, "session": {"token": "hbs_made_up"}}
         execution = Execution(plugin=asked.plugin, release=asked.release, function=asked.function.name)
-        return executions.Outcome(execution, asked.function, json.dumps(answer).encode())
+        return runner.Outcome(execution, asked.function, json.dumps(answer).encode())
 
-    monkeypatch.setattr(executions, "run", liar)
+    monkeypatch.setattr(runner, "run", liar)
     assert_problem(log_in(), 502, "plugin-output-invalid")
     assert_problem(API().post("/api/v1/auth/signup", SIGN_UP), 502, "plugin-output-invalid")
     client = API()

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from accounts.events import EVERYONE_GROUP
 from accounts.models import User
-from plugins import breaker, journal
-from plugins.breaker import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, WINDOW_SECONDS, Breaker
+from core.events import EVERYONE_GROUP
+from plugins.executions import breaker
+from plugins.executions.breaker import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, WINDOW_SECONDS, Breaker
+from plugins.history import journal
 from plugins.models import Plugin
 from tests.conftest import API, Listen, assert_problem
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from core.operations import OPERATIONS
+from plugins.egress.addresses import HOST_ORIGIN, MAX_URL_CHARS
+from plugins.host import bridge
 from plugins.host.caller import Caller
-from plugins.network import HOST_ORIGIN, MAX_URL_CHARS
-from plugins.operations import OPERATIONS
-from plugins.runtime import bridge
 from plugins.runtime.protocol import HostFunction, HostReply, HostRequest
 from tests.conftest import host_calls
 

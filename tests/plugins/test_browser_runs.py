@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from accounts import services
+from accounts import api_tokens, sessions, users
 from accounts.models import APIToken, Session, User
-from accounts.problems import NotAuthenticated
-from plugins import browser_runs, registry
+from core.operations import OPERATIONS
+from core.problems import NotAuthenticated
+from plugins.executions import browser_runs
 from plugins.models import Execution, ExecutionToken, Plugin, Release
-from plugins.operations import OPERATIONS
+from plugins.registry import catalogue, configuration, consent
 from tests.conftest import API, assert_problem, at_once, host_calls
 
 RUNS = "/api/v1/plugins/hostcall/browser-runs"
@@ -35,12 +36,12 @@ def plugin(install: Any) -> Plugin:
     for function in release.manifest_data["functions"]:
         function["targets"] = ["server", "browser"]
     release.save()
-    return registry.get_plugin("hostcall")
+    return catalogue.get_plugin("hostcall")
 
 
 @pytest.fixture
 def session(alice: User) -> Session:
-    made, _token = services.create_session(alice.pk, 3600)
+    made, _token = sessions.create_session(alice.pk, 3600)
     return made
 
 
@@ -325,9 +326,9 @@ def test_on_the_public_api_the_token_is_no_token(
 
 def test_what_is_revoked_meanwhile_is_gone(plugin: Plugin, alice: User) -> None:
     client = with_token(start(alice)["token"])
-    registry.revoke(plugin, ["db_get_user_by_uuid"])
+    consent.revoke(plugin, ["db_get_user_by_uuid"])
     assert_problem(client.get(f"/host/v1/users/{alice.pk}"), 403, "operation-not-granted")
-    registry.set_enabled(registry.get_plugin("hostcall"), False)
+    configuration.set_enabled(catalogue.get_plugin("hostcall"), False)
     assert_problem(client.get(f"/host/v1/users/{alice.pk}"), 401, "not-authenticated")
 
 
@@ -338,7 +339,7 @@ def test_a_disabled_user_loses_the_token(plugin: Plugin, alice: User) -> None:
 
 
 def by_session(user: User) -> tuple[Session, API]:
-    session, token = services.create_session(user.pk, 3600)
+    session, token = sessions.create_session(user.pk, 3600)
     return session, with_token(token)
 
 
@@ -351,7 +352,7 @@ def begin(client: API) -> dict[str, Any]:
 
 def past_its_end(session: Session) -> None:
     Session.objects.filter(pk=session.pk).update(expires_at=timezone.now())
-    services.cleanup_expired_sessions()
+    sessions.cleanup_expired_sessions()
 
 
 def disable(session: Session) -> None:
@@ -362,13 +363,13 @@ def disable(session: Session) -> None:
 
 
 ENDS_OF_SESSIONS: dict[str, Callable[[Session], object]] = {
-    "by its user": lambda session: services.end_own_session(session.user, session.pk),
-    "by a plugin": lambda session: services.delete_session(session.pk),
-    "all of the person": lambda session: services.delete_user_sessions(session.user.pk),
-    "all but another": lambda session: services.end_other_sessions(
-        session.user, services.create_session(session.user.pk, 60)[0]
+    "by its user": lambda session: sessions.end_own_session(session.user, session.pk),
+    "by a plugin": lambda session: sessions.delete_session(session.pk),
+    "all of the person": lambda session: sessions.delete_user_sessions(session.user.pk),
+    "all but another": lambda session: sessions.end_other_sessions(
+        session.user, sessions.create_session(session.user.pk, 60)[0]
     ),
-    "new password": lambda session: services.update_password(session.user.pk, password="correct horse 9"),
+    "new password": lambda session: users.update_password(session.user.pk, password="correct horse 9"),
     "past its end": past_its_end,
     "account disabled": disable,
 }
@@ -416,15 +417,15 @@ def test_logging_out_ends_the_runs_of_that_session_only(
 @pytest.mark.parametrize(
     "revoke",
     [
-        lambda token: services.delete_api_token(token.user, token.pk),
-        lambda token: services.delete_plugin_tokens("hostcall"),
+        lambda token: api_tokens.delete_api_token(token.user, token.pk),
+        lambda token: api_tokens.delete_plugin_tokens("hostcall"),
     ],
     ids=["by its user", "with its plugin"],
 )
 def test_a_revoked_api_token_takes_its_runs_along(
     plugin: Plugin, alice: User, revoke: Callable[[APIToken], None]
 ) -> None:
-    token, secret = services.create_api_token(
+    token, secret = api_tokens.create_api_token(
         alice, name="x", scopes=["api"], expires_in_days=1, plugin="hostcall"
     )
     run = begin(with_token(secret))
@@ -437,12 +438,12 @@ def test_a_revoked_api_token_takes_its_runs_along(
 
 
 def test_a_run_lasts_no_longer_than_the_session_that_began_it(plugin: Plugin, alice: User) -> None:
-    session, _token = services.create_session(alice.pk, 20)
+    session, _token = sessions.create_session(alice.pk, 20)
     assert browser_runs.start(plugin, "fetch", session).expires_at == session.expires_at
 
 
 def test_a_session_that_ends_as_it_begins_a_run_begins_none(plugin: Plugin, session: Session) -> None:
-    services.delete_session(session.pk)
+    sessions.delete_session(session.pk)
     with pytest.raises(NotAuthenticated):
         browser_runs.start(plugin, "fetch", session)
     assert not Execution.objects.exists()
@@ -454,15 +455,15 @@ def test_what_ends_while_it_begins_runs_leaves_no_token(plugin: Plugin, alice: U
 
     def end(credential: Session | APIToken) -> None:
         if isinstance(credential, Session):
-            services.delete_session(credential.pk)
+            sessions.delete_session(credential.pk)
         else:
-            services.delete_api_token(alice, credential.pk)
+            api_tokens.delete_api_token(alice, credential.pk)
 
     for _ in range(5):
         if kind == "session":
-            credential: Session | APIToken = services.create_session(alice.pk, 3600)[0]
+            credential: Session | APIToken = sessions.create_session(alice.pk, 3600)[0]
         else:
-            credential = services.create_api_token(alice, name="x", scopes=["api"], expires_in_days=1)[0]
+            credential = api_tokens.create_api_token(alice, name="x", scopes=["api"], expires_in_days=1)[0]
         turns = itertools.count()
 
         def begin_or_end(credential: Any = credential, turns: Iterator[int] = turns) -> Any:
@@ -530,7 +531,7 @@ def test_an_unknown_address_is_told_to_a_browser_as_well(db: None, method: str) 
 
 
 def test_cookies_mean_nothing_to_the_host_api(plugin: Plugin, charlie: User) -> None:
-    _session, token = services.create_session(charlie.pk, 3600)
+    _session, token = sessions.create_session(charlie.pk, 3600)
     client = API()
     client.client.cookies["hostbridge_session"] = token
     assert_problem(client.get(f"/host/v1/users/{charlie.pk}"), 401, "not-authenticated")

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from accounts.problems import PayloadTooLarge, Problem
-from plugins import bundle
-from plugins.bundle import InvalidBundle, read_folder, read_path, read_zip
-from plugins.manifest import InvalidManifest
-from plugins.wasm import InvalidWasm
+from core.problems import PayloadTooLarge, Problem
+from plugins.bundles import archive as archives
+from plugins.bundles.archive import InvalidBundle, read_folder, read_path, read_zip
+from plugins.bundles.manifest import InvalidManifest
+from plugins.bundles.wasm import InvalidWasm
 from tests.plugins.bundles import FILES, HOSTCALL, MANIFEST, WASM, in_folder, make_zip, manifest
 
 
@@ -215,12 +215,12 @@ def test_other_compressions_are_refused(method: int) -> None:
 
 
 def test_a_file_that_unpacks_to_too_much_is_refused() -> None:
-    large = patch(make_zip(FILES), "hostcall.wasm", 24, struct.pack("<I", bundle.MAX_FILE_BYTES + 1))
+    large = patch(make_zip(FILES), "hostcall.wasm", 24, struct.pack("<I", archives.MAX_FILE_BYTES + 1))
     refused(large, "hostcall.wasm in the archive unpacks to more than 33554432 bytes.")
 
 
 def test_a_file_that_compresses_too_well_is_refused() -> None:
-    zeros = bytes(bundle.RATIO_FROM_BYTES + 1)
+    zeros = bytes(archives.RATIO_FROM_BYTES + 1)
     refused(
         make_zip(FILES | {"zeros": zeros}), "zeros in the archive unpacks to more than 100 times its size."
     )
@@ -229,14 +229,14 @@ def test_a_file_that_compresses_too_well_is_refused() -> None:
 
 def test_files_that_unpack_to_too_much_together_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     archive = make_zip(FILES)
-    monkeypatch.setattr(bundle, "MAX_TOTAL_BYTES", len(MANIFEST) + len(WASM))
+    monkeypatch.setattr(archives, "MAX_TOTAL_BYTES", len(MANIFEST) + len(WASM))
     assert read_zip(archive)
-    monkeypatch.setattr(bundle, "MAX_TOTAL_BYTES", len(MANIFEST) + len(WASM) - 1)
+    monkeypatch.setattr(archives, "MAX_TOTAL_BYTES", len(MANIFEST) + len(WASM) - 1)
     refused(archive, "The archive unpacks to more than")
 
 
 def test_too_many_entries_are_refused_before_the_directory_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    many = {f"{number}": b"" for number in range(bundle.MAX_ENTRIES - len(FILES))}
+    many = {f"{number}": b"" for number in range(archives.MAX_ENTRIES - len(FILES))}
     assert read_zip(make_zip(FILES | many))
     archive = make_zip(FILES | many | {"one more": b""})
     monkeypatch.setattr(zipfile, "ZipFile", lambda *_: pytest.fail("the directory is read"))
@@ -328,7 +328,7 @@ def test_a_path_is_a_folder_or_an_archive(folder: Path, tmp_path: Path) -> None:
 
 
 def test_the_report_says_what_the_gate_found() -> None:
-    found = bundle.report(read_zip(make_zip(FILES)))
+    found = archives.report(read_zip(make_zip(FILES)))
     assert found["wasm_bytes"] == len(WASM)
     assert found["memory_mb"] == 17 / 16
     assert found["functions"] == ["fetch", "fetch_many"]

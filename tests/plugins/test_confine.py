@@ -20,13 +20,13 @@ from django.test import Client
 from msgspec.structs import replace
 
 from plugins.runtime import confine, process
-from plugins.runtime.cache import in_the_way, write_cache_config
-from plugins.runtime.filler import CacheFiller
-from plugins.runtime.jobs import Crashed
-from plugins.runtime.layers import MISSING, holds, missing
+from plugins.runtime.cache_warmer import CacheWarmer
+from plugins.runtime.compile_cache import in_the_way, write_cache_config
+from plugins.runtime.job import Crashed
 from plugins.runtime.pool import Pool
 from plugins.runtime.process import WorkerProcess
 from plugins.runtime.protocol import Result
+from plugins.runtime.sandbox_status import MISSING, holds, missing
 from plugins.runtime.service import get_pool
 from tests.plugins.attempts import ATTEMPTS
 from tests.plugins.test_pool import FAULTS, HOSTCALL, fail, job, output, refuse
@@ -287,7 +287,7 @@ def test_a_module_that_cannot_be_cached_is_told_and_the_next_one_is_cached(
     def start() -> WorkerProcess:
         return WorkerProcess.start(memory_bytes=600 << 20, cache_config=config, cache_writable=True)
 
-    filler = CacheFiller(start)
+    filler = CacheWarmer(start)
     filler.fill(replace(job(""), sha256="broken", wasm=lambda: b"not a module"))
     filler.fill(replace(job(""), sha256="lost", wasm=(tmp_path / "lost.wasm").read_bytes))
 

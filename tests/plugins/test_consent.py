@@ -10,11 +10,11 @@ import pytest
 from django.core.management import call_command
 
 from accounts.models import User
-from accounts.problems import InvalidInput, NotFound
-from plugins import registry
-from plugins.bundle import read_folder
+from core.operations import PERMISSIONS
+from core.problems import InvalidInput, NotFound
+from plugins.bundles.archive import read_folder
 from plugins.models import Grant, Plugin, Release
-from plugins.operations import PERMISSIONS
+from plugins.registry import catalogue, configuration, consent, installation
 from tests.conftest import API, ROOT, assert_problem
 
 HOSTCALL = ROOT / "wasm-plugins" / "fixtures" / "hostcall"
@@ -34,13 +34,13 @@ def build(transactional_db: None, tmp_path: Path) -> Build:
         manifest["permissions"] = [{"operation": name, "reason": f"for {name}"} for name in permissions]
         manifest["network"] = network or []
         (folder / "plugin.json").write_text(json.dumps(manifest))
-        return registry.install(read_folder(folder))
+        return installation.install(read_folder(folder))
 
     return build
 
 
 def serving(slug: str = "hostcall") -> str | None:
-    release = registry.get_plugin(slug).release
+    release = catalogue.get_plugin(slug).release
     return release.version if release else None
 
 
@@ -97,7 +97,7 @@ def test_a_wrong_consent_is_told_and_changes_nothing(
 
 
 def test_an_upgrade_that_asks_for_more_waits_and_the_old_one_serves(build: Build, charlie: User) -> None:
-    registry.activate(build("1.0.0", "db_get_user_by_uuid"), ["db_get_user_by_uuid"])
+    consent.activate(build("1.0.0", "db_get_user_by_uuid"), ["db_get_user_by_uuid"])
     build("1.1.0", "db_get_user_by_uuid", "db_delete_user")
     assert serving() == "1.0.0"
     detail = API(charlie).get(URL).json()
@@ -106,11 +106,11 @@ def test_an_upgrade_that_asks_for_more_waits_and_the_old_one_serves(build: Build
         "db_get_user_by_uuid": False,
         "db_delete_user": True,
     }
-    assert registry.get_plugin("hostcall").granted == {"db_get_user_by_uuid"}
+    assert catalogue.get_plugin("hostcall").granted == {"db_get_user_by_uuid"}
 
 
 def test_asking_for_another_address_is_asking_for_more(build: Build, charlie: User) -> None:
-    registry.activate(build("1.0.0"), [])
+    consent.activate(build("1.0.0"), [])
     build("1.1.0", network=[{"url": "https://example.com/", "reason": "x"}])
     assert serving() == "1.0.0"
     shown = API(charlie).get(URL).json()
@@ -124,33 +124,33 @@ def test_asking_for_another_address_is_asking_for_more(build: Build, charlie: Us
 
 
 def test_an_upgrade_that_asks_for_no_more_serves_at_once_with_no_more(build: Build) -> None:
-    registry.activate(build("1.0.0", "db_get_user_by_uuid", "kv_get"), ["db_get_user_by_uuid"])
+    consent.activate(build("1.0.0", "db_get_user_by_uuid", "kv_get"), ["db_get_user_by_uuid"])
     build("1.1.0", "db_get_user_by_uuid", "kv_get")
     assert serving() == "1.1.0"
-    assert registry.get_plugin("hostcall").granted == {"db_get_user_by_uuid"}
+    assert catalogue.get_plugin("hostcall").granted == {"db_get_user_by_uuid"}
 
 
 def test_an_upgrade_that_asks_for_less_loses_what_it_no_longer_asks_for(build: Build) -> None:
-    registry.activate(build("1.0.0", "db_get_user_by_uuid", "kv_get"), ["db_get_user_by_uuid", "kv_get"])
+    consent.activate(build("1.0.0", "db_get_user_by_uuid", "kv_get"), ["db_get_user_by_uuid", "kv_get"])
     build("1.1.0", "kv_get")
-    assert (serving(), registry.get_plugin("hostcall").granted) == ("1.1.0", {"kv_get"})
+    assert (serving(), catalogue.get_plugin("hostcall").granted) == ("1.1.0", {"kv_get"})
 
 
 def test_going_back_to_an_earlier_release(build: Build, charlie: User) -> None:
-    registry.activate(build("1.0.0", "kv_get"), ["kv_get"])
-    registry.activate(build("1.1.0", "kv_get", "kv_set"), ["kv_get", "kv_set"])
+    consent.activate(build("1.0.0", "kv_get"), ["kv_get"])
+    consent.activate(build("1.1.0", "kv_get", "kv_set"), ["kv_get", "kv_set"])
     client = API(charlie)
     states = {row["version"]: row["state"] for row in client.get(f"{URL}/releases").json()}
     assert states == {"1.1.0": "active", "1.0.0": "previous"}
     assert client.post(f"{URL}/releases/1.0.0/activate", {}).status_code == 200
-    assert (serving(), registry.get_plugin("hostcall").granted) == ("1.0.0", {"kv_get"})
+    assert (serving(), catalogue.get_plugin("hostcall").granted) == ("1.0.0", {"kv_get"})
     assert client.get(URL).json()["pending"] is None
 
 
 def test_the_same_version_with_other_content_is_refused(build: Build, tmp_path: Path) -> None:
     build("1.0.0", "kv_get")
     shutil.rmtree(tmp_path / "1.0.0")
-    with pytest.raises(registry.ReleaseConflict):
+    with pytest.raises(installation.ReleaseConflict):
         build("1.0.0", "kv_set")
 
 
@@ -183,17 +183,17 @@ def test_grants_change_with_the_next_call(install: Callable[..., Plugin], charli
 def test_a_wrong_change_is_told_and_nothing_of_it_is_kept(
     bundled: dict[str, Plugin], charlie: User, body: dict[str, Any], pointer: str
 ) -> None:
-    before = registry.get_plugin("auth").granted
+    before = catalogue.get_plugin("auth").granted
     problem = API(charlie).request("PATCH", "/api/v1/plugins/auth", {"enabled": False} | body)
     assert problem.status_code == 400
     assert problem.json()["errors"][0]["pointer"] == pointer
-    plugin = registry.get_plugin("auth")
+    plugin = catalogue.get_plugin("auth")
     assert plugin.enabled
     assert plugin.granted == before
 
 
 def give_template_a_secret() -> None:
-    release = registry.get_plugin("template").active
+    release = catalogue.get_plugin("template").active
     release.manifest_data["settings_schema"] = {
         "type": "object",
         "properties": {"key": {"type": "string", "secret": True}, "colour": {"type": "string"}},
@@ -212,7 +212,7 @@ def test_secret_settings_are_written_and_never_read(
     assert shown.json()["settings"] == {"key": None, "colour": "red"}
     assert "s3cret" not in shown.content.decode()
     client.request("PATCH", url, {"settings": {"colour": "blue"}})
-    assert registry.get_plugin("template").settings == {"key": "s3cret", "colour": "blue"}
+    assert catalogue.get_plugin("template").settings == {"key": "s3cret", "colour": "blue"}
     assert API(alice).get(url).json()["settings"] is None
     run = API(alice).post(f"{url}/browser-runs", {"function": "greet"})
     assert run.json()["config"] == {"colour": "blue"}
@@ -221,37 +221,37 @@ def test_secret_settings_are_written_and_never_read(
 def test_a_secret_that_was_replaced_does_not_come_back(bundled: dict[str, Plugin]) -> None:
     """Two administrators had the page open; the second saves without having seen the first one's change."""
     give_template_a_secret()
-    first, second = registry.get_plugin("template"), registry.get_plugin("template")
-    registry.set_settings(first, {"key": "new"})
-    registry.set_settings(second, {"colour": "blue"})
-    assert registry.get_plugin("template").settings == {"key": "new", "colour": "blue"}
+    first, second = catalogue.get_plugin("template"), catalogue.get_plugin("template")
+    configuration.set_settings(first, {"key": "new"})
+    configuration.set_settings(second, {"colour": "blue"})
+    assert catalogue.get_plugin("template").settings == {"key": "new", "colour": "blue"}
 
 
 def test_grants_are_judged_by_the_release_that_serves_when_they_are_set(bundled: dict[str, Plugin]) -> None:
-    plugin = registry.get_plugin("auth")
-    release = registry.get_release("auth", plugin.active.version)
+    plugin = catalogue.get_plugin("auth")
+    release = catalogue.get_release("auth", plugin.active.version)
     small = release.manifest_data | {"version": "1.0.1", "permissions": []}
     newer = Release.objects.create(
         plugin=plugin, version="1.0.1", manifest_data=small, sha256=release.sha256, size_bytes=1
     )
     assert "db_create_user" in plugin.active.asks_for
-    registry.activate(newer, [])
+    consent.activate(newer, [])
     with pytest.raises(InvalidInput):
-        registry.set_grants(plugin, ["db_create_user"])
-    assert registry.get_plugin("auth").granted == frozenset()
+        consent.set_grants(plugin, ["db_create_user"])
+    assert catalogue.get_plugin("auth").granted == frozenset()
 
 
 def test_what_was_removed_meanwhile_is_not_found(install: Callable[..., Plugin]) -> None:
     plugin = install("small")
-    registry.remove(registry.get_plugin("small"))
+    installation.remove(catalogue.get_plugin("small"))
     with pytest.raises(NotFound):
-        registry.set_enabled(plugin, False)
+        configuration.set_enabled(plugin, False)
 
 
 def test_bundled_plugins_keep_what_an_administrator_decided(bundled: dict[str, Plugin]) -> None:
-    registry.revoke(bundled["auth"], ["verify_password"])
-    registry.install_bundled()
-    assert "verify_password" not in registry.get_plugin("auth").granted
+    consent.revoke(bundled["auth"], ["verify_password"])
+    installation.install_bundled()
+    assert "verify_password" not in catalogue.get_plugin("auth").granted
 
 
 def test_the_command_line_says_what_is_asked(
@@ -265,7 +265,7 @@ def test_the_command_line_says_what_is_asked(
     call_command("plugin", "list")
     assert "hostcall 1.0.0 enabled granted: kv_get" in capsys.readouterr().out
     call_command("plugin", "disable", "hostcall")
-    assert not registry.get_plugin("hostcall").enabled
+    assert not catalogue.get_plugin("hostcall").enabled
 
 
 def test_everybody_learns_what_can_be_granted(alice: User) -> None:

@@ -1,4 +1,4 @@
-"""plugins.runtime.destinations: where a plugin's request may be connected to."""
+"""plugins.egress.destinations: where a plugin's request may be connected to."""
 
 import ipaddress
 
@@ -6,13 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plugins.runtime.destinations import (
-    Destinations,
-    PrivateException,
-    is_public,
-    parse_exceptions,
-    plain,
-)
+from plugins.egress.destinations import Destinations, PrivateException, is_public, parse_exceptions, plain
 
 EVERYTHING = parse_exceptions(["0.0.0.0/0:80", "[::/0]:80", "name.example:80"])
 

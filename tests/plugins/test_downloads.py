@@ -14,10 +14,10 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from accounts.models import User
-from plugins import downloads, registry, store
+from plugins.egress.destinations import parse_exceptions
+from plugins.egress.gate import get_gate
 from plugins.models import Grant, Plugin
-from plugins.runtime.destinations import parse_exceptions
-from plugins.runtime.service import get_gate
+from plugins.registry import catalogue, downloads, store
 from tests.conftest import API, assert_problem
 from tests.plugins.bundles import zipped
 from tests.plugins.egress.guest import Resolver
@@ -312,7 +312,7 @@ def test_the_command_line_takes_addresses(
         call_command("plugin", "install", url, "--sha256", ANY)
     assert not Plugin.objects.exists()
     call_command("plugin", "install", url, "--sha256", DIGEST)
-    assert registry.get_plugin("hostcall").state == "waiting"
+    assert catalogue.get_plugin("hostcall").state == "waiting"
 
 
 # --- on a real server ---------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from plugins.bundle import read_folder
+from plugins.bundles.archive import read_folder
 from tests.conftest import ROOT
 from tests.plugins.test_hostile import REFUSED
 from tests.plugins.unchecked import FIXTURES

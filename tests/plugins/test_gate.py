@@ -7,13 +7,11 @@ from typing import Any
 
 import pytest
 
-from plugins import gate
-from plugins.manifest import Function, Limits, PluginManifest, Wasm
-from plugins.operations import OPERATIONS
-from plugins.runtime.jobs import Answer
-from plugins.runtime.protocol import Failure, Result
-from plugins.wasm import InvalidWasm, Module
-from plugins.wasm_imports import (
+from core.operations import OPERATIONS
+from plugins.bundles import module_policy
+from plugins.bundles.manifest import Function, Limits, PluginManifest, Wasm
+from plugins.bundles.wasm import InvalidWasm, Module
+from plugins.bundles.wasm_imports import (
     EXTISM,
     EXTISM_NAMESPACE,
     OPERATION_SIGNATURE,
@@ -21,6 +19,8 @@ from plugins.wasm_imports import (
     WASI,
     WASI_NAMESPACE,
 )
+from plugins.runtime.job import JobResult
+from plugins.runtime.protocol import Failure, Result
 from tests import runtime
 from tests.plugins import wasm_builder as build
 from tests.plugins.mutations import mutants
@@ -45,7 +45,7 @@ def check(module: bytes, *, memory_mb: int = 64, functions: tuple[str, ...] = ("
         functions=tuple(Function(name=name, title=name) for name in functions),
         limits=Limits(memory_mb=memory_mb),
     )
-    return gate.check(module, manifest, operations=frozenset(OPERATIONS))
+    return module_policy.check(module, manifest, operations=frozenset(OPERATIONS))
 
 
 def refused(module: bytes, reason: str, **options: Any) -> None:
@@ -61,7 +61,7 @@ def run(tmp_path: Path) -> Iterator[Any]:
     def run(module: bytes) -> bytes | str:
         job = runtime.make_job(module.hex()[-64:], lambda: module)
         answer, _queue_ms = runtime.run(pool, job)
-        assert isinstance(answer, Answer)
+        assert isinstance(answer, JobResult)
         if isinstance(answer.reply, Failure):
             return answer.reply.message
         assert isinstance(answer.reply, Result)

@@ -11,10 +11,10 @@ from typing import Any
 import argon2
 import pytest
 
-from accounts import services
+from accounts import sessions, users
 from accounts.models import Session, User
+from core.operations import OPERATIONS, Operation
 from plugins.models import Plugin
-from plugins.operations import OPERATIONS, Operation
 from tests.conftest import API, PASSWORD, history, host_calls
 
 Install = Callable[..., Plugin]
@@ -187,7 +187,7 @@ def test_db_create_user_takes_a_hash_made_by_the_guest(guest: Guest) -> None:
     body = {"email": "dora@example.com", "name": "Dora", "password_hash": phc}
     status, user = guest.granted("db_create_user").send("POST", "users", body)
     assert status == 201
-    assert services.verify_password(uuid.UUID(user["id"]), PASSWORD)
+    assert users.verify_password(uuid.UUID(user["id"]), PASSWORD)
 
 
 def test_db_create_user_tells_a_taken_email_in_any_case(guest: Guest, alice: User) -> None:
@@ -263,12 +263,12 @@ def test_db_get_user_by_uuid(guest: Guest, alice: User) -> None:
 def test_db_update_user_password_ends_the_sessions_of_those_who_knew_the_old_one(
     guest: Guest, alice: User
 ) -> None:
-    kept, _ = services.create_session(alice.pk, 3600)
-    services.create_session(alice.pk, 3600)
+    kept, _ = sessions.create_session(alice.pk, 3600)
+    sessions.create_session(alice.pk, 3600)
     body = {"password": "another walk at dawn", "keep_session_id": str(kept.pk)}
     status, _ = guest.granted("db_update_user_password").send("PUT", f"users/{alice.pk}/password", body)
     assert status == 204
-    assert services.verify_password(alice.pk, "another walk at dawn")
+    assert users.verify_password(alice.pk, "another walk at dawn")
     assert [session.pk for session in Session.objects.filter(user=alice)] == [kept.pk]
 
 
@@ -277,7 +277,7 @@ def test_db_update_user_password_refuses_weak_ones_and_unknown_users(guest: Gues
     assert guest.send("PUT", f"users/{alice.pk}/password", {"password": "12345678"})[0] == 400
     assert guest.send("PUT", f"users/{alice.pk}/password", {})[0] == 400
     assert guest.send("PUT", f"users/{UNKNOWN}/password", {"password": PASSWORD})[0] == 404
-    assert services.verify_password(alice.pk, PASSWORD)
+    assert users.verify_password(alice.pk, PASSWORD)
 
 
 def test_db_update_user_email_verified(guest: Guest, alice: User) -> None:
@@ -330,7 +330,7 @@ def test_db_create_session_hands_out_a_token_that_is_nowhere_stored(guest: Guest
     assert status == 201
     stored = Session.objects.get(pk=session["id"])
     assert session["token"] not in (stored.token_hash, str(stored.pk))
-    assert services.get_session(session["token"]) == stored
+    assert sessions.get_session(session["token"]) == stored
     assert guest.audit() == [("db_create_session", str(alice.pk), 201)]
 
 
@@ -351,7 +351,7 @@ def test_db_create_session_refuses_disabled_and_unknown_users(guest: Guest, alic
 
 def test_db_get_session_knows_live_sessions_only(guest: Guest, alice: User) -> None:
     guest.granted("db_get_session")
-    session, token = services.create_session(alice.pk, 600)
+    session, token = sessions.create_session(alice.pk, 600)
     status, found = guest.send("POST", "sessions/lookup", {"token": token})
     assert (status, found["id"], found["user"]["email"]) == (200, str(session.pk), "alice@example.com")
     assert guest.audit() == [("db_get_session", str(alice.pk), 200)]
@@ -363,9 +363,9 @@ def test_db_get_session_knows_live_sessions_only(guest: Guest, alice: User) -> N
 
 def test_db_delete_session_ends_it_once(guest: Guest, alice: User) -> None:
     guest.granted("db_delete_session")
-    session, token = services.create_session(alice.pk, 600)
+    session, token = sessions.create_session(alice.pk, 600)
     assert guest.send("DELETE", f"sessions/{session.pk}") == (204, None)
-    assert services.get_session(token) is None
+    assert sessions.get_session(token) is None
     assert guest.send("DELETE", f"sessions/{session.pk}")[0] == 404
 
 
@@ -373,7 +373,7 @@ def test_db_delete_session_ends_it_once(guest: Guest, alice: User) -> None:
 
 
 def test_the_audit_log_keeps_neither_bodies_nor_secrets(guest: Guest, alice: User) -> None:
-    _session, token = services.create_session(alice.pk, 600)
+    _session, token = sessions.create_session(alice.pk, 600)
     guest.granted("verify_password", "db_get_session", "db_get_user_by_email")
     guest.send("POST", f"users/{alice.pk}/password/verify", {"password": PASSWORD})
     guest.send("POST", "sessions/lookup", {"token": token})
@@ -409,7 +409,7 @@ def test_a_failure_of_the_host_never_looks_like_success(
     def broken(*_: Any) -> None:
         raise ZeroDivisionError("the database is on fire")
 
-    monkeypatch.setattr(services, "get_user", broken)
+    monkeypatch.setattr(users, "get_user", broken)
     status, problem = guest.granted("db_get_user_by_uuid").send("GET", f"users/{alice.pk}")
     assert (status, problem["type"]) == (500, "urn:hostbridge:problem:internal-error")
     assert "fire" not in json.dumps(problem)

@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 import pytest
 
 from accounts.models import User
-from plugins.bundle import read_folder
+from plugins.bundles.archive import read_folder
+from plugins.bundles.wasm import InvalidWasm
 from plugins.models import Execution
 from plugins.runtime.service import get_pool
-from plugins.wasm import InvalidWasm
 from tests.conftest import API, assert_problem, history, host_calls
 from tests.plugins.unchecked import FIXTURES, install_unchecked
 

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from plugins import instances
+from plugins.history import server_processes
 from plugins.models import Execution, Plugin
 from tests.server import Server
 
@@ -22,15 +22,15 @@ def execution(plugin: Plugin, server: str) -> Execution:
 
 
 def test_only_what_a_dead_process_left_is_ended(bundled: dict[str, Plugin]) -> None:
-    mine = execution(bundled["template"], instances.own_id())
+    mine = execution(bundled["template"], server_processes.own_id())
     orphan = execution(bundled["template"], "0" * 32)
-    assert instances.mark_orphans() == 1
+    assert server_processes.mark_orphans() == 1
     mine.refresh_from_db()
     orphan.refresh_from_db()
     assert mine.state == "running"
     assert (orphan.state, orphan.problem["type"]) == ("crashed", "urn:hostbridge:problem:plugin-crashed")
     assert orphan.finished_at is not None
-    assert instances.mark_orphans() == 0
+    assert server_processes.mark_orphans() == 0
 
 
 def test_without_descriptors_nobody_is_taken_for_dead(
@@ -43,7 +43,7 @@ def test_without_descriptors_nobody_is_taken_for_dead(
 
     monkeypatch.setattr(os, "open", none_left)
     with pytest.raises(OSError, match="Too many"):
-        instances.mark_orphans()
+        server_processes.mark_orphans()
     run.refresh_from_db()
     assert run.state == "running"
 
@@ -51,7 +51,7 @@ def test_without_descriptors_nobody_is_taken_for_dead(
 def test_runs_in_browsers_are_none_of_its_business(bundled: dict[str, Plugin]) -> None:
     run = execution(bundled["template"], "")
     Execution.objects.update(target="browser")
-    assert instances.mark_orphans() == 0
+    assert server_processes.mark_orphans() == 0
     run.refresh_from_db()
     assert run.state == "running"
 

@@ -13,9 +13,10 @@ import pytest
 from django.db import DatabaseError, DataError
 from django.utils import timezone
 
-from accounts import events, services
+from accounts import api_tokens
 from accounts.models import User
-from plugins import journal, rows
+from core import events
+from plugins.history import execution_insert, journal
 from plugins.models import Execution, HostCall, Plugin
 from tests.conftest import API, assert_problem, at_once, history, host_calls
 from tests.server import Server
@@ -138,7 +139,7 @@ def test_while_too_much_waits_to_be_written_nothing_new_begins(
     plugin = install("hostcall", "kv_list")
     plugin.active.manifest_data["functions"][0]["targets"] = ["server", "browser"]
     plugin.active.save()
-    _row, token = services.create_api_token(charlie, name="x", scopes=["kv_list"], expires_in_days=1)
+    _row, token = api_tokens.create_api_token(charlie, name="x", scopes=["kv_list"], expires_in_days=1)
     client, program = API(charlie), API()
     program.headers["Authorization"] = f"Bearer {token}"
     url, name = "/api/v1/plugins/hostcall", plugin.active.manifest.functions[0].name
@@ -188,7 +189,7 @@ def test_all_that_waits_counts_also_while_it_is_being_tried(
     add = {
         "record": lambda: ended(execution),
         "call": lambda: journal.record(entry(execution)),
-        "event": lambda: journal.tell(events.Told("plugin.paused", {}, [])),
+        "event": lambda: journal.tell(events.Event("plugin.paused", {}, [])),
     }[kind]
     refusing.setattr(journal, "MOST_HELD", 3)
     refusing.setattr(journal, "_write", slow)
@@ -306,7 +307,7 @@ def test_a_value_that_the_database_refuses_costs_its_own_record_only(
         raise DataError("no such text")
 
     monkeypatch.setattr(Execution, "save", picky)
-    monkeypatch.setattr(rows, "insert", refuse)
+    monkeypatch.setattr(execution_insert, "insert", refuse)
     for one in (good, bad):
         journal.begin(one)
     journal.record(entry(execution, "kept"))

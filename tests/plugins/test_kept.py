@@ -15,20 +15,25 @@ from django.core.handlers.asgi import ASGIRequest
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import generation, services
+from accounts import api_tokens, sessions
 from accounts.models import APIToken, Session, User
-from plugins import admissions, calls, executions, kept, kv, registry
-from plugins.kept import Kept
+from core import access_version
+from plugins.executions import authorization, authorization_cache, call_endpoint, runner
+from plugins.executions.authorization_cache import AuthorizationCache
+from plugins.host import kv
 from plugins.models import Execution, Grant, Plugin
+from plugins.registry import catalogue, configuration, consent
 from tests.server import Server, problem_code
 
 GREET = "/api/v1/plugins/template/call/greet"
 KEY = b"the head of a request"
 
 
-def keep(seconds: float = math.inf) -> Kept:
-    found, mark = Kept(), generation.current()
-    admission = admissions.admit(registry.get_plugin("template"), "greet", admissions.Client(User()))
+def keep(seconds: float = math.inf) -> AuthorizationCache:
+    found, mark = AuthorizationCache(), access_version.current()
+    admission = authorization.authorize(
+        catalogue.get_plugin("template"), "greet", authorization.Client(User())
+    )
     found.keep(KEY, admission, mark=mark, seconds=seconds)
     return found
 
@@ -40,7 +45,7 @@ def test_what_was_found_is_known_without_the_database(
     with django_assert_num_queries(0):
         admission = found.get(KEY)
         assert admission is not None
-        executions.begin(admission, b"{}")
+        runner.begin(admission, b"{}")
     assert found.get(b"another") is None
 
 
@@ -48,12 +53,14 @@ def test_what_is_known_takes_no_more_memory_than_it_may(
     bundled: dict[str, Plugin], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever names another program with each request, and a long one, is somebody else each time."""
-    monkeypatch.setattr(kept, "MAX_BYTES", 1 << 20)
-    found, mark = Kept(), generation.current()
-    plugin = registry.get_plugin("template")
+    monkeypatch.setattr(authorization_cache, "MAX_BYTES", 1 << 20)
+    found, mark = AuthorizationCache(), access_version.current()
+    plugin = catalogue.get_plugin("template")
     for number in range(100):
-        client = admissions.Client(User(), f"{number}".ljust(60_000, "x"))
-        found.keep(b"%d" % number, admissions.admit(plugin, "greet", client), mark=mark, seconds=math.inf)
+        client = authorization.Client(User(), f"{number}".ljust(60_000, "x"))
+        found.keep(
+            b"%d" % number, authorization.authorize(plugin, "greet", client), mark=mark, seconds=math.inf
+        )
         assert found.get(b"%d" % number) is not None
     assert len(found._entries) < 20
 
@@ -61,20 +68,20 @@ def test_what_is_known_takes_no_more_memory_than_it_may(
 CHANGES: dict[str, Callable[[User, Plugin], object]] = {
     "a user": lambda user, _: user.save(),
     "users, in bulk": lambda *_: User.objects.update(is_staff=False),
-    "a new session": lambda user, _: services.create_session(user.pk, 60),
+    "a new session": lambda user, _: sessions.create_session(user.pk, 60),
     "sessions that end": lambda *_: Session.objects.all().end(),
     "sessions, deleted": lambda *_: Session.objects.all().delete(),
-    "an API token": lambda user, _: services.create_api_token(
+    "an API token": lambda user, _: api_tokens.create_api_token(
         user, name="x", scopes=["api"], expires_in_days=1, plugin=""
     ),
     "API tokens, deleted": lambda user, _: APIToken.objects.bulk_create(
         [APIToken(user=user, name="x", token_hash="0" * 64, expires_at=user.created_at)]
     ),
-    "a disabled plugin": lambda _, plugin: registry.set_enabled(plugin, False),
-    "a plugin's settings": lambda _, plugin: registry.set_settings(plugin, {}),
+    "a disabled plugin": lambda _, plugin: configuration.set_enabled(plugin, False),
+    "a plugin's settings": lambda _, plugin: configuration.set_settings(plugin, {}),
     "a grant": lambda _, plugin: Grant.objects.create(plugin=plugin, permission="kv_get"),
     "grants, deleted": lambda _, plugin: Grant.objects.filter(plugin__slug="auth").delete(),
-    "another release": lambda _, plugin: registry.activate(plugin.active, []),
+    "another release": lambda _, plugin: consent.activate(plugin.active, []),
     "a removed plugin": lambda *_: Plugin.objects.filter(slug="convert").update(slug="gone"),
 }
 
@@ -83,9 +90,9 @@ CHANGES: dict[str, Callable[[User, Plugin], object]] = {
 def test_every_change_of_access_is_noticed(
     bundled: dict[str, Plugin], alice: User, change: Callable[[User, Plugin], object]
 ) -> None:
-    services.create_session(alice.pk, 600)
+    sessions.create_session(alice.pk, 600)
     found = keep()
-    change(alice, registry.get_plugin("template"))
+    change(alice, catalogue.get_plugin("template"))
     assert found.get(KEY) is None
 
 
@@ -99,17 +106,17 @@ def test_what_has_nothing_to_do_with_access_is_not(bundled: dict[str, Plugin]) -
 
 def test_a_change_counts_when_it_is_committed(bundled: dict[str, Plugin], alice: User) -> None:
     """Before that, others would look up, and keep, what was."""
-    mark = generation.current()
+    mark = access_version.current()
     with transaction.atomic():
         alice.save()
-        assert generation.current() == mark
-    assert generation.current() != mark
+        assert access_version.current() == mark
+    assert access_version.current() != mark
 
 
 def test_what_was_looked_up_before_a_change_is_not_kept_after_it(
     bundled: dict[str, Plugin], alice: User
 ) -> None:
-    found, mark = keep(), generation.current()
+    found, mark = keep(), access_version.current()
     admission = found.get(KEY)
     assert admission
     alice.save()
@@ -121,15 +128,15 @@ def test_it_is_kept_for_a_few_seconds_only(
     bundled: dict[str, Plugin], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """For what is changed in the database by other means."""
-    monkeypatch.setattr(kept, "KEPT_SECONDS", 0)
+    monkeypatch.setattr(authorization_cache, "KEPT_SECONDS", 0)
     assert keep().get(KEY) is None
 
 
 def test_it_is_kept_no_longer_than_the_credential_lasts(bundled: dict[str, Plugin], alice: User) -> None:
-    session, token = services.create_session(alice.pk, 600)
+    session, token = sessions.create_session(alice.pk, 600)
     Session.objects.filter(pk=session.pk).update(expires_at=timezone.now() + timedelta(seconds=2))
-    request = ASGIRequest(calls.Head.of(scope(authorization=f"Bearer {token}")).as_scope(), BytesIO())
-    _, seconds = calls._admit(request, "template", "greet")
+    request = ASGIRequest(call_endpoint.Head.of(scope(authorization=f"Bearer {token}")).as_scope(), BytesIO())
+    _, seconds = call_endpoint.authorize_request(request, "template", "greet")
     assert 0 < seconds <= 2
     assert keep(seconds=0).get(KEY) is None
 
@@ -166,7 +173,7 @@ def test_one_requests_admission_is_not_anothers() -> None:
             )
         ),
     ]  # fmt: skip
-    assert len({repr(calls.Head.of(one)) for one in asked}) == len(asked)
+    assert len({repr(call_endpoint.Head.of(one)) for one in asked}) == len(asked)
 
 
 def test_what_changes_with_every_request_is_left_out() -> None:
@@ -176,12 +183,12 @@ def test_what_changes_with_every_request_is_left_out() -> None:
         scope(content_length="7"),
         scope(traceparent="00-1-2-01"),
     ]
-    assert len({repr(calls.Head.of(one)) for one in same}) == 1
+    assert len({repr(call_endpoint.Head.of(one)) for one in same}) == 1
 
 
 def test_a_header_that_does_not_decide_is_not_there_when_it_is_decided() -> None:
     request = ASGIRequest(
-        calls.Head.of(scope(x_forwarded_host="evil.example", cookie="a=b")).as_scope(), BytesIO()
+        call_endpoint.Head.of(scope(x_forwarded_host="evil.example", cookie="a=b")).as_scope(), BytesIO()
     )
     assert "HTTP_X_FORWARDED_HOST" not in request.META
     assert request.COOKIES == {"a": "b"}
@@ -228,13 +235,15 @@ class SlowLookUps:
         self.begun += 1
         number = self.begun
         assert self.let_go.wait(10)
-        return SimpleNamespace(number=number, client=admissions.Client(), job=SimpleNamespace(config=b"")), 60
+        return SimpleNamespace(
+            number=number, client=authorization.Client(), job=SimpleNamespace(config=b"")
+        ), 60
 
 
 @pytest.fixture
 def look_ups(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowLookUps]:
     slow = SlowLookUps()
-    monkeypatch.setattr(calls, "_admit", slow)
+    monkeypatch.setattr(call_endpoint, "authorize_request", slow)
     yield slow
     slow.let_go.set()
 
@@ -245,10 +254,10 @@ async def begun(look_ups: SlowLookUps, number: int) -> None:
             await asyncio.sleep(0.01)
 
 
-def endpoint() -> calls.CallEndpoint:
+def endpoint() -> call_endpoint.CallEndpoint:
     async def nothing(*_: Any) -> None: ...
 
-    return calls.CallEndpoint(nothing, most=100, headers=[])
+    return call_endpoint.CallEndpoint(nothing, most=100, headers=[])
 
 
 @pytest.mark.asyncio
@@ -268,7 +277,7 @@ async def test_nobody_takes_what_was_looked_up_before_something_changed(look_ups
     ours = endpoint()
     before = asyncio.create_task(ours._admission(scope(), "template", "greet"))
     await begun(look_ups, 1)
-    generation.advance()
+    access_version.advance()
     after = asyncio.create_task(ours._admission(scope(), "template", "greet"))
     await begun(look_ups, 2)
     look_ups.let_go.set()

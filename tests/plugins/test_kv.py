@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from accounts.problems import NotFound, PayloadTooLarge
-from plugins import kv
+from core.problems import NotFound, PayloadTooLarge
+from plugins.host import kv
 from plugins.models import KVEntry, Plugin
 from tests.conftest import at_once
 

@@ -7,10 +7,10 @@ import msgspec
 import pytest
 
 from accounts.models import User
-from plugins.limits import limits_of
-from plugins.manifest import FunctionLimits, Limits
+from plugins.bundles.manifest import FunctionLimits, Limits
+from plugins.egress.addresses import HOST_ORIGIN
+from plugins.history.limits import limits_of
 from plugins.models import Execution, HostCall, Plugin, Release
-from plugins.network import HOST_ORIGIN
 from tests.conftest import API, assert_problem, history
 
 Install = Callable[..., Plugin]

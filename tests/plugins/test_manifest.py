@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plugins.manifest import InvalidManifest, PluginManifest, parse_manifest
-from plugins.operations import OPERATIONS, PERMISSIONS
+from core.operations import OPERATIONS, PERMISSIONS
+from plugins.bundles.manifest import InvalidManifest, PluginManifest, parse_manifest
 from tests.conftest import ROOT
 
 KNOWN = frozenset(PERMISSIONS)

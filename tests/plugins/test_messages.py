@@ -10,15 +10,15 @@ from django.core import mail
 from django.db import DatabaseError
 from django.utils import timezone
 
-from accounts import attempts, services
-from accounts.events import STAFF_GROUP, user_group
+from accounts import api_tokens, rate_limits, single_use_tokens, users
 from accounts.mail import EmailNotSent, send_account_email
 from accounts.models import AttemptCount, SentEmail, User
-from accounts.problems import RateLimited
-from plugins import registry
+from core.events import STAFF_GROUP, user_group
+from core.problems import RateLimited
 from plugins.host.caller import Caller
 from plugins.models import Plugin
 from plugins.operations import NOTIFICATIONS, notify
+from plugins.registry import configuration
 from tests.conftest import API, Listen, assert_problem, at_once
 
 HOUR = 3600
@@ -28,7 +28,7 @@ def test_an_email_goes_to_the_accounts_own_address_with_a_link_to_this_server(
     alice: User, settings: Any
 ) -> None:
     settings.PUBLIC_URL = "https://plugins.example.com"
-    _row, token = services.create_password_reset_token(alice.pk, HOUR)
+    _row, token = single_use_tokens.create_password_reset_token(alice.pk, HOUR)
     send_account_email(alice.pk, "reset-password", token)
     (sent,) = mail.outbox
     assert sent.to == ["alice@example.com"]
@@ -39,15 +39,15 @@ def test_an_email_goes_to_the_accounts_own_address_with_a_link_to_this_server(
 def test_a_name_cannot_bring_a_link_or_a_header(alice: User) -> None:
     """Anybody may sign up with somebody else's address, and call them what they like."""
     name = "x\r\nBcc: eve@example.com\r\nYou won! Look at https://eve.example/ "
-    services.update_profile(alice.pk, name=name)
+    users.update_profile(alice.pk, name=name)
     for template, make in (
-        ("verify-email", services.create_email_verification_token),
-        ("reset-password", services.create_password_reset_token),
+        ("verify-email", single_use_tokens.create_email_verification_token),
+        ("reset-password", single_use_tokens.create_password_reset_token),
     ):
         _row, token = make(alice.pk, HOUR)
         send_account_email(alice.pk, template, token)
         assert "eve" not in mail.outbox.pop().body
-    _row, token = services.create_email_verification_token(alice.pk, HOUR)
+    _row, token = single_use_tokens.create_email_verification_token(alice.pk, HOUR)
     send_account_email(alice.pk, "verify-email", token)
     (sent,) = mail.outbox
     assert sent.recipients() == ["alice@example.com"]
@@ -56,7 +56,7 @@ def test_a_name_cannot_bring_a_link_or_a_header(alice: User) -> None:
 
 
 def test_a_person_gets_only_so_many_an_hour_also_of_many_at_once(transactional_db: None, alice: User) -> None:
-    _row, token = services.create_email_verification_token(alice.pk, HOUR)
+    _row, token = single_use_tokens.create_email_verification_token(alice.pk, HOUR)
     results = at_once(12, lambda: send_account_email(alice.pk, "verify-email", token))
     assert results.count(None) == 5
     assert len([result for result in results if isinstance(result, RateLimited)]) == 7
@@ -70,7 +70,7 @@ def test_an_email_that_could_not_be_sent_is_told_and_not_counted(
         raise SMTPServerDisconnected("secret server detail")
 
     monkeypatch.setattr("accounts.mail.send_mail", down)
-    _row, token = services.create_email_verification_token(alice.pk, HOUR)
+    _row, token = single_use_tokens.create_email_verification_token(alice.pk, HOUR)
     with pytest.raises(EmailNotSent) as raised:
         send_account_email(alice.pk, "verify-email", token)
     assert "secret" not in raised.value.detail
@@ -106,12 +106,12 @@ def test_a_notification_to_watchers_reaches_those_who_watch(
     plugin: Plugin, alice: User, bob: User, listen: Listen, who: str, hears: int
 ) -> None:
     group = user_group({"alice": alice, "bob": bob}[who].pk)
-    registry.set_watching(plugin, alice, True)
-    registry.set_watching(plugin, alice, True)
+    configuration.set_watching(plugin, alice, True)
+    configuration.set_watching(plugin, alice, True)
     with listen(group) as events:
         assert tell(plugin) == {"delivered_to": "watchers"}
     assert len(events) == hears
-    registry.set_watching(plugin, alice, False)
+    configuration.set_watching(plugin, alice, False)
     with listen(group) as events:
         tell(plugin)
     assert events == []
@@ -121,7 +121,7 @@ def test_a_notification_to_watchers_reaches_those_who_watch(
 def test_a_plugin_shows_a_person_and_its_watchers_only_so_many_also_of_many_at_once(
     transactional_db: None, plugin: Plugin, alice: User, listen: Listen, to_watchers: bool
 ) -> None:
-    registry.set_watching(plugin, alice, True)
+    configuration.set_watching(plugin, alice, True)
     whom = {} if to_watchers else {"user_id": alice.pk}
     with listen(user_group(alice.pk)) as events:
         for _ in range(NOTIFICATIONS - 4):
@@ -130,7 +130,7 @@ def test_a_plugin_shows_a_person_and_its_watchers_only_so_many_also_of_many_at_o
         refused = [result for result in results if isinstance(result, RateLimited)]
         assert len(refused) == 6
     assert len(events) == NOTIFICATIONS
-    assert 0 < int(refused[0].headers["Retry-After"]) <= attempts.WINDOW_SECONDS + 1
+    assert 0 < int(refused[0].headers["Retry-After"]) <= rate_limits.WINDOW_SECONDS + 1
 
 
 def test_the_others_are_told_all_the_same_and_the_same_person_after_a_while(
@@ -164,7 +164,7 @@ def test_one_notification_too_many_is_a_problem_like_any_other(
     install: Callable[..., Plugin], charlie: User
 ) -> None:
     install("hostcall", "notify")
-    _row, token = services.create_api_token(
+    _row, token = api_tokens.create_api_token(
         charlie, name="x", scopes=["notify"], expires_in_days=1, plugin="hostcall"
     )
     client = API()

@@ -13,10 +13,13 @@ from django.db import DatabaseError, OperationalError
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
-from accounts import services
+from accounts import sessions
 from accounts.models import User
-from plugins import browser_runs, journal, metrics, registry
+from plugins.api import metrics
+from plugins.executions import browser_runs
+from plugins.history import journal
 from plugins.models import Execution, Plugin
+from plugins.registry import catalogue
 from tests.conftest import API, assert_problem
 from tests.server import ROOT, Server, clean_environment
 
@@ -106,8 +109,8 @@ def test_runs_in_browsers_are_counted_as_such(
     for function in plugin.active.manifest_data["functions"]:
         function["targets"] = ["server", "browser"]
     plugin.active.save()
-    session, _ = services.create_session(alice.pk, 60)
-    run = browser_runs.start(registry.get_plugin("hostcall"), "fetch", session)
+    session, _ = sessions.create_session(alice.pk, 60)
+    run = browser_runs.start(catalogue.get_plugin("hostcall"), "fetch", session)
     assert value(scrape(), "calls_total", plugin="hostcall", target="browser", state="succeeded") is None
     browser_runs.finish(run.execution.pk, run.token, browser_runs.Report("succeeded"))
     found = scrape()

@@ -1,4 +1,4 @@
-"""plugins.network: one form of address, and what a rule covers."""
+"""plugins.egress.addresses: one form of address, and what a rule covers."""
 
 from urllib.parse import urlsplit
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from plugins.network import MAX_URL_CHARS, Address, InvalidAddress, Rule
+from plugins.egress.addresses import MAX_URL_CHARS, Address, InvalidAddress, Rule
 
 
 @pytest.mark.parametrize(

@@ -15,12 +15,13 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
-from plugins import registry
-from plugins.bundle import read_folder
-from plugins.manifest import InvalidManifest
+from plugins.bundles.archive import read_folder
+from plugins.bundles.manifest import InvalidManifest
+from plugins.egress.destinations import parse_exceptions
+from plugins.egress.gate import get_gate
+from plugins.egress.loop_guard import own_pseudonym
 from plugins.models import Execution, NetworkGrant, Release
-from plugins.runtime.destinations import parse_exceptions
-from plugins.runtime.service import get_gate, own_pseudonym
+from plugins.registry import catalogue, consent, installation
 from tests.conftest import API, ROOT, assert_problem, host_calls
 from tests.plugins.outside import Outside, outside
 
@@ -43,13 +44,13 @@ def build(transactional_db: None, tmp_path: Path) -> Build:
         manifest = json.loads((folder / "plugin.json").read_text())
         manifest |= {"version": version, "network": [{"reason": "for a test"} | rule for rule in rules]}
         (folder / "plugin.json").write_text(json.dumps(manifest))
-        return registry.install(read_folder(folder))
+        return installation.install(read_folder(folder))
 
     return build
 
 
 def held() -> set[tuple[str, tuple[str, ...]]]:
-    return set(registry.get_plugin("hostcall").network_granted)
+    return set(catalogue.get_plugin("hostcall").network_granted)
 
 
 # --- consent ------------------------------------------------------------------------------------------
@@ -99,7 +100,7 @@ def test_only_what_is_asked_for_can_be_granted(build: Build, charlie: User, rule
     assert_problem(
         client.post(f"{URL}/releases/1.0.0/activate", {"network_grants": [rule]}), 400, "invalid-input"
     )
-    registry.activate(registry.get_release("hostcall", "1.0.0"), [])
+    consent.activate(catalogue.get_release("hostcall", "1.0.0"), [])
     assert_problem(client.request("PATCH", URL, {"network_grants": [rule]}), 400, "invalid-input")
     assert not NetworkGrant.objects.exists()
 
@@ -111,18 +112,18 @@ def test_the_order_of_methods_does_not_matter(build: Build, charlie: User) -> No
 
 
 def test_grants_of_one_kind_change_without_the_other(build: Build, charlie: User) -> None:
-    registry.activate(build("1.0.0", GET_A, GET_B), ["kv_get"], [KEY_A])
+    consent.activate(build("1.0.0", GET_A, GET_B), ["kv_get"], [KEY_A])
     client = API(charlie)
     client.request("PATCH", URL, {"network_grants": [GET_B]})
-    assert (held(), registry.get_plugin("hostcall").granted) == ({KEY_B}, {"kv_get"})
+    assert (held(), catalogue.get_plugin("hostcall").granted) == ({KEY_B}, {"kv_get"})
     client.request("PATCH", URL, {"grants": []})
-    assert (held(), registry.get_plugin("hostcall").granted) == ({KEY_B}, set())
+    assert (held(), catalogue.get_plugin("hostcall").granted) == ({KEY_B}, set())
     client.request("PATCH", URL, {"network_grants": []})
     assert held() == set()
 
 
 def test_only_administrators_grant(build: Build, alice: User) -> None:
-    registry.activate(build("1.0.0", GET_A), [])
+    consent.activate(build("1.0.0", GET_A), [])
     for client, status in ((API(), 401), (API(alice), 403)):
         assert client.request("PATCH", URL, {"network_grants": [GET_A]}).status_code == status
     assert held() == set()
@@ -133,25 +134,25 @@ def test_only_administrators_grant(build: Build, alice: User) -> None:
 
 @pytest.mark.parametrize("more", [[GET_A, GET_B], [ANY_A], [{**GET_A, "url": "https://a.example/"}]])
 def test_an_upgrade_that_asks_for_more_waits(build: Build, more: list[dict[str, Any]]) -> None:
-    registry.activate(build("1.0.0", GET_A), [], [KEY_A])
+    consent.activate(build("1.0.0", GET_A), [], [KEY_A])
     build("1.1.0", *more)
-    assert registry.get_plugin("hostcall").active.version == "1.0.0"
+    assert catalogue.get_plugin("hostcall").active.version == "1.0.0"
     assert held() == {KEY_A}
 
 
 def test_an_upgrade_that_asks_for_no_more_keeps_what_was_granted_and_gains_nothing(build: Build) -> None:
-    registry.activate(build("1.0.0", GET_A, GET_B), [], [KEY_A])
+    consent.activate(build("1.0.0", GET_A, GET_B), [], [KEY_A])
     build("1.1.0", GET_A, GET_B)
-    assert registry.get_plugin("hostcall").active.version == "1.1.0"
+    assert catalogue.get_plugin("hostcall").active.version == "1.1.0"
     assert held() == {KEY_A}
     build("1.2.0", GET_B)
-    assert registry.get_plugin("hostcall").active.version == "1.2.0"
+    assert catalogue.get_plugin("hostcall").active.version == "1.2.0"
     assert held() == set()
 
 
 def test_the_way_back_keeps_what_both_ask_for(build: Build, charlie: User) -> None:
-    registry.activate(build("1.0.0", GET_A), [], [KEY_A])
-    registry.activate(build("1.1.0", GET_A, GET_B), [], [KEY_A, KEY_B])
+    consent.activate(build("1.0.0", GET_A), [], [KEY_A])
+    consent.activate(build("1.1.0", GET_A, GET_B), [], [KEY_A, KEY_B])
     assert API(charlie).post(f"{URL}/releases/1.0.0/activate", {}).status_code == 200
     assert held() == {KEY_A}
 
@@ -195,7 +196,7 @@ def test_the_command_line_grants_rules(
 
 
 def test_the_admin_shows_what_is_granted_and_takes_it_back(build: Build, charlie: User) -> None:
-    registry.activate(build("1.0.0", GET_A), [], [KEY_A], by=charlie)
+    consent.activate(build("1.0.0", GET_A), [], [KEY_A], by=charlie)
     client = Client()
     client.force_login(charlie)
     row = NetworkGrant.objects.get()
@@ -224,7 +225,7 @@ def fetch(build: Build, server: Outside, settings: Any, alice: User) -> Callable
     """What the guest got, whose only rule is GET below /v1/ of the server, which is granted."""
     settings.EGRESS_ALLOW_PRIVATE = parse_exceptions([f"127.0.0.1:{server.port}"])
     url = f"http://127.0.0.1:{server.port}/v1/"
-    registry.activate(build("1.0.0", {"url": url}), [], [(url, ("GET",))])
+    consent.activate(build("1.0.0", {"url": url}), [], [(url, ("GET",))])
 
     def fetch(path: str, method: str = "GET", **options: Any) -> tuple[int, dict[str, str], str]:
         address = path if "://" in path else f"http://127.0.0.1:{server.port}{path}"
@@ -285,7 +286,7 @@ def test_a_guest_gets_a_problem_for_every_failure_and_no_trap(
 def test_an_unforeseen_failure_is_a_problem_as_well(
     fetch: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("plugins.runtime.egress.look_up", lambda *_: 1 / 0)
+    monkeypatch.setattr("plugins.egress.gate.look_up", lambda *_: 1 / 0)
     assert problem_of(fetch("/v1/")) == (500, "internal-error")
 
 
@@ -308,7 +309,7 @@ def test_waiting_for_an_answer_counts_as_the_plugins_time(
     gone = threading.Event()
     server.answers["/"] = lambda out: gone.wait(20)
     url = f"http://127.0.0.1:{server.port}/"
-    registry.activate(build("1.0.0", {"url": url}), [], [(url, ("GET",))])
+    consent.activate(build("1.0.0", {"url": url}), [], [(url, ("GET",))])
     answer = API(alice).post(f"{URL}/call/fetch", {"url": url})
     gone.set()
     assert_problem(answer, 504, "plugin-timed-out")
@@ -344,7 +345,7 @@ def test_nor_through_a_proxy_in_front_of_it(fetch: Callable[..., Any], server: O
 
 
 def test_a_plugin_without_rules_costs_no_query_more(build: Build, alice: User) -> None:
-    registry.activate(build("1.0.0"), [])
+    consent.activate(build("1.0.0"), [])
     client = API(alice)
     asked = {"url": "http://hostbridge.invalid/host/v1/kv"}
     client.post(f"{URL}/call/fetch", asked)

@@ -2,8 +2,8 @@
 
 import time
 
-from plugins.limits import CallLimits
-from plugins.outcomes import PluginTrapped, failure_problem
+from plugins.history.limits import CallLimits
+from plugins.history.outcomes import PluginTrapped, failure_problem
 from plugins.runtime.protocol import Failure
 
 LIMITS = CallLimits(1000, 64, 0, 1 << 20, 1 << 20, 100, 1 << 20, 1)

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from accounts.models import User
-from plugins import registry
 from plugins.models import Plugin
+from plugins.registry import catalogue, configuration
 from tests.conftest import API, assert_problem, history
 
 GREET = "/api/v1/plugins/template/call/greet"
@@ -104,7 +104,7 @@ def test_a_function_for_users_wants_one(bundled: dict[str, Plugin]) -> None:
 def test_a_function_for_staff_is_refused_to_others(
     bundled: dict[str, Plugin], alice: User, charlie: User
 ) -> None:
-    release = registry.get_plugin("template").active
+    release = catalogue.get_plugin("template").active
     release.manifest_data["functions"][0]["access"] = "staff"
     release.save()
     assert_problem(API(alice).post(GREET, {"name": "x"}), 403, "forbidden")
@@ -112,9 +112,9 @@ def test_a_function_for_staff_is_refused_to_others(
 
 
 def test_a_disabled_plugin_answers_nobody(bundled: dict[str, Plugin], charlie: User) -> None:
-    registry.set_enabled(bundled["template"], False)
+    configuration.set_enabled(bundled["template"], False)
     assert_problem(API(charlie).post(GREET, {"name": "x"}), 409, "plugin-disabled")
-    registry.set_enabled(bundled["template"], True)
+    configuration.set_enabled(bundled["template"], True)
     assert API(charlie).post(GREET, {"name": "x"}).status_code == 200
 
 

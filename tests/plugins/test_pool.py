@@ -17,7 +17,7 @@ import pytest
 from msgspec.structs import replace
 
 from plugins.runtime import process
-from plugins.runtime.jobs import Cancelled, Crashed, InvalidModule, Job, TimedOut, WorkerError
+from plugins.runtime.job import Cancelled, Crashed, InvalidModule, Job, TimedOut, WorkerError
 from plugins.runtime.pool import Overloaded, Pool, Stopping
 from plugins.runtime.process import WorkerProcess
 from plugins.runtime.protocol import Channel, Frame, HostReply, HostRequest, Ready, Result
@@ -447,7 +447,6 @@ import sys; sys.path.insert(0, sys.argv[1])
 import threading, time
 from pathlib import Path
 from plugins.runtime.pool import Pool
-from tests.plugins.test_pool import job
 from tests.runtime import refuse, run
 cache = Path(sys.argv[2])
 pool = Pool(size=2, queue=4, queue_timeout_ms=5000, guest_memory_bytes=64 << 20, cache_dir=cache)

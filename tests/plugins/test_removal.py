@@ -10,13 +10,14 @@ from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
-from accounts import services
-from accounts.events import EVERYONE_GROUP
+from accounts import api_tokens
 from accounts.models import APIToken, User
-from accounts.problems import NotFound
-from plugins import kv, registry, store
-from plugins.bundle import read_zip
+from core.events import EVERYONE_GROUP
+from core.problems import NotFound
+from plugins.bundles.archive import read_zip
+from plugins.host import kv
 from plugins.models import Execution, KVEntry, Plugin, Release
+from plugins.registry import catalogue, installation, store
 from tests.conftest import API, Listen, assert_problem, at_once, host_calls
 from tests.plugins.bundles import zipped
 
@@ -39,8 +40,8 @@ def test_everything_that_is_the_plugins_goes_with_it(install: Install, charlie: 
     kv.put(other, "key", 1)
     assert API(charlie).post(f"{URL}/call/fetch", READ).status_code == 200
     assert API(charlie).post("/api/v1/plugins/faults/call/echo", b"x").status_code == 200
-    services.create_api_token(charlie, name="t", scopes=["kv_get"], expires_in_days=1, plugin="hostcall")
-    services.create_api_token(charlie, name="t", scopes=["kv_get"], expires_in_days=1, plugin="faults")
+    api_tokens.create_api_token(charlie, name="t", scopes=["kv_get"], expires_in_days=1, plugin="hostcall")
+    api_tokens.create_api_token(charlie, name="t", scopes=["kv_get"], expires_in_days=1, plugin="faults")
     assert host_calls().count() == 1
 
     response = remove(charlie)
@@ -68,7 +69,7 @@ def test_plugins_say_whether_they_can_be_removed(
 
 
 def test_a_plugin_that_waits_can_be_removed(transactional_db: None, charlie: User) -> None:
-    registry.install(read_zip(zipped()))
+    installation.install(read_zip(zipped()))
     assert remove(charlie).json() == {"releases": 1, "executions": 0, "stored_values": 0}
 
 
@@ -76,17 +77,17 @@ def test_the_next_plugin_of_the_name_gets_nothing_of_it(install: Install, charli
     plugin = install("hostcall", "kv_list")
     kv.put(plugin, "key", 1)
     remove(charlie)
-    registry.install(read_zip(zipped()))
-    again = registry.get_plugin("hostcall")
+    installation.install(read_zip(zipped()))
+    again = catalogue.get_plugin("hostcall")
     assert (again.state, again.granted, again.kv_entries.count()) == ("waiting", frozenset(), 0)
 
 
 def test_a_file_that_another_release_uses_stays(install: Install, charlie: User) -> None:
     sha256 = install("hostcall").active.sha256
-    registry.install(read_zip(zipped(name="twin")))
+    installation.install(read_zip(zipped(name="twin")))
     remove(charlie)
     assert store.load_wasm(sha256)
-    registry.remove(registry.get_plugin("twin"))
+    installation.remove(catalogue.get_plugin("twin"))
     assert not store.wasm_path(sha256).exists()
 
 
@@ -100,7 +101,7 @@ def test_what_a_crash_left_half_written_is_swept_up(install: Install, charlie: U
 def test_everybody_is_told(install: Install, listen: Listen) -> None:
     plugin = install("hostcall")
     with listen(EVERYONE_GROUP) as events:
-        registry.remove(plugin)
+        installation.remove(plugin)
     assert [(event["type"], event["data"]) for event in events] == [("plugin.removed", {"slug": "hostcall"})]
 
 
@@ -108,7 +109,7 @@ def test_only_administrators_remove(install: Install, alice: User) -> None:
     install("hostcall")
     assert_problem(remove(None), 401, "not-authenticated")
     assert_problem(remove(alice), 403, "forbidden")
-    assert registry.get_plugin("hostcall").state == "enabled"
+    assert catalogue.get_plugin("hostcall").state == "enabled"
 
 
 def test_what_is_not_there_is_not_found(transactional_db: None, charlie: User) -> None:
@@ -121,7 +122,7 @@ def test_what_comes_with_hostbridge_stays(bundled: dict[str, Plugin], charlie: U
         API(charlie).request("DELETE", f"/api/v1/plugins/{slug}"), 409, "plugin-not-removable"
     )
     assert slug in problem["detail"]
-    assert registry.get_plugin(slug).state == "enabled"
+    assert catalogue.get_plugin(slug).state == "enabled"
 
 
 def test_the_plugin_that_people_log_in_with_stays(install: Install, charlie: User, settings: Any) -> None:
@@ -153,8 +154,8 @@ def test_installing_and_removing_wait_for_each_other(install: Install, what: str
     """Or one could delete the file of a release that the other is about to write down."""
     plugin = install("hostcall")
     work: dict[str, Callable[[], object]] = {
-        "install": lambda: registry.install(read_zip(zipped(name="twin"))),
-        "remove": lambda: registry.remove(plugin),
+        "install": lambda: installation.install(read_zip(zipped(name="twin"))),
+        "remove": lambda: installation.remove(plugin),
     }
 
     def run() -> None:
@@ -177,8 +178,8 @@ def test_installing_and_removing_wait_for_each_other(install: Install, what: str
 
 def test_of_two_who_remove_it_at_once_one_is_told_that_it_is_gone(install: Install) -> None:
     install("hostcall")
-    seen = [registry.get_plugin("hostcall") for _ in range(2)]
-    results = at_once(2, lambda: registry.remove(seen.pop()))
+    seen = [catalogue.get_plugin("hostcall") for _ in range(2)]
+    results = at_once(2, lambda: installation.remove(seen.pop()))
     assert {"releases": 1, "executions": 0, "stored_values": 0} in results
     assert any(isinstance(result, NotFound) for result in results)
 

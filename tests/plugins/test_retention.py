@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from accounts import services
+from accounts import sessions
 from accounts.models import User
-from plugins import browser_runs, retention
+from plugins.executions import browser_runs
+from plugins.history import retention
 from plugins.models import Execution, ExecutionToken, HostCall, Plugin
 
 NOW = timezone.now()
@@ -34,7 +35,7 @@ def plugin(bundled: dict[str, Plugin]) -> Plugin:
 
 def test_what_is_old_goes_with_all_that_is_its(plugin: Plugin, alice: User, settings: Any) -> None:
     settings.EXECUTION_KEEP_DAYS = 30
-    session, _token = services.create_session(alice.pk, 3600)
+    session, _token = sessions.create_session(alice.pk, 3600)
     in_browser = browser_runs.start(plugin, "greet", session).execution
     Execution.objects.filter(pk=in_browser.pk).update(created_at=NOW - timedelta(days=31), finished_at=NOW)
     ran(plugin, 31)

@@ -9,7 +9,7 @@ import pytest
 from django.db import transaction
 
 from accounts.models import User
-from plugins import admissions, executions
+from plugins.executions import authorization, runner
 from plugins.models import Execution, Plugin
 from plugins.runtime.service import get_pool
 from tests.conftest import API, assert_problem, history
@@ -101,9 +101,9 @@ def test_a_trap_names_the_function_it_happened_in(faults: Plugin, call: Callable
 
 
 def test_plugins_refuse_to_run_inside_a_transaction(faults: Plugin) -> None:
-    admission = admissions.admit(faults, "echo", admissions.Client(User()))
+    admission = authorization.authorize(faults, "echo", authorization.Client(User()))
     with transaction.atomic(), pytest.raises(RuntimeError, match="inside a database transaction"):
-        executions.run(admission, b"")
+        runner.run(admission, b"")
 
 
 @pytest.mark.parametrize(("function", "word"), [("fail_text", "liking"), ("deep_recursion", "descend")])

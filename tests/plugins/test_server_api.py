@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from accounts.models import User
-from plugins.runtime.layers import KEEPS_OUT, MISSING, describe
+from plugins.runtime.sandbox_status import KEEPS_OUT, MISSING, describe
 from plugins.runtime.service import get_pool
 from tests.conftest import API, assert_problem
 

@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from accounts.models import AttemptCount, User
-from plugins import executions
+from plugins.executions import runner
+from plugins.history.outcomes import PoolOverloaded
 from plugins.models import Plugin
-from plugins.outcomes import PoolOverloaded
 from tests.conftest import API, assert_problem, history
 from tests.server import PASSWORD, Server, problem_code
 
@@ -78,7 +78,7 @@ def test_what_the_server_was_not_up_to_is_not_counted(
     def overloaded(*_: Any) -> Any:
         raise PoolOverloaded
 
-    monkeypatch.setattr(executions, "_placed", overloaded)
+    monkeypatch.setattr(runner, "_placed", overloaded)
     for _ in range(6):
         assert_problem(API().post(LOGIN, WRONG), 503, "overloaded")
     assert set(AttemptCount.objects.values_list("attempts", flat=True)) == {0}

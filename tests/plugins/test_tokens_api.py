@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from accounts import services
+from accounts import api_tokens
 from accounts.models import APIToken, User
 from plugins.models import Plugin
 from tests.conftest import API, assert_problem, host_calls
@@ -45,7 +45,7 @@ def test_with_the_scope_api_a_program_acts_as_its_owner(
 
 
 def test_a_person_has_only_so_many_tokens(alice: User, bob: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(services, "MAX_API_TOKENS", 2)
+    monkeypatch.setattr(api_tokens, "MAX_API_TOKENS", 2)
     make(bob)
     tokens = [make(alice), make(alice)]
     assert len(tokens) == 2

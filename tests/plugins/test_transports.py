@@ -14,12 +14,12 @@ from urllib.parse import quote, urlencode
 import pytest
 from django.core import mail
 
-from accounts import services
+from accounts import api_tokens, sessions, single_use_tokens, users
 from accounts.mail import send_account_email
 from accounts.models import User
-from plugins import kv
+from core.operations import OPERATIONS, Operation
+from plugins.host import kv
 from plugins.models import Plugin
-from plugins.operations import OPERATIONS, Operation
 from tests.conftest import API, PASSWORD, host_calls
 
 Install = Callable[..., Plugin]
@@ -35,18 +35,18 @@ class World:
     plugin: Plugin
 
     def user(self) -> User:
-        return services.create_user(
+        return users.create_user(
             email=f"{uuid.uuid4().hex}@example.com", name="Dora", password=PASSWORD, profile={"a": 1}
         )
 
     def session(self) -> tuple[Any, str]:
-        return services.create_session(self.user().pk, HOUR)
+        return sessions.create_session(self.user().pk, HOUR)
 
     def verification(self) -> tuple[Any, str]:
-        return services.create_email_verification_token(self.user().pk, HOUR)
+        return single_use_tokens.create_email_verification_token(self.user().pk, HOUR)
 
     def reset(self) -> tuple[Any, str]:
-        return services.create_password_reset_token(self.user().pk, HOUR)
+        return single_use_tokens.create_password_reset_token(self.user().pk, HOUR)
 
     def entry(self, key: str = "a.key") -> dict[str, Any]:
         return kv.put(self.plugin, key, {"n": [1, "zwei", None]})
@@ -57,7 +57,7 @@ def fresh_email() -> str:
 
 
 def used(token: str) -> str:
-    services.use_password_reset_token(token)
+    single_use_tokens.use_password_reset_token(token)
     return token
 
 
@@ -191,7 +191,7 @@ def by_real_http(
     install: Install, charlie: User, operation: Operation, make: Callable[[World], Fields]
 ) -> Answer:
     plugin = install("hostcall")
-    _row, token = services.create_api_token(
+    _row, token = api_tokens.create_api_token(
         charlie, name="t", scopes=[operation.name], expires_in_days=1, plugin=plugin.slug
     )
     client = API()
@@ -279,7 +279,7 @@ def test_what_was_not_granted_is_refused_alike(install: Install, charlie: User, 
     answers.append(
         json.loads(API(charlie).post("/api/v1/plugins/hostfn/call/invoke", asked).content)["error"]
     )
-    _row, token = services.create_api_token(charlie, name="t", scopes=[other], expires_in_days=1)
+    _row, token = api_tokens.create_api_token(charlie, name="t", scopes=[other], expires_in_days=1)
     client = API()
     client.headers["Authorization"] = f"Bearer {token}"
     answers.append(client.request(operation.method, url, body.encode()).json())

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from plugins.runtime.cache import write_cache_config
-from plugins.runtime.jobs import Job, TimedOut
+from plugins.runtime.compile_cache import write_cache_config
+from plugins.runtime.job import Job, TimedOut
 from plugins.runtime.process import LOAD_SECONDS
 from plugins.runtime.trial import try_out
 from tests.plugins.unchecked import FIXTURES

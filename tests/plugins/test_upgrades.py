@@ -6,11 +6,11 @@ import pytest
 from django.core.management import call_command
 
 from accounts.models import User
-from plugins import registry
-from plugins.bundle import read_zip
-from plugins.manifest import PluginManifest, load_manifest
+from plugins.bundles.archive import read_zip
+from plugins.bundles.manifest import PluginManifest, load_manifest
 from plugins.models import Release
-from plugins.upgrades import widens
+from plugins.registry import catalogue, consent, installation
+from plugins.registry.upgrades import widens
 from tests.conftest import API
 from tests.plugins import bundles
 
@@ -97,14 +97,14 @@ def test_what_was_possible_before_is_no_gain(old: PluginManifest, new: PluginMan
 
 
 def install(version: str, **members: Any) -> Release:
-    return registry.install(read_zip(bundles.zipped(version=version, **members)))
+    return installation.install(read_zip(bundles.zipped(version=version, **members)))
 
 
 @pytest.fixture
 def serving(transactional_db: None) -> Release:
     """The fixture as it is, with one function for administrators alone."""
     release = install("1.0.0", functions=[function("fetch")])
-    registry.activate(release, [])
+    consent.activate(release, [])
     return release
 
 
@@ -123,7 +123,7 @@ def test_an_upgrade_that_more_people_could_call_waits_and_says_so(serving: Relea
 
 def test_an_upgrade_that_gains_nothing_serves_at_once(serving: Release) -> None:
     install("1.1.0", functions=[function("fetch"), function("fetch_many")])
-    assert registry.get_plugin("hostcall").active.version == "1.1.0"
+    assert catalogue.get_plugin("hostcall").active.version == "1.1.0"
 
 
 def test_a_new_plugin_gains_nothing_over_another(transactional_db: None, charlie: User) -> None:

@@ -10,12 +10,12 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 
-from accounts import services
+from accounts import sessions
 from accounts.authentication import COOKIE
 from accounts.models import User
-from plugins import registry, store
-from plugins.bundle import read_folder, read_zip
+from plugins.bundles.archive import read_folder, read_zip
 from plugins.models import Grant, Plugin, Release
+from plugins.registry import catalogue, installation, store
 from tests.conftest import API, assert_problem
 from tests.plugins import wasm_builder as build
 from tests.plugins.bundles import FILES, WASM, make_zip, zipped
@@ -74,7 +74,7 @@ def test_an_uploaded_plugin_waits_for_consent(charlie: User) -> None:
     env, _wasi = body["report"]["imports"]
     assert (env["namespace"], "http_request" in env["names"]) == ("extism:host/env", True)
     assert not Grant.objects.exists()
-    assert stored() == {f"{registry.get_release('hostcall', '1.0.0').sha256}.wasm"}
+    assert stored() == {f"{catalogue.get_release('hostcall', '1.0.0').sha256}.wasm"}
 
 
 def test_it_serves_once_it_is_activated(charlie: User) -> None:
@@ -94,7 +94,7 @@ def test_the_same_bundle_again_changes_nothing(charlie: User) -> None:
 def test_a_browser_uploads_with_its_cookie_and_the_csrf_proof(charlie: User) -> None:
     """Django's own check then reads the form before REST framework does."""
     browser = Client(enforce_csrf_checks=True, raise_request_exception=False)
-    browser.cookies[COOKIE] = services.create_session(charlie.pk, 3600)[1]
+    browser.cookies[COOKIE] = sessions.create_session(charlie.pk, 3600)[1]
     browser.get("/")
     proof = {"X-CSRFToken": browser.cookies["csrftoken"].value}
 
@@ -150,7 +150,7 @@ def test_an_upload_cannot_take_the_place_of_what_comes_with_hostbridge(
     upgrade = zipped(name=name, version="99.0.0", permissions=[])
     problem = assert_problem(upload(charlie, {"bundle": upgrade}), 409, "plugin-name-reserved")
     assert "Give the plugin another name" in problem["detail"]
-    assert registry.get_plugin(name).active.version != "99.0.0"
+    assert catalogue.get_plugin(name).active.version != "99.0.0"
 
 
 def test_a_bundle_over_the_bound_is_refused(charlie: User, settings: Any) -> None:
@@ -207,7 +207,7 @@ def test_the_command_line_takes_archives(tmp_path: Path, capsys: pytest.CaptureF
     assert "asks for: db_" in said
     assert not Plugin.objects.exists()
     call_command("plugin", "install", str(archive))
-    assert registry.get_plugin("hostcall").state == "waiting"
+    assert catalogue.get_plugin("hostcall").state == "waiting"
     archive.write_bytes(BAD_BUNDLES["invalid-wasm"])
     with pytest.raises(CommandError, match=r"It imports env\.system"):
         call_command("plugin", "check", str(archive))
@@ -219,16 +219,16 @@ def test_the_command_line_takes_archives(tmp_path: Path, capsys: pytest.CaptureF
 )
 def test_a_module_that_does_not_start_is_tried_out_and_refused(fixture: str, reason: str) -> None:
     """What the gate cannot see: only running it shows it, in a worker of its own."""
-    with pytest.raises(registry.TrialFailed, match=reason):
-        registry.install(read_folder(ROOT / "wasm-plugins" / "fixtures" / fixture))
+    with pytest.raises(installation.TrialFailed, match=reason):
+        installation.install(read_folder(ROOT / "wasm-plugins" / "fixtures" / fixture))
     assert not Plugin.objects.exists()
     assert not list(Path(product.DATA_DIR, "wasm").glob("*.wasm"))
 
 
 def test_a_module_that_started_before_is_tried_out_again_within_other_limits() -> None:
-    registry.install(read_zip(zipped()))
-    release = registry.install(read_zip(zipped(version="1.0.1")))
+    installation.install(read_zip(zipped()))
+    release = installation.install(read_zip(zipped(version="1.0.1")))
     assert release.version == "1.0.1", "the same bytes within the same limits start as before"
-    with pytest.raises(registry.TrialFailed):
-        registry.install(read_zip(zipped(version="1.0.2", limits={"fuel": 1})))
+    with pytest.raises(installation.TrialFailed):
+        installation.install(read_zip(zipped(version="1.0.2", limits={"fuel": 1})))
     assert Release.objects.count() == 2

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plugins import wasm
-from plugins.wasm import Import, InvalidWasm, Module, read_module
-from plugins.wasm_imports import EXTISM_NAMESPACE
+from plugins.bundles import wasm
+from plugins.bundles.wasm import Import, InvalidWasm, Module, read_module
+from plugins.bundles.wasm_imports import EXTISM_NAMESPACE
 from tests.plugins import wasm_builder as build
 from tests.plugins.mutations import SOURCES
 from tests.plugins.test_hostile import REFUSED

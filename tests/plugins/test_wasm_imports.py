@@ -8,14 +8,14 @@ import pytest
 from msgspec.structs import replace
 from wasmtime import wat2wasm
 
-from plugins import gate
-from plugins.manifest import Function, PluginManifest, Wasm
-from plugins.operations import OPERATIONS
-from plugins.runtime.jobs import Job
+from core.operations import OPERATIONS
+from plugins.bundles import module_policy
+from plugins.bundles.manifest import Function, PluginManifest, Wasm
+from plugins.bundles.wasm_imports import NAMESPACES, OPERATION_SIGNATURE, USER_NAMESPACE, WASI_NAMESPACE
+from plugins.runtime.job import Job
 from plugins.runtime.pool import Pool
 from plugins.runtime.protocol import Asked, Failure, HostReply, HostRequest, Result
 from plugins.runtime.trial import try_out
-from plugins.wasm_imports import NAMESPACES, OPERATION_SIGNATURE, USER_NAMESPACE, WASI_NAMESPACE
 from tests.runtime import make_job, make_pool, run
 from tests.server import ROOT
 
@@ -47,7 +47,7 @@ def test_a_module_that_imports_all_of_them_starts(tmp_path: Path) -> None:
     wasm = bytes(
         wat2wasm(f'(module {" ".join(imports)} (memory 1) (func (export "run") (result i32) i32.const 0))')
     )
-    module = gate.check(wasm, MANIFEST, operations=frozenset(OPERATIONS))
+    module = module_policy.check(wasm, MANIFEST, operations=frozenset(OPERATIONS))
     assert len(module.imports) == len(imports)
     job = Job(
         sha256="", wasm=lambda: wasm, function="", timeout_ms=10_000, max_pages=1024, max_output_bytes=0,

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from django.utils import timezone
 
-from plugins import registry, store
 from plugins.models import Plugin, Release
+from plugins.registry import catalogue, store
 
 FIXTURES = Path(__file__).resolve().parents[2] / "wasm-plugins" / "fixtures"
 
@@ -34,4 +34,4 @@ def install_unchecked(name: str, timeout_ms: int, slug: str = "") -> Plugin:
         activated_at=timezone.now(),
     )
     plugin.save()
-    return registry.get_plugin(plugin.slug)
+    return catalogue.get_plugin(plugin.slug)

@@ -15,9 +15,9 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from plugins.runtime.jobs import Crashed, InvalidModule, Job, TimedOut
+from plugins.bundles.wasm import InvalidWasm, Module
+from plugins.runtime.job import Crashed, InvalidModule, Job, TimedOut
 from plugins.runtime.trial import try_out
-from plugins.wasm import InvalidWasm, Module
 from tests.plugins.mutations import mutants
 from tests.plugins.test_gate import check
 from tests.soak.watch import children

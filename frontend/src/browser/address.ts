@@ -1,4 +1,4 @@
-// Which addresses a guest may ask for: the rule of the server's own bridge (plugins/runtime/bridge.py).
+// Which addresses a guest may ask for: the rule of the server's own bridge (plugins/host/bridge.py).
 
 /** How a guest addresses its host, in a browser as on the server; no resolver knows this name (RFC 6761). */
 export const GUEST_ORIGIN = 'http://hostbridge.invalid';

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.test import RequestFactory
 
-from plugins.openapi import HostSchemaView, PublicSchemaView
+from plugins.api.openapi import HostSchemaView, PublicSchemaView
 
 
 class Command(BaseCommand):

@@ -7,13 +7,13 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from accounts.problems import InvalidInput, Problem
-from plugins import downloads, registry
-from plugins.bundle import Bundle, read_path, read_zip, report
-from plugins.manifest import NetworkKey
+from core.operations import PERMISSIONS
+from core.problems import InvalidInput, Problem
+from plugins.bundles.archive import Bundle, read_path, read_zip, report
+from plugins.bundles.manifest import NetworkKey
 from plugins.models import Plugin, Release
-from plugins.operations import PERMISSIONS
-from plugins.upgrades import widens
+from plugins.registry import catalogue, configuration, consent, downloads, installation
+from plugins.registry.upgrades import widens
 
 
 def network_keys(release: Release, urls: list[str]) -> set[NetworkKey]:
@@ -41,13 +41,13 @@ class Command(BaseCommand):
             "--grant", nargs="*", default=[], metavar="OPERATION", help="Grant these at once."
         )
         install.add_argument("--network", nargs="*", default=[], metavar="URL", help="Grant these at once.")
-        consent = verbs.add_parser("activate", help="Consent to a release, or go back to an earlier one.")
-        consent.add_argument("slug")
-        consent.add_argument("version")
-        consent.add_argument(
+        activate = verbs.add_parser("activate", help="Consent to a release, or go back to an earlier one.")
+        activate.add_argument("slug")
+        activate.add_argument("version")
+        activate.add_argument(
             "--grant", nargs="*", default=[], metavar="OPERATION", help="Grant exactly these."
         )
-        consent.add_argument("--network", nargs="*", default=[], metavar="URL", help="Grant exactly these.")
+        activate.add_argument("--network", nargs="*", default=[], metavar="URL", help="Grant exactly these.")
         for verb in ("grant", "revoke"):
             change = verbs.add_parser(verb, help=f"{verb.capitalize()} permissions.")
             change.add_argument("slug")
@@ -88,10 +88,10 @@ class Command(BaseCommand):
             self.stdout.write(f"  asks for the addresses: {', '.join(found['network'])}")
 
     def install(self, options: dict[str, Any]) -> None:
-        release = registry.install(_read(options))
+        release = installation.install(_read(options))
         if options["grant"] or options["network"]:
-            registry.activate(release, options["grant"], network_keys(release, options["network"]))
-        plugin = registry.get_plugin(release.plugin.slug)
+            consent.activate(release, options["grant"], network_keys(release, options["network"]))
+        plugin = catalogue.get_plugin(release.plugin.slug)
         self.stdout.write(f"Installed {release}.")
         if plugin.release_id == release.pk:
             self.stdout.write("It serves now.")
@@ -114,23 +114,23 @@ class Command(BaseCommand):
         )
 
     def activate(self, options: dict[str, Any]) -> None:
-        release = registry.get_release(options["slug"], options["version"])
-        registry.activate(release, options["grant"], network_keys(release, options["network"]))
+        release = catalogue.get_release(options["slug"], options["version"])
+        consent.activate(release, options["grant"], network_keys(release, options["network"]))
 
     def grant(self, options: dict[str, Any]) -> None:
-        registry.grant(registry.get_plugin(options["slug"]), options["operations"])
+        consent.grant(catalogue.get_plugin(options["slug"]), options["operations"])
 
     def revoke(self, options: dict[str, Any]) -> None:
-        registry.revoke(registry.get_plugin(options["slug"]), options["operations"])
+        consent.revoke(catalogue.get_plugin(options["slug"]), options["operations"])
 
     def enable(self, options: dict[str, Any]) -> None:
-        registry.set_enabled(registry.get_plugin(options["slug"]), True)
+        configuration.set_enabled(catalogue.get_plugin(options["slug"]), True)
 
     def disable(self, options: dict[str, Any]) -> None:
-        registry.set_enabled(registry.get_plugin(options["slug"]), False)
+        configuration.set_enabled(catalogue.get_plugin(options["slug"]), False)
 
     def remove(self, options: dict[str, Any]) -> None:
-        removed = registry.remove(registry.get_plugin(options["slug"]))
+        removed = installation.remove(catalogue.get_plugin(options["slug"]))
         found = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in removed.items())
         self.stdout.write(f"Removed {options['slug']}: {found}.")
 

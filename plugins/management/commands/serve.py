@@ -14,8 +14,8 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
-from accounts import services
-from plugins import registry
+from accounts import owner_setup
+from plugins.registry import installation
 
 _ALPHABET = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"  # nothing that is easily misread
 
@@ -40,7 +40,7 @@ class Command(BaseCommand):
             log_level="warning",
             access_log=False,
             lifespan="on",
-            http="config.connections:BoundedConnection",
+            http="config.http_connection:BoundedConnection",
             server_header=False,
             # Whose address a request came from is believed from the socket alone.
             proxy_headers=False,
@@ -53,7 +53,7 @@ class Command(BaseCommand):
         keep_to_ourselves(settings.DATABASES["default"])
         call_command("migrate", verbosity=0, interactive=False)
         self.step("Bundled plugins")
-        registry.install_bundled()
+        installation.install_bundled()
         self.step("Static files")
         call_command("collectstatic", verbosity=0, interactive=False)
 
@@ -76,9 +76,9 @@ class Command(BaseCommand):
     def say_what_next(self) -> None:
         url = settings.PUBLIC_URL
         lines = ["", f"Hostbridge is ready: open {url}"]
-        if not services.owner_exists():
+        if not owner_setup.owner_exists():
             code = new_setup_code()
-            services.replace_setup_code(code)
+            owner_setup.replace_setup_code(code)
             lines.append(f"The first visit makes the owner's account. One-time code: {code}")
         lines += [f"Data: {Path(settings.DATA_DIR)}   API: {url}/api/docs/   Stop: Ctrl+C", ""]
         self.stdout.write("\n".join(lines))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from plugins.runtime.cache import uid_for
+from plugins.runtime.compile_cache import uid_for
 from plugins.runtime.confine import kernel, landlock, namespaces, seccomp
 
 _MAX_DESCRIPTORS = 128

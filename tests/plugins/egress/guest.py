@@ -2,9 +2,9 @@
 
 import time
 
-from plugins.network import Rule
-from plugins.runtime.destinations import Destinations, PrivateException
-from plugins.runtime.egress import Gate, Request, Response, fetch
+from plugins.egress.addresses import Rule
+from plugins.egress.destinations import Destinations, PrivateException
+from plugins.egress.gate import Gate, Request, Response, fetch
 from tests.plugins.outside import Outside
 
 MOST = 1 << 16

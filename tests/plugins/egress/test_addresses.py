@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from plugins.runtime.destinations import Destinations, PrivateException
-from plugins.runtime.egress import EgressRefused, EgressUnreachable, Gate, Request
+from plugins.egress.destinations import Destinations, PrivateException
+from plugins.egress.gate import EgressRefused, EgressUnreachable, Gate, Request
 from tests.plugins.egress.guest import MOST, NAME, Guest
 from tests.plugins.outside import Outside, outside
 

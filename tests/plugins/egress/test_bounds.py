@@ -10,9 +10,9 @@ from typing import BinaryIO
 
 import pytest
 
-from plugins.runtime import egress
-from plugins.runtime.dialing import Head, Stream, look_up
-from plugins.runtime.egress import EgressTimeout, EgressTooLarge, EgressUnreachable, Request
+from plugins.egress import gate
+from plugins.egress.connector import Head, Stream, look_up
+from plugins.egress.gate import EgressTimeout, EgressTooLarge, EgressUnreachable, Request
 from tests.plugins.egress.guest import MOST, NAME, Guest
 from tests.plugins.outside import Outside
 from tests.server import free_port
@@ -48,8 +48,8 @@ def endless_hints(out: BinaryIO) -> None:
         endless_body,
         endless_chunks,
         b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (MOST + 1, b"x" * (MOST + 1)),
-        b"HTTP/1.1 200 OK\r\n%sContent-Length: 0\r\n\r\n" % (b"X-Header: value\r\n" * egress.MAX_HEADERS),
-        b"HTTP/1.1 200 OK\r\nX: %s\r\nContent-Length: 0\r\n\r\n" % (b"x" * egress.MAX_HEADER_BYTES),
+        b"HTTP/1.1 200 OK\r\n%sContent-Length: 0\r\n\r\n" % (b"X-Header: value\r\n" * gate.MAX_HEADERS),
+        b"HTTP/1.1 200 OK\r\nX: %s\r\nContent-Length: 0\r\n\r\n" % (b"x" * gate.MAX_HEADER_BYTES),
     ],
     ids=[
         "endless hints",
@@ -69,8 +69,8 @@ def test_an_answer_over_the_bound_is_cut_off(guest: Guest, server: Outside, base
 
 def test_an_answer_in_crumbs_is_cut_off(guest: Guest, server: Outside, base: str) -> None:
     """Each piece costs this server more than it costs the other side."""
-    crumbs = b"1\r\nx\r\n" * (egress.MAX_PIECES + 1) + b"0\r\n\r\n"
-    assert egress.MAX_PIECES < MOST
+    crumbs = b"1\r\nx\r\n" * (gate.MAX_PIECES + 1) + b"0\r\n\r\n"
+    assert gate.MAX_PIECES < MOST
     server.answers["/"] = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + crumbs
     with pytest.raises(EgressTooLarge, match="pieces"):
         guest.ask(f"{base}/")

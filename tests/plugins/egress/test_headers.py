@@ -2,9 +2,9 @@
 
 import pytest
 
-from accounts.problems import InvalidInput, PayloadTooLarge
-from plugins.runtime import egress
-from plugins.runtime.egress import Request
+from core.problems import InvalidInput, PayloadTooLarge
+from plugins.egress import gate
+from plugins.egress.gate import Request
 from tests.plugins.egress.guest import Guest
 from tests.plugins.outside import Outside
 
@@ -76,7 +76,7 @@ def test_a_header_that_is_none_is_refused(
 
 @pytest.mark.parametrize(
     "headers",
-    [{f"x-{n}": "" for n in range(egress.MAX_HEADERS + 1)}, {"x": "y" * egress.MAX_HEADER_BYTES}],
+    [{f"x-{n}": "" for n in range(gate.MAX_HEADERS + 1)}, {"x": "y" * gate.MAX_HEADER_BYTES}],
     ids=["number", "size"],
 )
 def test_too_many_headers_are_refused(
@@ -90,7 +90,7 @@ def test_too_many_headers_are_refused(
 def test_a_body_over_the_bound_is_not_sent(server: Outside, base: str) -> None:
     guest = Guest(server).may(base, "POST")
     with pytest.raises(PayloadTooLarge):
-        guest.ask(f"{base}/", "POST", b"x" * (egress.MAX_REQUEST_BYTES + 1))
+        guest.ask(f"{base}/", "POST", b"x" * (gate.MAX_REQUEST_BYTES + 1))
     assert server.seen == []
 
 

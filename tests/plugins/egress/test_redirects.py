@@ -2,9 +2,9 @@
 
 import pytest
 
-from plugins.network import Rule
-from plugins.runtime import egress
-from plugins.runtime.egress import EgressRefused, EgressTooManyRedirects, NetworkNotGranted
+from plugins.egress import gate
+from plugins.egress.addresses import Rule
+from plugins.egress.gate import EgressRefused, EgressTooManyRedirects, NetworkNotGranted
 from tests.plugins.egress.guest import NAME, Guest
 from tests.plugins.outside import Outside, outside
 
@@ -53,7 +53,7 @@ def test_redirects_end(guest: Guest, server: Outside, base: str) -> None:
         server.says(f"/{number}", "307 Again", Location=f"/{number + 1}")
     with pytest.raises(EgressTooManyRedirects):
         guest.ask(f"{base}/0")
-    assert len(server.seen) == egress.MAX_REDIRECTS + 1
+    assert len(server.seen) == gate.MAX_REDIRECTS + 1
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 import pytest
 
-from plugins.network import Rule
-from plugins.runtime.egress import NetworkNotGranted
+from plugins.egress.addresses import Rule
+from plugins.egress.gate import NetworkNotGranted
 from tests.plugins.egress.guest import Guest
 from tests.plugins.outside import Outside
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from accounts.problems import Problem
-from plugins.runtime.egress import EgressUnreachable, Response
+from core.problems import Problem
+from plugins.egress.gate import EgressUnreachable, Response
 from tests.plugins.egress.guest import NAME, Guest
 from tests.plugins.outside import Outside, certificate, outside
 

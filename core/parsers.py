@@ -1,0 +1,59 @@
+"""REST framework parsers that accept strict JSON and bounded uploads."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+from rest_framework.exceptions import ParseError
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.parsers import BaseParser, MultiPartParser
+
+from core.problems import MalformedMultipart, PayloadTooLarge, UnsupportedMediaType
+from core.strict_json import parse_json
+
+
+class StrictJSONParser(BaseParser):
+    """UTF-8 JSON of at most DATA_UPLOAD_MAX_MEMORY_SIZE bytes and MAX_DEPTH levels.
+
+    No NaN, no numbers beyond a float, no duplicate keys, no lone surrogates.
+
+    NUL is refused as well: PostgreSQL cannot store it, and no field here means anything by it.
+    """
+
+    media_type = "application/json"
+
+    def parse(
+        self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        raw = stream.read(limit + 1)
+        if len(raw) > limit:
+            raise PayloadTooLarge(f"A JSON body may have at most {limit} bytes.")
+        return parse_json(raw)
+
+
+class UploadParser(MultiPartParser):
+    """multipart/form-data (RFC 7578), for views that take files."""
+
+    def parse(
+        self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        try:
+            return super().parse(stream, media_type, parser_context)
+        except ParseError as error:
+            raise MalformedMultipart from error
+
+
+class JSONOnlyNegotiation(BaseContentNegotiation):
+    """These APIs answer only in JSON, so Accept is not consulted (RFC 9110, 12.5.1 allows it)."""
+
+    def select_parser(self, request: Any, parsers: Any) -> Any:
+        kind = request.content_type.split(";")[0].strip().lower()
+        for parser in parsers:
+            if parser.media_type in {kind, "*/*"}:
+                return parser
+        known = " or ".join(parser.media_type for parser in parsers)
+        raise UnsupportedMediaType(f"Send it with the header Content-Type: {known}.")
+
+    def select_renderer(self, request: Any, renderers: Any, format_suffix: str | None = None) -> Any:
+        return renderers[0], renderers[0].media_type

@@ -1,0 +1,322 @@
+"""The shapes of logging in and of API tokens on the wire."""
+
+import contextlib
+import json
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts import sessions, users
+from accounts.authentication import (
+    COOKIE,
+    bearer_token,
+    check_csrf,
+    delete_session_cookie,
+    set_session_cookie,
+)
+from accounts.models import Session, User
+from accounts.shapes import PublicUserSerializer
+from core.problems import NotAuthenticated, Problem, SessionExpired
+from core.shapes import StrictSerializer, TextField, checked, problems
+from core.strict_json import parse_json
+from plugins.executions import authorization, runner
+from plugins.executions.call_endpoint import client_of
+from plugins.registry import catalogue
+
+
+class SignUpSerializer(StrictSerializer):
+    email = TextField(max_length=254)
+    name = TextField(max_length=150)
+    password = TextField(max_length=1000, trim_whitespace=False)
+
+
+class LogInSerializer(StrictSerializer):
+    email = TextField(max_length=254)
+    password = TextField(max_length=1000, trim_whitespace=False)
+
+
+class EmailSerializer(StrictSerializer):
+    email = TextField(max_length=254)
+
+
+class LinkTokenSerializer(StrictSerializer):
+    token = TextField(max_length=512, help_text="What stands after `#token=` in the link of the e-mail.")
+
+
+class ResetPasswordSerializer(LinkTokenSerializer):
+    password = TextField(max_length=1000, trim_whitespace=False)
+
+
+class ChangePasswordSerializer(StrictSerializer):
+    current_password = TextField(max_length=1000, trim_whitespace=False)
+    new_password = TextField(max_length=1000, trim_whitespace=False)
+
+
+class ConfirmedSerializer(serializers.Serializer[Any]):
+    user = PublicUserSerializer()
+
+
+class SignedUpSerializer(serializers.Serializer[Any]):
+    user = PublicUserSerializer()
+
+
+class SessionRefSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    expires_at = serializers.DateTimeField()
+    token = serializers.CharField(required=False, help_text="For API clients; browsers get a cookie instead.")
+
+
+class LoggedInSerializer(serializers.Serializer[Any]):
+    user = PublicUserSerializer()
+    session = SessionRefSerializer()
+
+
+class WhoAmISerializer(serializers.Serializer[Any]):
+    user = PublicUserSerializer(allow_null=True)
+    session = SessionRefSerializer(allow_null=True)
+
+
+class AuthAnswerInvalid(Problem):
+    status = 502
+    code = "plugin-output-invalid"
+    title = "The authentication plugin gave an answer that cannot be used"
+
+
+_PROBLEMS_OF_LINKS = problems(400, 403, 404, 409, 413, 415, 424, 429, 502, 503, 504)
+
+
+class AuthView(APIView):
+    """What they have in common: nobody has to be logged in, and a dead cookie is no obstacle."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+
+    def ask_plugin(self, request: Request, function: str, data: dict[str, Any]) -> dict[str, Any]:
+        """The plugin's answer. Raises the Problem it ended with, or AuthAnswerInvalid."""
+        plugin = catalogue.get_plugin(settings.AUTH_PLUGIN)
+        admission = authorization.authorize(plugin, function, client_of(request._request, None))
+        outcome = runner.run(admission, json.dumps(data).encode())
+        if outcome.problem is not None:
+            outcome.problem.members["execution"] = str(outcome.execution.pk)
+            raise outcome.problem
+        try:
+            answer = parse_json(outcome.output)
+        except Problem as error:
+            raise AuthAnswerInvalid(f"{function} did not answer with JSON.") from error
+        if not isinstance(answer, dict):
+            raise AuthAnswerInvalid(f"{function} did not answer with an object.")
+        return answer
+
+
+class SignUpView(AuthView):
+    @extend_schema(
+        operation_id="sign_up",
+        request=SignUpSerializer,
+        responses={201: SignedUpSerializer, **problems(400, 409, 413, 415, 429, 502, 503, 504)},
+        tags=["auth"],
+    )
+    def post(self, request: Request) -> Response:
+        """Makes an account. It does not log in."""
+        answer = self.ask_plugin(request, "signup", checked(SignUpSerializer, request))
+        return Response({"user": PublicUserSerializer(_user_in(answer, "signup")).data}, status=201)
+
+
+class LogInView(AuthView):
+    @extend_schema(
+        operation_id="log_in",
+        request=LogInSerializer,
+        responses={
+            200: LoggedInSerializer,
+            **problems(400, 401, 403, 409, 413, 415, 429, 502, 503, 504),
+        },
+        tags=["auth"],
+    )
+    def post(self, request: Request) -> Response:
+        """With the header X-CSRFToken (browsers) the session comes as a cookie; without it, in the body.
+
+        So a cookie is only ever set after the CSRF check: nobody can be logged in to an attacker's account
+        from another site.
+        """
+        browser = "HTTP_X_CSRFTOKEN" in request.META
+        if browser:
+            check_csrf(request._request)
+        answer = self.ask_plugin(request, "login", checked(LogInSerializer, request))
+        try:
+            token = str(answer["session"]["token"])
+        except (KeyError, TypeError) as error:
+            raise AuthAnswerInvalid("login named no session.") from error
+        session = sessions.get_session(token)
+        if session is None:
+            raise AuthAnswerInvalid("login named a session that does not exist.")
+        data = _session_data(session)
+        if not browser:
+            data["session"]["token"] = token
+        response = Response(data)
+        if browser:
+            seconds = int((session.expires_at - timezone.now()).total_seconds())
+            set_session_cookie(response, token, seconds)
+        return response
+
+
+class LogOutView(AuthView):
+    @extend_schema(
+        operation_id="log_out",
+        request=None,
+        responses={204: None, **problems(401, 403, 502, 503, 504)},
+        tags=["auth"],
+    )
+    def post(self, request: Request) -> Response:
+        """Ends the session of the bearer token or the cookie."""
+        token, from_cookie = _token_of(request)
+        if token is None:
+            raise NotAuthenticated
+        if from_cookie:
+            check_csrf(request._request)
+        with contextlib.suppress(NotAuthenticated):  # ended already: that is what was asked for
+            self.ask_plugin(request, "logout", {"token": token})
+        response = Response(status=204)
+        if from_cookie:
+            delete_session_cookie(response)
+        return response
+
+
+class RequestEmailVerificationView(AuthView):
+    @extend_schema(
+        operation_id="request_email_verification",
+        request=EmailSerializer,
+        responses={202: None, **_PROBLEMS_OF_LINKS},
+        tags=["auth"],
+    )
+    def post(self, request: Request) -> Response:
+        """Sends the account's owner a link that confirms the address, if that is still to be done.
+
+        The answer is the same whether there is such an account or not.
+        """
+        self.ask_plugin(request, "request_email_verification", checked(EmailSerializer, request))
+        return Response(status=202)
+
+
+class VerifyEmailView(AuthView):
+    @extend_schema(
+        operation_id="verify_email",
+        request=LinkTokenSerializer,
+        responses={
+            200: ConfirmedSerializer,
+            **problems(400, 403, 404, 409, 413, 415, 502, 503, 504),
+        },
+        tags=["auth"],
+    )
+    def post(self, request: Request) -> Response:
+        """Confirms an address with the token of the link that was sent there; works once."""
+        answer = self.ask_plugin(request, "verify_email", checked(LinkTokenSerializer, request))
+        user = _user_in(answer, "verify_email")
+        if not user.email_verified:
+            raise AuthAnswerInvalid("verify_email named an account whose address is not confirmed.")
+        return Response({"user": PublicUserSerializer(user).data})
+
+
+class RequestPasswordResetView(AuthView):
+    @extend_schema(
+        operation_id="request_password_reset",
+        request=EmailSerializer,
+        responses={202: None, **_PROBLEMS_OF_LINKS},
+        tags=["auth"],
+    )
+    def post(self, request: Request) -> Response:
+        """Sends the account's owner a link to choose a new password.
+
+        The answer is the same whether there is such an account or not.
+        """
+        self.ask_plugin(request, "request_password_reset", checked(EmailSerializer, request))
+        return Response(status=202)
+
+
+class ResetPasswordView(AuthView):
+    @extend_schema(
+        operation_id="reset_password",
+        request=ResetPasswordSerializer,
+        responses={204: None, **problems(400, 403, 404, 409, 413, 415, 502, 503, 504)},
+        tags=["auth"],
+    )
+    def post(self, request: Request) -> Response:
+        """Sets a new password with the token of the link that was sent, and ends the account's sessions.
+
+        Works once; a password that is refused leaves the link good. It does not log in.
+        """
+        self.ask_plugin(request, "reset_password", checked(ResetPasswordSerializer, request))
+        return Response(status=204)
+
+
+class ChangePasswordView(AuthView):
+    @extend_schema(
+        operation_id="change_password",
+        request=ChangePasswordSerializer,
+        responses={204: None, **problems(400, 401, 403, 404, 409, 413, 415, 429, 502, 503, 504)},
+        tags=["auth"],
+    )
+    def post(self, request: Request) -> Response:
+        """Sets a new password, for who knows the current one, and ends your other sessions.
+
+        The session is that of the bearer token or the cookie.
+        """
+        token, from_cookie = _token_of(request)
+        if token is None:
+            raise NotAuthenticated
+        if from_cookie:
+            check_csrf(request._request)
+        passwords = checked(ChangePasswordSerializer, request)
+        self.ask_plugin(request, "change_password", {"token": token} | passwords)
+        return Response(status=204)
+
+
+class SessionView(AuthView):
+    @extend_schema(
+        operation_id="get_session",
+        responses={200: WhoAmISerializer, **problems(401, 502, 503, 504)},
+        tags=["auth"],
+    )
+    def get(self, request: Request) -> Response:
+        """Who is logged in; nobody (nulls) if no token was sent, 401 if it is dead."""
+        token, _ = _token_of(request)
+        if token is None:
+            return Response({"user": None, "session": None})
+        self.ask_plugin(request, "verify_session", {"token": token})
+        session = sessions.get_session(token)
+        if session is None:
+            raise SessionExpired
+        return Response(_session_data(session))
+
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        if response.status_code == 401 and COOKIE in request.COOKIES:
+            delete_session_cookie(response)
+        return super().finalize_response(request, response, *args, **kwargs)
+
+
+def _token_of(request: Request) -> tuple[str | None, bool]:
+    """The token and whether it came in the cookie."""
+    token = bearer_token(request)
+    if token is not None:
+        return token, False
+    return request.COOKIES.get(COOKIE) or None, True
+
+
+def _user_in(answer: dict[str, Any], function: str) -> User:
+    """The account that an answer names. Raises AuthAnswerInvalid."""
+    try:
+        return users.get_user_by_email(answer["user"]["email"])
+    except (KeyError, TypeError, AttributeError, Problem) as error:
+        raise AuthAnswerInvalid(f"{function} named no account that exists.") from error
+
+
+def _session_data(session: Session) -> dict[str, Any]:
+    return {
+        "user": PublicUserSerializer(session.user).data,
+        "session": {"id": str(session.pk), "expires_at": session.expires_at.isoformat()},
+    }

@@ -1,0 +1,96 @@
+"""/api/v1/plugins/{slug}/releases: list, activate, download."""
+
+from typing import Any
+
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import (
+    extend_schema,
+)
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.authentication import signed_in
+from core.problems import NotFound
+from core.shapes import (
+    BoundedListField,
+    StrictSerializer,
+    TextField,
+    checked,
+    problems,
+)
+from plugins.api import plugin_shapes
+from plugins.api.permissions import IsStaff
+from plugins.api.plugin_shapes import NetworkGrantSerializer
+from plugins.bundles.manifest import NetworkKey
+from plugins.registry import catalogue, consent, store
+
+
+class ConsentSerializer(StrictSerializer):
+    grants = BoundedListField(
+        child=TextField(max_length=64),
+        max_length=200,
+        required=False,
+        help_text="Exactly what to hold from now on; left out, what it holds and this release asks for.",
+    )
+    network_grants = BoundedListField(
+        child=NetworkGrantSerializer(), max_length=50, required=False, help_text="Likewise."
+    )
+
+
+class ReleaseListView(APIView):
+    @extend_schema(
+        operation_id="list_releases",
+        responses={200: plugin_shapes.ReleaseSerializer(many=True), **problems(401, 404)},
+        tags=["plugins"],
+    )
+    def get(self, request: Request, slug: str) -> Response:
+        """The plugin's releases, latest first."""
+        releases = catalogue.get_plugin(slug).releases.select_related("plugin__release")
+        return Response(plugin_shapes.ReleaseSerializer(releases, many=True).data)
+
+
+class ActivateView(APIView):
+    permission_classes = (IsAuthenticated, IsStaff)
+
+    @extend_schema(
+        operation_id="activate_release",
+        request=ConsentSerializer,
+        responses={200: plugin_shapes.PluginDetailSerializer, **problems(400, 401, 403, 404, 413, 415)},
+        tags=["plugins"],
+    )
+    def post(self, request: Request, slug: str, version: str) -> Response:
+        """Consent, or the way back: the release serves from now on and holds exactly these grants."""
+        release = catalogue.get_release(slug, version)
+        data = checked(ConsentSerializer, request)
+        held = catalogue.get_plugin(slug)
+        grants = data.get("grants", held.granted & release.asks_for)
+        network = network_keys(data.get("network_grants"))
+        if network is None:
+            network = held.network_granted & release.network_asked
+        consent.activate(release, grants, network, by=signed_in(request))
+        plugin = catalogue.get_plugin(slug)
+        return Response(plugin_shapes.PluginDetailSerializer(plugin, context={"request": request}).data)
+
+
+class WasmView(APIView):
+    @extend_schema(
+        operation_id="get_wasm",
+        responses={(200, "application/wasm"): OpenApiTypes.BINARY, **problems(401, 404)},
+        tags=["plugins"],
+    )
+    def get(self, request: Request, slug: str, version: str) -> HttpResponse:
+        """The release's bytes, for a run in the browser. Others are for administrators."""
+        release = catalogue.get_release(slug, version)
+        if not (release.runs_in_browsers or signed_in(request).is_staff):
+            raise NotFound("No function of this release runs in a browser.")
+        headers = {"Cache-Control": "private, max-age=31536000, immutable", "ETag": f'"{release.sha256}"'}
+        return HttpResponse(store.load_wasm(release.sha256), "application/wasm", headers=headers)
+
+
+def network_keys(rules: list[dict[str, Any]] | None) -> frozenset[NetworkKey] | None:
+    return (
+        None if rules is None else frozenset((rule["url"], tuple(sorted(rule["methods"]))) for rule in rules)
+    )

@@ -1,0 +1,140 @@
+"""Who may call which function, and all that follows from that for each of their calls. Asks the database."""
+
+import json
+import logging
+from dataclasses import dataclass
+
+from accounts.models import User
+from core.problems import Forbidden, NotAuthenticated, NotFound
+from plugins.bundles.manifest import Function, PluginManifest
+from plugins.egress.addresses import HOST_ORIGIN, Rule
+from plugins.history import server_processes
+from plugins.history.limits import CallLimits, limits_of
+from plugins.models import Execution, Plugin, Release
+from plugins.registry import catalogue, configuration, store
+from plugins.registry.catalogue import PluginDisabled, PluginWaiting
+from plugins.runtime.job import Job
+
+logger = logging.getLogger("hostbridge.admissions")
+
+_LATEST = 1000  # executions that tell which plugins are in use
+
+
+@dataclass(frozen=True)
+class Client:
+    """Where a call came from, as the server saw it."""
+
+    user: User | None = None
+    user_agent: str = ""
+    ip_address: str | None = None
+
+
+@dataclass(frozen=True)
+class Authorization:
+    """That this client may call this function, and all that its calls need but their input.
+
+    Good for any number of calls, as long as nothing of users, sessions, plugins and grants has changed.
+    `job` lacks the input; `pattern`: what the record of each of them begins with.
+    """
+
+    plugin: Plugin
+    release: Release
+    function: Function
+    limits: CallLimits
+    client: Client
+    job: Job
+    network: tuple[Rule, ...]
+    pattern: Execution
+
+
+def authorize(plugin: Plugin, function_name: str, client: Client) -> Authorization:
+    """Raises NotFound, PluginWaiting, PluginDisabled, NotAuthenticated and Forbidden."""
+    function = prepare(plugin, function_name, client.user)
+    release = plugin.active
+    limits = limits_of(release.manifest, function)
+    return Authorization(
+        plugin=plugin,
+        release=release,
+        function=function,
+        limits=limits,
+        client=client,
+        job=_job(plugin, release, function, limits),
+        network=_network(plugin, release.manifest),
+        pattern=Execution(
+            plugin=plugin,
+            release=release,
+            function=function.name,
+            user=client.user,
+            state=Execution.State.QUEUED.value,
+            server=server_processes.own_id(),
+        ),
+    )
+
+
+def warm_up() -> list[Authorization]:
+    """Admits somebody to a function of each plugin: what that reads and makes is kept for the first call.
+
+    The admissions to plugins that are in use, those called last first.
+    """
+    anybody = Client(User(is_staff=True))
+    admitted = {}
+    for plugin in Plugin.objects.filter(enabled=True).exclude(release=None):
+        try:
+            found = catalogue.get_plugin(plugin.slug)
+            admitted[plugin.pk] = authorize(found, found.active.manifest.functions[0].name, anybody)
+        except Exception as error:  # its callers will be told; the other plugins are not to suffer
+            logger.warning("The plugin “%s” cannot be called: %r", plugin.slug, error)
+    called = Execution.objects.order_by("-pk").values_list("plugin_id", flat=True)[:_LATEST]
+    return [admitted[pk] for pk in dict.fromkeys(called) if pk in admitted]
+
+
+def prepare(plugin: Plugin, function_name: str, user: User | None) -> Function:
+    """The function, if this user (None: nobody) may call it now.
+
+    Raises NotFound, PluginWaiting, PluginDisabled, NotAuthenticated or Forbidden.
+    """
+    if plugin.release_id is None:
+        raise PluginWaiting
+    function = plugin.active.manifest.function(function_name)
+    if function is None:
+        raise NotFound(f"The plugin “{plugin.slug}” has no function “{function_name}”.")
+    if not plugin.enabled:
+        raise PluginDisabled(f"The plugin “{plugin.slug}” is disabled. An administrator can enable it.")
+    check_access(function, user)
+    return function
+
+
+def check_access(function: Function, user: User | None) -> None:
+    """Raises NotAuthenticated or Forbidden if the function is not for this user (None: not logged in)."""
+    if function.access == "public":
+        return
+    if user is None:
+        raise NotAuthenticated
+    if function.access == "staff" and not user.is_staff:
+        raise Forbidden("This function is for administrators.")
+
+
+def _job(plugin: Plugin, release: Release, function: Function, limits: CallLimits) -> Job:
+    sha256 = release.sha256
+    config = configuration.config_of(plugin, release.manifest) | {"host_url": HOST_ORIGIN}
+    return Job(
+        sha256=sha256,
+        wasm=lambda: store.load_wasm(sha256),
+        function=function.name,
+        config=json.dumps(config).encode(),
+        timeout_ms=limits.timeout_ms,
+        max_pages=limits.max_pages,
+        max_output_bytes=limits.max_output_bytes,
+        max_host_calls=limits.max_host_calls,
+        max_bridge_bytes=limits.max_bridge_bytes,
+        fuel=limits.fuel,
+        imports=store.imports(sha256),
+    )
+
+
+def _network(plugin: Plugin, manifest: PluginManifest) -> tuple[Rule, ...]:
+    """The granted rules. Costs a query only if the manifest asks for any."""
+    if not manifest.network:
+        return ()
+    granted = plugin.network_granted
+    return tuple(Rule.parse(asked.url, asked.methods) for asked in manifest.network if asked.key in granted)

@@ -1,0 +1,54 @@
+"""What is installed: install, consent, grant, enable, set up, remove. Each change is one transaction."""
+
+import logging
+
+from core.prepared_query import PreparedQuery, columns, instance
+from core.problems import NotFound, Problem
+from plugins.models import Plugin, Release, kept_release
+
+logger = logging.getLogger("hostbridge.registry")
+
+_PLUGIN_WITH_GRANTS = PreparedQuery(
+    lambda slug: (
+        Plugin.objects.order_by().filter(slug=slug).values_list(*columns(Plugin), "grants__permission")
+    )
+)
+
+
+class PluginDisabled(Problem):
+    status = 409
+    code = "plugin-disabled"
+    title = "This plugin is disabled"
+    default_detail = "An administrator can enable it."
+
+
+class PluginWaiting(Problem):
+    status = 409
+    code = "plugin-waiting"
+    title = "This plugin waits for consent"
+    default_detail = "An administrator has to look at what it asks for, and activate it."
+
+
+def get_plugin(slug: str) -> Plugin:
+    """The plugin as it is now: state, settings, active release, grants. Raises NotFound.
+
+    On the path of every call, so it is one query for all that can change; releases cannot, and are kept.
+    """
+    found = _PLUGIN_WITH_GRANTS.one_with_many(slug)
+    if found is None:
+        raise NotFound(f"There is no plugin “{slug}”.")
+    row, permissions = found
+    plugin: Plugin = instance(Plugin, row)
+    plugin.granted = frozenset(permissions)
+    if plugin.release_id is not None:
+        plugin.release = kept_release(plugin.release_id)
+    return plugin
+
+
+def get_release(slug: str, version: str) -> Release:
+    """The plugin's release of that version. Raises NotFound."""
+    # Compared here: the version comes from an address, and not every database takes every text.
+    for release in get_plugin(slug).releases.select_related("plugin"):
+        if release.version == version:
+            return release
+    raise NotFound(f"There is no release {version} of “{slug}”.")

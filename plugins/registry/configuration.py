@@ -1,0 +1,76 @@
+"""Whether a plugin is enabled, its settings, and who watches it."""
+
+import json
+from typing import Any
+
+from django.db import transaction
+from jsonschema.exceptions import best_match
+
+from accounts.models import User
+from core.problems import InvalidInput
+from plugins.bundles.json_schema import validator_of
+from plugins.bundles.manifest import PluginManifest
+from plugins.models import Plugin, PluginWatch
+from plugins.registry.changes import lock, publish_change
+
+
+class InvalidSettings(InvalidInput):
+    code = "invalid-settings"
+    title = "These settings do not fit the plugin"
+
+
+def set_enabled(plugin: Plugin, enabled: bool) -> None:
+    with transaction.atomic():
+        lock(plugin)
+        plugin.enabled = enabled
+        plugin.save(update_fields=["enabled"])
+        publish_change(plugin)
+
+
+def set_settings(plugin: Plugin, values: dict[str, Any]) -> None:
+    """Replaces the plugin's settings; secret ones that are left out stay. Raises InvalidSettings."""
+    with transaction.atomic():
+        lock(plugin)
+        manifest = plugin.active.manifest
+        kept = {name: plugin.settings[name] for name in manifest.secret_settings if name in plugin.settings}
+        plugin.settings = _valid_settings(manifest.settings_schema, kept | values)
+        plugin.save(update_fields=["settings"])
+
+
+def _valid_settings(schema: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    if unknown := sorted(set(values) - set(schema.get("properties", {}))):
+        raise InvalidSettings.at(f"/settings/{unknown[0]}", "The plugin knows no such setting.")
+    if error := best_match(validator_of(schema).iter_errors(values)):
+        pointer = "".join(f"/{step}" for step in error.absolute_path)
+        raise InvalidSettings.at(f"/settings{pointer}", error.message[:300])
+    return values
+
+
+def config_of(plugin: Plugin, manifest: PluginManifest, *, public_only: bool = False) -> dict[str, str]:
+    """The settings as the guest reads them: text as it is, all else as JSON, defaults included.
+
+    `public_only` leaves out those marked `"secret": true`: they never leave the server.
+    """
+    known = manifest.settings_schema.get("properties", {})
+    values = {name: schema["default"] for name, schema in known.items() if "default" in schema}
+    values |= {name: value for name, value in plugin.settings.items() if name in known}
+    hidden = manifest.secret_settings if public_only else frozenset()
+    return {
+        name: value if isinstance(value, str) else json.dumps(value)
+        for name, value in values.items()
+        if name not in hidden
+    }
+
+
+def public_settings(plugin: Plugin) -> dict[str, Any]:
+    """What administrators see: secret settings only as null where they are set."""
+    hidden = plugin.active.manifest.secret_settings
+    return {name: None if name in hidden else value for name, value in plugin.settings.items()}
+
+
+def set_watching(plugin: Plugin, user: User, watching: bool) -> None:
+    """Whether the user sees the plugin's notifications."""
+    if watching:
+        PluginWatch.objects.get_or_create(plugin=plugin, user=user)
+    else:
+        PluginWatch.objects.filter(plugin=plugin, user=user).delete()

@@ -1,0 +1,83 @@
+"""Activates releases and changes what a plugin is granted."""
+
+from collections.abc import Iterable
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import User
+from core.problems import InvalidInput
+from plugins.bundles.manifest import NetworkKey
+from plugins.models import Grant, NetworkGrant, Plugin, Release
+from plugins.registry.changes import lock, publish_change
+
+
+def activate(
+    release: Release, grants: Iterable[str], network: Iterable[NetworkKey] = (), *, by: User | None = None
+) -> None:
+    """Consent: from the next call on this release serves, and holds exactly these grants.
+
+    Also the way back to an earlier release. Raises InvalidInput for a grant that it does not ask for.
+    """
+    with transaction.atomic():
+        plugin = Plugin.objects.select_for_update().get(pk=release.plugin_id)
+        plugin.release = release
+        plugin.save(update_fields=["release"])
+        release.activated_at = timezone.now()
+        release.save(update_fields=["activated_at"])
+        set_grants(plugin, grants, network, by=by)
+
+
+def set_grants(
+    plugin: Plugin,
+    permissions: Iterable[str] | None = None,
+    network: Iterable[NetworkKey] | None = None,
+    *,
+    by: User | None = None,
+) -> None:
+    """From the next call on it holds exactly these permissions and network rules. None: as before.
+
+    Raises InvalidInput for what it does not ask for.
+    """
+    with transaction.atomic():
+        lock(plugin)
+        if permissions is not None:
+            _set_permissions(plugin, set(permissions), by)
+        if network is not None:
+            _set_network(plugin, set(network), by)
+        publish_change(plugin)
+
+
+def _set_permissions(plugin: Plugin, wanted: set[str], by: User | None) -> None:
+    if unasked := sorted(wanted - plugin.active.asks_for):
+        raise InvalidInput.at("/grants", f"{plugin.slug} does not ask for {', '.join(unasked)}.")
+    plugin.grants.exclude(permission__in=wanted).delete()
+    held = set(plugin.grants.values_list("permission", flat=True))
+    Grant.objects.bulk_create(
+        Grant(plugin=plugin, permission=permission, granted_by=by) for permission in sorted(wanted - held)
+    )
+
+
+def _set_network(plugin: Plugin, wanted: set[NetworkKey], by: User | None) -> None:
+    if unasked := sorted(wanted - plugin.active.network_asked):
+        url, methods = unasked[0]
+        raise InvalidInput.at(
+            "/network_grants", f"{plugin.slug} does not ask for {', '.join(methods)} {url}."
+        )
+    rows = {row.key: row for row in plugin.network_grants.all()}
+    plugin.network_grants.filter(pk__in=[row.pk for key, row in rows.items() if key not in wanted]).delete()
+    NetworkGrant.objects.bulk_create(
+        NetworkGrant(plugin=plugin, url=url, methods=" ".join(methods), granted_by=by)
+        for url, methods in sorted(wanted - rows.keys())
+    )
+
+
+def grant(plugin: Plugin, permissions: Iterable[str], *, by: User | None = None) -> None:
+    """Grants these as well. Raises InvalidInput for what it does not ask for."""
+    set_grants(plugin, {*plugin.grants.values_list("permission", flat=True), *permissions}, by=by)
+
+
+def revoke(plugin: Plugin, permissions: Iterable[str]) -> None:
+    """Takes grants back; the next call of the plugin is without them."""
+    held = set(plugin.grants.values_list("permission", flat=True))
+    set_grants(plugin, held - set(permissions))

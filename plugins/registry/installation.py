@@ -1,0 +1,208 @@
+"""Installs and removes plugins. Each change is one transaction."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from accounts import api_tokens
+from accounts.models import User
+from core import events
+from core.problems import InvalidInput, NotFound, Problem
+from plugins.bundles.archive import Bundle, read_folder
+from plugins.bundles.manifest import PluginManifest
+from plugins.history import journal
+from plugins.history.limits import limits_of
+from plugins.models import Execution, Plugin, Release
+from plugins.registry import store
+from plugins.registry.catalogue import logger
+from plugins.registry.changes import publish_change
+from plugins.registry.consent import activate
+from plugins.registry.upgrades import asks_for_more
+from plugins.runtime import trial
+from plugins.runtime.job import Job, WorkerError
+
+
+class ReleaseConflict(Problem):
+    status = 409
+    code = "release-exists"
+    title = "This version is installed with other content"
+
+
+class NotRemovable(Problem):
+    status = 409
+    code = "plugin-not-removable"
+    title = "This plugin cannot be removed"
+
+
+class TrialFailed(InvalidInput):
+    code = "trial-failed"
+    title = "This plugin cannot be started"
+
+
+class PluginBusy(Problem):
+    status = 409
+    code = "plugin-busy"
+    title = "This plugin is running"
+
+
+class NameReserved(Problem):
+    status = 409
+    code = "plugin-name-reserved"
+    title = "This name is that of a plugin that comes with Hostbridge"
+
+
+def install(bundle: Bundle) -> Release:
+    """Keeps the bundle as a release. Installing grants nothing.
+
+    A new plugin, or a release that asks for more than the one that serves, waits for consent (`activate`);
+    a release that asks for no more (plugins.registry.upgrades) serves at once. Installing the same bundle again
+    changes nothing.
+    Raises TrialFailed if the module cannot be compiled and started, ReleaseConflict if the version exists
+    with other content; then nothing is kept.
+    """
+    if not _was_tried_out(bundle.manifest):
+        _try_out(bundle)
+    with store.changing(), transaction.atomic():
+        return _add_release(bundle)
+
+
+def _was_tried_out(manifest: PluginManifest) -> bool:
+    """Whether these bytes started before, within the same limits: within others they may not."""
+    same_bytes = Release.objects.filter(sha256=manifest.wasm.sha256)
+    return any(release.manifest.limits == manifest.limits for release in same_bytes)
+
+
+def _try_out(bundle: Bundle) -> None:
+    """Raises TrialFailed if the module does not compile, or does not start within the plugin's limits."""
+    manifest = bundle.manifest
+    limits = limits_of(manifest, manifest.functions[0])
+    job = Job(
+        sha256=manifest.wasm.sha256,
+        wasm=lambda: bundle.wasm,
+        function="",
+        timeout_ms=manifest.limits.timeout_ms,
+        max_pages=limits.max_pages,
+        max_output_bytes=0,
+        max_host_calls=0,
+        max_bridge_bytes=0,
+        fuel=limits.fuel,
+        imports=bundle.module.import_names,
+    )
+    try:
+        trial.try_out(
+            job,
+            guest_memory_bytes=settings.PLUGIN_MAX_MEMORY_MB << 20,
+            cache_dir=Path(settings.DATA_DIR) / "compile-cache",
+        )
+    except WorkerError as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise TrialFailed(f"{manifest.wasm.path} was tried out and failed: {reason}") from error
+
+
+def install_uploaded(bundle: Bundle) -> Release:
+    """As `install`, but raises NameReserved for the name of a plugin that comes with Hostbridge.
+
+    A release that asks for no more serves at once: an upload could replace what people log in with.
+    """
+    name = bundle.manifest.name
+    if name in settings.BUNDLED_PLUGINS:
+        raise NameReserved(f"“{name}” comes with Hostbridge. Give the plugin another name in plugin.json.")
+    return install(bundle)
+
+
+def _add_release(bundle: Bundle) -> Release:
+    """The bundle's release, as a row and, once nothing speaks against it, as a file."""
+    manifest, data = bundle.manifest, json.loads(bundle.manifest_data)
+    sha256 = manifest.wasm.sha256
+    plugin, _ = Plugin.objects.get_or_create(slug=manifest.name)
+    release, created = Release.objects.get_or_create(
+        plugin=plugin,
+        version=manifest.version,
+        defaults={"manifest_data": data, "sha256": sha256, "size_bytes": len(bundle.wasm)},
+    )
+    if not created and (release.sha256 != sha256 or release.manifest_data != data):
+        raise ReleaseConflict(
+            f"{manifest.name} {manifest.version} is installed already, from other files. "
+            "Give the changed plugin a new version in plugin.json."
+        )
+    store.save_wasm(bundle.wasm)
+    if created and plugin.release is not None and not asks_for_more(release, plugin.release):
+        activate(release, plugin.granted & release.asks_for, plugin.network_granted & release.network_asked)
+    elif created:
+        publish_change(plugin)
+    return release
+
+
+def why_kept(plugin: Plugin) -> str:
+    """Why the plugin cannot be removed, whatever it does now; empty if it can."""
+    if plugin.slug == settings.AUTH_PLUGIN:
+        return f"People log in with “{plugin.slug}” (AUTH_PLUGIN). Choose another one first."
+    if plugin.slug in settings.BUNDLED_PLUGINS:
+        return f"“{plugin.slug}” comes with Hostbridge; the next start brings it back. Disable it."
+    return ""
+
+
+def remove(plugin: Plugin, *, by: User | None = None) -> dict[str, int]:
+    """Removes the plugin with all that is its: releases, grants, settings, store, executions with their audit
+    log, service tokens, and .wasm files that no other release uses. This cannot be undone.
+
+    Returns how many releases, executions and stored values that were. Raises NotRemovable for the plugin that
+    people log in with and for those that come with Hostbridge, PluginBusy while it runs on the server, and
+    NotFound if somebody was faster.
+    """
+    if reason := why_kept(plugin):
+        raise NotRemovable(reason)
+    journal.flush()
+    with store.changing():
+        with transaction.atomic():
+            removed = _remove_rows(plugin)
+        store.keep_only(set(Release.objects.values_list("sha256", flat=True)))
+    logger.info("%s removed the plugin %s: %s", by.pk if by else "An operator", plugin.slug, removed)
+    return removed
+
+
+def _remove_rows(plugin: Plugin) -> dict[str, int]:
+    """Raises PluginBusy or NotFound."""
+    if Plugin.objects.select_for_update().filter(pk=plugin.pk).first() is None:
+        raise NotFound(f"There is no plugin “{plugin.slug}”.")
+    if running := _running(plugin):
+        raise PluginBusy(f"Calls still run: {running}. Disable it, and remove it when they have ended.")
+    removed = {
+        "releases": plugin.releases.count(),
+        "executions": plugin.executions.count(),
+        "stored_values": plugin.kv_entries.count(),
+    }
+    # The release that serves is protected against being deleted by itself.
+    Plugin.objects.filter(pk=plugin.pk).update(release=None)
+    plugin.delete()
+    # Otherwise they would speak for the next plugin of this name.
+    api_tokens.delete_plugin_tokens(plugin.slug)
+    events.publish("plugin.removed", {"slug": plugin.slug}, to_all=True)
+    return removed
+
+
+def _running(plugin: Plugin) -> int:
+    """Calls on the server that can still be going on; others were left behind when a server was killed."""
+    longest = timedelta(milliseconds=settings.PLUGIN_QUEUE_TIMEOUT_MS + settings.PLUGIN_MAX_TIMEOUT_MS)
+    unfinished = (Execution.State.QUEUED, Execution.State.RUNNING)
+    recent = plugin.executions.filter(created_at__gte=timezone.now() - longest)
+    return recent.filter(target="server", state__in=unfinished).count()
+
+
+def install_bundled() -> list[Release]:
+    """Installs what comes with Hostbridge. The first time it is consented to, but for what is optional.
+
+    Later an administrator decides, as for any plugin: grants stay as they are, and a release that asks for
+    more waits.
+    """
+    installed = []
+    for name in settings.BUNDLED_PLUGINS:
+        release = install(read_folder(Path(settings.BUNDLED_PLUGINS_DIR) / name))
+        if release.plugin.release_id is None:
+            activate(release, [p.operation for p in release.manifest.permissions if not p.optional])
+        installed.append(Release.objects.select_related("plugin").get(pk=release.pk))
+    return installed
