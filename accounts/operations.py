@@ -185,7 +185,7 @@ def db_use_password_reset_token(caller: Caller, data: dict[str, Any]) -> Any:
 
 @operation(
     "POST", "tokens/cleanup", title="Remove expired tokens", risk=Risk.LOW,
-    meaning="Tidies up: verification and reset tokens past their end are removed.", response=operation_shapes.Deleted,
+    meaning="Removes verification and reset tokens that have expired.", response=operation_shapes.Deleted,
 )  # fmt: skip
 def db_cleanup_expired_tokens(caller: Caller, data: dict[str, Any]) -> Any:
     return {"deleted": single_use_tokens.cleanup_expired_tokens()}

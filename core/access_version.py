@@ -28,7 +28,7 @@ M = TypeVar("M", bound=type[Model])
 
 
 def decides_access(model: M) -> M:
-    """Class decorator for models that authorization reads: every write to their table advances the version."""
+    """Class decorator for models that authorization reads: a write to their table advances the version."""
     _tables.add(model._meta.db_table)
     return model
 

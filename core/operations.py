@@ -1,4 +1,4 @@
-"""The registry of host API operations, each defined once, in the `operations.py` of the app that owns the data.
+"""The host API operations. Each is defined once, in `operations.py` of the app that owns its data.
 
 A function's name is at once the operation's permission, its OpenAPI operationId, its host function and its
 label in the audit log. The decorator holds the route, the shapes and the words an administrator reads before

@@ -7,20 +7,20 @@ from tests.backing import postgresql
 from tests.server import ROOT, clean_environment
 
 MATTERS = [
-    "tests/accounts/test_attempts.py",
-    "tests/accounts/test_feed.py",
+    "tests/accounts/test_rate_limits.py",
+    "tests/core/test_feed.py",
     "tests/accounts/test_models.py",
     "tests/accounts/test_services.py",
-    "tests/accounts/test_setup.py",
-    "tests/plugins/test_browser_runs.py",
-    "tests/plugins/test_journal.py",
-    "tests/plugins/test_kv.py",
-    "tests/plugins/test_messages.py",
-    "tests/plugins/test_transports.py",
-    "tests/plugins/test_executions_api.py",
-    "tests/plugins/test_consent.py",
-    "tests/plugins/test_auth_links.py",
-    "tests/plugins/test_auth_plugin.py",
+    "tests/accounts/test_owner_setup.py",
+    "tests/plugins/executions/test_browser_runs.py",
+    "tests/plugins/history/test_journal.py",
+    "tests/plugins/host/test_kv.py",
+    "tests/plugins/host/test_messages.py",
+    "tests/plugins/host/test_transports.py",
+    "tests/plugins/api/test_executions.py",
+    "tests/plugins/registry/test_consent.py",
+    "tests/plugins/api/test_auth_links.py",
+    "tests/plugins/api/test_auth.py",
     "tests/test_conformance.py",
 ]
 

@@ -1,7 +1,7 @@
-"""What a plugin's module may be, decided without running it: imports, exports, memory.
+"""Decides whether a module may be a plugin, without running it: imports, exports, memory.
 
-plugins.bundles.wasm refuses what is no sound module, this what is no plugin. What passes both can still be refused by
-the runtime, which looks at the code itself, in a worker.
+plugins.bundles.wasm refuses malformed modules; this refuses well-formed modules that are not plugins. The
+runtime may still refuse either: it validates the code itself, in a worker.
 """
 
 from django.conf import settings

@@ -1,9 +1,9 @@
-"""Reads a WebAssembly module without running anything: what it takes, what it gives, how much it wants.
+"""Reads a WebAssembly module without running it: its imports, exports and memory.
 
 https://webassembly.github.io/spec/core/binary/modules.html
 
-The bytes are anybody's. Reading is bounded everywhere and copies no code: a few milliseconds for megabytes.
-What is refused here no runtime should see; what Hostbridge allows beyond that is plugins.bundles.module_policy's.
+The bytes are untrusted. Reading is bounded everywhere and copies no code: a few milliseconds for megabytes.
+No runtime should see what is refused here. plugins.bundles.module_policy adds Hostbridge's own rules.
 """
 
 import re

@@ -1,6 +1,6 @@
 """Every function that a plugin's module may import, with its signature, as the runtime has them.
 
-`tests/plugins/test_wasm_imports.py` runs a module that imports all of them.
+`tests/plugins/bundles/test_wasm_imports.py` runs a module that imports all of them.
 """
 
 EXTISM_NAMESPACE = "extism:host/env"

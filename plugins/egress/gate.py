@@ -1,10 +1,11 @@
-"""The egress gate: what lets a guest's HTTP request out to an address that an administrator granted.
+"""The egress gate: sends a guest's HTTP request to an outside address that an administrator granted.
 
-What the server itself fetches for an administrator (plugins.registry.downloads) goes the same way.
+Bundles that the server downloads for an administrator (plugins.registry.downloads) pass the same gate.
 
-In this order, and for each hop of a redirect again: the address is in our one form (plugins.egress.addresses), a rule
-grants it, the name is looked up once, every address it has may be connected to (destinations), and the
-connection goes to one of those very addresses (dialing). Size and time are bounded.
+Each hop, redirects included, passes these steps in order: the address parses in our one strict form
+(plugins.egress.addresses); a rule grants it; its name is resolved once; every resolved address is allowed
+(plugins.egress.destinations); the connection goes to exactly one of them (plugins.egress.connector). Size and
+time are bounded.
 
 Forbidden
 ├── NetworkNotGranted        403  no rule grants this address and method

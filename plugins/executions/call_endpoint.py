@@ -2,8 +2,8 @@
 
 It is asked for more often than all else together, so it takes a way of its own: Django's request and
 response, our authentication, the run, and nothing between them. `CallEndpoint` puts that in front of an ASGI
-application; elsewhere (a WSGI server, a test client) plugins.api.calls.CallView does the same behind the usual
-middleware.
+application; elsewhere (a WSGI server, a test client) plugins.api.calls.CallView does the same
+behind the usual middleware.
 """
 
 import asyncio

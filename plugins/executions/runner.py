@@ -1,8 +1,8 @@
 """Running a plugin's function: the record of it, the run itself, and how it ended.
 
-A call is admitted, which asks the database (plugins.executions.authorization); begun, which adds the input; and run, in the
-thread that asks or on the event loop, always outside of a transaction: a plugin that waits for its own host
-call would otherwise wait for a lock that its caller holds.
+A call is authorized, which reads the database (plugins.executions.authorization); begun, which adds the
+input; and run, always outside a transaction: a plugin waiting for its own host call would otherwise wait for
+a lock that its caller holds.
 """
 
 import logging

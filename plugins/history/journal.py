@@ -2,7 +2,7 @@
 
 A call pays for making its row. What was collected is written every FLUSH_SECONDS, when somebody looks
 (`flush`), and when the server stops; a server that is killed loses at most the last FLUSH_SECONDS of it. A
-call that takes longer is written while it runs, so that a crash leaves a trace of it (plugins.history.server_processes).
+call that takes longer is written while it runs, so that a crash leaves a trace (server_processes).
 
 The rows are made where the calls end, not by the thread that writes them: while that holds Python's lock, the
 event loop would wait for it at each of its system calls.

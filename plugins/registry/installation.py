@@ -58,8 +58,8 @@ class NameReserved(Problem):
 def install(bundle: Bundle) -> Release:
     """Keeps the bundle as a release. Installing grants nothing.
 
-    A new plugin, or a release that asks for more than the one that serves, waits for consent (`activate`);
-    a release that asks for no more (plugins.registry.upgrades) serves at once. Installing the same bundle again
+    A new plugin, or a release that asks for more than the active one, waits for consent (`activate`). A
+    release that asks for no more (plugins.registry.upgrades) serves at once. Installing the same bundle again
     changes nothing.
     Raises TrialFailed if the module cannot be compiled and started, ReleaseConflict if the version exists
     with other content; then nothing is kept.

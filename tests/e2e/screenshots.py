@@ -12,7 +12,7 @@ from typing import NamedTuple
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.chromium import launch
-from tests.plugins.bundles import zipped
+from tests.plugins.bundles.samples import zipped
 from tests.server import PASSWORD, ROOT, Server
 
 IMAGES = ROOT / "docs" / "images"

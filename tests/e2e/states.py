@@ -13,7 +13,7 @@ from typing import Any, Self
 import httpx
 from playwright.sync_api import Page, expect
 
-from tests.plugins.bundles import make_zip, zipped
+from tests.plugins.bundles.samples import make_zip, zipped
 from tests.server import ROOT, Server
 
 OWNER, ALICE, BOB = "owner@example.com", "alice@example.com", "bob@example.com"

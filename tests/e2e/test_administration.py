@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.plugins.bundles import FILES, make_zip, zipped
+from tests.plugins.bundles.samples import FILES, make_zip, zipped
 from tests.server import PASSWORD, Server
 
 Shoot = Callable[[str], None]

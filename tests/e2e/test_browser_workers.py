@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, WebSocketRoute, Worker, expect
 
 from tests.e2e.browser_runs import Visitor, execution, expect_no_worker, wait_in
-from tests.plugins import bundles
+from tests.plugins.bundles import samples
 from tests.server import PASSWORD, Server
 
 # Notes of each job that the page hands to a worker whether its module is compiled, and the token in it.
@@ -133,7 +133,7 @@ def test_a_module_is_compiled_once_and_anew_when_the_release_changes(
         return visitor.page.evaluate("window.jobs.splice(0).map(([wasm]) => wasm)")
 
     assert jobs_of_two_runs() == ["bytes", "compiled"]
-    another = bundles.zipped(version="1.1.0", wasm=bundles.WASM + b"\0\2\1x")
+    another = samples.zipped(version="1.1.0", wasm=samples.WASM + b"\0\2\1x")
     upload = {"bundle": ("hostcall.zip", another)}
     owner.post("/api/v1/plugins", files=upload).raise_for_status()
     owner.post("/api/v1/plugins/hostcall/releases/1.1.0/activate", json={}).raise_for_status()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.plugins.outside import outside
+from tests.plugins.egress.outside import outside
 from tests.server import PASSWORD, ROOT, Server
 
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import httpx
 
-from tests.plugins.test_hostile import Hostile
-from tests.plugins.test_hostile_server import CASES, FOLLOWER, slug
+from tests.plugins.runtime.test_hostile import Hostile
+from tests.plugins.runtime.test_hostile_server import CASES, FOLLOWER, slug
 from tests.server import PASSWORD, problem_code
 from tests.soak.stage import email_of
 from tests.soak.tally import Tally

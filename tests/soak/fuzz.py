@@ -18,8 +18,8 @@ from pathlib import Path
 from plugins.bundles.wasm import InvalidWasm, Module
 from plugins.runtime.job import Crashed, InvalidModule, Job, TimedOut
 from plugins.runtime.trial import try_out
-from tests.plugins.mutations import mutants
-from tests.plugins.test_gate import check
+from tests.plugins.bundles.mutations import mutants
+from tests.plugins.bundles.test_module_policy import check
 from tests.soak.watch import children
 
 MEMORY_MB = 64

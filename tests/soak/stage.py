@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from tests.plugins.test_hostile import LONG_MS
-from tests.plugins.test_hostile_server import CASES, slug
+from tests.plugins.runtime.test_hostile import LONG_MS
+from tests.plugins.runtime.test_hostile_server import CASES, slug
 from tests.server import Server
 
 KV = ["kv_get", "kv_set"]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.plugins.egress.guest import NAME, Guest
-from tests.plugins.outside import Outside, outside
+from tests.plugins.egress.outside import Outside, outside
 
 
 @pytest.fixture

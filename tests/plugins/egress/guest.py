@@ -5,7 +5,7 @@ import time
 from plugins.egress.addresses import Rule
 from plugins.egress.destinations import Destinations, PrivateException
 from plugins.egress.gate import Gate, Request, Response, fetch
-from tests.plugins.outside import Outside
+from tests.plugins.egress.outside import Outside
 
 MOST = 1 << 16
 NAME = "api.example.com"

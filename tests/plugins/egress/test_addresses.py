@@ -10,7 +10,7 @@ import pytest
 from plugins.egress.destinations import Destinations, PrivateException
 from plugins.egress.gate import EgressRefused, EgressUnreachable, Gate, Request
 from tests.plugins.egress.guest import MOST, NAME, Guest
-from tests.plugins.outside import Outside, outside
+from tests.plugins.egress.outside import Outside, outside
 
 
 @pytest.mark.parametrize(

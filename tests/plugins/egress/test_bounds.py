@@ -14,7 +14,7 @@ from plugins.egress import gate
 from plugins.egress.connector import Head, Stream, look_up
 from plugins.egress.gate import EgressTimeout, EgressTooLarge, EgressUnreachable, Request
 from tests.plugins.egress.guest import MOST, NAME, Guest
-from tests.plugins.outside import Outside
+from tests.plugins.egress.outside import Outside
 from tests.server import free_port
 
 

@@ -6,7 +6,7 @@ from core.problems import InvalidInput, PayloadTooLarge
 from plugins.egress import gate
 from plugins.egress.gate import Request
 from tests.plugins.egress.guest import Guest
-from tests.plugins.outside import Outside
+from tests.plugins.egress.outside import Outside
 
 
 def test_forged_headers_do_not_get_out(server: Outside, base: str) -> None:

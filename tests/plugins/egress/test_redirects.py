@@ -6,7 +6,7 @@ from plugins.egress import gate
 from plugins.egress.addresses import Rule
 from plugins.egress.gate import EgressRefused, EgressTooManyRedirects, NetworkNotGranted
 from tests.plugins.egress.guest import NAME, Guest
-from tests.plugins.outside import Outside, outside
+from tests.plugins.egress.outside import Outside, outside
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 from plugins.egress.addresses import Rule
 from plugins.egress.gate import NetworkNotGranted
 from tests.plugins.egress.guest import Guest
-from tests.plugins.outside import Outside
+from tests.plugins.egress.outside import Outside
 
 
 def test_a_granted_address_answers(guest: Guest, server: Outside, base: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from core.problems import Problem
 from plugins.egress.gate import EgressUnreachable, Response
 from tests.plugins.egress.guest import NAME, Guest
-from tests.plugins.outside import Outside, certificate, outside
+from tests.plugins.egress.outside import Outside, certificate, outside
 
 
 @pytest.fixture(scope="module")

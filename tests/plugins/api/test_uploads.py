@@ -17,8 +17,8 @@ from plugins.bundles.archive import read_folder, read_zip
 from plugins.models import Grant, Plugin, Release
 from plugins.registry import catalogue, installation, store
 from tests.conftest import API, assert_problem
-from tests.plugins import wasm_builder as build
-from tests.plugins.bundles import FILES, WASM, make_zip, zipped
+from tests.plugins.bundles import wasm_builder as build
+from tests.plugins.bundles.samples import FILES, WASM, make_zip, zipped
 from tests.server import ROOT
 
 URL = "/api/v1/plugins"

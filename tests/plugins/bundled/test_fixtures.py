@@ -8,7 +8,7 @@ import pytest
 
 from plugins.bundles.archive import read_folder
 from tests.conftest import ROOT
-from tests.plugins.test_hostile import REFUSED
+from tests.plugins.runtime.test_hostile import REFUSED
 from tests.plugins.unchecked import FIXTURES
 
 NAMES = {path.parent.name for path in FIXTURES.glob("*/plugin.json")}

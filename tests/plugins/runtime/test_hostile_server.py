@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from tests.plugins.test_hostile import FUTILE, HOSTILE, Futile, Hostile
+from tests.plugins.runtime.test_hostile import FUTILE, HOSTILE, Futile, Hostile
 from tests.server import Server, problem_code, processes_gone
 
 Case = Hostile | Futile

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from plugins.bundles import wasm
 from plugins.bundles.wasm import Import, InvalidWasm, Module, read_module
 from plugins.bundles.wasm_imports import EXTISM_NAMESPACE
-from tests.plugins import wasm_builder as build
-from tests.plugins.mutations import SOURCES
-from tests.plugins.test_hostile import REFUSED
+from tests.plugins.bundles import wasm_builder as build
+from tests.plugins.bundles.mutations import SOURCES
+from tests.plugins.runtime.test_hostile import REFUSED
 
 RUN = {"run": "() -> i32"}
 ALLOC = (EXTISM_NAMESPACE, "alloc", "(i64) -> i64")

@@ -12,7 +12,7 @@ from plugins.models import Release
 from plugins.registry import catalogue, consent, installation
 from plugins.registry.upgrades import widens
 from tests.conftest import API
-from tests.plugins import bundles
+from tests.plugins.bundles import samples
 
 URL = "/api/v1/plugins/hostcall"
 
@@ -97,7 +97,7 @@ def test_what_was_possible_before_is_no_gain(old: PluginManifest, new: PluginMan
 
 
 def install(version: str, **members: Any) -> Release:
-    return installation.install(read_zip(bundles.zipped(version=version, **members)))
+    return installation.install(read_zip(samples.zipped(version=version, **members)))
 
 
 @pytest.fixture
@@ -135,6 +135,6 @@ def test_the_command_line_tells_it(
     serving: Release, tmp_path: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     archive = tmp_path / "hostcall.zip"
-    archive.write_bytes(bundles.zipped(version="1.1.0", functions=[function("fetch", access="user")]))
+    archive.write_bytes(samples.zipped(version="1.1.0", functions=[function("fetch", access="user")]))
     call_command("plugin", "install", str(archive))
     assert "besides: “fetch” could be called by everybody who is logged in" in capsys.readouterr().out

@@ -21,7 +21,7 @@ from plugins.executions import authorization, runner
 from plugins.models import Execution, Plugin
 from plugins.registry import catalogue, configuration
 from tests.conftest import API, PASSWORD, assert_problem, at_once, history, host_calls
-from tests.plugins.test_auth_plugin import set_hashing
+from tests.plugins.api.test_auth import set_hashing
 
 AUTH = "/api/v1/auth"
 EMAIL = "alice@example.com"

@@ -19,10 +19,10 @@ from plugins.egress.gate import get_gate
 from plugins.models import Grant, Plugin
 from plugins.registry import catalogue, downloads, store
 from tests.conftest import API, assert_problem
-from tests.plugins.bundles import zipped
+from tests.plugins.api.test_uploads import BAD_BUNDLES, stored
+from tests.plugins.bundles.samples import zipped
 from tests.plugins.egress.guest import Resolver
-from tests.plugins.outside import Outside, certificate, outside
-from tests.plugins.test_upload_api import BAD_BUNDLES, stored
+from tests.plugins.egress.outside import Outside, certificate, outside
 from tests.server import Server
 
 URL = "/api/v1/plugins"

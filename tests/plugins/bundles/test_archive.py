@@ -17,7 +17,7 @@ from plugins.bundles import archive as archives
 from plugins.bundles.archive import InvalidBundle, read_folder, read_path, read_zip
 from plugins.bundles.manifest import InvalidManifest
 from plugins.bundles.wasm import InvalidWasm
-from tests.plugins.bundles import FILES, HOSTCALL, MANIFEST, WASM, in_folder, make_zip, manifest
+from tests.plugins.bundles.samples import FILES, HOSTCALL, MANIFEST, WASM, in_folder, make_zip, manifest
 
 
 @pytest.fixture

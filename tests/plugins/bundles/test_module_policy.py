@@ -22,8 +22,8 @@ from plugins.bundles.wasm_imports import (
 from plugins.runtime.job import JobResult
 from plugins.runtime.protocol import Failure, Result
 from tests import runtime
-from tests.plugins import wasm_builder as build
-from tests.plugins.mutations import mutants
+from tests.plugins.bundles import wasm_builder as build
+from tests.plugins.bundles.mutations import mutants
 
 RUN = {"run": "() -> i32"}
 EVERYTHING = [

@@ -19,7 +19,7 @@ from plugins.host import kv
 from plugins.models import Execution, KVEntry, Plugin, Release
 from plugins.registry import catalogue, installation, store
 from tests.conftest import API, Listen, assert_problem, at_once, host_calls
-from tests.plugins.bundles import zipped
+from tests.plugins.bundles.samples import zipped
 
 URL = "/api/v1/plugins/hostcall"
 Install = Callable[..., Plugin]

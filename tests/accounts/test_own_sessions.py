@@ -9,7 +9,7 @@ from django.utils import timezone
 from accounts import sessions
 from accounts.models import Session, User
 from core.events import user_group
-from tests.accounts.test_account_api import program
+from tests.accounts.test_own_account import program
 from tests.conftest import API, Listen, assert_problem
 
 SESSIONS = "/api/v1/sessions"

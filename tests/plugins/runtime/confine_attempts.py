@@ -1,7 +1,7 @@
-"""What code that broke out of WebAssembly would try, and a process that tries it under layers of confinement.
+"""Attempts that escaped WebAssembly code would make, each run under chosen layers of confinement.
 
-Run by test_confine.py: `python -I attempts.py PLACE UID` reads from its standard input which attempts to
-make under which layers, plays the server to a child for each, and prints how each ended.
+Run by test_confine.py: `python -I confine_attempts.py FOLDER UID` reads the attempts and their layers from
+standard input, forks a child for each, plays the server to it, and prints how each attempt ended.
 """
 
 import ctypes
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT))
 
 from plugins.runtime import confine  # noqa: E402

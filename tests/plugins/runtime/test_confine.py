@@ -28,10 +28,11 @@ from plugins.runtime.process import WorkerProcess
 from plugins.runtime.protocol import Result
 from plugins.runtime.sandbox_status import MISSING, holds, missing
 from plugins.runtime.service import get_pool
-from tests.plugins.attempts import ATTEMPTS
-from tests.plugins.test_pool import FAULTS, HOSTCALL, fail, job, output, refuse
+from tests.plugins.runtime.confine_attempts import ATTEMPTS
+from tests.plugins.runtime.test_pool import FAULTS, HOSTCALL, fail, job, output, refuse
 from tests.server import ROOT
 
+ATTEMPTS_SCRIPT = ROOT / "tests" / "plugins" / "runtime" / "confine_attempts.py"
 AM_ROOT = os.geteuid() == 0
 NOBODY = 65534 if AM_ROOT else os.geteuid()
 USERS = {"root": 0, "user": NOBODY} if AM_ROOT else {"user": NOBODY}
@@ -118,7 +119,7 @@ def found(place: Path) -> Found:
         here.mkdir()
         os.chown(here, uid, -1)
         ended = subprocess.run(
-            [sys.executable, "-I", str(ROOT / "tests" / "plugins" / "attempts.py"), str(here), str(uid)],
+            [sys.executable, "-I", str(ATTEMPTS_SCRIPT), str(here), str(uid)],
             input=json.dumps(wanted, default=sorted),
             env={"SECRET_KEY": "very secret"}, capture_output=True, text=True, check=False, timeout=120,
         )  # fmt: skip

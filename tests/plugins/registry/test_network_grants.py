@@ -23,7 +23,7 @@ from plugins.egress.loop_guard import own_pseudonym
 from plugins.models import Execution, NetworkGrant, Release
 from plugins.registry import catalogue, consent, installation
 from tests.conftest import API, ROOT, assert_problem, host_calls
-from tests.plugins.outside import Outside, outside
+from tests.plugins.egress.outside import Outside, outside
 
 HOSTCALL = ROOT / "wasm-plugins" / "fixtures" / "hostcall"
 URL = "/api/v1/plugins/hostcall"
