@@ -24,7 +24,7 @@ from plugins.api.live_events import websocket_urlpatterns
 from plugins.executions import browser_runs, remote_cancel, runner
 from plugins.executions.call_endpoint import App, CallEndpoint, Receive, Scope, Send
 from plugins.history import journal, retention, server_processes
-from plugins.runtime.service import close_pool, get_pool
+from plugins.runtime.service import start_engine, stop_engine
 
 logger = logging.getLogger("hostbridge.server")
 
@@ -58,7 +58,7 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
-            get_pool()  # workers start now, not when the first caller waits for them
+            start_engine()
             await sync_to_async(server_processes.mark_orphans)()
             feed = Feed()
             if settings.METRICS_TOKEN:
@@ -73,8 +73,8 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
         else:
             for task in tasks:
                 task.cancel()
-            await sync_to_async(close_pool)()
-            await sync_to_async(runner.wait_for_the_last)()
+            await stop_engine()
+            await runner.wait_for_background()
             await sync_to_async(journal.flush)()
             if feed is not None:
                 await feed.close()
@@ -102,7 +102,7 @@ async def _give_back_for_ever() -> None:
 calls = CallEndpoint(
     # Log-ins wait for workers in these threads; so many others always get one.
     cast(App, ThreadPerRequestHandler(MOST_CALLS + OTHER_REQUESTS)),
-    most=MOST_CALLS,
+    limit=MOST_CALLS,
     headers=safety_headers(),
 )
 application = ProtocolTypeRouter(

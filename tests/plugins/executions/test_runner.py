@@ -103,7 +103,7 @@ def test_a_trap_names_the_function_it_happened_in(faults: Plugin, call: Callable
 def test_plugins_refuse_to_run_inside_a_transaction(faults: Plugin) -> None:
     admission = authorization.authorize(faults, "echo", authorization.Client(User()))
     with transaction.atomic(), pytest.raises(RuntimeError, match="inside a database transaction"):
-        runner.run(admission, b"")
+        runner.run_and_wait(admission, b"")
 
 
 @pytest.mark.parametrize(("function", "word"), [("fail_text", "liking"), ("deep_recursion", "descend")])
