@@ -42,6 +42,7 @@ class Authorization:
     function: Function
     limits: CallLimits
     client: Client
+    granted: frozenset[str]
     job: Job
     network: tuple[Rule, ...]
     pattern: Execution
@@ -58,6 +59,7 @@ def authorize(plugin: Plugin, function_name: str, client: Client) -> Authorizati
         function=function,
         limits=limits,
         client=client,
+        granted=plugin.granted,
         job=_job(plugin, release, function, limits),
         network=_network(plugin, release.manifest),
         pattern=Execution(

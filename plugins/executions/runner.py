@@ -182,7 +182,7 @@ def begin(authorization: Authorization, payload: bytes) -> Call:
         created_at=datetime.now(UTC),
     )
     caller = Caller(
-        plugin.granted,
+        authorization.granted,
         plugin.slug,
         execution.pk,
         network=authorization.network,

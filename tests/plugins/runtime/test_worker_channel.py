@@ -95,7 +95,7 @@ def test_a_worker_that_hangs_up_is_noticed() -> None:
     async def test(channel: WorkerChannel, worker: socket.socket) -> None:
         lost: list[bool] = []
         channel.on_lost = lambda: lost.append(True)
-        worker.sendall(pack(RESULT) + b"half")
+        worker.sendall(pack(RESULT) + pack(RESULT)[:7])
         worker.shutdown(socket.SHUT_RDWR)
         assert decode_from_worker(await channel.receive(soon())) == RESULT
         with pytest.raises(Closed):
