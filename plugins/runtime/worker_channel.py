@@ -1,6 +1,7 @@
 """The web process's end of the socket to a worker, on an event loop."""
 
 import asyncio
+import contextlib
 import socket
 import time
 from collections.abc import Callable
@@ -18,8 +19,9 @@ class WorkerChannel(asyncio.Protocol):
     leaves unread is bounded by the limits of its call, and a worker that never reads never replies in time.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, sock: socket.socket) -> None:
         self.closed = False
+        self._sock = sock
         self.on_lost: Callable[[], None] = lambda: None
         self._frames = FrameBuffer()
         self._waiting: asyncio.Future[None] | None = None
@@ -28,7 +30,9 @@ class WorkerChannel(asyncio.Protocol):
     @classmethod
     async def open(cls, sock: socket.socket) -> Self:
         """Takes over a connected Unix socket."""
-        _, channel = await asyncio.get_running_loop().create_unix_connection(cls, sock=sock)
+        sock.setblocking(False)
+        loop = asyncio.get_running_loop()
+        _, channel = await loop.create_unix_connection(lambda: cls(sock), sock=sock)
         return channel
 
     def send(self, frame: Frame) -> None:
@@ -56,11 +60,16 @@ class WorkerChannel(asyncio.Protocol):
         return body
 
     def check_silent(self) -> None:
-        """Between calls a worker says nothing. Raises ProtocolError if it did, Closed if it is gone."""
-        if len(self._frames):
-            raise ProtocolError("a frame that nobody asked for")
+        """Between calls a worker says nothing. Raises ProtocolError if it did, Closed if it is gone.
+
+        Looks at the socket itself: what has just happened there, the event loop may not have seen yet.
+        """
         if self.closed:
             raise Closed
+        with contextlib.suppress(BlockingIOError):
+            if not len(self._frames) and not self._sock.recv(1, socket.MSG_PEEK):
+                raise Closed
+            raise ProtocolError("a frame that nobody asked for")
 
     def close(self) -> None:
         self._transport.abort()

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from accounts.models import User
 from plugins.executions import authorization, runner
 from plugins.models import Execution, Plugin
 from plugins.runtime.service import get_pool
+from tests.backing import wait_for
 from tests.conftest import API, assert_problem, history
 
 Install = Callable[..., Plugin]
@@ -88,6 +90,7 @@ def test_a_killed_workers_place_is_taken_by_a_new_one(faults: Plugin, call: Call
     before = set(pool.pids())
     for pid in before:
         os.kill(pid, 9)
+        wait_for(lambda pid=pid: not Path(f"/proc/{pid}").exists())
     for _ in range(4):
         assert_next_call_works(call)
     assert not set(pool.pids()) & before
