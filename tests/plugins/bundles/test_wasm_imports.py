@@ -13,7 +13,7 @@ from plugins.bundles import module_policy
 from plugins.bundles.manifest import Function, PluginManifest, Wasm
 from plugins.bundles.wasm_imports import NAMESPACES, OPERATION_SIGNATURE, USER_NAMESPACE, WASI_NAMESPACE
 from plugins.runtime.job import Job
-from plugins.runtime.protocol import Asked, Failure, HostReply, HostRequest, Result
+from plugins.runtime.protocol import Failure, GuestRequest, HostReply, HostRequest, Result
 from plugins.runtime.trial import try_out
 from tests.runtime import RunningPool, make_job
 from tests.server import ROOT
@@ -58,9 +58,9 @@ def test_a_module_that_imports_all_of_them_starts(tmp_path: Path) -> None:
 def test_http_is_the_hosts_even_for_a_module_that_is_said_not_to_import_it(pool: RunningPool) -> None:
     """Nothing that reads modules may decide whether a guest gets libextism's own HTTP."""
     fetch = make_job("hostcall", HOSTCALL.read_bytes, "fetch", b'{"url":"http://hostbridge.invalid/x"}')
-    asked: list[Asked] = []
+    asked: list[GuestRequest] = []
 
-    def answer(request: Asked, deadline: float) -> HostReply:
+    def answer(request: GuestRequest, deadline: float) -> HostReply:
         asked.append(request)
         return HostReply(request.call_id, 200, {}, b"the host's")
 
