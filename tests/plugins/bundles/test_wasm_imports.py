@@ -1,5 +1,6 @@
 """The functions that a module may import are those that the runtime has, with its signatures."""
 
+import asyncio
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,7 +53,7 @@ def test_a_module_that_imports_all_of_them_starts(tmp_path: Path) -> None:
         sha256="", wasm=lambda: wasm, function="", timeout_ms=10_000, max_pages=1024, max_output_bytes=0,
         max_host_calls=0, max_bridge_bytes=0, imports=module.import_names,
     )  # fmt: skip
-    try_out(job, guest_memory_bytes=64 << 20, cache_dir=tmp_path)
+    asyncio.run(try_out(job, guest_memory_bytes=64 << 20, cache_dir=tmp_path))
 
 
 def test_http_is_the_hosts_even_for_a_module_that_is_said_not_to_import_it(pool: RunningPool) -> None:
