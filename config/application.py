@@ -23,7 +23,8 @@ from core.feed import Feed
 from plugins.api.live_events import websocket_urlpatterns
 from plugins.executions import browser_runs, remote_cancel, runner
 from plugins.executions.call_endpoint import App, CallEndpoint, Receive, Scope, Send
-from plugins.history import journal, retention, server_processes
+from plugins.history import retention, server_processes
+from plugins.history.journal import get_journal
 from plugins.runtime.service import start_engine, stop_engine
 
 logger = logging.getLogger("hostbridge.server")
@@ -62,9 +63,9 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
             await sync_to_async(server_processes.mark_orphans)()
             feed = Feed()
             if settings.METRICS_TOKEN:
-                from plugins.api import metrics  # noqa: PLC0415 - it loads a library that few servers need
+                from plugins.api.metrics import get_metrics  # noqa: PLC0415 - it loads a library that few servers need
 
-                metrics.start()
+                get_metrics()
             gc.collect()
             gc.freeze()  # what is there now stays: to look through it again and again delays calls
             work = (calls.warm_up(), _tidy_for_ever(), _give_back_for_ever(), remote_cancel.look_for_ever())
@@ -75,7 +76,7 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
                 task.cancel()
             await stop_engine()
             await runner.wait_for_background()
-            await sync_to_async(journal.flush)()
+            await sync_to_async(get_journal().flush)()
             if feed is not None:
                 await feed.close()
             await send({"type": "lifespan.shutdown.complete"})

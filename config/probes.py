@@ -8,7 +8,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from core.problems import NotAuthenticated, response_for
-from plugins.history import journal
+from plugins.history.journal import get_journal
 from plugins.runtime.service import get_pool
 
 
@@ -30,7 +30,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
             cursor.execute("SELECT 1")
     except Exception:
         return JsonResponse({"status": "unavailable", "database": "unreachable"}, status=503)
-    if journal.is_full():
+    if get_journal().is_full():
         return JsonResponse({"status": "unavailable", "database": "takes no records"}, status=503)
     sandbox = get_pool().layers()
     if not sandbox:
@@ -48,6 +48,6 @@ def metrics(request: HttpRequest) -> HttpResponse:
         request.headers.get("Authorization", ""), f"Bearer {settings.METRICS_TOKEN}"
     ):
         return response_for(NotAuthenticated("Send METRICS_TOKEN in the header Authorization: Bearer …"))
-    from plugins.api import metrics  # noqa: PLC0415 - it loads a library that few servers need
+    from plugins.api.metrics import CONTENT_TYPE, get_metrics  # noqa: PLC0415 - it loads a library that few servers need
 
-    return HttpResponse(metrics.text(), metrics.CONTENT_TYPE)
+    return HttpResponse(get_metrics().text(), CONTENT_TYPE)

@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from plugins.history import journal
+from plugins.history.journal import get_journal
 from plugins.models import Execution, Grant, HostCall, NetworkGrant, Plugin, Release
 from plugins.registry import configuration
 from plugins.runtime.sandbox_status import missing
@@ -101,7 +101,7 @@ class AuditedAdmin(ReadOnly):
     """Shows the audit log up to now."""
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        journal.flush()
+        get_journal().flush()
         return super().get_queryset(request)  # type: ignore[misc]
 
 

@@ -19,7 +19,7 @@ import httpx
 import pytest
 from django.contrib.auth.hashers import make_password
 from django.core.management.commands import flush
-from django.db import connection, connections
+from django.db import DatabaseError, OperationalError, connection, connections
 from django.db.models import QuerySet
 from django.test import Client
 from msgspec.structs import replace
@@ -30,7 +30,7 @@ from accounts.passwords import to_phc
 from core.models import EventBatch
 from plugins.bundles.archive import Bundle, read_folder
 from plugins.executions import breaker
-from plugins.history import journal
+from plugins.history.journal import Journal, get_journal, set_journal
 from plugins.models import Execution, HostCall, Plugin
 from plugins.registry import catalogue, consent, installation
 from plugins.runtime import trial
@@ -43,10 +43,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_threads_of_its_own() -> Iterator[None]:
-    """No writer of the journal, which would write into the middle of the tests: they flush.
-    No worker outlives them.
-    """
-    journal._started.acquire()
+    """No worker outlives the tests."""
     yield
     shut_down_engine()
 
@@ -93,11 +90,12 @@ def sql_flush_but_for_what_never_changes(style: Any, connection: Any, **options:
 
 
 @pytest.fixture(autouse=True)
-def _journal_of_this_test_only() -> None:
-    for kept in (journal._new, journal._changed, journal._calls, journal._to_tell):
-        kept.clear()
-    journal._held.size = 0
+def journal() -> Journal:
+    """Each test has its own journal and breakers. Only `flush` writes: a thread would write at any moment."""
+    journal = Journal(background=False)
+    set_journal(journal)
     breaker.reset()
+    return journal
 
 
 @cache
@@ -178,13 +176,13 @@ def install(transactional_db: None) -> Callable[..., Plugin]:
 
 def host_calls() -> QuerySet[HostCall]:
     """The audit log, everything recorded until now included."""
-    journal.flush()
+    get_journal().flush()
     return HostCall.objects.all()
 
 
 def history() -> QuerySet[Execution]:
     """The history, everything that happened until now included."""
-    journal.flush()
+    get_journal().flush()
     return Execution.objects.all()
 
 
@@ -200,11 +198,22 @@ def listen(db: None) -> Listen:
         before = set(EventBatch.objects.values_list("pk", flat=True))
         heard: list[dict[str, Any]] = []
         yield heard
-        journal.flush()
+        get_journal().flush()
         for batch in EventBatch.objects.exclude(pk__in=before).order_by("pk"):
             heard += [event for event in batch.told() if group in event["to"]]
 
     return listen
+
+
+@contextmanager
+def failing_database(error: type[DatabaseError] = OperationalError) -> Iterator[None]:
+    """Every query of this thread fails."""
+
+    def fail(*_: Any) -> None:
+        raise error("no database")
+
+    with connection.execute_wrapper(fail):
+        yield
 
 
 def at_once(times: int, work: Callable[[], Any]) -> list[Any]:

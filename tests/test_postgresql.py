@@ -13,6 +13,7 @@ MATTERS = [
     "tests/accounts/test_services.py",
     "tests/accounts/test_owner_setup.py",
     "tests/plugins/executions/test_browser_runs.py",
+    "tests/plugins/history/test_batch_write.py",
     "tests/plugins/history/test_journal.py",
     "tests/plugins/host/test_kv.py",
     "tests/plugins/host/test_messages.py",

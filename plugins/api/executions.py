@@ -26,7 +26,7 @@ from plugins.api.calls import CALL_RESPONSES
 from plugins.executions import browser_runs, runner
 from plugins.executions.call_endpoint import client_of
 from plugins.executions.call_response import outcome_response
-from plugins.history import journal
+from plugins.history.journal import get_journal
 from plugins.models import Execution, HostCall
 
 MAX_HOST_CALLS_SHOWN = 500  # a call may make many thousands; who looks wants to see how it began
@@ -145,7 +145,7 @@ class ExecutionListView(ListAPIView[Execution]):
         )
         form.is_valid(raise_exception=True)
         asked = form.validated_data
-        journal.flush()
+        get_journal().flush()
         found = Execution.objects.visible_to(self.request.user).select_related("plugin", "user")
         return found.filter(**{self.filters[name]: asked[name] for name in asked})
 
@@ -190,7 +190,7 @@ class ReplayView(APIView):
 
 def visible_execution(request: Request, execution_id: uuid.UUID) -> Execution:
     """As it is now, everything that happened here included. Raises NotFound for somebody else's."""
-    journal.flush()
+    get_journal().flush()
     mine = Execution.objects.visible_to(request.user).select_related("plugin", "user")
     execution = mine.filter(pk=execution_id).first()
     if execution is None:

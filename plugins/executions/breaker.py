@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 from django.conf import settings
 
 from core import events
-from plugins.history import journal
+from plugins.history.journal import get_journal
 from plugins.history.outcomes import PluginPaused
 
 WINDOW_SECONDS = 60
@@ -118,7 +118,7 @@ def record(slug: str, release_id: int, verdict: Verdict) -> None:
         changed, reason = breaker.note(verdict), breaker.reason
     if changed:
         kind = "plugin.paused" if reason else "plugin.resumed"
-        journal.tell(events.Event(kind, {"slug": slug, "reason": reason}, [], to_all=True))
+        get_journal().publish(events.Event(kind, {"slug": slug, "reason": reason}, [], to_all=True))
 
 
 def paused(slug: str, release_id: int | None) -> str:

@@ -17,7 +17,7 @@ from core.operations import OPERATIONS
 from core.problems import Forbidden, InvalidInput, NotAuthenticated, PayloadTooLarge, Problem
 from core.secrets import hash_token, new_token
 from plugins.executions import authorization, recording, runner
-from plugins.history import journal
+from plugins.history.journal import get_journal
 from plugins.history.outcomes import (
     PluginCancelled,
     PluginTimedOut,
@@ -181,4 +181,4 @@ def _end(execution: Execution, problem: Problem | None) -> None:
         if running.update(**ended) != 1:
             raise runner.RunEnded
         recording.publish("execution.finished", execution)
-    journal.written([execution], [])
+    get_journal().notify_written([execution], [])

@@ -11,7 +11,8 @@ from core import events
 from core.problems import Problem
 from core.strict_json import storable
 from plugins.bundles.manifest import Function
-from plugins.history import execution_insert, journal
+from plugins.history import execution_insert
+from plugins.history.journal import get_journal
 from plugins.history.outcomes import GuestProblem, PluginError, PluginTrapped, end_state
 from plugins.models import Execution, Plugin
 from plugins.runtime.job import JobResult
@@ -25,7 +26,7 @@ def record_browser_run(plugin: Plugin, function: Function, user: User) -> Execut
 
     Raises RecordsNotWritten: its host calls go through the journal.
     """
-    journal.check()
+    get_journal().check()
     execution = Execution(
         plugin=plugin, release=plugin.active, function=function.name, user=user, target="browser"
     )
@@ -42,7 +43,7 @@ def publish(kind: str, execution: Execution) -> None:
 
 def record_start(execution: Execution) -> None:
     """A worker has the call."""
-    journal.change(execution, state=State.RUNNING.value)
+    get_journal().change(execution, state=State.RUNNING.value)
 
 
 def record_end(
@@ -64,7 +65,7 @@ def record_end(
             "host_ms": result.host_ms,
             "logs": [] if function.sensitive else storable(result.reply.logs),
         }
-    journal.change(execution, **end)
+    get_journal().change(execution, **end)
     return output
 
 

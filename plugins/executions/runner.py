@@ -18,7 +18,7 @@ from core.problems import PayloadTooLarge, Problem
 from plugins.bundles.manifest import Function
 from plugins.executions import breaker, login_throttle, recording, remote_cancel
 from plugins.executions.authorization import Authorization, Client, authorize
-from plugins.history import journal
+from plugins.history.journal import get_journal
 from plugins.history.limits import CallLimits
 from plugins.history.outcomes import (
     PluginCancelled,
@@ -96,7 +96,7 @@ async def run(
         call = begin(authorization, payload)
         try:
             with get_engine().pool.admit(call.execution.pk, slug, authorization.limits.workers) as ticket:
-                journal.begin(call.execution)
+                get_journal().begin(call.execution)
                 on_admitted(call.execution)
                 outcome = await _perform(call, ticket, offload)
         except Overloaded as error:
@@ -149,7 +149,7 @@ async def wait_for_background() -> None:
 
 def cancel(execution: Execution) -> None:
     """Ends it, wherever it runs; its end is recorded and published like any other. Raises RunEnded."""
-    journal.flush()
+    get_journal().flush()
     execution.refresh_from_db()
     if execution.finished_at is not None:
         raise RunEnded(f"It has ended already: {execution.state}.")
@@ -170,7 +170,7 @@ def replay(execution: Execution, client: Client) -> Outcome:
 
 def begin(authorization: Authorization, payload: bytes) -> Call:
     """Raises RecordsNotWritten, PayloadTooLarge and PluginPaused."""
-    journal.check()
+    get_journal().check()
     limit = authorization.limits.max_input_bytes
     if len(payload) > limit:
         raise PayloadTooLarge(f"The input may have at most {limit} bytes.")

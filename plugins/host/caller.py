@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from accounts.models import User
 from core.problems import Forbidden
 from plugins.egress.addresses import Rule
-from plugins.history import journal
+from plugins.history.journal import get_journal
+from plugins.history.records import HostCallRecord
 
 
 class OperationNotGranted(Forbidden):
@@ -51,8 +52,8 @@ class Caller:
 
     def record(self, operation: str, subject: str, status: int, started: float) -> None:
         """Adds to the audit log. `started` is a time.perf_counter(). Unknown addresses have no operation."""
-        journal.record(
-            journal.Entry(
+        get_journal().add_host_call(
+            HostCallRecord(
                 execution_id=self.execution_id,
                 api_token_id=self.api_token_id,
                 operation=operation,

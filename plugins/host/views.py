@@ -9,7 +9,7 @@ from rest_framework.views import APIView
 
 from core.operations import OPERATIONS, Operation
 from core.shapes import problems
-from plugins.history import journal
+from plugins.history.journal import get_journal
 from plugins.host.authentication import HostAuthentication
 from plugins.host.caller import Caller
 from plugins.host.cors import allow_any_origin, preflight
@@ -35,7 +35,7 @@ class HostView(APIView):
 
         A guest on the server may go on asking, whose limits count what is not yet written as well.
         """
-        journal.check()
+        get_journal().check()
         raw = request._request
         inquiry = OperationRequest(
             method=str(raw.method),

@@ -15,7 +15,7 @@ from core import events
 from core.problems import InvalidInput, NotFound, Problem
 from plugins.bundles.archive import Bundle, read_folder
 from plugins.bundles.manifest import PluginManifest
-from plugins.history import journal
+from plugins.history.journal import get_journal
 from plugins.history.limits import limits_of
 from plugins.models import Execution, Plugin, Release
 from plugins.registry import store
@@ -165,7 +165,7 @@ def remove(plugin: Plugin, *, by: User | None = None) -> dict[str, int]:
     """
     if reason := why_kept(plugin):
         raise NotRemovable(reason)
-    journal.flush()
+    get_journal().flush()
     with store.changing():
         with transaction.atomic():
             removed = _remove_rows(plugin)

@@ -1,4 +1,4 @@
-"""GET /metrics: what it counts, that nobody outside can add to it, and who may read it."""
+"""GET /metrics: what it counts, that no client can create a series, and who may read it."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from django.db import DatabaseError, OperationalError
+from django.db import OperationalError
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -17,10 +17,12 @@ from accounts import sessions
 from accounts.models import User
 from plugins.api import metrics
 from plugins.executions import browser_runs
-from plugins.history import journal
+from plugins.history.journal import Journal
+from plugins.history.records import HostCallRecord
+from plugins.history.writer import FLUSH_SECONDS
 from plugins.models import Execution, Plugin
 from plugins.registry import catalogue
-from tests.conftest import API, assert_problem
+from tests.conftest import API, assert_problem, failing_database
 from tests.server import ROOT, Server, clean_environment
 
 TOKEN = "a-token-of-the-operator"
@@ -43,16 +45,11 @@ def value(series: Series, name: str, **labels: str) -> float | None:
 
 
 @pytest.fixture
-def scrape(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Series]]:
-    """Counts from here on, all that happened included."""
+def scrape(settings: Any, journal: Journal) -> Iterator[Callable[[], Series]]:
+    """Counts from now on. Each scrape includes everything that has happened."""
     settings.METRICS_TOKEN = TOKEN
-    monkeypatch.setattr(journal, "on_written", [])
-    monkeypatch.setattr(metrics, "_counts", counts := metrics.Counts())
-    registry_ = metrics.CollectorRegistry()
-    registry_.register(counts)
-    registry_.register(metrics.State())
-    monkeypatch.setattr(metrics, "_registry", registry_)
-    metrics.start()
+    metrics.get_metrics.cache_clear()
+    metrics.get_metrics()
 
     def scrape() -> Series:
         journal.flush()
@@ -61,13 +58,10 @@ def scrape(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
         return read(response.content.decode())
 
     yield scrape
-    journal.flush()
+    metrics.get_metrics.cache_clear()
 
 
-# --- what it counts -----------------------------------------------------------------------------------
-
-
-def test_calls_are_counted_by_plugin_target_and_state_with_their_time(
+def test_calls_are_counted_by_plugin_target_and_state_and_timed(
     scrape: Callable[[], Series], install: Callable[..., Plugin], alice: User
 ) -> None:
     install("faults")
@@ -87,8 +81,8 @@ def test_calls_are_counted_by_plugin_target_and_state_with_their_time(
     assert 0 < sum(filter(None, phases)) <= total
 
 
-def test_time_is_counted_where_there_is_no_answer_too(
-    scrape: Callable[[], Series], install: Callable[..., Plugin]
+def test_calls_without_an_answer_are_timed(
+    scrape: Callable[[], Series], journal: Journal, install: Callable[..., Plugin]
 ) -> None:
     plugin = install("faults")
     execution = Execution(plugin=plugin, release=plugin.active, function="spin")
@@ -102,7 +96,7 @@ def test_time_is_counted_where_there_is_no_answer_too(
     assert value(found, "call_seconds_sum", plugin="faults") == 2
 
 
-def test_runs_in_browsers_are_counted_as_such(
+def test_browser_runs_are_counted_without_a_time(
     scrape: Callable[[], Series], install: Callable[..., Plugin], alice: User
 ) -> None:
     plugin = install("hostcall")
@@ -118,7 +112,7 @@ def test_runs_in_browsers_are_counted_as_such(
     assert value(found, "call_seconds_count", plugin="hostcall") is None
 
 
-def test_host_calls_are_counted_by_operation_and_class_of_status(
+def test_host_calls_are_counted_by_operation_and_status_class(
     scrape: Callable[[], Series], install: Callable[..., Plugin], alice: User
 ) -> None:
     install("hostcall", "kv_list")
@@ -130,26 +124,24 @@ def test_host_calls_are_counted_by_operation_and_class_of_status(
     assert value(found, "host_calls_total", operation="db_get_user_by_uuid", status="4xx") == 1
 
 
-def test_what_could_not_be_written_at_once_is_counted_once(
-    scrape: Callable[[], Series], install: Callable[..., Plugin], monkeypatch: pytest.MonkeyPatch
+def test_records_written_after_a_retry_are_counted_once(
+    scrape: Callable[[], Series], journal: Journal, install: Callable[..., Plugin]
 ) -> None:
     plugin = install("faults")
     execution = Execution(plugin=plugin, release=plugin.active, function="echo")
     journal.begin(execution)
     journal.change(execution, state="succeeded", finished_at=timezone.now())
-    with monkeypatch.context() as patch:
-        patch.setattr(journal, "_write", lambda *_: (_ for _ in ()).throw(OperationalError))
-        with pytest.raises(DatabaseError):
-            journal.flush()
-        assert value(read(metrics.text().decode()), "journal_backlog") == 1
+    with failing_database(), pytest.raises(OperationalError):
+        journal.flush()
+    assert value(read(metrics.get_metrics().text().decode()), "journal_backlog") == 1
     for _ in range(2):
         found = scrape()
         assert value(found, "calls_total", plugin="faults", target="server", state="succeeded") == 1
         assert value(found, "journal_backlog") == 0
 
 
-def test_a_run_that_goes_on_is_counted_when_it_ends(
-    scrape: Callable[[], Series], install: Callable[..., Plugin]
+def test_a_running_execution_is_counted_when_it_ends(
+    scrape: Callable[[], Series], journal: Journal, install: Callable[..., Plugin]
 ) -> None:
     plugin = install("faults")
     execution = Execution(plugin=plugin, release=plugin.active, function="echo", state="running")
@@ -161,26 +153,25 @@ def test_a_run_that_goes_on_is_counted_when_it_ends(
     assert value(found, "call_seconds_count", plugin="faults") == 1
 
 
-def test_a_paused_plugin_is_told(
-    scrape: Callable[[], Series],
-    install: Callable[..., Plugin],
-    alice: User,
-    settings: Any,
-    monkeypatch: pytest.MonkeyPatch,
+def test_paused_plugins_are_shown_unless_the_database_fails(
+    scrape: Callable[[], Series], install: Callable[..., Plugin], alice: User, settings: Any
 ) -> None:
     settings.PLUGIN_FAULT_BUDGET = 2
     install("faults")
     assert value(scrape(), "plugin_paused", plugin="faults") == 0
     for _ in range(2):
         API(alice).post("/api/v1/plugins/faults/call/trap")
-    assert value(scrape(), "plugin_paused", plugin="faults") == 1
-    monkeypatch.setattr(metrics, "_paused_family", lambda: (_ for _ in ()).throw(OperationalError))
     found = scrape()
+    assert value(found, "plugin_paused", plugin="faults") == 1
+    with failing_database():
+        found = read(metrics.get_metrics().text().decode())
     assert value(found, "plugin_paused", plugin="faults") is None
     assert value(found, "calls_total", plugin="faults", target="server", state="failed") == 2
 
 
-def test_it_tells_what_workers_do(scrape: Callable[[], Series], transactional_db: None) -> None:
+def test_workers_queue_and_connections_are_shown(
+    scrape: Callable[[], Series], transactional_db: None
+) -> None:
     found = scrape()
     states = [value(found, "workers", state=state) for state in ("busy", "idle", "starting")]
     assert sum(filter(None, states)) == 3
@@ -190,11 +181,8 @@ def test_it_tells_what_workers_do(scrape: Callable[[], Series], transactional_db
         assert value(found, "calls_refused_total", reason=reason) is not None
 
 
-# --- who can make series ------------------------------------------------------------------------------
-
-
-def test_nobody_outside_makes_a_series(
-    scrape: Callable[[], Series], install: Callable[..., Plugin], alice: User
+def test_clients_cannot_create_series(
+    scrape: Callable[[], Series], journal: Journal, install: Callable[..., Plugin], alice: User
 ) -> None:
     plugin = install("faults")
     client = API(alice)
@@ -207,17 +195,14 @@ def test_nobody_outside_makes_a_series(
         client.get(f"/host/v1/{name}")
     assert scrape().keys() == before
     execution = Execution.objects.filter(plugin=plugin)[0]
-    for number in range(20):  # as for addresses that no operation has, and of servers outside
+    for number in range(20):  # names that are no operation, and statuses from servers outside
         name = f"made-up-{number}"
-        journal.record(journal.Entry(execution.pk, None, name, "", 600 + number, 0.1, time.time()))
+        journal.add_host_call(HostCallRecord(execution.pk, None, name, "", 600 + number, 0.1, time.time()))
     ((_, labels),) = scrape().keys() - before
     assert dict(labels) == {"operation": "unknown", "status": "other"}
 
 
-# --- who may read it ----------------------------------------------------------------------------------
-
-
-def test_without_a_token_set_there_is_no_such_address(db: None, settings: Any) -> None:
+def test_without_metrics_token_the_url_does_not_exist(db: None, settings: Any) -> None:
     assert not settings.METRICS_TOKEN
     for headers in ({}, {"Authorization": "Bearer "}, {"Authorization": "Bearer"}, BEARER):
         assert API().get("/metrics", headers=headers).status_code == 404
@@ -227,19 +212,19 @@ def test_without_a_token_set_there_is_no_such_address(db: None, settings: Any) -
     "sent",
     [None, "", "Bearer", TOKEN, f"Bearer {TOKEN}x", f"Bearer {TOKEN[:-1]}", f"Basic {TOKEN}", "Bearer é"],
 )
-def test_only_who_has_the_token_reads(db: None, settings: Any, sent: str | None) -> None:
+def test_reading_requires_the_exact_token(db: None, settings: Any, sent: str | None) -> None:
     settings.METRICS_TOKEN = TOKEN
     response = API().get("/metrics", headers={} if sent is None else {"Authorization": sent})
     assert_problem(response, 401, "not-authenticated")
     assert response["WWW-Authenticate"] == "Bearer"
 
 
-def test_an_administrator_is_not_enough(charlie: User, settings: Any) -> None:
+def test_an_administrators_session_is_not_enough(charlie: User, settings: Any) -> None:
     settings.METRICS_TOKEN = TOKEN
     assert_problem(API(charlie).get("/metrics"), 401, "not-authenticated")
 
 
-def test_the_library_is_loaded_only_where_it_is_wanted(tmp_path: Path) -> None:
+def test_prometheus_client_is_not_loaded_by_default(tmp_path: Path) -> None:
     look = "import sys, config.asgi, config.urls; print('prometheus_client' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", look],
@@ -249,10 +234,7 @@ def test_the_library_is_loaded_only_where_it_is_wanted(tmp_path: Path) -> None:
     assert done.stdout.strip() == "False"
 
 
-# --- on a real server ---------------------------------------------------------------------------------
-
-
-def test_a_real_server_tells_its_own_figures(tmp_path: Path) -> None:
+def test_a_real_server_serves_its_own_metrics(tmp_path: Path) -> None:
     secret = tmp_path / "token"
     secret.write_text(TOKEN + "\n")
     server = Server.start(tmp_path / "data", METRICS_TOKEN_FILE=str(secret))
@@ -261,7 +243,7 @@ def test_a_real_server_tells_its_own_figures(tmp_path: Path) -> None:
         with server.log_in("owner@example.com") as client:
             client.post("/api/v1/plugins/template/call/greet", json={"name": "Ada"}).raise_for_status()
         assert httpx.get(f"{server.url}/metrics").status_code == 401
-        time.sleep(2 * journal.FLUSH_SECONDS)
+        time.sleep(2 * FLUSH_SECONDS)
         response = httpx.get(f"{server.url}/metrics", headers=BEARER)
         found = read(response.text)
     finally:

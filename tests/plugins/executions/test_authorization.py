@@ -8,7 +8,7 @@ import pytest
 from accounts.models import User
 from plugins.executions import authorization, runner
 from plugins.executions.call_endpoint import App, CallEndpoint
-from plugins.history import journal
+from plugins.history.journal import get_journal
 from plugins.models import Plugin
 from plugins.registry import configuration, store
 from plugins.runtime.pool import Pool
@@ -47,7 +47,7 @@ def call(plugin: Plugin, function: str, user: User) -> None:
 def test_the_plugins_in_use_are_told_those_called_last_first(bundled: dict[str, Plugin], alice: User) -> None:
     for slug, function in (("convert", "detect"), ("template", "greet"), ("convert", "detect")):
         call(bundled[slug], function, alice)
-    journal.flush()
+    get_journal().flush()
     assert [each.plugin.slug for each in authorization.for_warm_up()] == ["convert", "template"]
     configuration.set_enabled(bundled["convert"], False)
     assert [each.plugin.slug for each in authorization.for_warm_up()] == ["template"]
@@ -58,7 +58,7 @@ def test_a_server_starts_with_the_modules_in_use_loaded_each_in_a_worker(
 ) -> None:
     call(bundled["convert"], "detect", alice)
     call(bundled["template"], "greet", alice)
-    journal.flush()
+    get_journal().flush()
     shut_down_engine()
     engine = get_engine()
     endpoint = CallEndpoint(cast(App, None), limit=1, headers=())

@@ -9,7 +9,7 @@ from accounts.models import User
 from core.events import EVERYONE_GROUP
 from plugins.executions import breaker
 from plugins.executions.breaker import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, WINDOW_SECONDS, Breaker
-from plugins.history import journal
+from plugins.history.journal import get_journal
 from plugins.models import Plugin
 from tests.conftest import API, Listen, assert_problem
 
@@ -144,7 +144,7 @@ def test_it_goes_on_by_itself(
     monkeypatch.setattr(Breaker, "_pause", 0.0)
     API(alice).post("/api/v1/plugins/faults/call/trap")
     breaker._breakers["faults", faults.active.pk]._until = 0.0
-    journal.flush()
+    get_journal().flush()
     with listen(EVERYONE_GROUP) as events:
         assert API(alice).post("/api/v1/plugins/faults/call/echo", b"x").content == b"x"
     assert [event["type"] for event in events if event["type"].startswith("plugin.")] == ["plugin.resumed"]
