@@ -37,7 +37,7 @@ TIDY = (
     rate_limits.forget_old,
     sessions.cleanup_expired_sessions,
     single_use_tokens.cleanup_expired_tokens,
-    retention.forget_old,
+    retention.delete_old_executions,
 )
 MOST_CALLS = settings.PLUGIN_WORKERS + settings.PLUGIN_QUEUE
 OTHER_REQUESTS = 16

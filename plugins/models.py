@@ -1,4 +1,4 @@
-"""Plugins, their releases and grants, and the record of what ran."""
+"""Plugins, their releases and grants; executions and their host calls; what plugins store."""
 
 import random
 import time
@@ -20,10 +20,10 @@ from plugins.bundles.manifest import NetworkKey, PluginManifest, load_manifest
 
 @access_version.decides_access
 class Plugin(models.Model):
-    """An installed plugin. It serves its `release`, the one that was activated last."""
+    """An installed plugin. Calls run its active `release`, the one that was activated last."""
 
     slug = models.SlugField(max_length=64, unique=True)
-    enabled = models.BooleanField(default=True, help_text="A disabled plugin answers no call.")
+    enabled = models.BooleanField(default=True, help_text="A disabled plugin refuses every call.")
     release = models.ForeignKey(
         "Release",
         null=True,
@@ -45,24 +45,24 @@ class Plugin(models.Model):
 
     @property
     def active(self) -> "Release":
-        """The release that serves. Only a plugin half-way through its installation has none."""
+        """The active release. Raises NotFound for a plugin that waits for its first consent."""
         if self.release is None:
             raise NotFound(f"The plugin “{self.slug}” has no active release.")
         return self.release
 
     @cached_property
     def granted(self) -> frozenset[str]:
-        """What it held when this object was read."""
+        """The permissions it had when this was first read."""
         return frozenset(grant.permission for grant in self.grants.all())
 
     @cached_property
     def network_granted(self) -> frozenset[NetworkKey]:
-        """The network rules that it held when this was first asked for."""
+        """The network rules it had when this was first read."""
         return frozenset(grant.key for grant in self.network_grants.all())
 
     @property
     def shown(self) -> "Release":
-        """The active release, or the one that waits while there is none."""
+        """The active release, or else the one that waits for consent. Raises NotFound without any."""
         found = self.release or self.releases.first()
         if found is None:
             raise NotFound(f"The plugin “{self.slug}” has no release.")
@@ -70,7 +70,7 @@ class Plugin(models.Model):
 
     @property
     def pending(self) -> "Release | None":
-        """The latest release, if it was never activated and is newer than the one that serves."""
+        """The latest release, if it was never activated."""
         latest = self.releases.first()
         return latest if latest is not None and latest.activated_at is None else None
 
@@ -83,7 +83,7 @@ class Plugin(models.Model):
 
 @access_version.decides_access
 class Release(models.Model):
-    """One version of a plugin, as it was installed. Never changed: other bytes are another release."""
+    """One version of a plugin, as it was installed. It never changes: other bytes are another release."""
 
     plugin = models.ForeignKey(Plugin, on_delete=models.CASCADE, related_name="releases")
     version = models.CharField(max_length=64)
@@ -102,7 +102,7 @@ class Release(models.Model):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         super().save(*args, **kwargs)
-        kept_release.cache_clear()
+        cached_release.cache_clear()
 
     @cached_property
     def manifest(self) -> PluginManifest:
@@ -114,7 +114,7 @@ class Release(models.Model):
 
     @property
     def runs_in_browsers(self) -> bool:
-        """Whether somebody consented to it, and a function of it may run there."""
+        """Whether it was ever activated, and has a function that may run in browsers."""
         functions = self.manifest.functions
         return self.activated_at is not None and any("browser" in each.targets for each in functions)
 
@@ -124,14 +124,14 @@ class Release(models.Model):
 
 
 @lru_cache(maxsize=256)
-def kept_release(release_id: int) -> Release:
-    """A release, read once by each process: it never changes, and its manifest takes long to parse."""
+def cached_release(release_id: int) -> Release:
+    """A release, read once per process: it never changes, and its manifest takes long to parse."""
     return Release.objects.get(pk=release_id)
 
 
 @access_version.decides_access
 class Grant(models.Model):
-    """A permission that an administrator gave a plugin. Without a row there is no access."""
+    """A permission that an administrator granted a plugin. Without a row there is no access."""
 
     plugin = models.ForeignKey(Plugin, on_delete=models.CASCADE, related_name="grants")
     permission = models.CharField(max_length=64)
@@ -148,11 +148,11 @@ class Grant(models.Model):
 
 @access_version.decides_access
 class NetworkGrant(models.Model):
-    """A network rule that an administrator granted a plugin, as its manifest words it."""
+    """A network rule that an administrator granted a plugin, as its manifest states it."""
 
     plugin = models.ForeignKey(Plugin, on_delete=models.CASCADE, related_name="network_grants")
     url = models.CharField("URL", max_length=500)
-    methods = models.CharField(max_length=64, help_text="In alphabetical order, with spaces between.")
+    methods = models.CharField(max_length=64, help_text="In alphabetical order, separated by spaces.")
     granted_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
     granted_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -171,24 +171,24 @@ class NetworkGrant(models.Model):
 
 
 def new_execution_id() -> uuid.UUID:
-    """A UUID that begins with the time (version 7, RFC 9562): rows that are written together stand together
-    in the indexes. Random ones would touch a page of each index for every row.
+    """A UUID that begins with the time (version 7, RFC 9562), so that rows written together are neighbours in
+    the indexes. With random UUIDs, every row would touch a page of its own in each index.
     """
     milliseconds = time.time_ns() // 1_000_000
-    bits = milliseconds << 80 | random.getrandbits(80)  # unique, not secret: nobody is let in by an id
+    bits = milliseconds << 80 | random.getrandbits(80)  # unique, not secret: an id gives no access
     return uuid.UUID(int=bits & ~(0xF << 76 | 0x3 << 62) | 0x7 << 76 | 0x2 << 62)
 
 
 class ExecutionQuerySet(models.QuerySet["Execution"]):
     def visible_to(self, user: Any) -> "ExecutionQuerySet":
-        """Staff see every execution, others their own."""
+        """Every execution for staff; for others, their own."""
         return self if user.is_staff else self.filter(user=user)
 
 
 class Execution(models.Model):
-    """One call of a function: who, what, how it ended, where the time went.
+    """One call of a function: who called what, how it ended, and where the time went.
 
-    Input and output are kept where they are short and the function is not sensitive; None means not kept.
+    Input and output are kept if they are short and the function is not sensitive; None means not kept.
     """
 
     class State(models.TextChoices):
@@ -216,10 +216,12 @@ class Execution(models.Model):
     output = models.BinaryField(null=True, blank=True)
     logs = models.JSONField(default=list, blank=True, help_text="Pairs of level and text.")
     server = models.CharField(
-        max_length=32, blank=True, editable=False, help_text="The server process that runs it."
+        max_length=32, blank=True, editable=False, help_text="The server process that runs the execution."
     )
     cancel_requested = models.BooleanField(
-        default=False, editable=False, help_text="The process that runs it is to end it."
+        default=False,
+        editable=False,
+        help_text="Asks the server process that runs the execution to cancel it.",
     )
     queue_ms = models.FloatField(null=True, blank=True)
     start_ms = models.FloatField(null=True, blank=True)
@@ -242,8 +244,9 @@ class Execution(models.Model):
         return f"{self.plugin.slug} · {self.function} ({self.state})"
 
     def another(self, **values: Any) -> "Execution":
-        """A new one like this, with these columns different. The constructor takes five times as long, as
-        much as everything else before a call.
+        """A new execution with this one's columns, except for `values`.
+
+        The constructor takes five times as long, as much as everything else before a call.
         """
         new = Execution.__new__(Execution)
         state = ModelState()
@@ -252,7 +255,7 @@ class Execution(models.Model):
         return new
 
     def event_data(self) -> dict[str, Any]:
-        """What events and lists tell of an execution: neither input nor output."""
+        """The execution as events and lists show it, without input and output."""
         timing = None
         if self.run_ms is not None:
             timing = {
@@ -279,16 +282,16 @@ class Execution(models.Model):
 
 
 class HostCall(models.Model):
-    """The audit log: what an execution asked of the host. No body and no secret is kept."""
+    """The audit log: a host call by an execution or with an API token, without bodies and secrets."""
 
     execution = models.ForeignKey(
         Execution, null=True, blank=True, on_delete=models.CASCADE, related_name="host_calls"
     )
     api_token = models.ForeignKey("accounts.APIToken", null=True, blank=True, on_delete=models.SET_NULL)
     operation = models.CharField(
-        max_length=64, blank=True, help_text="Empty if no operation has that address."
+        max_length=64, blank=True, help_text="Empty if no operation has the requested address."
     )
-    subject = models.CharField(max_length=200, blank=True, help_text="The id or key of what it was about.")
+    subject = models.CharField(max_length=200, blank=True, help_text="The id or key of the object concerned.")
     status = models.PositiveSmallIntegerField()
     duration_ms = models.FloatField()
     at = models.DateTimeField()
@@ -301,7 +304,7 @@ class HostCall(models.Model):
 
 
 class PluginWatch(models.Model):
-    """Somebody wants to see a plugin's notifications."""
+    """A user's subscription to a plugin's notifications."""
 
     plugin = models.ForeignKey(Plugin, on_delete=models.CASCADE, related_name="watchers")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
@@ -322,7 +325,7 @@ class KVQuerySet(models.QuerySet["KVEntry"]):
 
 
 class KVEntry(models.Model):
-    """One value in a plugin's own store; the rules are in plugins.host.kv."""
+    """One value in a plugin's own store. The rules are in plugins.host.kv."""
 
     plugin = models.ForeignKey(Plugin, on_delete=models.CASCADE, related_name="kv_entries")
     key = models.CharField(max_length=200)
@@ -342,9 +345,9 @@ class KVEntry(models.Model):
 
 
 class ExecutionToken(models.Model):
-    """What a run in a browser shows to the host API: bound to its execution, for minutes, stored hashed.
+    """A browser run's credential for the host API: bound to its execution, valid for minutes, stored hashed.
 
-    It goes with the session or the API token that began the run: whoever logs out leaves nothing behind.
+    It is deleted with the session or API token that began the run, so a log-out leaves no credential behind.
     """
 
     PREFIX = "hbx"

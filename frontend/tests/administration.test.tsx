@@ -87,7 +87,7 @@ const execution = {
   user: null,
   problem: {
     type: 'urn:hostbridge:problem:plugin-trapped',
-    title: 'The plugin broke off',
+    title: 'The plugin crashed',
     status: 502,
     detail: 'It stopped itself.',
     backtrace: '0: template.wasm!greet',

@@ -66,7 +66,7 @@ test('executions that follow each other and ended alike stand together', () => {
     { plugin: 'convert' },
     { target: 'browser' },
     { user: { id: 'alice' } },
-    { problem: { title: 'The plugin broke off' } },
+    { problem: { title: 'The plugin crashed' } },
   ] as Partial<Execution>[])
     expect(folded([execution('a', 1), execution('b', 2, changes)])).toHaveLength(2);
   const running = { state: 'running' as const };

@@ -1,4 +1,4 @@
-"""How much one call may use: what the manifest asks for, at most what the operator allows."""
+"""The limits of one call: what the manifest requests, capped by the operator's settings."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ PAGE_BYTES = 64 << 10
 
 @dataclass(frozen=True)
 class CallLimits:
-    """What holds for one call. `fuel` counts instructions, roughly; 0 for any number. `workers` at a time."""
+    """`fuel`: about how many instructions; 0 means unlimited. `workers`: how many calls may run at once."""
 
     timeout_ms: int
     memory_mb: int
@@ -28,14 +28,14 @@ class CallLimits:
 
 
 def limits_of(manifest: PluginManifest, function: Function) -> CallLimits:
-    asked = manifest.limits.for_function(function)
+    requested = manifest.limits.for_function(function)
     return CallLimits(
-        timeout_ms=min(asked.timeout_ms, settings.PLUGIN_MAX_TIMEOUT_MS),
-        memory_mb=min(asked.memory_mb, settings.PLUGIN_MAX_MEMORY_MB),
-        fuel=min((fuel for fuel in (asked.fuel, settings.PLUGIN_MAX_FUEL) if fuel), default=0),
-        max_input_bytes=min(asked.max_input_kb << 10, settings.PLUGIN_MAX_INPUT_BYTES),
-        max_output_bytes=min(asked.max_output_kb << 10, settings.PLUGIN_MAX_OUTPUT_BYTES),
-        max_host_calls=min(asked.max_host_calls, settings.PLUGIN_MAX_HOST_CALLS),
-        max_bridge_bytes=min(asked.max_bridge_kb << 10, settings.PLUGIN_MAX_BRIDGE_BYTES),
-        workers=asked.concurrency,
+        timeout_ms=min(requested.timeout_ms, settings.PLUGIN_MAX_TIMEOUT_MS),
+        memory_mb=min(requested.memory_mb, settings.PLUGIN_MAX_MEMORY_MB),
+        fuel=min((fuel for fuel in (requested.fuel, settings.PLUGIN_MAX_FUEL) if fuel), default=0),
+        max_input_bytes=min(requested.max_input_kb << 10, settings.PLUGIN_MAX_INPUT_BYTES),
+        max_output_bytes=min(requested.max_output_kb << 10, settings.PLUGIN_MAX_OUTPUT_BYTES),
+        max_host_calls=min(requested.max_host_calls, settings.PLUGIN_MAX_HOST_CALLS),
+        max_bridge_bytes=min(requested.max_bridge_kb << 10, settings.PLUGIN_MAX_BRIDGE_BYTES),
+        workers=requested.concurrency,
     )

@@ -1,6 +1,6 @@
-"""How a call ended, as a problem that its caller and the plugin's author can act on.
+"""Turns the end of a call into a problem that its caller and the plugin's author can act on.
 
-What the runtime says (a limit, a trap, a dead worker) and what the guest says in its own words both end here.
+Covers the runtime's failures (a limit, a trap, a dead worker) and the guest's own errors.
 """
 
 import json
@@ -16,9 +16,9 @@ from plugins.runtime.pool import Stopping
 from plugins.runtime.protocol import Failure
 
 State = Execution.State
-# A guest may speak with these statuses; 401 and 403 from it mean what it says of its own users.
+# Statuses that a guest may use. Its 401 and 403 are about its own users.
 GUEST_STATUSES = range(400, 430)
-# The text can be the guest's own: whatever it is, both are searched for in linear time.
+# The guest may have written the text itself, so both patterns search in linear time.
 _TRAP_FRAME = re.compile(r"\.wasm!(?P<name>(?!abort\b|std\W|core\W|rust_|__rust)\S{1,200})")
 _TRAP_REASON = re.compile(r"wasm trap: (?P<reason>[^\n]{1,200})")
 _GUEST_CODE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -33,17 +33,17 @@ class PluginError(Problem):
 class PluginTrapped(Problem):
     status = 502
     code = "plugin-trapped"
-    title = "The plugin broke off"
+    title = "The plugin crashed"
 
 
 class PluginMemory(PluginTrapped):
     code = "plugin-out-of-memory"
-    title = "The plugin used up its memory"
+    title = "The plugin ran out of memory"
 
 
 class PluginFuel(PluginTrapped):
     code = "plugin-out-of-fuel"
-    title = "The plugin used up its fuel"
+    title = "The plugin ran out of fuel"
 
 
 class PluginOutputTooLarge(Problem):
@@ -55,47 +55,47 @@ class PluginOutputTooLarge(Problem):
 class PluginHostCallLimit(Problem):
     status = 502
     code = "plugin-host-call-limit"
-    title = "The plugin asked the host too often"
+    title = "The plugin made too many host calls"
 
 
 class PluginBridgeLimit(Problem):
     status = 502
     code = "plugin-bridge-limit"
-    title = "The plugin moved too much data to and from the host"
+    title = "The plugin exchanged too much data with the host"
 
 
 class PluginCancelled(Problem):
     status = 409
     code = "plugin-cancelled"
-    title = "This run was cancelled"
-    default_detail = "Somebody who may ended it before it was done."
+    title = "The execution was cancelled"
+    default_detail = "Cancelled by its owner or an administrator."
 
 
 class PluginCrashed(Problem):
     status = 502
     code = "plugin-crashed"
-    title = "The plugin crashed its worker"
-    default_detail = "The worker was replaced; nothing else was affected."
+    title = "The plugin's worker crashed"
+    default_detail = "The worker was replaced. No other call was affected."
 
 
 class PluginInvalid(Problem):
     status = 502
     code = "plugin-invalid"
-    title = "The plugin cannot be loaded"
+    title = "The plugin could not be loaded"
 
 
 class PluginTimedOut(Problem):
     status = 504
     code = "plugin-timed-out"
-    title = "The plugin took too long"
+    title = "The plugin timed out"
 
 
 class TryLater(Problem):
-    """Nothing is wrong with the request; it cannot be answered now."""
+    """The request is valid, but cannot be served now. `seconds`: when to try again."""
 
     status = 503
     code = "try-later"
-    title = "Not now"
+    title = "Try again later"
 
     def __init__(self, detail: str = "", *, seconds: int = 1) -> None:
         super().__init__(detail)
@@ -111,35 +111,34 @@ class PoolOverloaded(TryLater):
 class ServerStopping(TryLater):
     code = "server-stopping"
     title = "The server is stopping"
-    default_detail = "The run was ended with it. Try again in a moment."
+    default_detail = "The execution was stopped with the server. Try again in a moment."
 
 
 class PluginPaused(TryLater):
     code = "plugin-paused"
-    title = "This plugin is paused"
+    title = "The plugin is paused"
 
 
 class RecordsNotWritten(TryLater):
     code = "records-not-written"
-    title = "The server cannot keep records"
-    default_detail = "Nothing runs unrecorded, and the database takes no records now. Try again soon."
+    title = "Records cannot be written"
+    default_detail = "Every call is recorded, and the database accepts no records now. Try again soon."
 
 
 class GuestProblem(Problem):
-    """A problem that the plugin itself put into words (docs/manifest.md, “Errors”)."""
+    """A problem that the plugin itself reported (docs/manifest.md, “Errors”)."""
 
-    def __init__(self, spoken: dict[str, Any]) -> None:
-        super().__init__(spoken["detail"], errors=spoken["errors"])
-        self.spoken = spoken
-        self.status = spoken["status"]
+    def __init__(self, reported: dict[str, Any]) -> None:
+        super().__init__(reported["detail"], errors=reported["errors"])
+        self.status = reported["status"]
+        self._own = {"type": TYPE_PREFIX + reported["code"], "title": reported["title"]}
 
     def as_dict(self) -> dict[str, Any]:
-        said = {"type": TYPE_PREFIX + self.spoken["code"], "title": self.spoken["title"]}
-        return super().as_dict() | said
+        return super().as_dict() | self._own
 
 
 def end_state(problem: Problem | None) -> Execution.State:
-    """The one state in which a call with this outcome has ended."""
+    """The state of an execution that ended with this problem, or without one."""
     match problem:
         case None:
             return State.SUCCEEDED
@@ -153,7 +152,7 @@ def end_state(problem: Problem | None) -> Execution.State:
 
 
 def is_fault(problem: Problem | None) -> bool:
-    """Whether the plugin failed, rather than refused its input in its own words or was kept from running."""
+    """Whether the plugin is at fault: not if it refused its input or was prevented from running."""
     return isinstance(
         problem,
         PluginTrapped
@@ -167,7 +166,7 @@ def is_fault(problem: Problem | None) -> bool:
 
 
 def runtime_problem(error: WorkerError | Overloaded | Stopping, wasm_path: str) -> Problem:
-    """What kept the call from an answer of its own."""
+    """The problem of a call that its worker never answered."""
     match error:
         case Overloaded():
             return PoolOverloaded()
@@ -176,55 +175,59 @@ def runtime_problem(error: WorkerError | Overloaded | Stopping, wasm_path: str) 
         case Cancelled():
             return PluginCancelled()
         case TimedOut():
-            return PluginTimedOut(f"It was stopped: {error}.")
+            return PluginTimedOut(f"The plugin was stopped: {error}.")
         case LimitReached(limit="max_host_calls", allowed=allowed):
-            return PluginHostCallLimit(f"A call may ask {allowed} times (max_host_calls in its manifest).")
+            return PluginHostCallLimit(
+                f"A call may make {allowed} host calls (max_host_calls in its manifest)."
+            )
         case LimitReached(allowed=allowed):
-            return PluginBridgeLimit(f"A call may move {allowed} kB (max_bridge_kb in its manifest).")
+            return PluginBridgeLimit(
+                f"A call may exchange {allowed} kB with the host (max_bridge_kb in its manifest)."
+            )
         case InvalidModule():
             return PluginInvalid(f"{wasm_path}: {_first_line(str(error))}")
     return PluginCrashed(f"{PluginCrashed.default_detail} Cause: {error}.")
 
 
 def failure_problem(failure: Failure, limits: CallLimits) -> Problem:
-    """What the call answered instead of output."""
+    """The problem of a call that its worker answered with a failure."""
     match failure.kind:
         case "guest_error":
             return _guest_problem(failure.message)
         case "memory":
             return PluginMemory(
-                f"It may use {limits.memory_mb} MB; its manifest can ask for more (memory_mb)."
+                f"A call may use {limits.memory_mb} MB of memory (memory_mb in its manifest)."
             )
         case "fuel":
-            return PluginFuel(f"It may run {limits.fuel} instructions; its manifest can ask for more (fuel).")
+            return PluginFuel(f"A call may run {limits.fuel} instructions (fuel in its manifest).")
         case "output_too_large":
-            return PluginOutputTooLarge(f"{failure.message} Its manifest can ask for more (max_output_kb).")
+            return PluginOutputTooLarge(f"{failure.message} The manifest can raise max_output_kb.")
     return _trap_problem(failure.message)
 
 
 def _trap_problem(message: str) -> PluginTrapped:
-    """Says in which function it broke off and why; the backtrace, for the plugin's author, goes beside it."""
+    """Names the function that crashed and the reason; adds the backtrace for the plugin's author."""
     frame = _TRAP_FRAME.search(message)
     reason = _TRAP_REASON.search(message)
-    where = f" in the function {frame['name']}" if frame else ""
-    why = f" ({reason['reason'].strip()})" if reason else ""
+    where = f" in `{frame['name']}`" if frame else ""
+    why = f": {reason['reason'].strip()}" if reason else ""
     return PluginTrapped(
-        f"It broke off{where}{why}. The backtrace is for its author.", backtrace=message[:2000]
+        f"The plugin crashed{where}{why}. The backtrace can help its author.", backtrace=message[:2000]
     )
 
 
 def _guest_problem(message: str) -> Problem:
-    """A guest's error text: its own problem if it spoke one, otherwise the text as the detail."""
+    """The problem that the guest reported as JSON; for any other text, a problem with that detail."""
     try:
-        spoken = json.loads(message)["problem"]
-        status, code = spoken["status"], spoken["code"]
+        reported = json.loads(message)["problem"]
+        status, code = reported["status"], reported["code"]
         errors = [
             {"pointer": str(item["pointer"])[:200], "detail": str(item["detail"])[:500]}
-            for item in spoken.get("errors", [])[:50]
+            for item in reported.get("errors", [])[:50]
         ]
         if status not in GUEST_STATUSES or len(code) > 64 or not _GUEST_CODE.fullmatch(code):
             return PluginError(message)
-        title, detail = str(spoken["title"])[:200], str(spoken["detail"])[:2000]
+        title, detail = str(reported["title"])[:200], str(reported["detail"])[:2000]
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return PluginError(message)
     return GuestProblem({"status": status, "code": code, "title": title, "detail": detail, "errors": errors})

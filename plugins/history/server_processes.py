@@ -1,7 +1,7 @@
-"""Which server process runs an execution, so that one that was killed leaves nothing `running` behind.
+"""Identifies the server process of each execution, so that a killed one leaves no execution `running`.
 
-A process holds a lock on a file of its own as long as it lives; the kernel lets go of it however it dies. All
-server processes share DATA_DIR, where these files are, as they share the stored modules.
+Each process holds a lock on a file of its own while it lives; the kernel releases the lock however the
+process ends. The files are in DATA_DIR, which all server processes share.
 """
 
 import fcntl
@@ -23,20 +23,20 @@ _lock = threading.Lock()
 
 
 def own_id() -> str:
-    """This process's name for as long as it lives."""
-    with _lock:  # or two first callers would make two
+    """This process's id, the same for its whole life."""
+    with _lock:  # two first callers would otherwise claim two ids
         return _claim()
 
 
 def mark_orphans() -> int:
-    """Ends, as crashed, the executions of server processes that are gone; how many. Tells those who watch.
+    """Marks running executions of dead server processes as crashed and publishes it; returns how many.
 
     Raises DatabaseError and OSError.
     """
-    going_on = Execution.objects.filter(finished_at=None, target="server")
-    servers = going_on.order_by().values_list("server", flat=True).distinct()
+    running = Execution.objects.filter(finished_at=None, target="server")
+    servers = running.order_by().values_list("server", flat=True).distinct()
     dead = [server for server in servers if server != own_id() and not _is_alive(server)]
-    orphans = going_on.filter(server__in=dead).select_related("plugin", "user")
+    orphans = running.filter(server__in=dead).select_related("plugin", "user")
     with transaction.atomic():
         ended = [execution for execution in orphans if _end(execution)]
         events.publish_all(
@@ -49,13 +49,13 @@ def mark_orphans() -> int:
 
 
 def _end(execution: Execution) -> bool:
-    """Whether it was still going on when it was ended here."""
+    """Marks the execution as crashed; false if it ended meanwhile."""
     execution.state = Execution.State.CRASHED
-    execution.problem = PluginCrashed("The server process that ran it was killed.").as_dict()
+    execution.problem = PluginCrashed("The server process that ran the execution was killed.").as_dict()
     execution.finished_at = timezone.now()
-    still = Execution.objects.filter(pk=execution.pk, finished_at=None)
+    running = Execution.objects.filter(pk=execution.pk, finished_at=None)
     return bool(
-        still.update(state=execution.state, problem=execution.problem, finished_at=execution.finished_at)
+        running.update(state=execution.state, problem=execution.problem, finished_at=execution.finished_at)
     )
 
 
@@ -65,14 +65,16 @@ def _claim() -> str:
     path = _path(name)
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(".new")
-    descriptor = os.open(draft, os.O_CREAT | os.O_RDWR, 0o600)  # kept open, and so locked, to the end
+    descriptor = os.open(
+        draft, os.O_CREAT | os.O_RDWR, 0o600
+    )  # stays open, and so locked, until the process ends
     fcntl.flock(descriptor, fcntl.LOCK_EX)
-    draft.rename(path)  # nobody sees it unlocked
+    draft.rename(path)  # no other process sees the file unlocked
     return name
 
 
 def _is_alive(server: str) -> bool:
-    """Raises OSError where that cannot be found out: out of descriptors, nobody is to be taken for dead."""
+    """Raises OSError if that is unknown: out of descriptors, no process may be taken for dead."""
     try:
         descriptor = os.open(_path(server), os.O_RDWR)
     except FileNotFoundError:

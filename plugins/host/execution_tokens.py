@@ -19,7 +19,7 @@ from plugins.bundles.manifest import Function
 from plugins.history.limits import CallLimits, limits_of
 from plugins.history.outcomes import PluginHostCallLimit
 from plugins.host.caller import Caller
-from plugins.models import Execution, ExecutionToken, HostCall, Plugin, kept_release
+from plugins.models import Execution, ExecutionToken, HostCall, Plugin, cached_release
 
 State = Execution.State
 _UNKNOWN = "The token is unknown or expired, or its run or session has ended."
@@ -93,7 +93,7 @@ def _run_and_host_calls(token: str) -> tuple[Execution, int]:
     asked = next(values)
     plugin.granted = frozenset(permissions)
     execution.token, execution.plugin = known, plugin
-    execution.release = kept_release(execution.release_id)
+    execution.release = cached_release(execution.release_id)
     execution.user = user if execution.user_id else None
     return cast(Execution, execution), cast(int, asked)
 

@@ -28,7 +28,7 @@ class Migration(migrations.Migration):
                 ("slug", models.SlugField(max_length=64, unique=True)),
                 (
                     "enabled",
-                    models.BooleanField(default=True, help_text="A disabled plugin answers no call."),
+                    models.BooleanField(default=True, help_text="A disabled plugin refuses every call."),
                 ),
                 (
                     "settings",
@@ -83,14 +83,16 @@ class Migration(migrations.Migration):
                     models.CharField(
                         blank=True,
                         editable=False,
-                        help_text="The server process that runs it.",
+                        help_text="The server process that runs the execution.",
                         max_length=32,
                     ),
                 ),
                 (
                     "cancel_requested",
                     models.BooleanField(
-                        default=False, editable=False, help_text="The process that runs it is to end it."
+                        default=False,
+                        editable=False,
+                        help_text="Asks the server process that runs the execution to cancel it.",
                     ),
                 ),
                 ("queue_ms", models.FloatField(blank=True, null=True)),
@@ -174,13 +176,15 @@ class Migration(migrations.Migration):
                 (
                     "operation",
                     models.CharField(
-                        blank=True, help_text="Empty if no operation has that address.", max_length=64
+                        blank=True,
+                        help_text="Empty if no operation has the requested address.",
+                        max_length=64,
                     ),
                 ),
                 (
                     "subject",
                     models.CharField(
-                        blank=True, help_text="The id or key of what it was about.", max_length=200
+                        blank=True, help_text="The id or key of the object concerned.", max_length=200
                     ),
                 ),
                 ("status", models.PositiveSmallIntegerField()),
@@ -272,7 +276,7 @@ class Migration(migrations.Migration):
                 ("url", models.CharField(max_length=500, verbose_name="URL")),
                 (
                     "methods",
-                    models.CharField(help_text="In alphabetical order, with spaces between.", max_length=64),
+                    models.CharField(help_text="In alphabetical order, separated by spaces.", max_length=64),
                 ),
                 ("granted_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 (

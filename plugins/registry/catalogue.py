@@ -4,7 +4,7 @@ import logging
 
 from core.prepared_query import PreparedQuery, columns, instance
 from core.problems import NotFound, Problem
-from plugins.models import Plugin, Release, kept_release
+from plugins.models import Plugin, Release, cached_release
 
 logger = logging.getLogger("hostbridge.registry")
 
@@ -41,7 +41,7 @@ def get_plugin(slug: str) -> Plugin:
     plugin: Plugin = instance(Plugin, row)
     plugin.granted = frozenset(permissions)
     if plugin.release_id is not None:
-        plugin.release = kept_release(plugin.release_id)
+        plugin.release = cached_release(plugin.release_id)
     return plugin
 
 

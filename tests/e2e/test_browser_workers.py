@@ -208,7 +208,7 @@ def test_a_run_that_somebody_cancels_elsewhere_stops_and_says_so(
     assert page.workers == workers
     assert owner.post(f"{execution}/cancel").status_code == 204
     result = page.get_by_role("region", name="Result")
-    expect(result).to_contain_text("This run was cancelled")
+    expect(result).to_contain_text("The execution was cancelled")
     expect(run_button(page)).to_be_enabled()
     expect_spare(page, workers, 2)  # the next run's
     assert owner.get(execution).json()["state"] == "cancelled"
@@ -226,7 +226,7 @@ def test_a_run_that_was_cancelled_without_its_page_hearing_of_it_says_so(
         route.continue_()
 
     visitor.page.route("**/finish", cancel_first)
-    assert visitor.run("faults", "panic")["problem"]["title"] == "This run was cancelled"
+    assert visitor.run("faults", "panic")["problem"]["title"] == "The execution was cancelled"
 
 
 def test_what_was_missed_while_the_feed_was_away_is_looked_up(
@@ -249,4 +249,4 @@ def test_what_was_missed_while_the_feed_was_away_is_looked_up(
     expect(page.get_by_role("button", name="Cancel")).to_be_visible()
     ready = {"id": "1-1", "type": "feed.ready", "at": "2026-01-01T00:00:00Z", "data": {}}
     sockets[-1].send(json.dumps(ready))
-    expect(page.get_by_role("region", name="Result")).to_contain_text("This run was cancelled")
+    expect(page.get_by_role("region", name="Result")).to_contain_text("The execution was cancelled")

@@ -21,7 +21,7 @@ from core import access_version
 from plugins.executions import authorization, authorization_cache, call_endpoint, runner
 from plugins.executions.authorization_cache import AuthorizationCache, RequestHead
 from plugins.host import kv
-from plugins.models import Execution, Grant, Plugin, kept_release
+from plugins.models import Execution, Grant, Plugin, cached_release
 from plugins.registry import catalogue, configuration, consent
 from tests.server import Server, problem_code
 
@@ -81,7 +81,7 @@ def test_every_table_that_authorization_reads_advances_the_access_version(
     else:
         _, token = api_tokens.create_api_token(alice, name="x", scopes=["api"], expires_in_days=1)
     head = RequestHead.of(scope(authorization=f"Bearer {token}"))
-    kept_release.cache_clear()
+    cached_release.cache_clear()
     with django_assert_max_num_queries(20) as queries:
         call_endpoint.authorize_request(ASGIRequest(head.as_scope(), BytesIO()), "template", "greet")
     tables = tables_read(queries.captured_queries)

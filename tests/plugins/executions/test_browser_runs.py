@@ -135,13 +135,13 @@ def test_after_its_end_the_token_is_worthless(plugin: Plugin, alice: User) -> No
 ENDINGS = [
     ("timed_out", "", "timed_out", (504, "plugin-timed-out", "5000 ms")),
     ("guest_error", "No such tea.", "failed", (422, "plugin-error", "No such tea.")),
-    ("trap", "0: 0x1 - hostcall.wasm!brew", "failed", (502, "plugin-trapped", "in the function brew")),
-    ("start_failed", "unreachable", "failed", (502, "plugin-trapped", "broke off")),
+    ("trap", "0: 0x1 - hostcall.wasm!brew", "failed", (502, "plugin-trapped", "crashed in `brew`")),
+    ("start_failed", "unreachable", "failed", (502, "plugin-trapped", "crashed")),
     ("memory", "", "failed", (502, "plugin-out-of-memory", "64 MB")),
     ("output_too_large", "The output has 9 bytes.", "failed", (502, "plugin-output-too-large", "9 bytes")),
-    ("cancelled", "", "cancelled", (409, "plugin-cancelled", "ended it")),
+    ("cancelled", "", "cancelled", (409, "plugin-cancelled", "Cancelled by")),
     ("input_too_large", "", "failed", (413, "payload-too-large", "10485760 bytes")),
-    ("max_host_calls", "", "failed", (502, "plugin-host-call-limit", "1000 times")),
+    ("max_host_calls", "", "failed", (502, "plugin-host-call-limit", "1000 host calls")),
     ("max_bridge_kb", "", "failed", (502, "plugin-bridge-limit", "16384 kB")),
     ("invalid", "Bad magic.\nat 0", "failed", (502, "plugin-invalid", "hostcall.wasm: Bad magic.")),
 ]

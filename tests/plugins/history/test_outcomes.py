@@ -1,4 +1,4 @@
-"""How a call ended, put into words."""
+"""The problem that describes the end of a call."""
 
 import time
 
@@ -13,7 +13,7 @@ def trap(message: str) -> Failure:
     return Failure(1, "trap", message, 0.0, 0.0)
 
 
-def test_a_trap_names_the_authors_function_not_those_of_the_language() -> None:
+def test_a_trap_names_the_authors_function_not_the_language_runtimes() -> None:
     message = """error while executing at wasm backtrace:
     0: 0x1a2b - plugin.wasm!core::panicking::panic
     1: 0x3c4d - plugin.wasm!divide
@@ -21,12 +21,12 @@ def test_a_trap_names_the_authors_function_not_those_of_the_language() -> None:
 wasm trap: integer divide by zero"""
     problem = failure_problem(trap(message), LIMITS)
     assert isinstance(problem, PluginTrapped)
-    assert problem.detail.startswith("It broke off in the function divide (integer divide by zero).")
+    assert problem.detail.startswith("The plugin crashed in `divide`: integer divide by zero.")
 
 
-def test_a_guest_that_words_a_backtrace_itself_does_not_keep_the_web_process_busy() -> None:
-    """With a pattern that goes back and forth this took ten seconds, in which nobody else was served."""
+def test_a_forged_backtrace_is_searched_in_linear_time() -> None:
+    """A backtracking pattern took ten seconds, during which the web process served no one else."""
     started = time.thread_time()
     problem = failure_problem(trap("wasm backtrace:" + "a" * 64_000), LIMITS)
     assert time.thread_time() - started < 1
-    assert problem.detail.startswith("It broke off.")
+    assert problem.detail.startswith("The plugin crashed.")

@@ -1,4 +1,4 @@
-"""A server that is killed leaves no execution behind that seems to run."""
+"""A killed server process leaves no execution in the state `running`."""
 
 import errno
 import os
@@ -21,7 +21,7 @@ def execution(plugin: Plugin, server: str) -> Execution:
     )
 
 
-def test_only_what_a_dead_process_left_is_ended(bundled: dict[str, Plugin]) -> None:
+def test_only_executions_of_dead_processes_are_marked_crashed(bundled: dict[str, Plugin]) -> None:
     mine = execution(bundled["template"], server_processes.own_id())
     orphan = execution(bundled["template"], "0" * 32)
     assert server_processes.mark_orphans() == 1
@@ -33,7 +33,7 @@ def test_only_what_a_dead_process_left_is_ended(bundled: dict[str, Plugin]) -> N
     assert server_processes.mark_orphans() == 0
 
 
-def test_without_descriptors_nobody_is_taken_for_dead(
+def test_without_file_descriptors_no_process_is_taken_for_dead(
     bundled: dict[str, Plugin], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = execution(bundled["template"], "0" * 32)
@@ -48,7 +48,7 @@ def test_without_descriptors_nobody_is_taken_for_dead(
     assert run.state == "running"
 
 
-def test_runs_in_browsers_are_none_of_its_business(bundled: dict[str, Plugin]) -> None:
+def test_browser_runs_are_left_alone(bundled: dict[str, Plugin]) -> None:
     run = execution(bundled["template"], "")
     Execution.objects.update(target="browser")
     assert server_processes.mark_orphans() == 0
@@ -57,7 +57,7 @@ def test_runs_in_browsers_are_none_of_its_business(bundled: dict[str, Plugin]) -
 
 
 def left_running(server: Server) -> str:
-    """An endless call on its way, as history shows it."""
+    """Starts an endless call and waits until it runs; returns the id of its execution."""
     server.install_fixture("faults", timeout_ms=60_000)
     with server.log_in("owner@example.com") as owner:
         asked = owner.post("/api/v1/plugins/faults/call/sleep_forever", headers={"Prefer": "respond-async"})
@@ -78,7 +78,7 @@ def state_of(owner: httpx.Client, execution: str) -> str:
     [(signal.SIGKILL, "crashed"), (signal.SIGTERM, "cancelled")],
     ids=["killed", "stopped"],
 )
-def test_after_a_restart_nothing_seems_to_run(tmp_path: Path, how: Any, state: str) -> None:
+def test_no_execution_is_running_after_a_restart(tmp_path: Path, how: Any, state: str) -> None:
     server = Server.start(tmp_path / "data", PLUGIN_MAX_TIMEOUT_MS="60000")
     server.make_owner()
     execution = left_running(server)
@@ -93,7 +93,7 @@ def test_after_a_restart_nothing_seems_to_run(tmp_path: Path, how: Any, state: s
         again.stop()
 
 
-def test_a_process_that_lives_sees_to_what_a_killed_one_left(tmp_path: Path) -> None:
+def test_another_process_marks_the_executions_of_a_killed_one(tmp_path: Path) -> None:
     """Two server processes over the same data: the second is started while the first one runs something."""
     first = Server.start(tmp_path / "data", PLUGIN_MAX_TIMEOUT_MS="60000")
     first.make_owner()
@@ -101,7 +101,7 @@ def test_a_process_that_lives_sees_to_what_a_killed_one_left(tmp_path: Path) -> 
     second = Server.start(tmp_path / "data")
     try:
         with second.log_in("owner@example.com") as owner:
-            assert state_of(owner, execution) == "running", "what a living process runs was ended"
+            assert state_of(owner, execution) == "running", "an execution of a live process was ended"
     finally:
         first.stop(signal.SIGKILL)
         second.stop()
