@@ -165,7 +165,9 @@ def test_an_update_during_a_failed_update_replaces_it() -> None:
     buffer.change(execution, {"state": "running"})
     buffer.take()
     end(buffer, execution)
+    size = buffer.size_bytes
     buffer.put_back()
+    assert buffer.size_bytes == size > 0
     (record,) = buffer.take().changed
     assert record.execution.state == "succeeded"
     assert "execution.finished" in record.event

@@ -92,6 +92,7 @@ def test_a_flush_waits_for_the_write_under_way(writer: Writer, buffer: Buffer, d
     flush.start()
     flush.join(0.1)
     assert flush.is_alive()
+    assert database.attempts == 1
     database.go_on.set()
     for thread in (flush, other):
         thread.join(10)
