@@ -6,6 +6,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from core.problems import CSRFFailed, InternalError, NotFound, Problem, response_for
+from plugins.host.routes import OperationNotFound
 
 API_ADDRESS = re.compile(r"/(api|host)(/|$)")
 
@@ -20,7 +21,7 @@ def plain_error(request: HttpRequest, problem: Problem) -> HttpResponse:
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if request.path.startswith("/host/"):
-        return plain_error(request, NotFound("There is no such operation in the host API."))
+        return plain_error(request, OperationNotFound())
     return plain_error(request, NotFound("There is no such address in this API; /api/docs/ lists them."))
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from core.operations import OPERATIONS, PREFIX, Operation
-from core.problems import InternalError, InvalidInput, NotFound, Problem
+from core.problems import InternalError, InvalidInput, Problem
 from core.strict_json import parse_json
 from plugins.egress import gate
 from plugins.egress.addresses import HOST_ORIGIN, MAX_URL_CHARS
@@ -30,7 +30,7 @@ from plugins.host.dispatch import (
     perform,
     problem_response,
 )
-from plugins.host.urls import urlpatterns
+from plugins.host.routes import OperationNotFound, route_table
 from plugins.runtime.protocol import Asked, HostFunction, HostReply, HostRequest
 
 logger = logging.getLogger("hostbridge.bridge")
@@ -96,7 +96,7 @@ def _call_function(asked: HostFunction, caller: Caller) -> HostResponse:
     operation = OPERATIONS.get(asked.name)
     try:
         if operation is None:  # one of an earlier version; or the worker is not what it was
-            raise NotFound("There is no such operation in the host API.")
+            raise OperationNotFound
         found = _answer(_as_request(asked, operation), caller)
     except Problem as problem:
         found = problem_response(problem)
@@ -134,8 +134,8 @@ def _as_text(value: Any) -> str:
 def _dispatch(request: HostRequest, caller: Caller) -> HostResponse:
     address = _ADDRESS.fullmatch(request.url[: MAX_URL_CHARS + 1])
     if address is None or len(request.url) > MAX_URL_CHARS:
-        raise NotFound("There is no such operation in the host API.")
-    operations, path_fields = _find(address["path"])
+        raise OperationNotFound
+    route, path_fields = route_table().find(address["path"])
     headers = {name.lower(): value for name, value in request.headers.items()}
     inquiry = OperationRequest(
         method=request.method,
@@ -144,13 +144,4 @@ def _dispatch(request: HostRequest, caller: Caller) -> HostResponse:
         content_type=headers.get("content-type", JSON),
         body=request.body[: MAX_BODY_BYTES + 1],
     )
-    return perform(inquiry, caller, operations)
-
-
-def _find(path: str) -> tuple[dict[str, Operation], dict[str, Any]]:
-    """The route's operations and the fields in the path: by the very patterns that serve real HTTP."""
-    for route in urlpatterns:
-        if found := route.pattern.match(path):
-            view: Any = route.callback
-            return view.cls.operations, found[2]
-    raise NotFound("There is no such operation in the host API.")
+    return perform(inquiry, caller, route.operations)

@@ -7,7 +7,8 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
-from core.problems import NotFound, response_for
+from core.problems import response_for
+from plugins.host.routes import OperationNotFound
 
 _ALLOW_ORIGIN = "Access-Control-Allow-Origin"
 _PREFLIGHT = {
@@ -32,6 +33,6 @@ def no_operation(request: HttpRequest) -> HttpResponse:
     """Every other address below the host API's: a run in a browser is told as one on the server is."""
     if request.method == "OPTIONS":
         return preflight()
-    response = response_for(NotFound("There is no such operation in the host API."))
+    response = response_for(OperationNotFound())
     allow_any_origin(response)
     return response

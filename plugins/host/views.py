@@ -7,13 +7,14 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from core.operations import OPERATIONS, Operation
+from core.operations import Operation
 from core.shapes import problems
 from plugins.history import journal
 from plugins.host.authentication import HostAuthentication
 from plugins.host.caller import Caller
 from plugins.host.cors import allow_any_origin, preflight
 from plugins.host.dispatch import MAX_BODY_BYTES, OperationRequest, perform
+from plugins.host.routes import Route
 
 
 class HostView(APIView):
@@ -55,10 +56,10 @@ class HostView(APIView):
     http_method_not_allowed = perform  # type: ignore[assignment]
 
 
-def view_of(operations: dict[str, Operation]) -> type[HostView]:
+def view_of(route: Route) -> type[HostView]:
     """A view class with a documented handler for each of the route's methods."""
-    members: dict[str, Any] = {"operations": operations}
-    for method, operation in operations.items():
+    members: dict[str, Any] = {"operations": route.operations}
+    for method, operation in route.operations.items():
 
         def handler(self: HostView, request: Request, **path: Any) -> HttpResponse:
             return self.answer(request, **path)
@@ -76,11 +77,3 @@ def view_of(operations: dict[str, Operation]) -> type[HostView]:
             tags=[operation.route.split("/")[0]],
         )(handler)
     return type("HostView", (HostView,), members)
-
-
-def routes() -> dict[str, dict[str, Operation]]:
-    """The operations by route, then method."""
-    found: dict[str, dict[str, Operation]] = {}
-    for operation in OPERATIONS.values():
-        found.setdefault(operation.route, {})[operation.method] = operation
-    return found

@@ -99,7 +99,7 @@ def test_the_prefix_is_not_left(visitor: Visitor, url: str) -> None:
     visitor.page.on("request", lambda request: asked.append(request.url))
     reply = fetch(visitor, url)
     assert reply["status"] == 404
-    assert json.loads(reply["body"])["detail"] == "There is no such operation in the host API."
+    assert json.loads(reply["body"])["detail"] == "The host API has no such operation."
     assert not any("session" in url or "/host/" in url for url in asked)
 
 

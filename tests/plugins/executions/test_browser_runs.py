@@ -527,7 +527,7 @@ def test_an_unknown_address_is_told_to_a_browser_as_well(db: None, method: str) 
         assert response.status_code == 204
     else:
         told = assert_problem(response, 404, "not-found")
-        assert told["detail"] == "There is no such operation in the host API."
+        assert told["detail"] == "The host API has no such operation."
 
 
 def test_cookies_mean_nothing_to_the_host_api(plugin: Plugin, charlie: User) -> None:

@@ -246,7 +246,7 @@ def test_the_three_ways_in_answer_alike(
     assert answers[0] == answers[1] == answers[2]
     assert answers[0][0] == status, answers[0]
     audited = list(host_calls().values_list("operation", "status"))
-    if answers[0][1] and answers[0][1].get("detail") == "There is no such operation in the host API.":
+    if answers[0][1] and answers[0][1].get("detail") == "The host API has no such operation.":
         # The address is none: over real HTTP it reaches no view, and nobody is known to have asked.
         assert audited == [("", 404)] * 2
     else:
