@@ -65,12 +65,8 @@ class ActivateView(APIView):
         """Consent, or the way back: the release serves from now on and holds exactly these grants."""
         release = catalogue.get_release(slug, version)
         data = checked(ConsentSerializer, request)
-        held = catalogue.get_plugin(slug)
-        grants = data.get("grants", held.granted & release.asks_for)
         network = network_keys(data.get("network_grants"))
-        if network is None:
-            network = held.network_granted & release.network_asked
-        consent.activate(release, grants, network, by=signed_in(request))
+        consent.activate(release, data.get("grants"), network, by=signed_in(request))
         plugin = catalogue.get_plugin(slug)
         return Response(plugin_shapes.PluginDetailSerializer(plugin, context={"request": request}).data)
 

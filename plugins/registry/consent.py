@@ -12,20 +12,45 @@ from plugins.models import Grant, NetworkGrant, Plugin, Release
 from plugins.registry.changes import lock, publish_change
 
 
-def activate(
-    release: Release, grants: Iterable[str], network: Iterable[NetworkKey] = (), *, by: User | None = None
-) -> None:
-    """Consent: from the next call on this release serves, and holds exactly these grants.
+def default_grants(
+    plugin: Plugin, release: Release, *, preapproved: bool = False
+) -> tuple[frozenset[str], frozenset[NetworkKey]]:
+    """The permissions and network rules that the release gets when nobody chooses any.
 
-    Also the way back to an earlier release. Raises InvalidInput for a grant that it does not ask for.
+    It keeps what the plugin holds, as far as the release asks for it. A `preapproved` release also gets every
+    permission that it does not mark as optional.
+    """
+    permissions = plugin.granted & release.asks_for
+    if preapproved:
+        permissions |= {asked.operation for asked in release.manifest.permissions if not asked.optional}
+    return permissions, plugin.network_granted & release.network_asked
+
+
+def activate(
+    release: Release,
+    permissions: Iterable[str] | None = None,
+    network: Iterable[NetworkKey] | None = None,
+    *,
+    by: User | None = None,
+) -> None:
+    """Makes this the active release, also to go back to an earlier one, with exactly these grants.
+
+    None: those of `default_grants`. Takes effect with the next call. Raises InvalidInput for a grant that the
+    release does not ask for.
     """
     with transaction.atomic():
         plugin = Plugin.objects.select_for_update().get(pk=release.plugin_id)
+        default_permissions, default_network = default_grants(plugin, release)
         plugin.release = release
         plugin.save(update_fields=["release"])
         release.activated_at = timezone.now()
         release.save(update_fields=["activated_at"])
-        set_grants(plugin, grants, network, by=by)
+        set_grants(
+            plugin,
+            default_permissions if permissions is None else permissions,
+            default_network if network is None else network,
+            by=by,
+        )
 
 
 def set_grants(

@@ -20,7 +20,7 @@ from plugins.models import Execution, Plugin, Release
 from plugins.registry import store
 from plugins.registry.catalogue import logger
 from plugins.registry.changes import publish_change
-from plugins.registry.consent import activate
+from plugins.registry.consent import activate, default_grants
 from plugins.registry.upgrades import asks_for_more
 from plugins.runtime import trial
 from plugins.runtime.job import Job, WorkerError
@@ -131,7 +131,7 @@ def _add_release(bundle: Bundle) -> Release:
         )
     store.save_wasm(bundle.wasm)
     if created and plugin.release is not None and not asks_for_more(release, plugin.release):
-        activate(release, plugin.granted & release.asks_for, plugin.network_granted & release.network_asked)
+        activate(release)
     elif created:
         publish_change(plugin)
     return release
@@ -203,6 +203,6 @@ def install_bundled() -> list[Release]:
     for name in settings.BUNDLED_PLUGINS:
         release = install(read_folder(Path(settings.BUNDLED_PLUGINS_DIR) / name))
         if release.plugin.release_id is None:
-            activate(release, [p.operation for p in release.manifest.permissions if not p.optional])
+            activate(release, *default_grants(release.plugin, release, preapproved=True))
         installed.append(Release.objects.select_related("plugin").get(pk=release.pk))
     return installed
