@@ -1,12 +1,9 @@
 """/api/v1/plugins/{slug}/releases: list, activate, download."""
 
-from typing import Any
-
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import (
-    extend_schema,
-)
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import serializers
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,18 +11,26 @@ from rest_framework.views import APIView
 
 from accounts.authentication import signed_in
 from core.problems import NotFound
-from core.shapes import (
-    BoundedListField,
-    StrictSerializer,
-    TextField,
-    checked,
-    problems,
-)
-from plugins.api import plugin_shapes
+from core.shapes import BoundedListField, StrictSerializer, TextField, checked, problems
+from plugins.api.grants import NetworkGrantSerializer, network_keys
 from plugins.api.permissions import IsStaff
-from plugins.api.plugin_shapes import NetworkGrantSerializer
-from plugins.bundles.manifest import NetworkKey
+from plugins.api.plugins import PluginDetailSerializer
+from plugins.models import Release
 from plugins.registry import catalogue, consent, store
+
+
+class ReleaseSerializer(serializers.ModelSerializer[Release]):
+    state = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Release
+        fields = ["version", "sha256", "size_bytes", "created_at", "state"]
+
+    @extend_schema_field(serializers.ChoiceField(["active", "pending", "previous"]))
+    def get_state(self, release: Release) -> str:
+        if release.pk == release.plugin.release_id:
+            return "active"
+        return "pending" if release == release.plugin.pending else "previous"
 
 
 class ConsentSerializer(StrictSerializer):
@@ -43,13 +48,13 @@ class ConsentSerializer(StrictSerializer):
 class ReleaseListView(APIView):
     @extend_schema(
         operation_id="list_releases",
-        responses={200: plugin_shapes.ReleaseSerializer(many=True), **problems(401, 404)},
+        responses={200: ReleaseSerializer(many=True), **problems(401, 404)},
         tags=["plugins"],
     )
     def get(self, request: Request, slug: str) -> Response:
         """The plugin's releases, latest first."""
         releases = catalogue.get_plugin(slug).releases.select_related("plugin__release")
-        return Response(plugin_shapes.ReleaseSerializer(releases, many=True).data)
+        return Response(ReleaseSerializer(releases, many=True).data)
 
 
 class ActivateView(APIView):
@@ -58,7 +63,7 @@ class ActivateView(APIView):
     @extend_schema(
         operation_id="activate_release",
         request=ConsentSerializer,
-        responses={200: plugin_shapes.PluginDetailSerializer, **problems(400, 401, 403, 404, 413, 415)},
+        responses={200: PluginDetailSerializer, **problems(400, 401, 403, 404, 413, 415)},
         tags=["plugins"],
     )
     def post(self, request: Request, slug: str, version: str) -> Response:
@@ -68,7 +73,7 @@ class ActivateView(APIView):
         network = network_keys(data.get("network_grants"))
         consent.activate(release, data.get("grants"), network, by=signed_in(request))
         plugin = catalogue.get_plugin(slug)
-        return Response(plugin_shapes.PluginDetailSerializer(plugin, context={"request": request}).data)
+        return Response(PluginDetailSerializer(plugin, context={"request": request}).data)
 
 
 class WasmView(APIView):
@@ -84,9 +89,3 @@ class WasmView(APIView):
             raise NotFound("No function of this release runs in a browser.")
         headers = {"Cache-Control": "private, max-age=31536000, immutable", "ETag": f'"{release.sha256}"'}
         return HttpResponse(store.load_wasm(release.sha256), "application/wasm", headers=headers)
-
-
-def network_keys(rules: list[dict[str, Any]] | None) -> frozenset[NetworkKey] | None:
-    return (
-        None if rules is None else frozenset((rule["url"], tuple(sorted(rule["methods"]))) for rule in rules)
-    )
