@@ -53,7 +53,7 @@ class HostView(APIView):
         return response
 
     # A method that the route lacks is told, and audited, like any other refusal.
-    http_method_not_allowed = perform  # type: ignore[assignment]
+    http_method_not_allowed = answer  # type: ignore[assignment]
 
 
 def view_of(route: Route) -> type[HostView]:

@@ -289,6 +289,30 @@ def test_what_was_not_granted_is_refused_alike(install: Install, charlie: User, 
     assert list(host_calls().values_list("status", flat=True)) == [403, 403, 403]
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("DELETE", "users", 405), ("PUT", "sessions/lookup", 405), ("GET", "x/y", 404)],
+)
+def test_wrong_methods_and_unknown_paths_are_refused_alike(
+    install: Install, charlie: User, method: str, path: str, status: int
+) -> None:
+    install("hostcall", *OPERATIONS)
+    asked = {
+        "method": method,
+        "url": f"http://hostbridge.invalid/host/v1/{path}",
+        "headers": {},
+        "body": None,
+    }
+    seen = json.loads(API(charlie).post("/api/v1/plugins/hostcall/call/fetch", asked).content)
+    assert seen["status"] == status
+    client = API()
+    _row, token = api_tokens.create_api_token(charlie, name="t", scopes=list(OPERATIONS), expires_in_days=1)
+    client.headers["Authorization"] = f"Bearer {token}"
+    response = client.request(method, f"/host/v1/{path}")
+    assert response.status_code == status
+    assert response.json() == json.loads(seen["body"])
+
+
 @pytest.mark.parametrize("given", ["[]", '"text"', "7"])
 def test_a_host_function_takes_an_object_only(install: Install, charlie: User, given: str) -> None:
     install("hostfn", "db_get_user_by_email")
