@@ -1,4 +1,4 @@
-"""What plugins ask for and are granted: shapes for plugins and releases alike, and /api/v1/permissions."""
+"""/api/v1/permissions, and the shapes of what plugins ask for and are granted."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ class PermissionSerializer(serializers.Serializer[Any]):
 
 
 class NetworkRuleSerializer(serializers.Serializer[Any]):
-    """An address outside that the plugin asks for."""
+    """An outside address that the plugin asks for."""
 
     url = serializers.CharField()
     methods = serializers.ListField(child=serializers.CharField())
@@ -50,7 +50,7 @@ class PendingNetworkRuleSerializer(NetworkRuleSerializer):
 
 
 class NetworkGrantSerializer(StrictSerializer):
-    """One of the release's network rules, just as it asks for it."""
+    """One of the release's network rules, exactly as its manifest states it."""
 
     url = TextField(max_length=500)
     methods = BoundedListField(child=TextField(max_length=10), min_length=1, max_length=10)
@@ -63,12 +63,12 @@ class PermissionListView(APIView):
         tags=["plugins"],
     )
     def get(self, request: Request) -> Response:
-        """Everything that a plugin can be granted."""
+        """All permissions that a plugin can be granted."""
         return Response(PermissionInfoSerializer(PERMISSIONS.values(), many=True).data)
 
 
 def permission_rows(release: Release, granted: frozenset[str]) -> list[dict[str, Any]]:
-    """What the release asks for, with what an administrator is told about it."""
+    """The permissions that the release asks for, with what an administrator reads about each."""
     found = []
     for asked in release.manifest.permissions:
         known = PERMISSIONS[asked.operation]

@@ -1,4 +1,4 @@
-"""/api/v1/plugins: list, install, change, watch and remove plugins."""
+"""/api/v1/plugins: list, install, show, change, watch and remove plugins."""
 
 from typing import Any
 
@@ -53,13 +53,15 @@ class FunctionSummarySerializer(serializers.Serializer[Any]):
 
 class FunctionSerializer(FunctionSummarySerializer):
     description = serializers.CharField()
-    sensitive = serializers.BooleanField(help_text="Input or output holds secrets; keep neither.")
+    sensitive = serializers.BooleanField(
+        help_text="Its input or output holds secrets, so neither is recorded."
+    )
     input_schema = serializers.JSONField(allow_null=True)
     output_schema = serializers.JSONField(allow_null=True)
     max_input_bytes = serializers.SerializerMethodField()
 
     def get_max_input_bytes(self, function: Function) -> int:
-        """What a call may send, at most: by the manifest, and by this server."""
+        """The largest input that both the manifest and this server allow."""
         manifest: PluginManifest = self.context["manifest"]
         return limits_of(manifest, function).max_input_bytes
 
@@ -119,7 +121,7 @@ class PendingSerializer(serializers.Serializer[Release]):
 
     @extend_schema_field(serializers.ListField(child=serializers.CharField()))
     def get_widens(self, release: Release) -> list[str]:
-        """What else would become possible that the active release does not allow, a sentence each."""
+        """What it would allow, beyond its grants, that the active release does not: one sentence each."""
         active = release.plugin.release
         return widens(release.manifest, active.manifest) if active else []
 
@@ -160,11 +162,11 @@ class PluginDetailSerializer(PluginSummarySerializer):
         return permission_rows(plugin.shown, plugin.granted)
 
     def get_paused(self, plugin: Plugin) -> str:
-        """Why calls are refused for a while; empty if they are not."""
+        """Why calls are refused for a while, or an empty text."""
         return breaker.paused(plugin.slug, plugin.release_id)
 
     def get_removable(self, plugin: Plugin) -> bool:
-        """Whether an administrator can remove it; what comes with Hostbridge and the `AUTH_PLUGIN` stay."""
+        """Whether an administrator can remove it. Bundled plugins and the `AUTH_PLUGIN` cannot be removed."""
         return not installation.why_kept(plugin)
 
     @extend_schema_field(NetworkRuleSerializer(many=True))
@@ -179,7 +181,7 @@ class PluginDetailSerializer(PluginSummarySerializer):
 
     @extend_schema_field({"type": "object", "additionalProperties": True, "nullable": True})
     def get_settings(self, plugin: Plugin) -> dict[str, Any] | None:
-        """For administrators; null for others. Secret settings are null where they are set."""
+        """Null unless you are an administrator. Secret settings that are set appear as null."""
         return (
             configuration.public_settings(plugin) if self.get_can_manage(plugin) and plugin.release else None
         )
@@ -194,7 +196,7 @@ class ChangePluginSerializer(StrictSerializer):
 
 class InstalledSerializer(serializers.Serializer[Any]):
     plugin = PluginDetailSerializer()
-    version = serializers.CharField(help_text="Of the release that was installed.")
+    version = serializers.CharField(help_text="The version of the installed release.")
     report = ReportSerializer()
 
 
@@ -236,9 +238,9 @@ class PluginListView(ListAPIView[Plugin]):
         tags=["plugins"],
     )
     def post(self, request: Request) -> Response:
-        """Installs a bundle, a .zip: sent, or fetched from `url` if it has the digest `sha256`.
+        """Installs a bundle: a .zip that you upload, or the one at `url` if its digest is `sha256`.
 
-        Without being granted anything it waits; see `pending`.
+        A new plugin waits for consent; see `pending`.
         """
         bundle = bundle_in(request)
         release = installation.install_uploaded(bundle)
@@ -260,7 +262,7 @@ class PluginView(APIView):
         tags=["plugins"],
     )
     def get(self, request: Request, slug: str) -> Response:
-        """One plugin: its functions with their schemas, what it may do and why, its limits."""
+        """A plugin: its functions with their schemas, its permissions with their reasons, its limits."""
         return self._answer(request, slug)
 
     @extend_schema(
@@ -270,7 +272,7 @@ class PluginView(APIView):
         tags=["plugins"],
     )
     def patch(self, request: Request, slug: str) -> Response:
-        """Changes what is given: whether it is enabled, its settings, the full list of what it is granted."""
+        """Changes what you send: whether it is enabled, its settings, or the complete list of its grants."""
         plugin = catalogue.get_plugin(slug)
         data = checked(ChangePluginSerializer, request)
         with transaction.atomic():
@@ -293,7 +295,10 @@ class PluginView(APIView):
         tags=["plugins"],
     )
     def delete(self, request: Request, slug: str) -> Response:
-        """Removes the plugin with its releases, store and history; how many of each. There is no way back."""
+        """Removes the plugin with its releases, store and history. This cannot be undone.
+
+        Returns how many of each were removed.
+        """
         removed = installation.remove(catalogue.get_plugin(slug), by=signed_in(request))
         return Response(RemovedSerializer(removed).data)
 
@@ -311,7 +316,7 @@ class WatchView(APIView):
         tags=["plugins"],
     )
     def put(self, request: Request, slug: str) -> Response:
-        """From now on you see the plugin's notifications."""
+        """Shows you the plugin's notifications from now on."""
         configuration.set_watching(catalogue.get_plugin(slug), signed_in(request), True)
         return Response(status=204)
 
@@ -319,6 +324,6 @@ class WatchView(APIView):
         operation_id="unwatch_plugin", responses={204: None, **problems(401, 404)}, tags=["plugins"]
     )
     def delete(self, request: Request, slug: str) -> Response:
-        """From now on you do not."""
+        """Stops showing you the plugin's notifications."""
         configuration.set_watching(catalogue.get_plugin(slug), signed_in(request), False)
         return Response(status=204)

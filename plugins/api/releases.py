@@ -1,4 +1,4 @@
-"""/api/v1/plugins/{slug}/releases: list, activate, download."""
+"""/api/v1/plugins/{slug}/releases: list, activate and download releases."""
 
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
@@ -38,10 +38,10 @@ class ConsentSerializer(StrictSerializer):
         child=TextField(max_length=64),
         max_length=200,
         required=False,
-        help_text="Exactly what to hold from now on; left out, what it holds and this release asks for.",
+        help_text="The complete list of permissions. By default, those it holds and this release asks for.",
     )
     network_grants = BoundedListField(
-        child=NetworkGrantSerializer(), max_length=50, required=False, help_text="Likewise."
+        child=NetworkGrantSerializer(), max_length=50, required=False, help_text="The same for network rules."
     )
 
 
@@ -67,7 +67,7 @@ class ActivateView(APIView):
         tags=["plugins"],
     )
     def post(self, request: Request, slug: str, version: str) -> Response:
-        """Consent, or the way back: the release serves from now on and holds exactly these grants."""
+        """Makes the release active, with exactly these grants. This is the consent to it, or the way back."""
         release = catalogue.get_release(slug, version)
         data = checked(ConsentSerializer, request)
         network = network_keys(data.get("network_grants"))
@@ -83,7 +83,7 @@ class WasmView(APIView):
         tags=["plugins"],
     )
     def get(self, request: Request, slug: str, version: str) -> HttpResponse:
-        """The release's bytes, for a run in the browser. Others are for administrators."""
+        """The release's .wasm, for runs in a browser. Others are for administrators only."""
         release = catalogue.get_release(slug, version)
         if not (release.runs_in_browsers or signed_in(request).is_staff):
             raise NotFound("No function of this release runs in a browser.")

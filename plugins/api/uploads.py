@@ -1,4 +1,4 @@
-"""How a bundle reaches /api/v1/plugins: uploaded as a .zip, or fetched from an address."""
+"""The bundle in a request to install a plugin: an uploaded .zip, or one to fetch from an address."""
 
 from typing import Any
 
@@ -22,26 +22,26 @@ class UploadSerializer(StrictSerializer):
 class DownloadSerializer(StrictSerializer):
     url = TextField(
         max_length=MAX_URL_CHARS,
-        help_text="Where the .zip is: https://…, on a public address unless the operator excepted it.",
+        help_text="The https:// address of the .zip. It must be public, unless the operator allows it.",
     )
     sha256 = TextField(
-        validators=[RegexValidator(r"^[0-9a-fA-F]{64}\Z", "These are 64 hexadecimal digits.")],
-        help_text="Of the .zip, as its author publishes it.",
+        validators=[RegexValidator(r"^[0-9a-fA-F]{64}\Z", "This must be 64 hexadecimal digits.")],
+        help_text="The digest of the .zip, as its author publishes it.",
     )
 
 
 class ImportsSerializer(serializers.Serializer[Any]):
-    """What the module takes from one namespace."""
+    """What the module imports from one namespace."""
 
     namespace = serializers.CharField()
     names = serializers.ListField(child=serializers.CharField())
 
 
 class ReportSerializer(serializers.Serializer[Any]):
-    """What the upload gate found."""
+    """What validation found in the bundle."""
 
     wasm_bytes = serializers.IntegerField()
-    memory_mb = serializers.FloatField(help_text="What it begins with; its limit is in `limits`.")
+    memory_mb = serializers.FloatField(help_text="Memory at the start. `limits` has the most it may use.")
     imports = ImportsSerializer(many=True)
     functions = serializers.ListField(child=serializers.CharField())
     permissions = serializers.ListField(child=serializers.CharField())
@@ -49,7 +49,10 @@ class ReportSerializer(serializers.Serializer[Any]):
 
 
 def bundle_in(request: Request) -> Bundle:
-    """The bundle that was sent, or that lies where the request says."""
+    """The bundle that the request contains or names.
+
+    Raises what `read_zip` and `downloads.fetch` raise, and InvalidInput for a request in the wrong shape.
+    """
     if isinstance(request.data, QueryDict):
         return read_zip(_uploaded(request))
     return read_zip(downloads.fetch(**checked(DownloadSerializer, request)))

@@ -1,5 +1,6 @@
-"""The routes of the host API, by path: one table for guests' calls over the bridge and for the URL patterns
-of real HTTP.
+"""The routes of the host API, made from the registered operations.
+
+Guests' calls over the bridge are looked up in this table, and the URL patterns of real HTTP are made from it.
 """
 
 import re
@@ -46,7 +47,7 @@ class Route:
 
 @dataclass
 class _Node:
-    """A place in a path: what may follow, and the route that ends here."""
+    """A position in a path: the segments that may follow, and the route that ends here."""
 
     literals: "dict[str, _Node]" = field(default_factory=dict)
     parameter: "_Parameter | None" = None
@@ -54,7 +55,7 @@ class _Node:
 
 
 class _Parameter:
-    """A path segment that carries a field, checked and converted as Django does it for URL patterns."""
+    """A path segment that holds a field, validated and converted as in Django's URL patterns."""
 
     def __init__(self, converter: str) -> None:
         self.converter = converter
@@ -78,10 +79,10 @@ class _Parameter:
 
 
 class RouteTable:
-    """Finds the route of a path, a segment at a time.
+    """Finds the route of a path, one segment after the other.
 
-    Raises ImproperlyConfigured for operations whose routes could match the same path: then the table and
-    Django's URL patterns, which go by order, could disagree.
+    Raises ImproperlyConfigured for operations whose routes could match the same path. Django would take the
+    first of its patterns there, and the bridge could take another.
     """
 
     def __init__(self, operations: Iterable[Operation]) -> None:
@@ -122,14 +123,14 @@ class RouteTable:
 
 
 def _following(node: _Node, segment: str, operation: Operation) -> _Node:
-    """The node after this segment of the operation's route, made if it is new."""
+    """The node that this segment of the operation's route leads to, created if need be."""
     if "<" not in segment:
         if node.parameter is not None and node.parameter.accepts(segment):
             raise _conflict(operation)
         return node.literals.setdefault(segment, _Node())
     match = re.fullmatch(r"<(\w+):\w+>", segment)
     if match is None:
-        raise ImproperlyConfigured(f"{operation.name}: {segment!r} must be one field, as in <uuid:id>.")
+        raise ImproperlyConfigured(f"{operation.name}: {segment!r} must be a single field such as <uuid:id>.")
     if node.parameter is None:
         node.parameter = _Parameter(match[1])
         # A converter that takes slashes (Django's `path`) would match several segments in URL patterns only.

@@ -1,4 +1,4 @@
-"""The host API over HTTP: one view per route, made from the table in plugins.operations."""
+"""The host API over HTTP: one view for each route."""
 
 from typing import Any, ClassVar
 
@@ -32,13 +32,14 @@ class HostView(APIView):
         return response
 
     def answer(self, request: Request, **path: Any) -> HttpResponse:
-        """What plugins.host.dispatch has to say, over HTTP. Raises RecordsNotWritten: each call is audited.
+        """Performs the request, as the bridge does for guests on the server.
 
-        A guest on the server may go on asking, whose limits count what is not yet written as well.
+        Raises RecordsNotWritten while the audit log cannot be written. Guests on the server are not refused
+        then: their limits also count calls that are not written yet.
         """
         journal.check()
         raw = request._request
-        inquiry = OperationRequest(
+        operation_request = OperationRequest(
             method=str(raw.method),
             path_fields=path,
             query=raw.META.get("QUERY_STRING", ""),
@@ -46,18 +47,18 @@ class HostView(APIView):
             body=raw.read(MAX_BODY_BYTES + 1),
         )
         caller: Caller = request.auth  # type: ignore[assignment]
-        found = perform(inquiry, caller, self.operations)
-        response = HttpResponse(found.body, status=found.status, headers=dict(found.headers))
-        if found.body:
-            response["Content-Type"] = found.content_type
+        performed = perform(operation_request, caller, self.operations)
+        response = HttpResponse(performed.body, status=performed.status, headers=dict(performed.headers))
+        if performed.body:
+            response["Content-Type"] = performed.content_type
         return response
 
-    # A method that the route lacks is told, and audited, like any other refusal.
+    # A method that the route lacks is refused and audited like any other call.
     http_method_not_allowed = answer  # type: ignore[assignment]
 
 
 def view_of(route: Route) -> type[HostView]:
-    """A view class with a documented handler for each of the route's methods."""
+    """A view class with a documented handler for each method of the route."""
     members: dict[str, Any] = {"operations": route.operations}
     for method, operation in route.operations.items():
 

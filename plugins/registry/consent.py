@@ -1,4 +1,4 @@
-"""Activates releases and changes what a plugin is granted."""
+"""Consent: activates releases, and grants and revokes permissions and network rules."""
 
 from collections.abc import Iterable
 
@@ -33,10 +33,10 @@ def activate(
     *,
     by: User | None = None,
 ) -> None:
-    """Makes this the active release, also to go back to an earlier one, with exactly these grants.
+    """Makes this the active release, with exactly these grants. It may be an earlier one.
 
-    None: those of `default_grants`. Takes effect with the next call. Raises InvalidInput for a grant that the
-    release does not ask for.
+    None means those of `default_grants`. Takes effect with the next call. Raises InvalidInput for a grant
+    that the release does not ask for.
     """
     with transaction.atomic():
         plugin = Plugin.objects.select_for_update().get(pk=release.plugin_id)
@@ -60,9 +60,9 @@ def set_grants(
     *,
     by: User | None = None,
 ) -> None:
-    """From the next call on it holds exactly these permissions and network rules. None: as before.
+    """Gives the plugin exactly these permissions and network rules. None leaves them as they are.
 
-    Raises InvalidInput for what it does not ask for.
+    Takes effect with the next call. Raises InvalidInput for a grant that the active release does not ask for.
     """
     with transaction.atomic():
         lock(plugin)
@@ -89,20 +89,20 @@ def _set_network(plugin: Plugin, wanted: set[NetworkKey], by: User | None) -> No
         raise InvalidInput.at(
             "/network_grants", f"{plugin.slug} does not ask for {', '.join(methods)} {url}."
         )
-    rows = {row.key: row for row in plugin.network_grants.all()}
-    plugin.network_grants.filter(pk__in=[row.pk for key, row in rows.items() if key not in wanted]).delete()
+    held = {row.key: row for row in plugin.network_grants.all()}
+    plugin.network_grants.filter(pk__in=[row.pk for key, row in held.items() if key not in wanted]).delete()
     NetworkGrant.objects.bulk_create(
         NetworkGrant(plugin=plugin, url=url, methods=" ".join(methods), granted_by=by)
-        for url, methods in sorted(wanted - rows.keys())
+        for url, methods in sorted(wanted - held.keys())
     )
 
 
 def grant(plugin: Plugin, permissions: Iterable[str], *, by: User | None = None) -> None:
-    """Grants these as well. Raises InvalidInput for what it does not ask for."""
+    """Adds grants. Raises InvalidInput for one that the active release does not ask for."""
     set_grants(plugin, {*plugin.grants.values_list("permission", flat=True), *permissions}, by=by)
 
 
 def revoke(plugin: Plugin, permissions: Iterable[str]) -> None:
-    """Takes grants back; the next call of the plugin is without them."""
+    """Takes grants back, with effect from the next call."""
     held = set(plugin.grants.values_list("permission", flat=True))
     set_grants(plugin, held - set(permissions))

@@ -34,11 +34,11 @@ def test_the_list_of_plugins_says_how_workers_are_confined(
         return admin.get("/admin/plugins/plugin/").content.decode()
 
     all_on = dict.fromkeys(MISSING, "on")
-    assert "confined by every layer: descriptors, " in page(all_on)
+    assert "All sandbox layers are on: descriptors, " in page(all_on)
     some = page(all_on | {"landlock": "off: Function not implemented"})
     assert "<b>landlock</b>: off: Function not implemented; only the other layers keep files out" in some
     assert "<b>seccomp</b>" not in some
-    assert "No worker came up" in page({})
+    assert "No worker has started" in page({})
 
 
 def test_an_execution_shows_its_host_calls(bundled: dict[str, Plugin], admin: Client) -> None:

@@ -121,7 +121,7 @@ export function functionRequest(
     const value = left.get(name);
     left.delete(name);
     if (typeof value !== 'string' || value === '')
-      return invalidInput('This field is required, as text.', `/${name}`);
+      return invalidInput('This field is required and must be text.', `/${name}`);
     path = path.replace(`{${name}}`, encodeURIComponent(value));
   }
   if (operation.fields_in === 'query' && left.size > 0) {

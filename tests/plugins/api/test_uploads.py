@@ -202,7 +202,7 @@ def test_the_command_line_takes_archives(tmp_path: Path, capsys: pytest.CaptureF
     archive.write_bytes(zipped())
     call_command("plugin", "check", str(archive))
     said = capsys.readouterr().out
-    assert "hostcall 1.0.0: the upload gate lets it pass." in said
+    assert "hostcall 1.0.0 is a valid bundle." in said
     assert "imports from extism:host/env: alloc" in said
     assert "asks for: db_" in said
     assert not Plugin.objects.exists()

@@ -184,7 +184,7 @@ def test_the_command_line_grants_rules(
 ) -> None:
     build("1.0.0", GET_A, GET_B)
     call_command("plugin", "install", str(tmp_path / "1.0.0"))
-    assert "to send GET to https://a.example/v1/" in capsys.readouterr().out
+    assert "GET https://a.example/v1/" in capsys.readouterr().out
     with pytest.raises(CommandError, match="does not ask for"):
         call_command("plugin", "activate", "hostcall", "1.0.0", "--network", "https://c.example/")
     call_command("plugin", "activate", "hostcall", "1.0.0", "--network", GET_A["url"])

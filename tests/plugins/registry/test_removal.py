@@ -133,7 +133,7 @@ def test_the_plugin_that_people_log_in_with_stays(install: Install, charlie: Use
 
 def test_a_plugin_that_runs_stays(install: Install, charlie: User, settings: Any) -> None:
     execution = running(install("hostcall"))
-    assert "Calls still run: 1." in assert_problem(remove(charlie), 409, "plugin-busy")["detail"]
+    assert "Calls still running: 1." in assert_problem(remove(charlie), 409, "plugin-busy")["detail"]
     execution.state = Execution.State.SUCCEEDED
     execution.save()
     assert remove(charlie).status_code == 200

@@ -41,18 +41,17 @@ SECRET, OPEN = {"key": {"type": "string", "secret": True}}, {"key": {"type": "st
         (
             manifest(function()),
             manifest(function(access="public")),
-            "“purge” could be called by everybody, also without logging in; until now, by administrators.",
+            "“purge” could be called by anyone, even without logging in (now: administrators).",
         ),
         (
             manifest(function(access="user")),
             manifest(function(access="public")),
-            "“purge” could be called by everybody, also without logging in; until now, by everybody who is "
-            "logged in.",
+            "“purge” could be called by anyone, even without logging in (now: anyone who is logged in).",
         ),
         (
             manifest(function(), function("list")),
             manifest(function(), function("list"), function("look", access="user")),
-            "“look”, which is new, could be called by everybody who is logged in.",
+            "The new function “look” could be called by anyone who is logged in.",
         ),
         (
             manifest(function()),
@@ -62,18 +61,18 @@ SECRET, OPEN = {"key": {"type": "string", "secret": True}}, {"key": {"type": "st
         (
             manifest(function()),
             manifest(function(), function("look", targets=["browser"])),
-            "“look”, which is new, could run in its caller's browser.",
+            "The new function “look” could run in its caller's browser.",
         ),
         (
             manifest(function(sensitive=True)),
             manifest(function()),
-            "What goes in and out of “purge” would be kept in the history.",
+            "The history would keep the input and output of “purge”.",
         ),
         (
             manifest(settings=SECRET),
             manifest(settings=OPEN),
-            "The setting “key” would no longer be secret: administrators could read it, and browsers that "
-            "run the plugin.",
+            "The setting “key” would no longer be secret. Administrators, and browsers that run the plugin, "
+            "could read it.",
         ),
     ],
 )
@@ -113,7 +112,7 @@ def test_an_upgrade_that_more_people_could_call_waits_and_says_so(serving: Relea
     detail = API(charlie).get(URL).json()
     assert (detail["active_version"], detail["pending"]["version"]) == ("1.0.0", "1.1.0")
     (said,) = detail["pending"]["widens"]
-    assert said.startswith("“fetch” could be called by everybody, also without logging in")
+    assert said.startswith("“fetch” could be called by anyone, even without logging in")
     assert API().post(f"{URL}/call/fetch", {"url": "http://x/"}).status_code == 401
 
     assert API(charlie).post(f"{URL}/releases/1.1.0/activate", {}).status_code == 200
@@ -137,4 +136,4 @@ def test_the_command_line_tells_it(
     archive = tmp_path / "hostcall.zip"
     archive.write_bytes(samples.zipped(version="1.1.0", functions=[function("fetch", access="user")]))
     call_command("plugin", "install", str(archive))
-    assert "besides: “fetch” could be called by everybody who is logged in" in capsys.readouterr().out
+    assert "“fetch” could be called by anyone who is logged in" in capsys.readouterr().out

@@ -9,7 +9,7 @@ use crate::{KvItem, KvListOptions, KvPage, KvSetOptions, KvStored, Problem};
 
 /// Read its store.
 ///
-/// Reads what the plugin itself kept under a key.
+/// Reads values that the plugin itself stored.
 ///
 /// Operation `kv_get`: `GET /host/v1/kv/{key}`.
 ///
@@ -19,9 +19,9 @@ pub fn kv_get<T: DeserializeOwned>(key: &str) -> Result<KvItem<T>, Problem> {
     call("GET", &format!("kv/{}", path_key(key)?), None)
 }
 
-/// Write its store.
+/// Write to its store.
 ///
-/// Keeps values of its own under keys of its own, up to a quota.
+/// Stores values under the plugin's own keys, up to a quota.
 ///
 /// Operation `kv_set`: `PUT /host/v1/kv/{key}`. A key has 1 to 200 characters of
 /// `A-Z a-z 0-9 . _ : -`, and is neither `.` nor `..`. With
@@ -43,7 +43,7 @@ pub fn kv_set<T: Serialize + ?Sized>(
 
 /// Delete from its store.
 ///
-/// Removes what the plugin itself kept under a key.
+/// Deletes values that the plugin itself stored.
 ///
 /// Operation `kv_delete`: `DELETE /host/v1/kv/{key}`, if the version stored now is `if_version`
 /// or whatever it is.
@@ -59,7 +59,7 @@ pub fn kv_delete(key: &str, if_version: Option<u64>) -> Result<(), Problem> {
 
 /// List its store.
 ///
-/// Lists the keys under which the plugin itself kept something.
+/// Lists the keys of the values that the plugin itself stored.
 ///
 /// Operation `kv_list`: `GET /host/v1/kv`, a page at a time.
 ///

@@ -8,7 +8,7 @@ use crate::{DeliveredTo, EmailTemplate, Notification, Problem};
 
 /// Send account e-mails.
 ///
-/// Sends this server's own verification and reset e-mails to the address of the account.
+/// Sends this server's own verification and reset e-mails to the account's own address.
 ///
 /// Operation `send_email`: `POST /host/v1/emails`. The token must be a live one of this user and
 /// of the template's kind; the host makes the link from it.
@@ -23,7 +23,7 @@ pub fn send_email(user_id: &str, template: EmailTemplate, token: &str) -> Result
 
 /// Show notifications.
 ///
-/// Shows a short message, marked as coming from this plugin, to one person or its watchers.
+/// Shows one person or its watchers a short message, marked as coming from this plugin.
 ///
 /// Operation `notify`: `POST /host/v1/notifications`.
 ///

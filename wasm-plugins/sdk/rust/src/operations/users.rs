@@ -16,7 +16,7 @@ struct NewPassword<'a> {
 
 /// Create accounts.
 ///
-/// Makes new users with an e-mail, a name and a password.
+/// Creates accounts with an e-mail address, a name and a password.
 ///
 /// Operation `db_create_user`: `POST /host/v1/users`.
 ///
@@ -29,7 +29,7 @@ pub fn db_create_user(user: NewUser<'_>) -> Result<User, Problem> {
 
 /// Find an account by e-mail.
 ///
-/// Learns whether an e-mail has an account, and reads that account's name and profile.
+/// Finds out whether an e-mail address has an account, and reads its name and profile.
 ///
 /// Operation `db_get_user_by_email`: `GET /host/v1/users?email=`.
 ///
@@ -41,7 +41,7 @@ pub fn db_get_user_by_email(email: &str) -> Result<User, Problem> {
 
 /// Read an account.
 ///
-/// Reads the e-mail, name and profile of an account whose id it has.
+/// Reads the e-mail address, name and profile of an account whose ID it knows.
 ///
 /// Operation `db_get_user_by_uuid`: `GET /host/v1/users/{uuid}`.
 ///
@@ -53,7 +53,7 @@ pub fn db_get_user_by_uuid(user_id: &str) -> Result<User, Problem> {
 
 /// Change passwords.
 ///
-/// Sets anybody's password, an administrator's included, and with it can take the account over.
+/// Sets the password of any account, even an administrator's, and so can take the account over.
 ///
 /// Operation `db_update_user_password`: `PUT /host/v1/users/{uuid}/password`.
 ///
@@ -72,9 +72,9 @@ pub fn db_update_user_password(
     call_without_reply("PUT", &path, Some(body))
 }
 
-/// Mark e-mails as verified.
+/// Mark e-mail addresses as verified.
 ///
-/// Says that an e-mail belongs to its account's owner, or takes that back.
+/// Marks the e-mail address of any account as verified or as not verified.
 ///
 /// Operation `db_update_user_email_verified`: `PUT /host/v1/users/{uuid}/email-verified`.
 ///
@@ -87,7 +87,7 @@ pub fn db_update_user_email_verified(user_id: &str, verified: bool) -> Result<Us
 
 /// Change profiles.
 ///
-/// Changes the name and the profile of any account.
+/// Changes the name and profile of any account.
 ///
 /// Operation `db_update_user_profile`: `PATCH /host/v1/users/{uuid}/profile`.
 ///
@@ -113,7 +113,7 @@ pub fn db_update_user_profile(
 
 /// Delete accounts.
 ///
-/// Deletes anybody's account with all that belongs to it. This cannot be undone.
+/// Deletes any account with everything that belongs to it. This cannot be undone.
 ///
 /// Operation `db_delete_user`: `DELETE /host/v1/users/{uuid}`.
 ///
@@ -125,7 +125,7 @@ pub fn db_delete_user(user_id: &str) -> Result<(), Problem> {
 
 /// Check passwords.
 ///
-/// Asks whether a password is right. It never sees the stored hash, but can try passwords.
+/// Checks whether a password is right. It never sees the stored hash, but it can guess passwords.
 ///
 /// Operation `verify_password`: `POST /host/v1/users/{uuid}/password/verify`.
 ///
