@@ -167,7 +167,7 @@ class PluginDetailSerializer(PluginSummarySerializer):
 
     def get_removable(self, plugin: Plugin) -> bool:
         """Whether an administrator can remove it. Bundled plugins and the `AUTH_PLUGIN` cannot be removed."""
-        return not installation.why_kept(plugin)
+        return not installation.why_not_removable(plugin)
 
     @extend_schema_field(NetworkRuleSerializer(many=True))
     def get_network(self, plugin: Plugin) -> list[dict[str, Any]]:

@@ -1,12 +1,8 @@
 """Looks up installed plugins and their releases."""
 
-import logging
-
 from core.prepared_query import PreparedQuery, columns, instance
 from core.problems import NotFound, Problem
 from plugins.models import Plugin, Release, kept_release
-
-logger = logging.getLogger("hostbridge.registry")
 
 _PLUGIN_WITH_GRANTS = PreparedQuery(
     lambda slug: (

@@ -26,7 +26,7 @@ logger = logging.getLogger("hostbridge.downloads")
 
 SECONDS = 60.0  # for the whole download, redirects included
 AT_ONCE = 4  # each takes a thread, and memory for twice the size of a bundle
-_places = threading.BoundedSemaphore(AT_ONCE)
+_slots = threading.BoundedSemaphore(AT_ONCE)
 
 _NOT_HTTPS = (
     "Use an https:// address. http:// works only for a host and port that EGRESS_ALLOW_PRIVATE names."
@@ -69,12 +69,12 @@ def fetch(url: str, sha256: str) -> bytes:
     the gate's EgressRefused, EgressUnreachable, EgressTooLarge (over PLUGIN_MAX_BUNDLE_BYTES) and
     EgressTimeout, BundleNotServed for a status other than 200, and DigestDiffers.
     """
-    if not _places.acquire(blocking=False):
+    if not _slots.acquire(blocking=False):
         raise PoolOverloaded(f"{AT_ONCE} other bundles are being fetched. Try again in a moment.")
     try:
         data = _fetch(url)
     finally:
-        _places.release()
+        _slots.release()
     if hashlib.sha256(data).hexdigest() != sha256.lower():
         raise DigestDiffers
     return data

@@ -1,6 +1,7 @@
 """Installs and removes plugins, each in one transaction."""
 
 import json
+import logging
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,12 +19,13 @@ from plugins.history import journal
 from plugins.history.limits import limits_of
 from plugins.models import Execution, Plugin, Release
 from plugins.registry import store
-from plugins.registry.catalogue import logger
 from plugins.registry.changes import publish_change
 from plugins.registry.consent import activate, default_grants
 from plugins.registry.upgrades import asks_for_more
 from plugins.runtime import trial
 from plugins.runtime.job import Job, WorkerError
+
+logger = logging.getLogger("hostbridge.registry")
 
 
 class ReleaseConflict(Problem):
@@ -141,7 +143,7 @@ def _add_release(bundle: Bundle) -> Release:
     return release
 
 
-def why_kept(plugin: Plugin) -> str:
+def why_not_removable(plugin: Plugin) -> str:
     """Why the plugin can never be removed, or an empty text if it can."""
     if plugin.slug == settings.AUTH_PLUGIN:
         return f"People log in with “{plugin.slug}” (AUTH_PLUGIN). Set another plugin there first."
@@ -161,7 +163,7 @@ def remove(plugin: Plugin, *, by: User | None = None) -> dict[str, int]:
     Raises NotRemovable for bundled plugins and for the one that people log in with, PluginBusy while it runs
     on the server, and NotFound if it has just been removed.
     """
-    if reason := why_kept(plugin):
+    if reason := why_not_removable(plugin):
         raise NotRemovable(reason)
     journal.flush()
     with store.changing():

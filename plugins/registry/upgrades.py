@@ -25,8 +25,8 @@ def widens(new: PluginManifest, old: PluginManifest) -> list[str]:
     """
     found = []
     for function in new.functions:
-        before = old.function(function.name)
-        found += _gains_of_new(function, old) if before is None else _gains(before, function)
+        earlier = old.function(function.name)
+        found += _gains_of_new(function, old) if earlier is None else _gains(earlier, function)
     known = new.settings_schema.get("properties", {})
     found += [
         f"The setting “{name}” would no longer be secret. Administrators, and browsers that run the plugin, "
@@ -37,24 +37,24 @@ def widens(new: PluginManifest, old: PluginManifest) -> list[str]:
     return found
 
 
-def _gains(before: Function, now: Function) -> list[str]:
-    """What a function gains over its earlier self."""
+def _gains(old: Function, new: Function) -> list[str]:
+    """What a function gains over itself in the old release."""
     found = []
-    if _RANKS[now.access] > _RANKS[before.access]:
-        callers = f"{_CALLERS[now.access]} (now: {_CALLERS[before.access]})"
-        found.append(f"“{now.name}” could be called by {callers}.")
-    if "browser" in now.targets and "browser" not in before.targets:
-        found.append(f"“{now.name}” could run in its caller's browser.")
-    if before.sensitive and not now.sensitive:
-        found.append(f"The history would keep the input and output of “{now.name}”.")
+    if _RANKS[new.access] > _RANKS[old.access]:
+        callers = f"{_CALLERS[new.access]} (now: {_CALLERS[old.access]})"
+        found.append(f"“{new.name}” could be called by {callers}.")
+    if "browser" in new.targets and "browser" not in old.targets:
+        found.append(f"“{new.name}” could run in its caller's browser.")
+    if old.sensitive and not new.sensitive:
+        found.append(f"The history would keep the input and output of “{new.name}”.")
     return found
 
 
-def _gains_of_new(now: Function, old: PluginManifest) -> list[str]:
+def _gains_of_new(new: Function, old: PluginManifest) -> list[str]:
     """What a new function gains over every function of the old release."""
     found = []
-    if _RANKS[now.access] > max(_RANKS[function.access] for function in old.functions):
-        found.append(f"The new function “{now.name}” could be called by {_CALLERS[now.access]}.")
-    if "browser" in now.targets and not any("browser" in function.targets for function in old.functions):
-        found.append(f"The new function “{now.name}” could run in its caller's browser.")
+    if _RANKS[new.access] > max(_RANKS[function.access] for function in old.functions):
+        found.append(f"The new function “{new.name}” could be called by {_CALLERS[new.access]}.")
+    if "browser" in new.targets and not any("browser" in function.targets for function in old.functions):
+        found.append(f"The new function “{new.name}” could run in its caller's browser.")
     return found

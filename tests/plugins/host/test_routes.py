@@ -1,4 +1,4 @@
-"""The route table finds what Django's URL patterns find, and refuses routes on which they could differ."""
+"""The route table finds what Django's URL patterns find, and refuses routes that could make them differ."""
 
 import re
 import uuid
@@ -51,7 +51,7 @@ def by_table(path: str) -> tuple[dict[str, Operation], dict[str, Any]] | None:
 @example("kv/..")
 @example(f"users/{uuid.UUID(int=7)}/password/verify")
 @example("sessions/lookup/")
-def test_any_path_has_the_same_route_as_over_real_http(path: str) -> None:
+def test_any_path_has_same_route_as_over_http(path: str) -> None:
     assert by_table(path) == by_url_patterns(path)
 
 
@@ -64,14 +64,14 @@ def test_every_operation_is_found_by_its_route() -> None:
         assert tuple(path_fields) == op.path_fields
 
 
-def test_operations_of_one_route_share_it() -> None:
+def test_operations_at_same_path_share_one_route() -> None:
     table = RouteTable([operation("GET", "notes/<int:id>"), operation("PUT", "notes/<int:id>")])
     route, path_fields = table.find("notes/7")
     assert sorted(route.operations) == ["GET", "PUT"]
     assert path_fields == {"id": 7}
 
 
-def test_a_literal_segment_may_stand_beside_a_field_that_cannot_have_its_value() -> None:
+def test_literal_segment_may_share_place_with_field_of_other_values() -> None:
     table = RouteTable([operation("GET", "notes/<int:id>"), operation("GET", "notes/latest")])
     assert table.find("notes/7")[0].template == "notes/<int:id>"
     assert table.find("notes/latest")[0].template == "notes/latest"
