@@ -37,7 +37,7 @@ def db_get_user_by_email(caller: Caller, data: dict[str, Any]) -> Any:
 
 @operation(
     "GET", "users/<uuid:uuid>", title="Read an account", risk=Risk.MEDIUM,
-    meaning="Reads the e-mail address, name and profile of an account whose ID it knows.",
+    meaning="Reads the e-mail address, name and profile of any account whose ID the plugin knows.",
     response=operation_shapes.User, own=lambda user, data: data["uuid"] == user.pk,
 )  # fmt: skip
 def db_get_user_by_uuid(caller: Caller, data: dict[str, Any]) -> Any:
@@ -73,7 +73,7 @@ def db_update_user_profile(caller: Caller, data: dict[str, Any]) -> Any:
 
 @operation(
     "POST", "users/<uuid:uuid>/password/verify", title="Check passwords", risk=Risk.HIGH,
-    meaning="Checks whether a password is right. It never sees the stored hash, but it can guess passwords.",
+    meaning="Checks whether a password is right. The plugin never sees the hash, but it can guess passwords.",
     request=operation_shapes.VerifyPassword, response=operation_shapes.PasswordVerdict,
 )  # fmt: skip
 def verify_password(caller: Caller, data: dict[str, Any]) -> Any:
@@ -104,7 +104,7 @@ def db_get_session(caller: Caller, data: dict[str, Any]) -> Any:
 
 @operation(
     "DELETE", "sessions/<uuid:id>", title="End a session", risk=Risk.MEDIUM,
-    meaning="Logs a person out of a session whose ID it knows.", status=204,
+    meaning="Logs a person out of a session whose ID the plugin knows.", status=204,
 )  # fmt: skip
 def db_delete_session(caller: Caller, data: dict[str, Any]) -> Any:
     sessions.delete_session(data["id"])

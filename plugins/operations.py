@@ -17,7 +17,7 @@ NOTIFICATIONS = 30
 
 @operation(
     "POST", "notifications", title="Show notifications", risk=Risk.LOW,
-    meaning="Shows one person or its watchers a short message, marked as coming from this plugin.",
+    meaning="Shows one person or the plugin's watchers a short message, marked as coming from this plugin.",
     request=shapes.Notify, response=shapes.Notified, status=202,
     own=lambda user, data: data.get("user_id") == user.pk,
 )  # fmt: skip

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Says in one line what the machine lacks, before anything is installed.
+# Before anything is installed: names the first missing or outdated tool, in one line.
 python=${PYTHON:-python3}
 
 fail() {
@@ -10,7 +10,7 @@ fail() {
 command -v "$python" >/dev/null 2>&1 ||
     fail "Python is missing. Hostbridge needs Python 3.11 or newer: https://www.python.org/downloads/"
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
-    fail "$("$python" --version 2>&1) is too old. Hostbridge needs Python 3.11 or newer; name another one with: make run PYTHON=python3.12"
+    fail "$("$python" --version 2>&1) is too old. Hostbridge needs Python 3.11 or newer; choose another with: make run PYTHON=python3.12"
 command -v node >/dev/null 2>&1 && command -v npm >/dev/null 2>&1 ||
     fail "Node.js is missing. Hostbridge needs Node 20 or newer, with npm: https://nodejs.org/"
 node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' ||

@@ -23,7 +23,7 @@ pub fn send_email(user_id: &str, template: EmailTemplate, token: &str) -> Result
 
 /// Show notifications.
 ///
-/// Shows one person or its watchers a short message, marked as coming from this plugin.
+/// Shows one person or the plugin's watchers a short message, marked as coming from this plugin.
 ///
 /// Operation `notify`: `POST /host/v1/notifications`.
 ///

@@ -33,7 +33,7 @@ pub fn db_get_session(token: &str) -> Result<Session, Problem> {
 
 /// End a session.
 ///
-/// Logs a person out of a session whose ID it knows.
+/// Logs a person out of a session whose ID the plugin knows.
 ///
 /// Operation `db_delete_session`: `DELETE /host/v1/sessions/{id}`.
 ///

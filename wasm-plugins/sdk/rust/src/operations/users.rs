@@ -41,7 +41,7 @@ pub fn db_get_user_by_email(email: &str) -> Result<User, Problem> {
 
 /// Read an account.
 ///
-/// Reads the e-mail address, name and profile of an account whose ID it knows.
+/// Reads the e-mail address, name and profile of any account whose ID the plugin knows.
 ///
 /// Operation `db_get_user_by_uuid`: `GET /host/v1/users/{uuid}`.
 ///
@@ -125,7 +125,7 @@ pub fn db_delete_user(user_id: &str) -> Result<(), Problem> {
 
 /// Check passwords.
 ///
-/// Checks whether a password is right. It never sees the stored hash, but it can guess passwords.
+/// Checks whether a password is right. The plugin never sees the hash, but it can guess passwords.
 ///
 /// Operation `verify_password`: `POST /host/v1/users/{uuid}/password/verify`.
 ///
