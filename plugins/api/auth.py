@@ -139,7 +139,7 @@ class LogInView(AuthView):
         tags=["auth"],
     )
     def post(self, request: Request) -> Response:
-        """Starts a session: with the header X-CSRFToken as a cookie, otherwise as a token in the body.
+        """Logs in. With the header X-CSRFToken, the session comes as a cookie, otherwise as a token.
 
         A cookie is only set after the CSRF check, so no other site can log a browser in to an attacker's
         account.

@@ -316,7 +316,7 @@ class WatchView(APIView):
         tags=["plugins"],
     )
     def put(self, request: Request, slug: str) -> Response:
-        """Shows you the plugin's notifications from now on."""
+        """Starts showing you the plugin's notifications."""
         configuration.set_watching(catalogue.get_plugin(slug), signed_in(request), True)
         return Response(status=204)
 

@@ -67,7 +67,7 @@ class ActivateView(APIView):
         tags=["plugins"],
     )
     def post(self, request: Request, slug: str, version: str) -> Response:
-        """Makes the release active, with exactly these grants. This is the consent to it, or the way back."""
+        """Makes the release active with exactly these grants. It may be a new release or an earlier one."""
         release = catalogue.get_release(slug, version)
         data = checked(ConsentSerializer, request)
         network = network_keys(data.get("network_grants"))
@@ -83,7 +83,10 @@ class WasmView(APIView):
         tags=["plugins"],
     )
     def get(self, request: Request, slug: str, version: str) -> HttpResponse:
-        """The release's .wasm, for runs in a browser. Others are for administrators only."""
+        """The release's .wasm, for runs in a browser.
+
+        Only administrators can get a release whose functions all run on the server.
+        """
         release = catalogue.get_release(slug, version)
         if not (release.runs_in_browsers or signed_in(request).is_staff):
             raise NotFound("No function of this release runs in a browser.")
