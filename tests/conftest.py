@@ -28,7 +28,7 @@ from accounts import sessions, users
 from accounts.models import User
 from accounts.passwords import to_phc
 from core.models import EventBatch
-from plugins.bundles.archive import Bundle, read_folder
+from plugins.bundles.bundle import Bundle, read_folder
 from plugins.executions import breaker
 from plugins.history import journal
 from plugins.models import Execution, HostCall, Plugin

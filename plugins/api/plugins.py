@@ -36,7 +36,7 @@ from plugins.api import plugin_shapes
 from plugins.api.permissions import IsStaffOrReads
 from plugins.api.plugin_shapes import NetworkGrantSerializer, PluginDetailSerializer
 from plugins.api.releases import network_keys
-from plugins.bundles.archive import read_zip, report
+from plugins.bundles.bundle import read_zip, report
 from plugins.egress.addresses import MAX_URL_CHARS
 from plugins.models import Plugin
 from plugins.registry import catalogue, configuration, consent, downloads, installation

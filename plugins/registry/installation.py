@@ -12,7 +12,7 @@ from accounts import api_tokens
 from accounts.models import User
 from core import events
 from core.problems import InvalidInput, NotFound, Problem
-from plugins.bundles.archive import Bundle, read_folder
+from plugins.bundles.bundle import Bundle, read_folder
 from plugins.bundles.manifest import PluginManifest
 from plugins.history import journal
 from plugins.history.limits import limits_of

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from plugins.bundles.archive import read_folder
+from plugins.bundles.bundle import read_folder
 from tests.conftest import ROOT
 from tests.plugins.runtime.test_hostile import REFUSED
 from tests.plugins.unchecked import FIXTURES

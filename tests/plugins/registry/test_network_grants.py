@@ -15,7 +15,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
-from plugins.bundles.archive import read_folder
+from plugins.bundles.bundle import read_folder
 from plugins.bundles.manifest import InvalidManifest
 from plugins.egress.destinations import parse_exceptions
 from plugins.egress.gate import get_gate
