@@ -19,7 +19,14 @@ from core.problems import InvalidInput, Problem
 from plugins.egress import gate as egress
 from plugins.egress.addresses import Address, InvalidAddress
 from plugins.egress.destinations import Destinations
-from plugins.egress.gate import EgressRefused, EgressTimeout, EgressTooLarge, EgressUnreachable, get_gate
+from plugins.egress.gate import get_gate
+from plugins.egress.problems import (
+    EgressRefused,
+    EgressTimeout,
+    EgressTooLarge,
+    EgressUnreachable,
+    NetworkNotGranted,
+)
 from plugins.history.outcomes import PoolOverloaded
 
 logger = logging.getLogger("hostbridge.downloads")
@@ -111,7 +118,7 @@ def _check(url: str, sources: _Sources) -> None:
 def _tell(problem: Problem, hops: list[str]) -> NoReturn:
     """Raises the gate's problem in words for an administrator: where it was, and what can be done."""
     match problem:
-        case egress.NetworkNotGranted():  # not the first address: that was checked
+        case NetworkNotGranted():  # not the first address: that was checked
             raise EgressRefused(
                 f"{_place(hops[:-1])} redirects to where nothing is fetched. {_NOT_HTTPS}"
             ) from problem

@@ -171,8 +171,8 @@ async function bodyUpTo(response: Response, limit: number): Promise<Uint8Array<A
 function refusal(reason: 'elsewhere' | 'no-operation'): Answer {
   if (reason === 'no-operation')
     return problem('not-found', 404, 'There is nothing here', 'There is no such operation in the host API.');
-  const detail = 'No network rule of the plugin covers it, or an administrator has not granted that rule.';
-  return problem('network-not-granted', 403, 'The plugin may not reach this address', detail);
+  const detail = 'No network rule of the plugin covers this address and method, or an administrator has not granted that rule.';
+  return problem('network-not-granted', 403, 'Network access not granted', detail);
 }
 
 function invalidInput(detail: string, pointer?: string): Answer {

@@ -221,7 +221,7 @@ def test_an_answer_that_is_no_file_is_told_by_its_status(
 def test_nobody_there(charlie: User, server: Outside, base: str, settings: Any) -> None:
     settings.EGRESS_ALLOW_PRIVATE = parse_exceptions(["127.0.0.1:9"])
     detail = refused(charlie, "http://127.0.0.1:9/x.zip", 502, "egress-unreachable")
-    assert detail == "There is no connection to 127.0.0.1:9. Check the address, or upload the bundle."
+    assert detail == "The connection to 127.0.0.1:9 failed. Check the address, or upload the bundle."
 
 
 def test_a_bundle_may_be_as_large_as_an_upload(

@@ -331,8 +331,8 @@ def test_the_gate_knows_where_this_server_listens(settings: Any) -> None:
     assert destinations.is_own_name("hostbridge.example", 443)
     assert not destinations.is_own_name("hostbridge.example", 8443)
     here = ipaddress.ip_address("127.0.0.1")
-    told = [destinations.why_not("x.example", port, here) for port in (8123, 443, 8443)]
-    assert told == ["is this server itself", "is this server itself", "is not a public address"]
+    reasons = [destinations.reason_to_refuse("x.example", port, here) for port in (8123, 443, 8443)]
+    assert reasons == ["is this server itself", "is this server itself", "is not public"]
 
 
 def test_nor_through_a_proxy_in_front_of_it(fetch: Callable[..., Any], server: Outside) -> None:
