@@ -1,7 +1,7 @@
 """JSON Schema validation that is safe when an untrusted author wrote the schema, the value, or both.
 
-Validation takes time proportional to its input and fetches nothing. The jsonschema library alone guarantees
-neither: it compares array items pairwise for `uniqueItems`, can compile any pattern to check the format
+Validation takes time proportional to its input and fetches nothing. The jsonschema library alone does not
+guarantee that: it compares array items pairwise (`uniqueItems`), can compile any pattern to check the format
 `regex`, and fetches the schemas that a `$ref` to another address names.
 """
 

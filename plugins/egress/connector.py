@@ -82,7 +82,7 @@ class HeadTooLong(Exception):
 
 
 @dataclass
-class Head:
+class HeadLimit:
     """Limits what one response may send before its headers are complete."""
 
     bytes_left: int = MAX_HEAD_BYTES
@@ -102,7 +102,7 @@ class Connector(httpcore.NetworkBackend):
     def __init__(self, addresses: Sequence[IPAddress], deadline: float) -> None:
         self.addresses = addresses
         self.deadline = deadline
-        self.head = Head()
+        self.head_limit = HeadLimit()
 
     def connect_tcp(
         self,
@@ -122,22 +122,22 @@ class Connector(httpcore.NetworkBackend):
             except OSError as error:
                 failure = error
             else:
-                return Stream(sock, self.deadline, self.head)
+                return Stream(sock, self.deadline, self.head_limit)
         raise failure
 
 
 class Stream(httpcore.NetworkStream):
     """A connection whose reads and writes raise TimeoutError at the deadline."""
 
-    def __init__(self, sock: socket.socket, deadline: float, head: Head) -> None:
+    def __init__(self, sock: socket.socket, deadline: float, head_limit: HeadLimit) -> None:
         self.sock = sock
         self.deadline = deadline
-        self.head = head
+        self.head_limit = head_limit
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         self.sock.settimeout(seconds_left(self.deadline))
         data = self.sock.recv(max_bytes)
-        self.head.count(len(data))
+        self.head_limit.count(len(data))
         return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
@@ -162,7 +162,7 @@ class Stream(httpcore.NetworkStream):
         try:
             self.sock.settimeout(seconds_left(self.deadline))
             sock = ssl_context.wrap_socket(self.sock, server_hostname=server_hostname)
-            return Stream(sock, self.deadline, self.head)
+            return Stream(sock, self.deadline, self.head_limit)
         except BaseException:
             self.close()
             raise

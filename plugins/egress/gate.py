@@ -224,7 +224,7 @@ def _send(
         response = connection.handle_request(
             httpcore.Request(request.method.encode(), url, headers=headers, content=request.body)
         )
-        connector.head.is_complete = True
+        connector.head_limit.is_complete = True
         try:
             received = response_headers(response.headers)
             return Response(response.status, received, _read_body(response, gate.max_response_bytes))

@@ -11,7 +11,7 @@ from typing import BinaryIO
 import pytest
 
 from plugins.egress import gate, headers
-from plugins.egress.connector import Head, Stream, look_up
+from plugins.egress.connector import HeadLimit, Stream, look_up
 from plugins.egress.gate import Request
 from plugins.egress.problems import EgressTimeout, EgressTooLarge, EgressUnreachable
 from tests.plugins.egress.guest import MAX_RESPONSE_BYTES, NAME, Guest
@@ -173,7 +173,7 @@ def test_server_that_reads_slowly_times_out() -> None:
     with ours, theirs:
         ours.settimeout(1)
         with pytest.raises(TimeoutError):
-            Stream(ours, time.monotonic() + 0.3, Head()).write(b"x" * (4 << 20))
+            Stream(ours, time.monotonic() + 0.3, HeadLimit()).write(b"x" * (4 << 20))
         ours.shutdown(socket.SHUT_WR)
         reader.join()
 
