@@ -202,7 +202,7 @@ def listen(db: None) -> Listen:
         yield heard
         journal.flush()
         for batch in EventBatch.objects.exclude(pk__in=before).order_by("pk"):
-            heard += [event for event in batch.told() if group in event["to"]]
+            heard += [event for event in batch.decode() if group in event["to"]]
 
     return listen
 
