@@ -36,7 +36,7 @@ def counted(slug: str, function: str, payload: bytes, address: str | None) -> It
     if not is_counted(slug, function):
         yield tried
         return
-    attempt = rate_limits.begin(address, _account_in(payload))
+    attempt = rate_limits.count_attempt(address, _account_in(payload))
     try:
         yield tried
     except Problem as problem:
@@ -45,7 +45,7 @@ def counted(slug: str, function: str, payload: bytes, address: str | None) -> It
     finally:
         proven = tried.succeeded and function in _GIVEN_BACK
         if proven or (tried.problem is not None and tried.problem.status >= 500):
-            attempt.give_back()
+            attempt.refund()
 
 
 def _account_in(payload: bytes) -> str:
