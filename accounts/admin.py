@@ -112,8 +112,7 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg] # is not generic at 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Refuses on the confirmation page already to delete the last owner."""
         to_delete, counts, perms_needed, protected = super().get_deleted_objects(objs, request)
-        owners = User.objects.filter(is_superuser=True, is_active=True)
-        others = owners.exclude(pk__in=[user.pk for user in objs])
+        others = User.objects.owners().exclude(pk__in=[user.pk for user in objs])
         if any(user.is_superuser for user in objs) and not others.exists():
             protected = [*protected, "the only owner's account: first make another user a superuser"]
         return to_delete, counts, perms_needed, protected

@@ -3,7 +3,7 @@
 import unicodedata
 import uuid
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, ClassVar, Self
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -39,6 +39,10 @@ class UserManager(BaseUserManager["User"]):
     def get_by_natural_key(self, username: str | None) -> "User":
         return self.get(email=normalise_email(username or ""))
 
+    def owners(self) -> "models.QuerySet[User]":
+        """Those who can administer the whole server."""
+        return self.filter(is_superuser=True, is_active=True)
+
 
 @access_version.decides_access
 class User(AbstractBaseUser, PermissionsMixin):
@@ -71,9 +75,8 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def clean(self) -> None:
         self.email = normalise_email(self.email)
-        owners = User.objects.filter(is_superuser=True, is_active=True)
         stays_owner = self.is_superuser and self.is_active
-        if not stays_owner and [owner.pk for owner in owners] == [self.pk]:
+        if not stays_owner and list(User.objects.owners().values_list("pk", flat=True)) == [self.pk]:
             raise ValidationError("This is the only owner's account. First make another user a superuser.")
 
     def save(self, *args: Any, **kwargs: Any) -> None:
@@ -94,8 +97,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     @property
     def is_last_owner(self) -> bool:
         """Whether nobody could administer the server without this account."""
-        owners = User.objects.filter(is_superuser=True, is_active=True)
-        return self.is_superuser and not owners.exclude(pk=self.pk).exists()
+        return self.is_superuser and not User.objects.owners().exclude(pk=self.pk).exists()
 
 
 class SecretQuerySet(models.QuerySet[Any]):
@@ -138,10 +140,6 @@ class Secret(models.Model):
         row.save(force_insert=True)
         return row, token
 
-    @property
-    def expired(self) -> bool:
-        return bool(self.expires_at <= timezone.now())
-
 
 class SessionQuerySet(SecretQuerySet):
     def end(self) -> int:
@@ -182,12 +180,12 @@ class SingleUseSecret(Secret):
         abstract = True
 
     @classmethod
-    def use(cls, token: str, now: datetime | None = None) -> Self | None:
+    def use(cls, token: str) -> Self | None:
         """Marks the secret as used and returns its row; None if it is unknown, used or expired.
 
         A single UPDATE decides, so of any number of concurrent callers only one gets the row.
         """
-        now = now or timezone.now()
+        now = timezone.now()
         # The owner is matched by a subquery. With a join, Django would put all conditions into `id IN (…)`.
         # PostgreSQL does not evaluate that again after waiting for the row: a second caller would succeed.
         active = User.objects.filter(is_active=True).values("pk")

@@ -32,13 +32,12 @@ from core.shapes import Pages, checked, problems
 
 
 class SetupView(APIView):
-    """Whether the server still needs an owner, and creating that account with the console's one-time code."""
-
     authentication_classes = ()
     permission_classes = (AllowAny,)
 
     @extend_schema(operation_id="get_setup", responses={200: SetupStateSerializer}, tags=["setup"])
     def get(self, request: Request) -> Response:
+        """Returns whether the server still needs its owner."""
         return Response({"needed": not owner_setup.owner_exists()})
 
     @extend_schema(
@@ -48,6 +47,7 @@ class SetupView(APIView):
         tags=["setup"],
     )
     def post(self, request: Request) -> Response:
+        """Creates the owner's account, with the one-time code from the console."""
         owner = owner_setup.create_owner(**checked(SetupSerializer, request))
         return Response({"user": PublicUserSerializer(owner).data}, status=201)
 
