@@ -99,7 +99,7 @@ class NotAuthenticated(Problem):
 
 class SessionExpired(NotAuthenticated):
     code = "session-expired"
-    title = "Your session has ended"
+    title = "Session expired"
     default_detail = "The session is unknown or has expired. Log in again."
 
 
