@@ -27,7 +27,7 @@ from plugins.api.live_events import websocket_urlpatterns
 from plugins.executions import browser_runs, remote_cancel, runner
 from plugins.executions.call_endpoint import App, CallEndpoint, Receive, Scope, Send
 from plugins.history import journal, retention, server_processes
-from plugins.runtime.service import close_pool, get_pool
+from plugins.runtime.service import start_engine, stop_engine
 
 logger = logging.getLogger("hostbridge.server")
 
@@ -61,7 +61,7 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
-            get_pool()  # start the workers now, before the first caller has to wait for them
+            start_engine()
             await sync_to_async(server_processes.mark_orphans)()
             feed = Feed()
             if settings.METRICS_TOKEN:
@@ -76,8 +76,8 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
         else:
             for task in tasks:
                 task.cancel()
-            await sync_to_async(close_pool)()
-            await sync_to_async(runner.wait_for_the_last)()
+            await stop_engine()
+            await runner.wait_for_background()
             await sync_to_async(journal.flush)()
             if feed is not None:
                 await feed.close()
@@ -105,7 +105,7 @@ async def _trim_heap_forever() -> None:
 calls = CallEndpoint(
     # Log-ins wait for workers in these threads, so other requests have threads to spare.
     cast(App, ThreadPerRequestHandler(MAX_CALLS + OTHER_REQUEST_THREADS)),
-    most=MAX_CALLS,
+    limit=MAX_CALLS,
     headers=security_headers(),
 )
 application = ProtocolTypeRouter(

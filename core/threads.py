@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import ParamSpec, TypeVar
 
-from django.db import close_old_connections
+from django.db import close_old_connections, connections
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -57,3 +57,11 @@ def with_connection(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
         return function(*args, **kwargs)
     finally:
         close_old_connections()
+
+
+def with_passing_connection(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Calls the function, then closes the thread's database connection."""
+    try:
+        return function(*args, **kwargs)
+    finally:
+        connections.close_all()

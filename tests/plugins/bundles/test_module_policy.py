@@ -56,11 +56,11 @@ def refused(module: bytes, reason: str, **options: Any) -> None:
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[Any]:
     """Runs a module's function `run` in a real worker: its output, or the text of its failure."""
-    pool = runtime.make_pool(tmp_path / "cache")
+    pool = runtime.RunningPool(tmp_path / "cache")
 
     def run(module: bytes) -> bytes | str:
         job = runtime.make_job(module.hex()[-64:], lambda: module)
-        answer, _queue_ms = runtime.run(pool, job)
+        answer, _queue_ms = pool.run(job)
         assert isinstance(answer, JobResult)
         if isinstance(answer.reply, Failure):
             return answer.reply.message
@@ -68,7 +68,7 @@ def run(tmp_path: Path) -> Iterator[Any]:
         return answer.reply.output
 
     yield run
-    pool.close()
+    pool.shut_down()
 
 
 # --- imports ------------------------------------------------------------------------------------------
