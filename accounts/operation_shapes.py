@@ -13,7 +13,7 @@ MAX_TTL_SECONDS = 30 * 24 * 3600
 
 
 def password_field(**options: Any) -> TextField:
-    # Longer than the rule allows, so that the rule answers, with its own words, and not the field.
+    # More than the validators allow, so that their message is reported and not the field's.
     return TextField(max_length=1000, trim_whitespace=False, **options)
 
 
@@ -44,7 +44,7 @@ class UpdatePassword(StrictSerializer):
     reset_token = TextField(
         max_length=200,
         required=False,
-        help_text="Of this user: spent with the change, or nothing is changed.",
+        help_text="A reset token of this user. It is used up together with the change.",
     )
 
 
@@ -69,7 +69,7 @@ class User(serializers.Serializer[Any]):
     is_active = serializers.BooleanField()
     created_at = serializers.DateTimeField()
     password_hash = serializers.CharField(
-        required=False, help_text="Only with the permission read_password_hash."
+        required=False, help_text="Requires the permission read_password_hash."
     )
 
 
@@ -86,7 +86,7 @@ class Secret(serializers.Serializer[Any]):
 
 
 class NewSession(Secret):
-    token = serializers.CharField(help_text="Shown this once.")
+    token = serializers.CharField(help_text="Shown only once.")
 
 
 class FoundSession(Secret):
@@ -106,7 +106,7 @@ class NewToken(NewSession):
 
 
 class Deleted(serializers.Serializer[Any]):
-    deleted = serializers.IntegerField(help_text="How many there were.")
+    deleted = serializers.IntegerField(help_text="How many were deleted.")
 
 
 class SendEmail(StrictSerializer):

@@ -1,8 +1,9 @@
-"""The host API operations. Each is defined once, in `operations.py` of the app that owns its data.
+"""The operations of the host API. Each is defined once, in the `operations.py` of the app that owns its data.
 
-A function's name is at once the operation's permission, its OpenAPI operationId, its host function and its
-label in the audit log. The decorator holds the route, the shapes and the words an administrator reads before
-granting it. Routes, permissions, host functions and documents all follow from this table.
+The name of its function is also the operation's permission, its OpenAPI operationId, its host function and
+its label in the audit log. The decorator takes the route, the shapes and the text that an administrator reads
+before granting the operation. URLs, permissions, host functions and OpenAPI documents are all derived from
+OPERATIONS.
 
 An operation takes the Caller and the validated input, returns plain data, and raises only Problems.
 """
@@ -28,7 +29,7 @@ class Risk(StrEnum):
 
 @dataclass(frozen=True)
 class Permission:
-    """Something a manifest may ask for; `title` and `meaning` are for the administrator who decides."""
+    """Something a manifest may ask for. `title` and `meaning` help the administrator decide."""
 
     name: str
     title: str
@@ -37,7 +38,7 @@ class Permission:
 
 
 class Caller(Protocol):
-    """Who performs an operation, as the host knows it. Nothing in here comes from the guest."""
+    """Who performs an operation, as far as the host knows. Nothing in here comes from the guest."""
 
     @property
     def granted(self) -> frozenset[str]: ...
@@ -50,17 +51,17 @@ class Caller(Protocol):
 
 
 Perform = Callable[[Caller, dict[str, Any]], Any]
-# Takes a user and the input: whether the call concerns only that user's own data.
+# Takes a user and the input; returns whether the call touches only that user's own data.
 Own = Callable[[Any, dict[str, Any]], bool]
 Shape = type[serializers.Serializer[Any]]
 
 
 @dataclass(frozen=True)
 class Operation(Permission):
-    """A permission that is also an HTTP endpoint. `route` is in Django's syntax, below PREFIX.
+    """A permission that is also an HTTP endpoint. `route` is in Django's syntax, relative to PREFIX.
 
-    `own` says when a run in a user's browser may do it; None: never. What runs in a browser is in the
-    user's hands, so it may do no more than the user may do to their own data.
+    `own` decides whether a run in a user's browser may perform the operation; None means never. The user
+    controls what runs there, so such a run may touch only that user's own data.
     """
 
     method: str
@@ -74,7 +75,7 @@ class Operation(Permission):
 
     @property
     def path_fields(self) -> tuple[str, ...]:
-        """The fields that travel in the path."""
+        """The input fields that are part of the path."""
         return tuple(re.findall(r"<\w+:(\w+)>", self.route))
 
 
@@ -83,9 +84,9 @@ PERMISSIONS: dict[str, Permission] = {}
 
 
 def permission(name: str, *, title: str, meaning: str, risk: Risk) -> Permission:
-    """Registers a permission that is no operation of its own: it widens what others return."""
-    made = PERMISSIONS[name] = Permission(name, title, meaning, risk)
-    return made
+    """Registers a permission that is not an operation but extends what other operations return."""
+    PERMISSIONS[name] = Permission(name, title, meaning, risk)
+    return PERMISSIONS[name]
 
 
 def operation(
@@ -101,21 +102,20 @@ def operation(
     status: int = 200,
     own: Own | None = None,
 ) -> Callable[[Perform], Perform]:
-    """Registers the function below as the operation of its name."""
+    """Decorator: registers the function as the operation of the same name."""
 
     def register(perform: Perform) -> Perform:
         name = perform.__name__
-        made = Operation(
+        OPERATIONS[name] = PERMISSIONS[name] = Operation(
             name, title, meaning, risk, method, route, request, query, response, status, own, perform
         )
-        OPERATIONS[name] = PERMISSIONS[name] = made
         return perform
 
     return register
 
 
 def subject(data: dict[str, Any], result: Any) -> str:
-    """The id or key of what an operation was about, for the audit log; never an e-mail, never a secret."""
+    """The id or key that an operation acted on, for the audit log. Never an e-mail address or a secret."""
     found: uuid.UUID | str | None = (
         data.get("uuid") or data.get("id") or data.get("user_id") or data.get("key")
     )

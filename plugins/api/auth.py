@@ -101,8 +101,8 @@ class AuthView(APIView):
     def ask_plugin(self, request: Request, function: str, data: dict[str, Any]) -> dict[str, Any]:
         """The plugin's answer. Raises the Problem it ended with, or AuthAnswerInvalid."""
         plugin = catalogue.get_plugin(settings.AUTH_PLUGIN)
-        admission = authorization.authorize(plugin, function, client_of(request._request, None))
-        outcome = runner.run(admission, json.dumps(data).encode())
+        authorized = authorization.authorize(plugin, function, client_of(request._request, None))
+        outcome = runner.run_and_wait(authorized, json.dumps(data).encode())
         if outcome.problem is not None:
             outcome.problem.members["execution"] = str(outcome.execution.pk)
             raise outcome.problem

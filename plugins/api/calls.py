@@ -39,4 +39,4 @@ class CallView(APIView):
     )
     def post(self, request: Request, slug: str, function: str) -> HttpResponse:
         """Runs the function. `Execution-Id` names the record; `Server-Timing` says where the time went."""
-        return call_endpoint.answer(request._request, slug, function)
+        return call_endpoint.respond(request._request, slug, function)

@@ -31,7 +31,7 @@ from plugins.host.dispatch import (
     problem_response,
 )
 from plugins.host.urls import urlpatterns
-from plugins.runtime.protocol import Asked, HostFunction, HostReply, HostRequest
+from plugins.runtime.protocol import GuestRequest, HostFunction, HostReply, HostRequest
 
 logger = logging.getLogger("hostbridge.bridge")
 
@@ -43,7 +43,7 @@ _ADDRESS = re.compile(
 )
 
 
-def handle(asked: Asked, caller: Caller, deadline: float = math.inf) -> HostReply:
+def handle(asked: GuestRequest, caller: Caller, deadline: float = math.inf) -> HostReply:
     """The answer to what a guest asked, by HTTP or by host function. Never raises.
 
     `deadline`, a time.monotonic(), is when the guest's own time is up.
@@ -57,7 +57,7 @@ def handle(asked: Asked, caller: Caller, deadline: float = math.inf) -> HostRepl
     return _reply(asked, found)
 
 
-def _reply(asked: Asked, found: HostResponse) -> HostReply:
+def _reply(asked: GuestRequest, found: HostResponse) -> HostReply:
     # The content type and no other header: the guest needs no more.
     return HostReply(asked.call_id, found.status, {"content-type": found.content_type}, found.body)
 

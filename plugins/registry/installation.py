@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from django.conf import settings
@@ -24,6 +25,7 @@ from plugins.registry.consent import activate
 from plugins.registry.upgrades import asks_for_more
 from plugins.runtime import trial
 from plugins.runtime.job import Job, WorkerError
+from plugins.runtime.service import get_engine
 
 
 class ReleaseConflict(Problem):
@@ -93,14 +95,21 @@ def _try_out(bundle: Bundle) -> None:
         imports=bundle.module.import_names,
     )
     try:
-        trial.try_out(
-            job,
-            guest_memory_bytes=settings.PLUGIN_MAX_MEMORY_MB << 20,
-            cache_dir=Path(settings.DATA_DIR) / "compile-cache",
-        )
+        _run_trial(job)
     except WorkerError as error:
         reason = str(error).strip().partition("\n")[0]
         raise TrialFailed(f"{manifest.wasm.path} was tried out and failed: {reason}") from error
+
+
+def _run_trial(job: Job) -> None:
+    """Raises WorkerErrors."""
+    trial_of_job = partial(
+        trial.try_out,
+        job,
+        guest_memory_bytes=settings.PLUGIN_MAX_MEMORY_MB << 20,
+        cache_dir=Path(settings.DATA_DIR) / "compile-cache",
+    )
+    get_engine().run(lambda _: trial_of_job())
 
 
 def install_uploaded(bundle: Bundle) -> Release:

@@ -294,7 +294,7 @@ def test_an_answer_that_nothing_can_be_made_of_is_told(
         execution = Execution(plugin=asked.plugin, release=asked.release, function=asked.function.name)
         return runner.Outcome(execution, asked.function, said)
 
-    monkeypatch.setattr(runner, "run", odd)
+    monkeypatch.setattr(runner, "run_and_wait", odd)
     assert_problem(API().post("/api/v1/auth/signup", SIGN_UP), 502, "plugin-output-invalid")
 
 
@@ -308,7 +308,7 @@ def test_a_plugin_that_says_yes_is_not_believed(
         execution = Execution(plugin=asked.plugin, release=asked.release, function=asked.function.name)
         return runner.Outcome(execution, asked.function, json.dumps(answer).encode())
 
-    monkeypatch.setattr(runner, "run", liar)
+    monkeypatch.setattr(runner, "run_and_wait", liar)
     assert_problem(log_in(), 502, "plugin-output-invalid")
     assert_problem(API().post("/api/v1/auth/signup", SIGN_UP), 502, "plugin-output-invalid")
     client = API()

@@ -108,7 +108,7 @@ def test_a_confirmation_that_did_not_happen_is_not_believed(
         answer = {"user": {"email": EMAIL, "email_verified": True}}
         return runner.Outcome(execution, asked.function, json.dumps(answer).encode())
 
-    monkeypatch.setattr(runner, "run", liar)
+    monkeypatch.setattr(runner, "run_and_wait", liar)
     assert_problem(API().post(f"{AUTH}/verify-email", {"token": "x"}), 502, "plugin-output-invalid")
 
 

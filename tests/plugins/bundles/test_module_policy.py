@@ -56,11 +56,11 @@ def assert_refused(module: bytes, reason: str, **options: Any) -> None:
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[Any]:
     """Runs a module's function `run` in a real worker and returns its output or its error text."""
-    pool = runtime.make_pool(tmp_path / "cache")
+    pool = runtime.RunningPool(tmp_path / "cache")
 
     def run(module: bytes) -> bytes | str:
         job = runtime.make_job(module.hex()[-64:], lambda: module)
-        result, _queue_ms = runtime.run(pool, job)
+        result, _queue_ms = pool.run(job)
         assert isinstance(result, JobResult)
         if isinstance(result.reply, Failure):
             return result.reply.message
@@ -68,7 +68,7 @@ def run(tmp_path: Path) -> Iterator[Any]:
         return result.reply.output
 
     yield run
-    pool.close()
+    pool.shut_down()
 
 
 # --- imports ------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ use crate::{DeliveredTo, EmailTemplate, Notification, Problem};
 
 /// Send account e-mails.
 ///
-/// Sends this server's own verification and reset e-mails to the address of the account.
+/// Sends this server's own verification and reset e-mails to the account's address.
 ///
 /// Operation `send_email`: `POST /host/v1/emails`. The token must be valid, belong to this user and
 /// fit the template; the host builds the link from it.

@@ -8,7 +8,7 @@ use crate::{CreatedSession, Problem, Session};
 
 /// Log people in.
 ///
-/// Opens a session for any account, an administrator's included. Authentication needs it.
+/// Creates a session for any account, including an administrator's. Authentication needs it.
 ///
 /// Operation `db_create_session`: `POST /host/v1/sessions`. `ttl_seconds` is 60 to 2,592,000.
 ///
@@ -19,9 +19,9 @@ pub fn db_create_session(user_id: &str, ttl_seconds: u32) -> Result<CreatedSessi
     call("POST", "sessions", Some(body))
 }
 
-/// Recognise sessions.
+/// Look up sessions.
 ///
-/// Given a session's token, learns whose it is.
+/// Finds whose session a token belongs to.
 ///
 /// Operation `db_get_session`: `POST /host/v1/sessions/lookup`.
 ///
@@ -33,7 +33,7 @@ pub fn db_get_session(token: &str) -> Result<Session, Problem> {
 
 /// End a session.
 ///
-/// Logs a person out of a session whose id it has.
+/// Logs a person out of a session whose id the plugin has.
 ///
 /// Operation `db_delete_session`: `DELETE /host/v1/sessions/{id}`.
 ///
@@ -61,7 +61,7 @@ pub fn db_delete_user_sessions(user_id: &str) -> Result<u64, Problem> {
 
 /// Remove expired sessions.
 ///
-/// Tidies up: sessions that have ended anyway are removed.
+/// Deletes sessions that have already expired.
 ///
 /// Operation `db_cleanup_expired_sessions`: `POST /host/v1/sessions/cleanup`.
 ///

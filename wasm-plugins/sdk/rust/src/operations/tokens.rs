@@ -6,9 +6,9 @@ use super::Deleted;
 use crate::client::call;
 use crate::{CreatedToken, Problem, Token};
 
-/// Make e-mail verification tokens.
+/// Create e-mail verification tokens.
 ///
-/// Makes a token with which a person proves that an e-mail is theirs.
+/// Creates a token with which a person proves that an e-mail address is theirs.
 ///
 /// Operation `db_create_email_verification_token`: `POST /host/v1/email-verification-tokens`.
 /// `ttl_seconds` is 60 to 2,592,000.
@@ -22,9 +22,9 @@ pub fn db_create_email_verification_token(
     create("email-verification-tokens", user_id, ttl_seconds)
 }
 
-/// Recognise e-mail verification tokens.
+/// Look up e-mail verification tokens.
 ///
-/// Given such a token, learns whose it is, and leaves it good.
+/// Finds whose token it is, without using it up.
 ///
 /// Operation `db_get_email_verification_token`:
 /// `POST /host/v1/email-verification-tokens/lookup`.
@@ -37,7 +37,7 @@ pub fn db_get_email_verification_token(token: &str) -> Result<Token, Problem> {
 
 /// Use e-mail verification tokens.
 ///
-/// Spends such a token, once; the plugin can then mark the e-mail as verified.
+/// Uses up a token, once. The plugin can then mark the e-mail address as verified.
 ///
 /// Operation `db_use_email_verification_token`: `POST /host/v1/email-verification-tokens/use`.
 ///
@@ -49,9 +49,9 @@ pub fn db_use_email_verification_token(token: &str) -> Result<Token, Problem> {
     present("email-verification-tokens/use", token)
 }
 
-/// Make password reset tokens.
+/// Create password reset tokens.
 ///
-/// Makes a token with which anybody's password can be reset, and sees it.
+/// Creates a token that can reset anybody's password, and sees that token.
 ///
 /// Operation `db_create_password_reset_token`: `POST /host/v1/password-reset-tokens`.
 /// `ttl_seconds` is 60 to 2,592,000.
@@ -65,9 +65,9 @@ pub fn db_create_password_reset_token(
     create("password-reset-tokens", user_id, ttl_seconds)
 }
 
-/// Recognise password reset tokens.
+/// Look up password reset tokens.
 ///
-/// Given such a token, learns whose it is, and leaves it good.
+/// Finds whose token it is, without using it up.
 ///
 /// Operation `db_get_password_reset_token`: `POST /host/v1/password-reset-tokens/lookup`.
 ///
@@ -79,7 +79,7 @@ pub fn db_get_password_reset_token(token: &str) -> Result<Token, Problem> {
 
 /// Use password reset tokens.
 ///
-/// Spends such a token, once; changing the password is another permission.
+/// Uses up a token, once. Changing the password needs a separate permission.
 ///
 /// Operation `db_use_password_reset_token`: `POST /host/v1/password-reset-tokens/use`.
 ///
@@ -93,7 +93,7 @@ pub fn db_use_password_reset_token(token: &str) -> Result<Token, Problem> {
 
 /// Remove expired tokens.
 ///
-/// Removes verification and reset tokens that have expired.
+/// Deletes expired verification and reset tokens.
 ///
 /// Operation `db_cleanup_expired_tokens`: `POST /host/v1/tokens/cleanup`, for both kinds.
 ///

@@ -16,7 +16,7 @@ struct NewPassword<'a> {
 
 /// Create accounts.
 ///
-/// Makes new users with an e-mail, a name and a password.
+/// Creates a user with an e-mail address, a name and a password.
 ///
 /// Operation `db_create_user`: `POST /host/v1/users`.
 ///
@@ -29,7 +29,7 @@ pub fn db_create_user(user: NewUser<'_>) -> Result<User, Problem> {
 
 /// Find an account by e-mail.
 ///
-/// Learns whether an e-mail has an account, and reads that account's name and profile.
+/// Checks whether an e-mail address has an account, and reads that account's name and profile.
 ///
 /// Operation `db_get_user_by_email`: `GET /host/v1/users?email=`.
 ///
@@ -41,7 +41,7 @@ pub fn db_get_user_by_email(email: &str) -> Result<User, Problem> {
 
 /// Read an account.
 ///
-/// Reads the e-mail, name and profile of an account whose id it has.
+/// Reads the e-mail address, name and profile of an account whose id the plugin has.
 ///
 /// Operation `db_get_user_by_uuid`: `GET /host/v1/users/{uuid}`.
 ///
@@ -53,7 +53,7 @@ pub fn db_get_user_by_uuid(user_id: &str) -> Result<User, Problem> {
 
 /// Change passwords.
 ///
-/// Sets anybody's password, an administrator's included, and with it can take the account over.
+/// Sets anybody's password, including an administrator's, and so can take over any account.
 ///
 /// Operation `db_update_user_password`: `PUT /host/v1/users/{uuid}/password`.
 ///
@@ -75,7 +75,7 @@ pub fn db_update_user_password(
 
 /// Mark e-mails as verified.
 ///
-/// Says that an e-mail belongs to its account's owner, or takes that back.
+/// Marks an account's e-mail address as verified or unverified.
 ///
 /// Operation `db_update_user_email_verified`: `PUT /host/v1/users/{uuid}/email-verified`.
 ///
@@ -88,7 +88,7 @@ pub fn db_update_user_email_verified(user_id: &str, verified: bool) -> Result<Us
 
 /// Change profiles.
 ///
-/// Changes the name and the profile of any account.
+/// Changes the name and profile of any account.
 ///
 /// Operation `db_update_user_profile`: `PATCH /host/v1/users/{uuid}/profile`.
 ///
@@ -114,19 +114,19 @@ pub fn db_update_user_profile(
 
 /// Delete accounts.
 ///
-/// Deletes anybody's account with all that belongs to it. This cannot be undone.
+/// Deletes anybody's account and everything that belongs to it. This cannot be undone.
 ///
 /// Operation `db_delete_user`: `DELETE /host/v1/users/{uuid}`.
 ///
 /// # Errors
-/// `404 not-found`; `403 forbidden` (the last owner).
+/// `404 not-found`; `409 last-owner`.
 pub fn db_delete_user(user_id: &str) -> Result<(), Problem> {
     call_without_reply("DELETE", &format!("users/{}", path_id(user_id)?), None)
 }
 
 /// Check passwords.
 ///
-/// Asks whether a password is right. It never sees the stored hash, but can try passwords.
+/// Checks whether a password is right. The plugin never sees the hash, but can try passwords.
 ///
 /// Operation `verify_password`: `POST /host/v1/users/{uuid}/password/verify`.
 ///
