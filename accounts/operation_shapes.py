@@ -69,7 +69,7 @@ class User(serializers.Serializer[Any]):
     is_active = serializers.BooleanField()
     created_at = serializers.DateTimeField()
     password_hash = serializers.CharField(
-        required=False, help_text="Only with the permission read_password_hash."
+        required=False, help_text="Requires the permission read_password_hash."
     )
 
 

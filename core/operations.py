@@ -57,7 +57,7 @@ Shape = type[serializers.Serializer[Any]]
 
 @dataclass(frozen=True)
 class Operation(Permission):
-    """A permission that is also an HTTP endpoint. `route` is in Django's syntax, below PREFIX.
+    """A permission that is also an HTTP endpoint. `route` is in Django's syntax, relative to PREFIX.
 
     `own` decides whether a run in a user's browser may perform it; None means never. The user controls such a
     run, so it may only do what the user may do to their own data.

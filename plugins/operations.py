@@ -28,7 +28,7 @@ def notify(caller: Caller, data: dict[str, Any]) -> Any:
     whom = "a person" if user_id else "its watchers"
     with transaction.atomic():  # a notification that is not published does not count
         rate_limits.count(
-            "notify", plugin.slug, str(user_id or "watchers"), most=NOTIFICATIONS,
+            "notify", plugin.slug, str(user_id or "watchers"), limit=NOTIFICATIONS,
             refusal=f"A plugin may show {whom} at most {NOTIFICATIONS} notifications in ten minutes.",
         )  # fmt: skip
         events.publish("notification", data | {"plugin": plugin.slug}, to_users=people, to_staff=False)

@@ -7,7 +7,7 @@ charlie  an administrator
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
@@ -28,14 +28,14 @@ from accounts import sessions, users
 from accounts.models import User
 from accounts.passwords import to_phc
 from core.models import EventBatch
-from plugins.bundles.archive import Bundle, read_folder
+from plugins.bundles.bundle import Bundle, read_folder
 from plugins.executions import breaker
 from plugins.history import journal
 from plugins.models import Execution, HostCall, Plugin
 from plugins.registry import catalogue, consent, installation
 from plugins.runtime import trial
 from plugins.runtime.job import Job
-from plugins.runtime.service import close_pool
+from plugins.runtime.service import shut_down_engine
 from tests.server import PASSWORD, Server
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -48,7 +48,7 @@ def _no_threads_of_its_own() -> Iterator[None]:
     """
     journal._started.acquire()
     yield
-    close_pool()
+    shut_down_engine()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -65,14 +65,14 @@ def _nothing_is_made_twice() -> Iterator[None]:
         yield
 
 
-def once_each(real: Callable[..., None]) -> Callable[..., None]:
+def once_each(real: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
     """A module that came through its trial is not put to the same one again."""
     passed = set()
 
-    def try_out(job: Job, **options: Any) -> None:
+    async def try_out(job: Job, **options: Any) -> None:
         asked = repr((replace(job, wasm=bytes), sha256(job.wasm()).digest(), options))
         if asked not in passed:
-            real(job, **options)
+            await real(job, **options)
             passed.add(asked)
 
     return try_out
@@ -202,7 +202,7 @@ def listen(db: None) -> Listen:
         yield heard
         journal.flush()
         for batch in EventBatch.objects.exclude(pk__in=before).order_by("pk"):
-            heard += [event for event in batch.told() if group in event["to"]]
+            heard += [event for event in batch.decode() if group in event["to"]]
 
     return listen
 

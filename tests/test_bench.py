@@ -169,13 +169,13 @@ def test_the_large_module_is_large_the_same_each_time_and_runs(tmp_path: Path) -
     assert 60_000 <= len(wasm) < 61_000
     assert wasm == big_module.build(60_000)
     assert read_module(wasm).exports.keys() == {"run"}
-    pool = runtime.make_pool(tmp_path)
+    pool = runtime.RunningPool(tmp_path)
     try:
-        answer, _ = runtime.run(pool, runtime.make_job("big", lambda: wasm))
+        result, _ = pool.run(runtime.make_job("big", lambda: wasm))
     finally:
-        pool.close()
-    assert isinstance(answer.reply, Result)
-    assert answer.reply.output == b""
+        pool.shut_down()
+    assert isinstance(result.reply, Result)
+    assert result.reply.output == b""
 
 
 def test_memory_is_counted_for_the_whole_tree_of_processes() -> None:

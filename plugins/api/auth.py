@@ -102,7 +102,7 @@ class AuthView(APIView):
         """The plugin's answer. Raises the Problem that the call ended with, or AuthAnswerInvalid."""
         plugin = catalogue.get_plugin(settings.AUTH_PLUGIN)
         authorized = authorization.authorize(plugin, function, client_of(request._request, None))
-        outcome = runner.run(authorized, json.dumps(data).encode())
+        outcome = runner.run_and_wait(authorized, json.dumps(data).encode())
         if outcome.problem is not None:
             outcome.problem.members["execution"] = str(outcome.execution.pk)
             raise outcome.problem

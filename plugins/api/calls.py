@@ -43,4 +43,4 @@ class CallView(APIView):
 
         `Execution-Id` names the recorded execution, and `Server-Timing` shows where the time went.
         """
-        return call_endpoint.answer(request._request, slug, function)
+        return call_endpoint.respond(request._request, slug, function)

@@ -23,7 +23,9 @@ from core.shapes import (
     problems,
 )
 from plugins.api.calls import CALL_RESPONSES
-from plugins.executions import browser_runs, call_endpoint, runner
+from plugins.executions import browser_runs, runner
+from plugins.executions.call_endpoint import client_of
+from plugins.executions.call_response import outcome_response
 from plugins.history import journal
 from plugins.models import Execution, HostCall
 
@@ -185,8 +187,8 @@ class ReplayView(APIView):
 
         Answers like a call.
         """
-        client = call_endpoint.client_of(request._request, signed_in(request))
-        return call_endpoint.call_response(runner.replay(visible_execution(request, execution_id), client))
+        client = client_of(request._request, signed_in(request))
+        return outcome_response(runner.replay(visible_execution(request, execution_id), client))
 
 
 def visible_execution(request: Request, execution_id: uuid.UUID) -> Execution:

@@ -17,7 +17,7 @@ from accounts import sessions
 from accounts.authentication import COOKIE
 from accounts.models import Session
 from core.events import EVERYONE_GROUP, STAFF_GROUP, user_group
-from core.feed import Feed, Listener, Position, missed
+from core.feed import Feed, Listener, Position, read_missed
 
 NOT_LOGGED_IN = 4401
 WRONG_ORIGIN = 4403
@@ -85,7 +85,7 @@ class EventsConsumer(AsyncWebsocketConsumer):
 
     async def _send_missed(self, after: Position | None, position: int, listener: Listener) -> None:
         # Not on the single thread for thread-sensitive work, since there may be much to read.
-        gap, events = await database_sync_to_async(missed, thread_sensitive=False)(
+        gap, events = await database_sync_to_async(read_missed, thread_sensitive=False)(
             after, position, listener.groups
         )
         if gap is not None:

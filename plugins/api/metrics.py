@@ -134,7 +134,7 @@ class State(Collector):
         """For the library, whenever somebody reads. What the database does not tell is left out."""
         yield from _pool_families(get_pool().census())
         yield GaugeMetricFamily("hostbridge_journal_backlog", "Records not written yet.", journal.backlog())
-        listening = Feed.running.count if Feed.running else 0
+        listening = Feed.running.listener_count if Feed.running else 0
         yield GaugeMetricFamily("hostbridge_live_connections", "WebSockets with a live feed.", listening)
         try:
             yield _paused_family()

@@ -35,7 +35,7 @@ from plugins.api.grants import (
 )
 from plugins.api.permissions import IsStaffOrReads
 from plugins.api.uploads import DownloadSerializer, ReportSerializer, UploadSerializer, bundle_in
-from plugins.bundles.archive import report
+from plugins.bundles.bundle import report
 from plugins.bundles.manifest import Function, PluginManifest
 from plugins.executions import breaker
 from plugins.history.limits import limits_of

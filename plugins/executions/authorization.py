@@ -42,6 +42,7 @@ class Authorization:
     function: Function
     limits: CallLimits
     client: Client
+    granted: frozenset[str]
     job: Job
     network: tuple[Rule, ...]
     pattern: Execution
@@ -58,6 +59,7 @@ def authorize(plugin: Plugin, function_name: str, client: Client) -> Authorizati
         function=function,
         limits=limits,
         client=client,
+        granted=plugin.granted,
         job=_job(plugin, release, function, limits),
         network=_network(plugin, release.manifest),
         pattern=Execution(
@@ -71,21 +73,21 @@ def authorize(plugin: Plugin, function_name: str, client: Client) -> Authorizati
     )
 
 
-def warm_up() -> list[Authorization]:
-    """Admits somebody to a function of each plugin: what that reads and makes is kept for the first call.
+def for_warm_up() -> list[Authorization]:
+    """Authorizes one function of each plugin, which fills the caches that the first call would fill.
 
-    The admissions to plugins that are in use, those called last first.
+    Returns those of the plugins in use, the last called first.
     """
-    anybody = Client(User(is_staff=True))
-    admitted = {}
+    anyone = Client(User(is_staff=True))
+    authorizations = {}
     for plugin in Plugin.objects.filter(enabled=True).exclude(release=None):
         try:
             found = catalogue.get_plugin(plugin.slug)
-            admitted[plugin.pk] = authorize(found, found.active.manifest.functions[0].name, anybody)
-        except Exception as error:  # its callers will be told; the other plugins are not to suffer
+            authorizations[plugin.pk] = authorize(found, found.active.manifest.functions[0].name, anyone)
+        except Exception as error:  # its callers will get a problem; the other plugins must not suffer
             logger.warning("The plugin “%s” cannot be called: %r", plugin.slug, error)
     called = Execution.objects.order_by("-pk").values_list("plugin_id", flat=True)[:_LATEST]
-    return [admitted[pk] for pk in dict.fromkeys(called) if pk in admitted]
+    return [authorizations[pk] for pk in dict.fromkeys(called) if pk in authorizations]
 
 
 def prepare(plugin: Plugin, function_name: str, user: User | None) -> Function:

@@ -16,7 +16,7 @@ from accounts.models import APIToken, Session, User
 from core.operations import OPERATIONS
 from core.problems import Forbidden, InvalidInput, NotAuthenticated, PayloadTooLarge, Problem
 from core.secrets import hash_token, new_token
-from plugins.executions import authorization, runner
+from plugins.executions import authorization, recording, runner
 from plugins.history import journal
 from plugins.history.outcomes import (
     PluginCancelled,
@@ -84,7 +84,7 @@ def start(plugin: Plugin, function_name: str, credential: Session | APIToken) ->
     expires_at = min(timezone.now() + lasts, credential.expires_at)
     try:
         with transaction.atomic():
-            execution = runner.begin_in_browser(plugin, function, user)
+            execution = recording.record_browser_run(plugin, function, user)
             ExecutionToken.objects.create(
                 execution=execution,
                 session=credential if isinstance(credential, Session) else None,
@@ -173,12 +173,12 @@ def _problem(report: Report, execution: Execution) -> Problem | None:
 def _end(execution: Execution, problem: Problem | None) -> None:
     """Writes the end, unless somebody else did: a run ends once. Raises RunEnded."""
     execution.state = end_state(problem)
-    execution.problem = runner.kept_problem(function_of(execution), problem)
+    execution.problem = recording.retained_problem(function_of(execution), problem)
     execution.finished_at = timezone.now()
     ended = {name: getattr(execution, name) for name in (*_REPORTED, "state", "problem", "finished_at")}
     with transaction.atomic():
         running = Execution.objects.filter(pk=execution.pk, state=State.RUNNING)
         if running.update(**ended) != 1:
             raise runner.RunEnded
-        runner.publish("execution.finished", execution)
+        recording.publish("execution.finished", execution)
     journal.written([execution], [])

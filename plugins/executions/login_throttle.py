@@ -1,60 +1,59 @@
-"""Bounds on what can be tried at the authentication plugin, by whichever way it is called."""
+"""Limits attempts to log in, sign up and the like, however the authentication plugin is called."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from django.conf import settings
 
 from accounts import rate_limits
 from core.problems import Problem
 from core.strict_json import parse_json
+from plugins.runtime.engine import Offload
 
-_GIVEN_BACK = {"login", "change_password"}  # after a success, which proves who it was
-_COUNTED = _GIVEN_BACK | {"signup", "request_email_verification", "request_password_reset"}
-_NAMES_ACCOUNT = ("email", "token")  # what a payload may tell it by: its address, or a session of its user
+_REFUNDED = {"login", "change_password"}  # after a success, which proves who it was
+_COUNTED = _REFUNDED | {"signup", "request_email_verification", "request_password_reset"}
+_ACCOUNT_MEMBERS = ("email", "token")  # members of the input that name the account: its address, or a session
 _MAX_READ_BYTES = 16 << 10
 
 
-class Tried:
-    """What became of the attempt; nothing is known of a call that nobody waits for."""
+class Attempt:
+    """Set `succeeded` or `problem` before the attempt ends. Left alone, it counts."""
 
     succeeded = False
     problem: Problem | None = None
 
-    def ended(self, problem: Problem | None) -> None:
-        self.succeeded, self.problem = problem is None, problem
 
+@asynccontextmanager
+async def attempt(
+    slug: str, function: str, payload: bytes, address: str | None, offload: Offload
+) -> AsyncIterator[Attempt]:
+    """Counts the call made within, unless it is no attempt. Raises RateLimited before it begins.
 
-def is_counted(slug: str, function: str) -> bool:
-    return slug == settings.AUTH_PLUGIN and function in _COUNTED
-
-
-@contextmanager
-def counted(slug: str, function: str, payload: bytes, address: str | None) -> Iterator[Tried]:
-    """Around the call, which tells how it ended. Raises RateLimited before it begins."""
-    tried = Tried()
-    if not is_counted(slug, function):
-        yield tried
+    An attempt that proves who made it is refunded, and one that the server itself failed.
+    """
+    made = Attempt()
+    if slug != settings.AUTH_PLUGIN or function not in _COUNTED:
+        yield made
         return
-    attempt = rate_limits.begin(address, _account_in(payload))
+    counted = await offload(rate_limits.count_attempt, address, _account_in(payload))
     try:
-        yield tried
+        yield made
     except Problem as problem:
-        tried.ended(problem)
+        made.problem = problem
         raise
     finally:
-        proven = tried.succeeded and function in _GIVEN_BACK
-        if proven or (tried.problem is not None and tried.problem.status >= 500):
-            attempt.give_back()
+        proven = made.succeeded and function in _REFUNDED
+        if proven or (made.problem is not None and made.problem.status >= 500):
+            await offload(counted.refund)
 
 
 def _account_in(payload: bytes) -> str:
-    """Whose account it is about; empty if that cannot be read, which then is one account to the address."""
+    """The account that the input names. Empty if that cannot be read; all such count as one account."""
     if len(payload) > _MAX_READ_BYTES:
         return ""
     try:
         data = parse_json(payload)
-        named = next(data[member] for member in _NAMES_ACCOUNT if member in data)
+        account = next(data[member] for member in _ACCOUNT_MEMBERS if member in data)
     except (Problem, LookupError, TypeError, StopIteration):
         return ""
-    return named if isinstance(named, str) else ""
+    return account if isinstance(account, str) else ""

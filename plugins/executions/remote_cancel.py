@@ -8,7 +8,7 @@ from django.db import DatabaseError
 
 from plugins.history import server_processes
 from plugins.models import Execution
-from plugins.runtime.service import get_pool
+from plugins.runtime.service import get_engine
 
 logger = logging.getLogger("hostbridge.controls")
 
@@ -24,14 +24,14 @@ def cancel_what_was_asked() -> None:
     """Ends the calls of this process that another one was asked to end."""
     running_here = Execution.objects.filter(server=server_processes.own_id(), finished_at=None)
     for execution_id in running_here.filter(cancel_requested=True).values_list("pk", flat=True):
-        get_pool().cancel(execution_id)
+        get_engine().cancel(execution_id)
 
 
 async def look_for_ever() -> None:
     """Does what other processes ask. The database is looked at only while calls run here."""
     while True:
         await asyncio.sleep(LOOK_SECONDS)
-        if get_pool().busy:
+        if get_engine().pool.busy:
             try:
                 await database_sync_to_async(cancel_what_was_asked)()
             except DatabaseError:

@@ -10,8 +10,9 @@ from typing import Any
 from core.problems import TYPE_PREFIX, Problem
 from plugins.history.limits import CallLimits
 from plugins.models import Execution
+from plugins.runtime.admission_queue import Overloaded
 from plugins.runtime.job import Cancelled, InvalidModule, LimitReached, TimedOut, WorkerError
-from plugins.runtime.pool import Overloaded, Stopping
+from plugins.runtime.pool import Stopping
 from plugins.runtime.protocol import Failure
 
 State = Execution.State

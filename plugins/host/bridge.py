@@ -31,7 +31,7 @@ from plugins.host.dispatch import (
     problem_response,
 )
 from plugins.host.routes import OperationNotFound, route_table
-from plugins.runtime.protocol import Asked, HostFunction, HostReply, HostRequest
+from plugins.runtime.protocol import GuestRequest, HostFunction, HostReply, HostRequest
 
 logger = logging.getLogger("hostbridge.bridge")
 
@@ -43,7 +43,7 @@ _ADDRESS = re.compile(
 )
 
 
-def handle(asked: Asked, caller: Caller, deadline: float = math.inf) -> HostReply:
+def handle(asked: GuestRequest, caller: Caller, deadline: float = math.inf) -> HostReply:
     """Answers a guest's HTTP request or host function call. Never raises.
 
     `deadline`, a time.monotonic(), is the end of the guest's own time.
@@ -57,7 +57,7 @@ def handle(asked: Asked, caller: Caller, deadline: float = math.inf) -> HostRepl
     return _reply(asked, response)
 
 
-def _reply(asked: Asked, response: HostResponse) -> HostReply:
+def _reply(asked: GuestRequest, response: HostResponse) -> HostReply:
     # No header but the content type: the guest needs no other.
     return HostReply(asked.call_id, response.status, {"content-type": response.content_type}, response.body)
 

@@ -19,7 +19,14 @@ from core.problems import InvalidInput, Problem
 from plugins.egress import gate as egress
 from plugins.egress.addresses import Address, InvalidAddress
 from plugins.egress.destinations import Destinations
-from plugins.egress.gate import EgressRefused, EgressTimeout, EgressTooLarge, EgressUnreachable, get_gate
+from plugins.egress.gate import get_gate
+from plugins.egress.problems import (
+    EgressRefused,
+    EgressTimeout,
+    EgressTooLarge,
+    EgressUnreachable,
+    NetworkNotGranted,
+)
 from plugins.history.outcomes import PoolOverloaded
 
 logger = logging.getLogger("hostbridge.downloads")
@@ -113,7 +120,7 @@ def _check_address(url: str, sources: _Sources) -> None:
 def _raise_with_advice(problem: Problem, hops: list[str]) -> NoReturn:
     """Raises the gate's problem with advice for an administrator."""
     match problem:
-        case egress.NetworkNotGranted():  # a redirect: the first address was checked
+        case NetworkNotGranted():  # a redirect: the first address was checked
             raise EgressRefused(
                 f"{_last_address(hops[:-1])} redirects to an address that is not allowed. {_NOT_HTTPS}"
             ) from problem

@@ -3,6 +3,7 @@
 import json
 import logging
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from django.conf import settings
@@ -13,7 +14,7 @@ from accounts import api_tokens
 from accounts.models import User
 from core import events
 from core.problems import InvalidInput, NotFound, Problem
-from plugins.bundles.archive import Bundle, read_folder
+from plugins.bundles.bundle import Bundle, read_folder
 from plugins.bundles.manifest import PluginManifest
 from plugins.history import journal
 from plugins.history.limits import limits_of
@@ -24,6 +25,7 @@ from plugins.registry.consent import activate, default_grants
 from plugins.registry.upgrades import asks_for_more
 from plugins.runtime import trial
 from plugins.runtime.job import Job, WorkerError
+from plugins.runtime.service import get_engine
 
 logger = logging.getLogger("hostbridge.registry")
 
@@ -96,14 +98,21 @@ def _try_out(bundle: Bundle) -> None:
         imports=bundle.module.import_names,
     )
     try:
-        trial.try_out(
-            job,
-            guest_memory_bytes=settings.PLUGIN_MAX_MEMORY_MB << 20,
-            cache_dir=Path(settings.DATA_DIR) / "compile-cache",
-        )
+        _run_trial(job)
     except WorkerError as error:
         reason = str(error).strip().partition("\n")[0]
         raise TrialFailed(f"{manifest.wasm.path} failed its trial start: {reason}") from error
+
+
+def _run_trial(job: Job) -> None:
+    """Raises WorkerErrors."""
+    trial_of_job = partial(
+        trial.try_out,
+        job,
+        guest_memory_bytes=settings.PLUGIN_MAX_MEMORY_MB << 20,
+        cache_dir=Path(settings.DATA_DIR) / "compile-cache",
+    )
+    get_engine().run(lambda _: trial_of_job())
 
 
 def install_uploaded(bundle: Bundle) -> Release:

@@ -1,57 +1,49 @@
-"""Fills the compile cache, in a thread beside the calls: the workers that serve them cannot.
+"""Fills the compile cache beside the calls: the workers that serve them can only read it.
 
-Each module is compiled once more, in a worker that does nothing else. After that, every worker that is
-started in place of another has it in milliseconds.
+Each module is compiled once more, in a worker that does nothing else. From then on every new worker loads it
+in milliseconds.
 """
 
+import asyncio
 import logging
-import queue
-import threading
-from collections.abc import Callable
 
 from plugins.runtime.job import Job
-from plugins.runtime.process import WorkerProcess
+from plugins.runtime.process import WorkerOptions, WorkerProcess
 
 logger = logging.getLogger("hostbridge.runtime")
 
 
 class CacheWarmer:
-    """`start` starts a worker that may write the cache. Called in one thread, which lives until `close`."""
+    """Compiles one module at a time, each once, on the event loop that calls `warm`."""
 
-    def __init__(self, start: Callable[[], WorkerProcess]) -> None:
-        self._start = start
-        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+    def __init__(self, options: WorkerOptions) -> None:
+        self._options = options
         self._seen: set[str] = set()
-        self._worker: WorkerProcess | None = None
-        self._closed = False
-        self._thread = threading.Thread(target=self._work, name="cache-filler", daemon=True)
-        self._thread.start()
+        self._one_at_a_time = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
 
-    def fill(self, job: Job) -> None:
-        """Sees to it that the job's module is in the cache some time soon. From any thread."""
+    def warm(self, job: Job) -> None:
+        """Compiles the job's module into the cache soon. Does nothing if it was asked before."""
         if job.sha256 not in self._seen:
             self._seen.add(job.sha256)
-            self._jobs.put(job)
+            task = asyncio.create_task(self._compile(job))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
-    def close(self) -> None:
-        """Ends the worker that is compiling; what waits is left out."""
-        self._closed = True
-        self._jobs.put(None)
-        if (worker := self._worker) is not None:
-            worker.kill()
-        self._thread.join(timeout=5)
+    async def close(self) -> None:
+        """Ends the worker that compiles, and drops what waits."""
+        for task in [*self._tasks]:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
 
-    def _work(self) -> None:
-        while (job := self._jobs.get()) is not None and not self._closed:
+    async def _compile(self, job: Job) -> None:
+        async with self._one_at_a_time:
             try:
-                self._compile(job)
-            except Exception as error:  # whatever it is, the next module is not to suffer
-                if not self._closed:
-                    logger.warning("A module is not in the compile cache; each worker compiles it: %s", error)
-
-    def _compile(self, job: Job) -> None:
-        self._worker = self._start()
-        try:
-            self._worker.load(job)
-        finally:
-            self._worker.kill()
+                worker = await WorkerProcess.start(self._options, cache_writable=True)
+                try:
+                    await worker.load(job)
+                finally:
+                    await worker.end()
+            except Exception as error:  # whatever it is, the next module must not suffer
+                logger.warning("A module is not in the compile cache; each worker compiles it. %r", error)

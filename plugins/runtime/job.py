@@ -1,4 +1,4 @@
-"""One call as the runtime sees it: what is asked of a worker, what comes back, and how it can fail."""
+"""One call as the runtime sees it: what a worker is asked to do, what comes back, and how it can fail."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -6,21 +6,20 @@ from dataclasses import dataclass
 
 import msgspec
 
-from plugins.runtime.protocol import Asked, Failure, HostReply, HostRequest, Result
+from plugins.runtime.protocol import Failure, GuestRequest, HostReply, HostRequest, Result
 
-# Takes what the guest asked, and the time.monotonic() at which the guest's time is up.
-HostHandler = Callable[[Asked, float], HostReply]
-AsyncHostHandler = Callable[[Asked, float], Awaitable[HostReply]]
+# Takes the guest's request and its deadline, a time.monotonic().
+HostHandler = Callable[[GuestRequest, float], Awaitable[HostReply]]
 
 
 class WorkerError(Exception):
-    """The call came to no answer. After all but the last the worker is dead.
+    """The job has no result. After all of these but InvalidModule the worker is dead.
 
-    ├── TimedOut       wall-clock time was up
-    ├── LimitReached   it asked the host for more than it may in one call
-    ├── Cancelled      somebody ended it
+    ├── TimedOut       the wall-clock limit has passed
+    ├── LimitReached   the guest asked the host for more than one call may
+    ├── Cancelled      somebody cancelled it
     ├── Crashed        the worker died, or broke the protocol
-    └── InvalidModule  the bytes do not compile or import what is not offered
+    └── InvalidModule  the bytes do not compile, or import what is not offered
     """
 
 
@@ -50,11 +49,11 @@ class InvalidModule(WorkerError):
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """One call, as the runtime needs it. `wasm` is asked for only when a worker lacks the module.
+    """One call, with its limits. `wasm` is called only if a worker lacks the module; it may block.
 
-    `config`: a JSON object of texts. `fuel`: about how many instructions it may run; 0 for any number.
-    `max_bridge_bytes`: what may cross the bridge, both ways together. `imports`: what the module imports, as
-    namespace and name.
+    `config`: a JSON object with string values. `fuel`: about how many instructions it may run; 0 means no
+    limit. `max_bridge_bytes`: what may cross the bridge, both directions together. `imports`: the (namespace,
+    name) pairs that the module imports.
     """
 
     sha256: str
@@ -72,12 +71,13 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def module(self) -> str:
+        """Names the compiled module: the same bytes compile differently for other limits."""
         return f"{self.sha256}:{self.max_pages}:{self.fuel}"
 
 
 @dataclass(frozen=True)
 class JobResult:
-    """What came back, and where the time went (milliseconds)."""
+    """The worker's reply, and where the time went (milliseconds)."""
 
     reply: Result | Failure
     load_ms: float
@@ -85,30 +85,30 @@ class JobResult:
 
 
 class Meter:
-    """Counts what one call asks of the host."""
+    """Counts one call's host calls against its limits."""
 
     def __init__(self, job: Job) -> None:
         self.host_ms = 0.0
         self._calls_left = job.max_host_calls
         self._bytes_left = job.max_bridge_bytes
         self._job = job
-        self._asked_at = 0.0
+        self._started = 0.0
 
-    def asked(self, asked: Asked) -> None:
+    def request(self, request: GuestRequest) -> None:
         """Raises LimitReached."""
         self._calls_left -= 1
         if self._calls_left < 0:
             raise LimitReached("max_host_calls", self._job.max_host_calls)
-        if isinstance(asked, HostRequest):
-            head = sum(len(name) + len(value) for name, value in asked.headers.items())
-            self._take(len(asked.url) + head + len(asked.body))
+        if isinstance(request, HostRequest):
+            head = sum(len(name) + len(value) for name, value in request.headers.items())
+            self._take(len(request.url) + head + len(request.body))
         else:
-            self._take(len(asked.payload))
-        self._asked_at = time.monotonic()
+            self._take(len(request.payload))
+        self._started = time.monotonic()
 
-    def answered(self, reply: HostReply) -> None:
+    def reply(self, reply: HostReply) -> None:
         """Raises LimitReached."""
-        self.host_ms += (time.monotonic() - self._asked_at) * 1000
+        self.host_ms += (time.monotonic() - self._started) * 1000
         self._take(len(reply.body))
 
     def _take(self, size: int) -> None:

@@ -1,31 +1,29 @@
-"""Frames between the web process and a worker: a length, then a msgpack array that names its kind.
+"""The frames that the web process and a worker exchange: a length, then a msgpack array that names its type.
 
-The worker runs hostile code, so the parent believes nothing in its frames beyond their shape: lengths are
-bounded, of lists and texts too, every frame carries the id of the call it belongs to, and a frame that does
-not fit ends the worker.
-This module imports no Django: the worker uses it too.
+The worker runs hostile code, so the parent trusts nothing about its frames but their shape. All lengths are
+bounded, those of lists and texts included; every frame carries the id of its call; and a frame that does not
+fit ends the worker.
+
+The worker imports this module too, so it imports no Django.
 """
 
-import contextlib
-import select
 import socket
 import struct
-import time
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
 MAX_FRAME_BYTES = 64 << 20
-# What a guest may ask with, besides a body, and what may be told of it. In characters, but for the numbers.
+# Bounds on a guest's request apart from its body, and on a worker's reports. Characters, except for counts.
 MAX_METHOD, MAX_URL = 32, 8 << 10
 MAX_HEADERS = 100
 MAX_HEADER_NAME, MAX_HEADER_VALUE = 256, 8 << 10
 MAX_LOG_LINES = 100
-MAX_LOG_CHARS = 16 << 10  # of all lines together
+MAX_LOG_CHARS = 16 << 10  # all lines together
 MAX_MESSAGE = 8000
 Message = Annotated[str, Meta(max_length=MAX_MESSAGE)]
-_CHUNK_BYTES, _MAX_CHUNK_BYTES = 64 << 10, 1 << 20
+_CHUNK_BYTES, _MAX_CHUNK_BYTES = 64 << 10, 1 << 20  # the least and the most that one read asks for
 _LENGTH = struct.Struct("!I")
 
 
@@ -37,10 +35,10 @@ class Frame(msgspec.Struct, frozen=True, array_like=True, tag=True, forbid_unkno
 
 
 class Load(Frame, frozen=True):
-    """Compile these bytes and keep the result under `module`. Pages have 64 KiB.
+    """Compile `wasm` and store the result as `module`. A page is 64 KiB.
 
-    `fuel`: about how many instructions each instance may run; 0 for any number.
-    `imports`: what it asks the runtime for, as namespace and name; nothing else is offered to it.
+    `fuel`: about how many instructions each instance may run; 0 means no limit. `imports`: the (namespace,
+    name) pairs that the module imports; the worker offers no others.
     """
 
     module: str
@@ -55,13 +53,13 @@ class Unload(Frame, frozen=True):
 
 
 class Try(Frame, frozen=True):
-    """Make an instance of a loaded module and throw it away: answered by Settled, or by a Failure."""
+    """Make an instance of a loaded module and discard it. The reply is Settled or a Failure."""
 
     module: str
 
 
 class Call(Frame, frozen=True):
-    """Run one function of a loaded module, in an instance of its own. `config`: a JSON object of texts."""
+    """Run a function of a loaded module, in a fresh instance. `config`: a JSON object with string values."""
 
     call_id: int
     module: str
@@ -72,7 +70,7 @@ class Call(Frame, frozen=True):
 
 
 class Settle(Frame, frozen=True):
-    """Say when nothing is left of this call, which was answered: with Settled."""
+    """Reply with Settled once nothing is left of this call, which has ended."""
 
     call_id: int
 
@@ -88,7 +86,7 @@ class HostReply(Frame, frozen=True):
 
 
 class Ready(Frame, frozen=True):
-    """`layers`: how each layer of the worker's confinement turned out."""
+    """The worker is up. `layers`: the status of each layer of its confinement."""
 
     runtime_version: str
     layers: dict[str, str]
@@ -105,7 +103,7 @@ class LoadFailed(Frame, frozen=True):
 
 
 class HostRequest(Frame, frozen=True):
-    """What the guest asked of its `http_request`; the parent answers with a HostReply."""
+    """The guest called `http_request`. The parent sends a HostReply."""
 
     call_id: int
     method: Annotated[str, Meta(max_length=MAX_METHOD)]
@@ -121,7 +119,7 @@ class HostRequest(Frame, frozen=True):
 
 
 class HostFunction(Frame, frozen=True):
-    """The guest called a host function by name, with JSON; the parent answers with a HostReply, also JSON."""
+    """The guest called a host function by name, with JSON. The parent sends a HostReply, also JSON."""
 
     call_id: int
     name: Annotated[str, Meta(max_length=64)]
@@ -155,13 +153,13 @@ class Failure(Frame, frozen=True):
 
 
 class Settled(Frame, frozen=True):
-    """What the call left is gone, and the worker waits for the next frame."""
+    """Nothing is left of the call; the worker waits for the next frame."""
 
     call_id: int
 
 
 ToWorker = Load | Unload | Try | Call | Settle | HostReply
-Asked = HostRequest | HostFunction
+GuestRequest = HostRequest | HostFunction
 FromWorker = Ready | Loaded | LoadFailed | HostRequest | HostFunction | Result | Failure | Settled
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -170,113 +168,99 @@ decode_from_worker = msgspec.msgpack.Decoder(FromWorker).decode
 
 
 class ProtocolError(Exception):
-    """The other side sent something that is no frame, or no frame that fits here."""
+    """The other side sent bytes that are no frame, or a frame that does not belong there."""
 
 
 class Closed(Exception):
     """The other side is gone."""
 
 
-class Watch(Protocol):
-    """Who has to know before the socket is closed, and then closes it (plugins.runtime.aio)."""
+class FrameBuffer:
+    """Cuts a stream of bytes into frames."""
 
-    def close(self) -> None: ...
+    def __init__(self) -> None:
+        self._data = bytearray()
+        self._whole: bytes | None = None  # a chunk that was exactly one frame, as most are: never copied
 
+    def __len__(self) -> int:
+        """The bytes held."""
+        return len(self._data) + len(self._whole or b"")
 
-class Channel:
-    """One end of the socket between the two, in whole frames. For one thread at a time.
-
-    `send` and `receive` wait; a deadline is a time.monotonic() for the whole frame, not for each piece of
-    it. A worker has no deadlines and `blocks`: its socket waits by itself, which spares it half of its system
-    calls. What never waits is for plugins.runtime.aio.
-    """
-
-    def __init__(self, sock: socket.socket, *, blocks: bool = False) -> None:
-        sock.setblocking(blocks)
-        self.sock = sock
-        self.watch: Watch | None = None  # an event loop looks at the socket, too
-        self._buffer = bytearray()
-        self._readable, self._writable = select.poll(), select.poll()
-        self._readable.register(sock, select.POLLIN)
-        self._writable.register(sock, select.POLLOUT)
-
-    def send(self, frame: Frame, deadline: float | None = None) -> None:
-        """Raises OSError (also TimeoutError), ProtocolError if the frame is too large to send."""
-        left = self.send_some(pack(frame))
-        while left:
-            _wait(self._writable, deadline)
-            left = self.send_some(left)
-
-    def receive(self, deadline: float | None = None) -> bytes:
-        """The next frame's body. Raises Closed, ProtocolError, TimeoutError, OSError."""
-        while (body := self.take()) is None:
-            _wait(self._readable, deadline)
-        return body
-
-    def send_some(self, data: memoryview) -> memoryview:
-        """Sends what can be sent at once; what is left. Never waits."""
-        with contextlib.suppress(BlockingIOError):
-            while data:
-                data = data[self.sock.send(data) :]
-        return data
+    def feed(self, chunk: bytes) -> None:
+        if self._whole is not None:
+            self._data += self._whole
+            self._whole = None
+        if not self._data and _is_one_frame(chunk):
+            self._whole = chunk
+        else:
+            self._data += chunk
 
     def take(self) -> bytes | None:
-        """The next frame's body if all of it is here. Never waits. Raises Closed, ProtocolError, OSError."""
-        while (body := self.take_buffered()) is None:
-            missing = (self._end_of_frame() or _LENGTH.size) - len(self._buffer)
-            try:
-                chunk = self.sock.recv(min(max(missing, _CHUNK_BYTES), _MAX_CHUNK_BYTES))
-            except BlockingIOError:
-                return None
-            if not chunk:
-                raise Closed
-            if not self._buffer and _is_one_frame(chunk):
-                return chunk[_LENGTH.size :]
-            self._buffer += chunk
-        return body
-
-    def take_buffered(self) -> bytes | None:
-        """The next frame's body if all of it was read already. Raises ProtocolError."""
+        """The body of the next frame, or None until all of it has come. Raises ProtocolError."""
+        if self._whole is not None:
+            whole, self._whole = self._whole, None
+            return whole[_LENGTH.size :]
         end = self._end_of_frame()
-        if end is None or len(self._buffer) < end:
+        if end is None or len(self._data) < end:
             return None
-        body = bytes(memoryview(self._buffer)[_LENGTH.size : end])
-        del self._buffer[:end]
+        body = bytes(memoryview(self._data)[_LENGTH.size : end])
+        del self._data[:end]
         return body
 
-    def close(self) -> None:
-        if self.watch is not None:
-            self.watch.close()
-        else:
-            self.sock.close()
+    def ready(self) -> bool:
+        """Whether `take` has something to say: a whole frame, or that none will come."""
+        try:
+            end = self._end_of_frame()
+        except ProtocolError:
+            return True
+        return self._whole is not None or (end is not None and len(self._data) >= end)
+
+    def wanted(self) -> int:
+        """How many bytes to read next."""
+        missing = (self._end_of_frame() or _LENGTH.size) - len(self._data)
+        return min(max(missing, _CHUNK_BYTES), _MAX_CHUNK_BYTES)
 
     def _end_of_frame(self) -> int | None:
-        """Where in the buffer the next frame ends, once that is known."""
-        if len(self._buffer) < _LENGTH.size:
+        """Where the next frame ends, once its length is known."""
+        if len(self._data) < _LENGTH.size:
             return None
-        (length,) = _LENGTH.unpack_from(self._buffer)
+        (length,) = _LENGTH.unpack_from(self._data)
         if length > MAX_FRAME_BYTES:
             raise ProtocolError(f"a frame of {length} bytes was announced")
         return _LENGTH.size + int(length)
 
 
-def pack(frame: Frame) -> memoryview:
+class Channel:
+    """The worker's end of the socket, in whole frames. It blocks: the parent enforces all deadlines.
+
+    The parent's end is plugins.runtime.worker_channel.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self._frames = FrameBuffer()
+
+    def send(self, frame: Frame) -> None:
+        """Raises OSError, and ProtocolError if the frame is too large to send."""
+        self.sock.sendall(pack(frame))
+
+    def receive(self) -> bytes:
+        """The next frame's body. Raises Closed, ProtocolError and OSError."""
+        while (body := self._frames.take()) is None:
+            chunk = self.sock.recv(self._frames.wanted())
+            if not chunk:
+                raise Closed
+            self._frames.feed(chunk)
+        return body
+
+
+def pack(frame: Frame) -> bytes:
     """The frame as it is sent. Raises ProtocolError if it is too large."""
     body = _encode(frame)
     if len(body) > MAX_FRAME_BYTES:
         raise ProtocolError(f"a frame of {len(body)} bytes is too large")
-    return memoryview(_LENGTH.pack(len(body)) + body)
+    return _LENGTH.pack(len(body)) + body
 
 
 def _is_one_frame(chunk: bytes) -> bool:
-    """Whether this is a whole frame and nothing else, as it mostly is: then it need not be put together."""
     return len(chunk) >= _LENGTH.size and _LENGTH.unpack_from(chunk)[0] == len(chunk) - _LENGTH.size
-
-
-def _wait(poll: "select.poll", deadline: float | None) -> None:
-    if deadline is None:
-        poll.poll()
-        return
-    left = deadline - time.monotonic()
-    if left <= 0 or not poll.poll(left * 1000):
-        raise TimeoutError

@@ -1,36 +1,62 @@
-"""This process's pool of workers, made when the first call needs it, and its way out to other servers."""
+"""This process's engine: the server's, or a private one where no server runs."""
 
 import threading
 from pathlib import Path
 
 from django.conf import settings
 
+from plugins.runtime.engine import Engine, PrivateEngine
 from plugins.runtime.pool import Pool
 
 _lock = threading.Lock()
-_pools: list[Pool] = []
+_engines: list[Engine] = []  # none or one
+
+
+def get_engine() -> Engine:
+    """This process's engine. Outside a server a private one starts at the first call. From any thread."""
+    with _lock:
+        if not _engines:
+            _engines.append(PrivateEngine(_make_pool))
+        return _engines[0]
+
+
+def start_engine() -> Engine:
+    """Runs this process's engine on the running event loop, the server's, and starts its workers."""
+    with _lock:
+        if _engines:
+            raise RuntimeError("This process has an engine already.")
+        _engines.append(Engine.here(_make_pool))
+    get_pool()  # workers start now, not when the first call waits for one
+    return _engines[0]
+
+
+async def stop_engine() -> None:
+    """Ends what `start_engine` started."""
+    for engine in _engines:
+        await engine.close()  # before it is forgotten, or a late call would start another
+    with _lock:
+        _engines.clear()
+
+
+def shut_down_engine() -> None:
+    """Ends a private engine, if there is one. The next call starts another."""
+    with _lock:
+        stopping = [engine for engine in _engines if isinstance(engine, PrivateEngine)]
+        _engines.clear()
+    for engine in stopping:
+        engine.shut_down()
 
 
 def get_pool() -> Pool:
-    """The pool, with its workers starting if this is the first call."""
-    with _lock:
-        if not _pools:
-            _pools.append(
-                Pool(
-                    size=settings.PLUGIN_WORKERS,
-                    queue=settings.PLUGIN_QUEUE,
-                    queue_timeout_ms=settings.PLUGIN_QUEUE_TIMEOUT_MS,
-                    guest_memory_bytes=settings.PLUGIN_MAX_MEMORY_MB << 20,
-                    cache_dir=Path(settings.DATA_DIR) / "compile-cache",
-                )
-            )
-        return _pools[0]
+    """The pool of this process's engine, with its workers starting if this is the first use."""
+    return get_engine().pool
 
 
-def close_pool() -> None:
-    """Ends the workers; the next call starts new ones."""
-    with _lock:
-        closing = _pools.copy()
-        _pools.clear()
-    for pool in closing:
-        pool.close()
+def _make_pool() -> Pool:
+    return Pool(
+        size=settings.PLUGIN_WORKERS,
+        queue=settings.PLUGIN_QUEUE,
+        queue_timeout_ms=settings.PLUGIN_QUEUE_TIMEOUT_MS,
+        guest_memory_bytes=settings.PLUGIN_MAX_MEMORY_MB << 20,
+        cache_dir=Path(settings.DATA_DIR) / "compile-cache",
+    )

@@ -1,36 +1,35 @@
-"""Compiles a module and makes an instance of it in workers of its own, before any release of it may serve.
+"""Compiles a module and makes an instance of it in throw-away workers, before any release of it may serve.
 
-Compiling hostile bytes can take a process down or fill its memory; what happens here happens to nobody else.
-What was compiled is in the cache when the first call asks for it.
+Compiling hostile bytes can take a process down or fill its memory: here that harms nobody else. The compiled
+module is in the cache when the first call needs it.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from plugins.runtime.compile_cache import write_cache_config
-from plugins.runtime.job import Job
-from plugins.runtime.pool import WORKER_BASE_BYTES
-from plugins.runtime.process import WorkerProcess
+from plugins.runtime.job import Crashed, Job
+from plugins.runtime.process import BROKEN, WorkerOptions, WorkerProcess
 
 
-def try_out(job: Job, *, guest_memory_bytes: int, cache_dir: Path) -> None:
+async def try_out(job: Job, *, guest_memory_bytes: int, cache_dir: Path) -> None:
     """Raises TimedOut, Crashed or InvalidModule, each with its reason. The job's function is not called."""
-    memory_bytes = WORKER_BASE_BYTES + guest_memory_bytes
-    # Two: the one that may write the cache must not run what others will load from there.
-    with _worker(memory_bytes, cache_dir, cache_writable=True) as compiler:
-        compiler.load(job)
-    with _worker(memory_bytes, cache_dir, cache_writable=False) as worker:
-        worker.try_out(job)
-
-
-@contextmanager
-def _worker(memory_bytes: int, cache_dir: Path, *, cache_writable: bool) -> Iterator[WorkerProcess]:
-    config = write_cache_config(cache_dir)
-    worker = WorkerProcess.start(
-        memory_bytes=memory_bytes, cache_config=config, cache_writable=cache_writable
-    )
+    options = WorkerOptions(guest_memory_bytes, write_cache_config(cache_dir))
+    # Two workers: the one that may write the cache must not run what others will load from there.
+    compiler = await _start(options, cache_writable=True)
     try:
-        yield worker
+        await compiler.load(job)
     finally:
-        worker.kill()
+        await compiler.end()
+    worker = await _start(options, cache_writable=False)
+    try:
+        await worker.try_out(job)
+    finally:
+        await worker.end()
+
+
+async def _start(options: WorkerOptions, *, cache_writable: bool) -> WorkerProcess:
+    """Raises Crashed."""
+    try:
+        return await WorkerProcess.start(options, cache_writable=cache_writable)
+    except BROKEN as error:
+        raise Crashed(f"no worker came up ({error!r})") from error

@@ -66,7 +66,7 @@ def main(fd: int, memory_bytes: int, cache_config: str, cache_writable: bool) ->
         # Woken by its parent's message, it waits until that has done its work instead of breaking in.
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     sock = socket.socket(fileno=fd)
-    channel = Channel(sock, blocks=True)
+    channel = Channel(sock)
     layers = confine.apply(
         confine.Confinement(fd, memory_bytes, Path(cache_config).parent, cache_writable=cache_writable)
     )
@@ -137,7 +137,7 @@ class Relay:
     def _refuse(self, detail: str) -> bytes:
         problem = {
             "type": "urn:hostbridge:problem:invalid-input",
-            "title": "Some of the input is not valid",
+            "title": "Invalid input",
             "status": 400,
             "detail": detail,
         }

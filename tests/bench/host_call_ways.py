@@ -68,15 +68,15 @@ def requests(count: int, origin: str, user_id: str, headers: dict[str, str]) -> 
 
 def relayed(user_id: str) -> Sample:
     """As the product does it: worker, socket, bridge, host API."""
-    pool = runtime.make_pool(Path(settings.DATA_DIR) / "compile-cache")
+    pool = runtime.RunningPool(Path(settings.DATA_DIR) / "compile-cache")
     wasm = FIXTURES / "hostcall" / "hostcall.wasm"
     caller = Caller(frozenset(OPERATIONS), "bench", api_token_id=None)
 
     def run(count: int) -> None:
         payload = requests(count, HOST_ORIGIN, user_id, {})
         job = runtime.make_job("hostcall", wasm.read_bytes, "fetch_many", payload, timeout_ms=30_000)
-        answer, _ = runtime.run(pool, job, lambda asked, deadline: bridge.handle(asked, caller, deadline))
-        check(answer.reply.output, count)  # type: ignore[union-attr]
+        result, _ = pool.run(job, lambda request, deadline: bridge.handle(request, caller, deadline))
+        check(result.reply.output, count)  # type: ignore[union-attr]
 
     return lambda: microseconds_each(run)
 

@@ -4,6 +4,7 @@ The process this runs in stands for a web process: whatever a module is, it ends
 and no worker is left over.
 """
 
+import asyncio
 import hashlib
 import os
 import shutil
@@ -73,7 +74,7 @@ def _through_gate_and_trial(wasm: bytes, cache_dir: Path) -> str:
     except InvalidWasm:
         return "refused by the gate"
     try:
-        try_out(_job(wasm, module), guest_memory_bytes=MEMORY_MB << 20, cache_dir=cache_dir)
+        asyncio.run(try_out(_job(wasm, module), guest_memory_bytes=MEMORY_MB << 20, cache_dir=cache_dir))
     except InvalidModule:
         return "refused by the trial"
     except TimedOut:

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from core.operations import PERMISSIONS
 from core.problems import InvalidInput, Problem
-from plugins.bundles.archive import Bundle, read_path, read_zip, report
+from plugins.bundles.bundle import Bundle, read_path, read_zip, report
 from plugins.bundles.manifest import NetworkKey
 from plugins.models import Plugin, Release
 from plugins.registry import catalogue, configuration, consent, downloads, installation

@@ -296,7 +296,7 @@ def test_invalid_plugin_answer_is_reported(
         )
         return runner.Outcome(execution, authorized.function, output)
 
-    monkeypatch.setattr(runner, "run", odd)
+    monkeypatch.setattr(runner, "run_and_wait", odd)
     assert_problem(API().post("/api/v1/auth/signup", SIGN_UP), 502, "plugin-output-invalid")
 
 
@@ -310,7 +310,7 @@ def test_made_up_session_is_not_believed(bundled: dict[str, Plugin], monkeypatch
         )
         return runner.Outcome(execution, authorized.function, json.dumps(answer).encode())
 
-    monkeypatch.setattr(runner, "run", liar)
+    monkeypatch.setattr(runner, "run_and_wait", liar)
     assert_problem(log_in(), 502, "plugin-output-invalid")
     assert_problem(API().post("/api/v1/auth/signup", SIGN_UP), 502, "plugin-output-invalid")
     client = API()

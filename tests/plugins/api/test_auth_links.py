@@ -108,7 +108,7 @@ def test_made_up_verification_is_not_believed(
         answer = {"user": {"email": EMAIL, "email_verified": True}}
         return runner.Outcome(execution, authorized.function, json.dumps(answer).encode())
 
-    monkeypatch.setattr(runner, "run", liar)
+    monkeypatch.setattr(runner, "run_and_wait", liar)
     assert_problem(API().post(f"{AUTH}/verify-email", {"token": "x"}), 502, "plugin-output-invalid")
 
 

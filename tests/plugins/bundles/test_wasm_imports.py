@@ -1,5 +1,6 @@
-"""The functions that a module may import are those that the runtime has, with its signatures."""
+"""The functions that a module may import exist in the runtime, with the same signatures."""
 
+import asyncio
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +14,9 @@ from plugins.bundles import module_policy
 from plugins.bundles.manifest import Function, PluginManifest, Wasm
 from plugins.bundles.wasm_imports import NAMESPACES, OPERATION_SIGNATURE, USER_NAMESPACE, WASI_NAMESPACE
 from plugins.runtime.job import Job
-from plugins.runtime.pool import Pool
-from plugins.runtime.protocol import Asked, Failure, HostReply, HostRequest, Result
+from plugins.runtime.protocol import Failure, GuestRequest, HostReply, HostRequest, Result
 from plugins.runtime.trial import try_out
-from tests.runtime import make_job, make_pool, run
+from tests.runtime import RunningPool, make_job
 from tests.server import ROOT
 
 HOSTCALL = ROOT / "wasm-plugins" / "fixtures" / "hostcall" / "hostcall.wasm"
@@ -29,10 +29,10 @@ MANIFEST = PluginManifest(
 
 
 @pytest.fixture
-def pool(tmp_path: Path) -> Iterator[Pool]:
-    pool = make_pool(tmp_path / "cache")
+def pool(tmp_path: Path) -> Iterator[RunningPool]:
+    pool = RunningPool(tmp_path / "cache")
     yield pool
-    pool.close()
+    pool.shut_down()
 
 
 def imported(namespace: str, name: str, signature: str) -> str:
@@ -41,9 +41,11 @@ def imported(namespace: str, name: str, signature: str) -> str:
     return f'(import "{namespace}" "{name}" (func {types}))'
 
 
-def test_a_module_that_imports_all_of_them_starts(tmp_path: Path) -> None:
-    taken = NAMESPACES | {USER_NAMESPACE: dict.fromkeys(OPERATIONS, OPERATION_SIGNATURE)}
-    imports = [imported(space, name, how) for space, names in taken.items() for name, how in names.items()]
+def test_module_importing_every_function_starts(tmp_path: Path) -> None:
+    available = NAMESPACES | {USER_NAMESPACE: dict.fromkeys(OPERATIONS, OPERATION_SIGNATURE)}
+    imports = [
+        imported(space, name, how) for space, names in available.items() for name, how in names.items()
+    ]
     wasm = bytes(
         wat2wasm(f'(module {" ".join(imports)} (memory 1) (func (export "run") (result i32) i32.const 0))')
     )
@@ -53,31 +55,31 @@ def test_a_module_that_imports_all_of_them_starts(tmp_path: Path) -> None:
         sha256="", wasm=lambda: wasm, function="", timeout_ms=10_000, max_pages=1024, max_output_bytes=0,
         max_host_calls=0, max_bridge_bytes=0, imports=module.import_names,
     )  # fmt: skip
-    try_out(job, guest_memory_bytes=64 << 20, cache_dir=tmp_path)
+    asyncio.run(try_out(job, guest_memory_bytes=64 << 20, cache_dir=tmp_path))
 
 
-def test_http_is_the_hosts_even_for_a_module_that_is_said_not_to_import_it(pool: Pool) -> None:
-    """Nothing that reads modules may decide whether a guest gets libextism's own HTTP."""
+def test_host_handles_http_even_if_the_import_list_omits_it(pool: RunningPool) -> None:
+    """Whether a guest gets libextism's own HTTP must not depend on the parsed import list."""
     fetch = make_job("hostcall", HOSTCALL.read_bytes, "fetch", b'{"url":"http://hostbridge.invalid/x"}')
-    asked: list[Asked] = []
+    asked: list[GuestRequest] = []
 
-    def answer(request: Asked, deadline: float) -> HostReply:
+    def answer(request: GuestRequest, deadline: float) -> HostReply:
         asked.append(request)
         return HostReply(request.call_id, 200, {}, b"the host's")
 
     without_http = tuple(each for each in fetch.imports if not each[1].startswith("http_"))
     assert without_http != fetch.imports
-    found, _ = run(pool, replace(fetch, imports=without_http), answer)
-    assert isinstance(found.reply, Result)
+    result, _ = pool.run(replace(fetch, imports=without_http), answer)
+    assert isinstance(result.reply, Result)
     assert [request.url for request in asked if isinstance(request, HostRequest)] == [
         "http://hostbridge.invalid/x"
     ]
 
 
-def test_wasi_is_there_for_modules_that_import_it_and_for_no_others(pool: Pool) -> None:
+def test_wasi_is_offered_only_to_modules_that_import_it(pool: RunningPool) -> None:
     fetch = make_job("hostcall", HOSTCALL.read_bytes, "fetch", b'{"url":"http://hostbridge.invalid/x"}')
     without_wasi = tuple(each for each in fetch.imports if each[0] != WASI_NAMESPACE)
     assert without_wasi != fetch.imports
-    answer, _ = run(pool, replace(fetch, imports=without_wasi))
+    answer, _ = pool.run(replace(fetch, imports=without_wasi))
     assert isinstance(answer.reply, Failure)
     assert "wasi_snapshot_preview1" in answer.reply.message

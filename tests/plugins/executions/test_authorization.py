@@ -1,6 +1,5 @@
 """What is looked up before the first call."""
 
-import asyncio
 import uuid
 from typing import cast
 
@@ -12,7 +11,8 @@ from plugins.executions.call_endpoint import App, CallEndpoint
 from plugins.history import journal
 from plugins.models import Plugin
 from plugins.registry import configuration, store
-from plugins.runtime.service import close_pool, get_pool
+from plugins.runtime.pool import Pool
+from plugins.runtime.service import get_engine, shut_down_engine
 
 
 def test_a_plugin_whose_file_is_damaged_keeps_no_other_from_being_readied(
@@ -29,7 +29,7 @@ def test_a_plugin_whose_file_is_damaged_keeps_no_other_from_being_readied(
 
     monkeypatch.setattr(store, "load_wasm", load_wasm)
     store.imports.cache_clear()
-    authorization.warm_up()
+    authorization.for_warm_up()
     assert [record.getMessage().split(":")[0] for record in caplog.records] == [
         "The plugin “auth” cannot be called"
     ]
@@ -41,16 +41,16 @@ def test_a_plugin_whose_file_is_damaged_keeps_no_other_from_being_readied(
 
 
 def call(plugin: Plugin, function: str, user: User) -> None:
-    runner.run(authorization.authorize(plugin, function, authorization.Client(user)), b"{}")
+    runner.run_and_wait(authorization.authorize(plugin, function, authorization.Client(user)), b"{}")
 
 
 def test_the_plugins_in_use_are_told_those_called_last_first(bundled: dict[str, Plugin], alice: User) -> None:
     for slug, function in (("convert", "detect"), ("template", "greet"), ("convert", "detect")):
         call(bundled[slug], function, alice)
     journal.flush()
-    assert [each.plugin.slug for each in authorization.warm_up()] == ["convert", "template"]
+    assert [each.plugin.slug for each in authorization.for_warm_up()] == ["convert", "template"]
     configuration.set_enabled(bundled["convert"], False)
-    assert [each.plugin.slug for each in authorization.warm_up()] == ["template"]
+    assert [each.plugin.slug for each in authorization.for_warm_up()] == ["template"]
 
 
 def test_a_server_starts_with_the_modules_in_use_loaded_each_in_a_worker(
@@ -59,11 +59,18 @@ def test_a_server_starts_with_the_modules_in_use_loaded_each_in_a_worker(
     call(bundled["convert"], "detect", alice)
     call(bundled["template"], "greet", alice)
     journal.flush()
-    close_pool()
-    asyncio.run(CallEndpoint(cast(App, None), most=1, headers=()).warm_up())
-    pool = get_pool()
+    shut_down_engine()
+    engine = get_engine()
+    endpoint = CallEndpoint(cast(App, None), limit=1, headers=())
+    engine.run(lambda _: endpoint.warm_up())
     for slug in ("convert", "template"):
-        with pool.place(uuid.uuid4(), slug) as place:
-            assert place.worker is not None
-            (module,) = place.worker.modules
-            assert module.startswith(bundled[slug].active.sha256)
+        module = engine.call(module_ready_for, engine.pool, slug)
+        assert module.startswith(bundled[slug].active.sha256)
+
+
+def module_ready_for(pool: Pool, slug: str) -> str:
+    """The module loaded in the worker that the plugin's next call gets."""
+    with pool.admit(uuid.uuid4(), slug) as ticket:
+        assert ticket.worker is not None
+        (module,) = ticket.worker.modules
+        return module

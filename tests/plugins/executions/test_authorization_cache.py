@@ -1,9 +1,9 @@
-"""Who was let in is known for a while, and counts for nothing as soon as any of it may have changed."""
+"""Authorizations are cached, and void as soon as anything they rest on may have changed."""
 
 import asyncio
 import math
-import threading
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable
 from datetime import timedelta
 from io import BytesIO
 from types import SimpleNamespace
@@ -19,9 +19,9 @@ from accounts import api_tokens, sessions
 from accounts.models import APIToken, Session, User
 from core import access_version
 from plugins.executions import authorization, authorization_cache, call_endpoint, runner
-from plugins.executions.authorization_cache import AuthorizationCache
+from plugins.executions.authorization_cache import AuthorizationCache, RequestHead
 from plugins.host import kv
-from plugins.models import Execution, Grant, Plugin
+from plugins.models import Execution, Grant, Plugin, kept_release
 from plugins.registry import catalogue, configuration, consent
 from tests.server import Server, problem_code
 
@@ -29,40 +29,64 @@ GREET = "/api/v1/plugins/template/call/greet"
 KEY = b"the head of a request"
 
 
-def keep(seconds: float = math.inf) -> AuthorizationCache:
-    found, mark = AuthorizationCache(), access_version.current()
-    admission = authorization.authorize(
-        catalogue.get_plugin("template"), "greet", authorization.Client(User())
-    )
-    found.keep(KEY, admission, mark=mark, seconds=seconds)
-    return found
+async def no_look_up(head: RequestHead) -> tuple[authorization.Authorization, float]:
+    raise AssertionError("nothing is looked up here")
 
 
-def test_what_was_found_is_known_without_the_database(
+def authorize(client: authorization.Client | None = None) -> authorization.Authorization:
+    plugin = catalogue.get_plugin("template")
+    return authorization.authorize(plugin, "greet", client or authorization.Client(User()))
+
+
+def filled(seconds: float = math.inf) -> AuthorizationCache:
+    """A cache with an entry under KEY."""
+    cache, version = AuthorizationCache(no_look_up), access_version.current()
+    cache.store(KEY, authorize(), version=version, seconds=seconds)
+    return cache
+
+
+def test_a_cached_authorization_needs_no_database_query(
     bundled: dict[str, Plugin], django_assert_num_queries: Any
 ) -> None:
-    found = keep()
+    cache = filled()
     with django_assert_num_queries(0):
-        admission = found.get(KEY)
-        assert admission is not None
-        runner.begin(admission, b"{}")
-    assert found.get(b"another") is None
+        cached = cache.find(KEY)
+        assert cached is not None
+        runner.begin(cached, b"{}")
+    assert cache.find(b"another") is None
 
 
-def test_what_is_known_takes_no_more_memory_than_it_may(
-    bundled: dict[str, Plugin], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whoever names another program with each request, and a long one, is somebody else each time."""
+def test_the_cache_is_bounded_in_bytes(bundled: dict[str, Plugin], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that sends another long user agent with each request gets another entry each time."""
     monkeypatch.setattr(authorization_cache, "MAX_BYTES", 1 << 20)
-    found, mark = AuthorizationCache(), access_version.current()
-    plugin = catalogue.get_plugin("template")
+    cache, version = AuthorizationCache(no_look_up), access_version.current()
     for number in range(100):
         client = authorization.Client(User(), f"{number}".ljust(60_000, "x"))
-        found.keep(
-            b"%d" % number, authorization.authorize(plugin, "greet", client), mark=mark, seconds=math.inf
-        )
-        assert found.get(b"%d" % number) is not None
-    assert len(found._entries) < 20
+        cache.store(b"%d" % number, authorize(client), version=version, seconds=math.inf)
+        assert cache.find(b"%d" % number) is not None
+    assert len(cache) < 20
+
+
+def tables_read(context: Any) -> set[str]:
+    return {name for query in context for name in re.findall(r'(?:FROM|JOIN) "(\w+)"', query["sql"])}
+
+
+@pytest.mark.parametrize("credential", ["session", "api token"])
+def test_every_table_that_authorization_reads_advances_the_access_version(
+    bundled: dict[str, Plugin], alice: User, django_assert_max_num_queries: Any, credential: str
+) -> None:
+    """A table that is not registered would leave cached access in force after a change."""
+    if credential == "session":
+        _, token = sessions.create_session(alice.pk, 600)
+    else:
+        _, token = api_tokens.create_api_token(alice, name="x", scopes=["api"], expires_in_days=1)
+    head = RequestHead.of(scope(authorization=f"Bearer {token}"))
+    kept_release.cache_clear()
+    with django_assert_max_num_queries(20) as queries:
+        call_endpoint.authorize_request(ASGIRequest(head.as_scope(), BytesIO()), "template", "greet")
+    tables = tables_read(queries.captured_queries)
+    assert {"accounts_user", "plugins_plugin", "plugins_grant", "plugins_release"} <= tables
+    assert tables <= access_version.tables()
 
 
 CHANGES: dict[str, Callable[[User, Plugin], object]] = {
@@ -91,54 +115,54 @@ def test_every_change_of_access_is_noticed(
     bundled: dict[str, Plugin], alice: User, change: Callable[[User, Plugin], object]
 ) -> None:
     sessions.create_session(alice.pk, 600)
-    found = keep()
+    cache = filled()
     change(alice, catalogue.get_plugin("template"))
-    assert found.get(KEY) is None
+    assert cache.find(KEY) is None
 
 
-def test_what_has_nothing_to_do_with_access_is_not(bundled: dict[str, Plugin]) -> None:
-    found = keep()
+def test_other_writes_leave_the_cache_alone(bundled: dict[str, Plugin]) -> None:
+    cache = filled()
     plugin = bundled["template"]
     kv.put(plugin, "key", {"a": 1})
     Execution.objects.create(plugin=plugin, release=plugin.active, function="greet")
-    assert found.get(KEY)
+    assert cache.find(KEY)
 
 
 def test_a_change_counts_when_it_is_committed(bundled: dict[str, Plugin], alice: User) -> None:
-    """Before that, others would look up, and keep, what was."""
-    mark = access_version.current()
+    """Any earlier, and others would look up the old state and cache it."""
+    version = access_version.current()
     with transaction.atomic():
         alice.save()
-        assert access_version.current() == mark
-    assert access_version.current() != mark
+        assert access_version.current() == version
+    assert access_version.current() != version
 
 
-def test_what_was_looked_up_before_a_change_is_not_kept_after_it(
+def test_what_was_looked_up_before_a_change_is_not_cached_after_it(
     bundled: dict[str, Plugin], alice: User
 ) -> None:
-    found, mark = keep(), access_version.current()
-    admission = found.get(KEY)
-    assert admission
+    cache, version = filled(), access_version.current()
+    cached = cache.find(KEY)
+    assert cached
     alice.save()
-    found.keep(KEY, admission, mark=mark, seconds=60)
-    assert found.get(KEY) is None
+    cache.store(KEY, cached, version=version, seconds=60)
+    assert cache.find(KEY) is None
 
 
-def test_it_is_kept_for_a_few_seconds_only(
+def test_entries_expire_after_a_few_seconds(
     bundled: dict[str, Plugin], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """For what is changed in the database by other means."""
-    monkeypatch.setattr(authorization_cache, "KEPT_SECONDS", 0)
-    assert keep().get(KEY) is None
+    """Because of changes to the database by other means."""
+    monkeypatch.setattr(authorization_cache, "CACHE_SECONDS", 0)
+    assert filled().find(KEY) is None
 
 
-def test_it_is_kept_no_longer_than_the_credential_lasts(bundled: dict[str, Plugin], alice: User) -> None:
+def test_an_entry_lasts_no_longer_than_its_credential(bundled: dict[str, Plugin], alice: User) -> None:
     session, token = sessions.create_session(alice.pk, 600)
     Session.objects.filter(pk=session.pk).update(expires_at=timezone.now() + timedelta(seconds=2))
-    request = ASGIRequest(call_endpoint.Head.of(scope(authorization=f"Bearer {token}")).as_scope(), BytesIO())
+    request = ASGIRequest(RequestHead.of(scope(authorization=f"Bearer {token}")).as_scope(), BytesIO())
     _, seconds = call_endpoint.authorize_request(request, "template", "greet")
     assert 0 < seconds <= 2
-    assert keep(seconds=0).get(KEY) is None
+    assert filled(seconds=0).find(KEY) is None
 
 
 def scope(**headers: str) -> dict[str, Any]:
@@ -157,8 +181,8 @@ def scope(**headers: str) -> dict[str, Any]:
     }
 
 
-def test_one_requests_admission_is_not_anothers() -> None:
-    """Each of these decides who may call, or what the host is told of the caller."""
+def test_every_deciding_part_of_a_request_makes_another_key() -> None:
+    """Each of these decides who may call, or what the host records about the caller."""
     asked = [
         scope(),
         scope() | {"path": GREET.replace("greet", "repeat")},
@@ -173,22 +197,22 @@ def test_one_requests_admission_is_not_anothers() -> None:
             )
         ),
     ]  # fmt: skip
-    assert len({repr(call_endpoint.Head.of(one)) for one in asked}) == len(asked)
+    assert len({repr(RequestHead.of(one)) for one in asked}) == len(asked)
 
 
-def test_what_changes_with_every_request_is_left_out() -> None:
+def test_parts_that_change_with_every_request_are_left_out() -> None:
     same = [
         scope(),
         scope() | {"client": ("127.0.0.1", 50_001)},
         scope(content_length="7"),
         scope(traceparent="00-1-2-01"),
     ]
-    assert len({repr(call_endpoint.Head.of(one)) for one in same}) == 1
+    assert len({repr(RequestHead.of(one)) for one in same}) == 1
 
 
-def test_a_header_that_does_not_decide_is_not_there_when_it_is_decided() -> None:
+def test_other_headers_are_not_there_when_it_is_decided() -> None:
     request = ASGIRequest(
-        call_endpoint.Head.of(scope(x_forwarded_host="evil.example", cookie="a=b")).as_scope(), BytesIO()
+        RequestHead.of(scope(x_forwarded_host="evil.example", cookie="a=b")).as_scope(), BytesIO()
     )
     assert "HTTP_X_FORWARDED_HOST" not in request.META
     assert request.COOKIES == {"a": "b"}
@@ -208,7 +232,7 @@ def test_a_header_that_does_not_decide_is_not_there_when_it_is_decided() -> None
         ),
     ],
 )
-def test_what_another_process_changes_counts_at_the_next_call(
+def test_a_change_by_another_process_counts_at_the_next_call(
     tmp_path: Any, command: tuple[str, ...], code: str
 ) -> None:
     server = Server.start(tmp_path / "data")
@@ -225,70 +249,47 @@ def test_what_another_process_changes_counts_at_the_next_call(
 
 
 class SlowLookUps:
-    """Stands in for the database: each look-up waits until it is let go, and finds something else."""
+    """Stands in for the database: each look-up waits until released, and finds something else."""
 
     def __init__(self) -> None:
-        self.begun = 0
-        self.let_go = threading.Event()
+        self.started = 0
+        self.released = asyncio.Event()
 
-    def __call__(self, request: Any, slug: str, function: str) -> tuple[Any, float]:
-        self.begun += 1
-        number = self.begun
-        assert self.let_go.wait(10)
-        return SimpleNamespace(
-            number=number, client=authorization.Client(), job=SimpleNamespace(config=b"")
-        ), 60
-
-
-@pytest.fixture
-def look_ups(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowLookUps]:
-    slow = SlowLookUps()
-    monkeypatch.setattr(call_endpoint, "authorize_request", slow)
-    yield slow
-    slow.let_go.set()
+    async def __call__(self, head: RequestHead) -> tuple[Any, float]:
+        self.started += 1
+        number = self.started
+        await self.released.wait()
+        job = SimpleNamespace(config=b"")
+        return SimpleNamespace(number=number, client=authorization.Client(), job=job), 60
 
 
-async def begun(look_ups: SlowLookUps, number: int) -> None:
+async def started(look_ups: SlowLookUps, number: int) -> None:
     async with asyncio.timeout(10):
-        while look_ups.begun < number:
+        while look_ups.started < number:
             await asyncio.sleep(0.01)
 
 
-def endpoint() -> call_endpoint.CallEndpoint:
-    async def nothing(*_: Any) -> None: ...
-
-    return call_endpoint.CallEndpoint(nothing, most=100, headers=[])
-
-
 @pytest.mark.asyncio
-async def test_those_who_wait_for_the_same_are_looked_up_once(look_ups: SlowLookUps) -> None:
-    ours = endpoint()
-    asked = [scope(), scope(), scope(cookie="another"), scope()]
-    waiting = [asyncio.create_task(ours._admission(one, "template", "greet")) for one in asked]
-    await begun(look_ups, 2)
-    look_ups.let_go.set()
-    first, second, another, last = [admission.number for admission in await asyncio.gather(*waiting)]
-    assert look_ups.begun == 2
+async def test_everyone_who_waits_for_the_same_shares_one_look_up() -> None:
+    look_ups = SlowLookUps()
+    cache = AuthorizationCache(look_ups)
+    scopes = [scope(), scope(), scope(cookie="another"), scope()]
+    waiting = [asyncio.create_task(cache.get(RequestHead.of(each))) for each in scopes]
+    await started(look_ups, 2)
+    look_ups.released.set()
+    first, second, another, last = [found.number for found in await asyncio.gather(*waiting)]  # type: ignore[attr-defined]
+    assert look_ups.started == 2
     assert first == second == last != another
 
 
 @pytest.mark.asyncio
-async def test_nobody_takes_what_was_looked_up_before_something_changed(look_ups: SlowLookUps) -> None:
-    ours = endpoint()
-    before = asyncio.create_task(ours._admission(scope(), "template", "greet"))
-    await begun(look_ups, 1)
+async def test_nobody_shares_a_look_up_that_began_before_access_changed() -> None:
+    look_ups = SlowLookUps()
+    cache = AuthorizationCache(look_ups)
+    before = asyncio.create_task(cache.get(RequestHead.of(scope())))
+    await started(look_ups, 1)
     access_version.advance()
-    after = asyncio.create_task(ours._admission(scope(), "template", "greet"))
-    await begun(look_ups, 2)
-    look_ups.let_go.set()
-    assert (await after).number != (await before).number
-
-
-@pytest.mark.asyncio
-async def test_a_client_that_goes_away_takes_the_look_up_from_nobody(look_ups: SlowLookUps) -> None:
-    ours = endpoint()
-    gone, stays = (asyncio.create_task(ours._admission(scope(), "template", "greet")) for _ in range(2))
-    await begun(look_ups, 1)
-    gone.cancel()
-    look_ups.let_go.set()
-    assert (await stays).number == 1
+    after = asyncio.create_task(cache.get(RequestHead.of(scope())))
+    await started(look_ups, 2)
+    look_ups.released.set()
+    assert (await after).number != (await before).number  # type: ignore[attr-defined]

@@ -78,7 +78,7 @@ def test_a_cookie_needs_its_proof_here_too(server: Server) -> None:
 
 def test_what_an_own_plugin_sent_is_refused_here_too(rf: RequestFactory) -> None:
     request = rf.post(GREET, headers={"Via": f"1.1 {own_pseudonym()}, 1.1 proxy"})
-    response = call_endpoint.answer(request, "template", "greet")
+    response = call_endpoint.respond(request, "template", "greet")
     assert (response.status_code, b"request-loop" in response.content) == (508, True)
 
 

@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from accounts.models import AttemptCount, User
-from plugins.executions import runner
-from plugins.history.outcomes import PoolOverloaded
 from plugins.models import Plugin
+from plugins.runtime.admission_queue import Overloaded
+from plugins.runtime.service import get_pool
 from tests.conftest import API, assert_problem, history
 from tests.server import PASSWORD, Server, problem_code
 
@@ -76,9 +76,9 @@ def test_what_the_server_was_not_up_to_is_not_counted(
     bundled: dict[str, Plugin], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def overloaded(*_: Any) -> Any:
-        raise PoolOverloaded
+        raise Overloaded
 
-    monkeypatch.setattr(runner, "_placed", overloaded)
+    monkeypatch.setattr(get_pool(), "admit", overloaded)
     for _ in range(6):
         assert_problem(API().post(LOGIN, WRONG), 503, "overloaded")
     assert set(AttemptCount.objects.values_list("attempts", flat=True)) == {0}

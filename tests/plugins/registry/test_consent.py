@@ -12,7 +12,7 @@ from django.core.management import call_command
 from accounts.models import User
 from core.operations import PERMISSIONS
 from core.problems import InvalidInput, NotFound
-from plugins.bundles.archive import read_folder
+from plugins.bundles.bundle import read_folder
 from plugins.models import Grant, Plugin, Release
 from plugins.registry import catalogue, configuration, consent, installation
 from tests.conftest import API, ROOT, assert_problem

@@ -220,7 +220,7 @@ def test_error_status_is_reported(charlie: User, server: Outside, base: str, sta
 def test_unreachable_server_is_reported(charlie: User, server: Outside, base: str, settings: Any) -> None:
     settings.EGRESS_ALLOW_PRIVATE = parse_exceptions(["127.0.0.1:9"])
     detail = refused(charlie, "http://127.0.0.1:9/x.zip", 502, "egress-unreachable")
-    assert detail == "There is no connection to 127.0.0.1:9. Check the address, or upload the bundle."
+    assert detail == "The connection to 127.0.0.1:9 failed. Check the address, or upload the bundle."
 
 
 def test_download_limit_is_that_of_uploads(charlie: User, server: Outside, base: str, settings: Any) -> None:

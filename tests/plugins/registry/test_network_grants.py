@@ -15,7 +15,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
-from plugins.bundles.archive import read_folder
+from plugins.bundles.bundle import read_folder
 from plugins.bundles.manifest import InvalidManifest
 from plugins.egress.destinations import parse_exceptions
 from plugins.egress.gate import get_gate
@@ -327,8 +327,8 @@ def test_gate_knows_where_the_server_listens(settings: Any) -> None:
     assert destinations.is_own_name("hostbridge.example", 443)
     assert not destinations.is_own_name("hostbridge.example", 8443)
     here = ipaddress.ip_address("127.0.0.1")
-    reasons = [destinations.why_not("x.example", port, here) for port in (8123, 443, 8443)]
-    assert reasons == ["is this server itself", "is this server itself", "is not a public address"]
+    reasons = [destinations.reason_to_refuse("x.example", port, here) for port in (8123, 443, 8443)]
+    assert reasons == ["is this server itself", "is this server itself", "is not public"]
 
 
 def test_guest_cannot_reach_the_server_through_its_proxy(fetch: Callable[..., Any], server: Outside) -> None:

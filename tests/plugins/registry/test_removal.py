@@ -14,7 +14,7 @@ from accounts import api_tokens
 from accounts.models import APIToken, User
 from core.events import EVERYONE_GROUP
 from core.problems import NotFound
-from plugins.bundles.archive import read_zip
+from plugins.bundles.bundle import read_zip
 from plugins.host import kv
 from plugins.models import Execution, KVEntry, Plugin, Release
 from plugins.registry import catalogue, installation, store

@@ -6,7 +6,7 @@ import pytest
 from django.core.management import call_command
 
 from accounts.models import User
-from plugins.bundles.archive import read_zip
+from plugins.bundles.bundle import read_zip
 from plugins.bundles.manifest import PluginManifest, load_manifest
 from plugins.models import Release
 from plugins.registry import catalogue, consent, installation

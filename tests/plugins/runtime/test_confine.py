@@ -22,14 +22,15 @@ from msgspec.structs import replace
 from plugins.runtime import confine, process
 from plugins.runtime.cache_warmer import CacheWarmer
 from plugins.runtime.compile_cache import in_the_way, write_cache_config
+from plugins.runtime.engine import PrivateEngine
 from plugins.runtime.job import Crashed
-from plugins.runtime.pool import Pool
-from plugins.runtime.process import WorkerProcess
+from plugins.runtime.process import WorkerOptions
 from plugins.runtime.protocol import Result
 from plugins.runtime.sandbox_status import MISSING, holds, missing
 from plugins.runtime.service import get_pool
 from tests.plugins.runtime.confine_attempts import ATTEMPTS
-from tests.plugins.runtime.test_pool import FAULTS, HOSTCALL, fail, job, output, refuse
+from tests.plugins.runtime.test_pool import FAULTS, HOSTCALL, fail, job, output
+from tests.runtime import RunningPool, RunningWorker
 from tests.server import ROOT
 
 ATTEMPTS_SCRIPT = ROOT / "tests" / "plugins" / "runtime" / "confine_attempts.py"
@@ -185,43 +186,55 @@ confine.LAYERS[{layer!r}] = refused
 
 def boot_with(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
     """Workers run this before they start, as if the system were so."""
-    start, separator, rest = process._BOOT.partition("sys.argv[1]); ")
+    start, separator, rest = process.BOOT.partition("sys.argv[1]); ")
     assert separator
-    monkeypatch.setattr(process, "_BOOT", f"{start}{separator}exec({code!r}); {rest}")
+    monkeypatch.setattr(process, "BOOT", f"{start}{separator}exec({code!r}); {rest}")
 
 
-Start = Callable[..., WorkerProcess]
+Start = Callable[..., RunningWorker]
+
+
+@pytest.fixture
+def engine() -> Iterator[PrivateEngine]:
+    engine = PrivateEngine(lambda: pytest.fail("no pool is needed"))
+    yield engine
+    engine.shut_down()
+
+
+@pytest.fixture
+def place_of_cache(place: Path) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(dir=place) as name:
+        yield Path(name)
 
 
 @pytest.fixture(params=USERS)
-def start(request: pytest.FixtureRequest, place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
-    """Starts a worker of a server that runs as root, or as somebody else."""
-    started: list[WorkerProcess] = []
-    with tempfile.TemporaryDirectory(dir=place) as name:
-        cache = Path(name)
-        config = write_cache_config(cache)
-        if request.param == "user":
-            boot_with(monkeypatch, BECOME_SOMEBODY)
-            for path in (cache, config, cache / "modules"):
-                os.chown(path, NOBODY, -1)
+def start(
+    request: pytest.FixtureRequest,
+    engine: PrivateEngine,
+    place_of_cache: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Start]:
+    """Starts a worker of a server that runs as root, or as another user."""
+    started: list[RunningWorker] = []
+    config = write_cache_config(place_of_cache)
+    if request.param == "user":
+        boot_with(monkeypatch, BECOME_SOMEBODY)
+        for path in (place_of_cache, config, place_of_cache / "modules"):
+            os.chown(path, NOBODY, -1)
 
-        def start(*, cache_writable: bool = False) -> WorkerProcess:
-            started.append(
-                WorkerProcess.start(
-                    memory_bytes=600 << 20, cache_config=config, cache_writable=cache_writable
-                )
-            )
-            return started[-1]
+    def start(*, cache_writable: bool = False) -> RunningWorker:
+        options = WorkerOptions(88 << 20, config)
+        started.append(RunningWorker(engine, options, cache_writable=cache_writable))
+        return started[-1]
 
-        yield start
-        for worker in started:
-            worker.kill()
+    yield start
+    for worker in started:
+        worker.end()
 
 
-def cached(worker: WorkerProcess) -> dict[str, Path]:
-    """The compiled modules in the cache of this worker, by name."""
-    config = Path(worker.process.args[-2])  # type: ignore[index, arg-type]
-    files = (config.parent / "modules").rglob("wasmtime-*/*")
+def cached(place_of_cache: Path) -> dict[str, Path]:
+    """The compiled modules in the cache, by name."""
+    files = (place_of_cache / "modules").rglob("wasmtime-*/*")
     return {path.name: path for path in files if "." not in path.name}
 
 
@@ -230,48 +243,49 @@ def test_a_worker_tells_every_layer_and_has_no_rights_left(
 ) -> None:
     boot_with(monkeypatch, "import os\nif os.geteuid() == 0: os.setgroups([4])  # as a server may have some")
     worker = start()
-    assert list(worker.wait_ready()) == list(MISSING)
+    assert list(worker.layers) == list(MISSING)
     status = dict(line.split(":", 1) for line in Path(f"/proc/{worker.pid}/status").read_text().splitlines())
     assert {status[name].strip() for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")} == {"0" * 16}
     assert (status["NoNewPrivs"].strip(), status["Groups"].strip()) == ("1", "")
     assert "0" not in status["Uid"].split()
     assert os.getsid(worker.pid) == os.getpgid(worker.pid) == worker.pid
     other = start()
-    other.wait_ready()
     users = {Path(f"/proc/{each.pid}").stat().st_uid for each in (worker, other)}
     assert len(users) == 2 or status["Uid"].split() == [str(NOBODY)] * 4
 
 
-def test_a_serving_worker_reads_the_cache_and_does_not_write_it(start: Start) -> None:
+def test_a_serving_worker_reads_the_cache_and_does_not_write_it(start: Start, place_of_cache: Path) -> None:
     compiler = start(cache_writable=True)
     compiler.load(job("", wasm=FAULTS))
-    of_faults = cached(compiler)
+    of_faults = cached(place_of_cache)
     compiler.load(job("", wasm=HOSTCALL))
-    (of_hostcall,) = set(cached(compiler)) - set(of_faults)
-    before = {name: path.read_bytes() for name, path in cached(compiler).items()}
+    (of_hostcall,) = set(cached(place_of_cache)) - set(of_faults)
+    before = {name: path.read_bytes() for name, path in cached(place_of_cache).items()}
     largest = max(of_faults.values(), key=lambda path: path.stat().st_size)
     # What is cached for one module is put in another's place: who takes code from the cache gets that.
-    cached(compiler)[of_hostcall].write_bytes(largest.read_bytes())
+    cached(place_of_cache)[of_hostcall].write_bytes(largest.read_bytes())
     worker = start()
-    reply = worker.call(job("echo", b"from the cache", wasm=HOSTCALL), refuse).reply
+    reply = worker.call(job("echo", b"from the cache", wasm=HOSTCALL)).reply
     assert isinstance(reply, Result)
     assert reply.output == b"from the cache"
-    assert set(cached(worker)) == set(before)
+    assert set(cached(place_of_cache)) == set(before)
 
 
-def test_a_serving_worker_leaves_an_empty_cache_empty(start: Start) -> None:
+def test_a_serving_worker_leaves_an_empty_cache_empty(start: Start, place_of_cache: Path) -> None:
     worker = start()
-    reply = worker.call(job("echo", b"x"), refuse).reply
+    reply = worker.call(job("echo", b"x")).reply
     assert isinstance(reply, Result)
-    assert cached(worker) == {}
+    assert cached(place_of_cache) == {}
 
 
 def test_a_worker_that_writes_the_cache_runs_no_plugin(start: Start) -> None:
     with pytest.raises(Crashed):
-        start(cache_writable=True).call(job("echo"), refuse)
+        start(cache_writable=True).call(job("echo"))
 
 
-def test_a_module_that_was_called_is_soon_in_the_cache(pool: Callable[[], Pool], tmp_path: Path) -> None:
+def test_a_module_that_was_called_is_soon_in_the_cache(
+    pool: Callable[[], RunningPool], tmp_path: Path
+) -> None:
     output(pool(), job("echo", b"1"))
     deadline = time.monotonic() + 30
     while not any(path.stat().st_size > 100_000 for path in (tmp_path / "modules").rglob("wasmtime-*/*")):
@@ -280,25 +294,21 @@ def test_a_module_that_was_called_is_soon_in_the_cache(pool: Callable[[], Pool],
 
 
 def test_a_module_that_cannot_be_cached_is_told_and_the_next_one_is_cached(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    engine: PrivateEngine, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    config = write_cache_config(tmp_path)
     done = threading.Event()
-
-    def start() -> WorkerProcess:
-        return WorkerProcess.start(memory_bytes=600 << 20, cache_config=config, cache_writable=True)
-
-    filler = CacheWarmer(start)
-    filler.fill(replace(job(""), sha256="broken", wasm=lambda: b"not a module"))
-    filler.fill(replace(job(""), sha256="lost", wasm=(tmp_path / "lost.wasm").read_bytes))
 
     def last() -> bytes:
         done.set()
         return FAULTS.read_bytes()
 
-    filler.fill(replace(job(""), wasm=last))
+    warmer = CacheWarmer(WorkerOptions(88 << 20, write_cache_config(tmp_path)))
+    broken = replace(job(""), sha256="broken", wasm=lambda: b"not a module")
+    lost = replace(job(""), sha256="lost", wasm=(tmp_path / "lost.wasm").read_bytes)
+    for each in (broken, lost, replace(job(""), wasm=last)):
+        engine.call(warmer.warm, each)
     assert done.wait(30)
-    filler.close()
+    engine.run(lambda _: warmer.close())
     told = [record.getMessage() for record in caplog.records]
     assert len(told) == 2
     assert all("not in the compile cache" in line for line in told)
@@ -320,18 +330,16 @@ def test_under_root_a_closed_folder_above_the_cache_is_named(
 
 
 @pytest.fixture
-def pool(tmp_path: Path) -> Iterator[Callable[[], Pool]]:
-    made: list[Pool] = []
+def pool(tmp_path: Path) -> Iterator[Callable[[], RunningPool]]:
+    pools: list[RunningPool] = []
 
-    def make() -> Pool:
-        made.append(
-            Pool(size=1, queue=4, queue_timeout_ms=20000, guest_memory_bytes=64 << 20, cache_dir=tmp_path)
-        )
-        return made[-1]
+    def make() -> RunningPool:
+        pools.append(RunningPool(tmp_path, queue=4, queue_timeout_ms=20000))
+        return pools[-1]
 
     yield make
-    for each in made:
-        each.close()
+    for each in pools:
+        each.shut_down()
 
 
 LIKE_A_CONTAINER = """
@@ -351,7 +359,7 @@ else:  # where others may make no user namespaces
 
 
 def test_in_a_container_workers_serve_without_namespaces(
-    pool: Callable[[], Pool], monkeypatch: pytest.MonkeyPatch
+    pool: Callable[[], RunningPool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     boot_with(monkeypatch, LIKE_A_CONTAINER)
     started = pool()
@@ -363,7 +371,7 @@ def test_in_a_container_workers_serve_without_namespaces(
 
 @pytest.mark.parametrize("layer", MISSING)
 def test_without_a_layer_workers_serve_and_the_log_says_which_is_missing(
-    pool: Callable[[], Pool],
+    pool: Callable[[], RunningPool],
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     found: Found,
@@ -377,12 +385,12 @@ def test_without_a_layer_workers_serve_and_the_log_says_which_is_missing(
     here = found.layers["root" if AM_ROOT else "user"]
     lost = {name for name in MISSING if holds(here[name]) and not holds(layers[name])}
     assert lost - {layer} <= {"processes"}  # which needs a user or a namespace of its own
-    (record,) = [record for record in caplog.records if "without these layers" in record.getMessage()]
+    (record,) = [record for record in caplog.records if "without these sandbox layers" in record.getMessage()]
     assert f"{layer}: off: Function not implemented; {MISSING[layer]}" in record.getMessage()
 
 
 def test_the_log_says_once_that_all_layers_hold(
-    pool: Callable[[], Pool], caplog: pytest.LogCaptureFixture, found: Found
+    pool: Callable[[], RunningPool], caplog: pytest.LogCaptureFixture, found: Found
 ) -> None:
     if lacking := missing(found.layers["root" if AM_ROOT else "user"]):
         pytest.skip(f"this system lacks {lacking}")
@@ -391,7 +399,7 @@ def test_the_log_says_once_that_all_layers_hold(
     assert output(started, job("echo", b"1")) == b"1"
     fail(started, job("forged_error"))  # which ends the worker
     assert output(started, job("echo", b"2")) == b"2"
-    assert len([r for r in caplog.records if "confined by all layers" in r.getMessage()]) == 1
+    assert len([r for r in caplog.records if "with all sandbox layers" in r.getMessage()]) == 1
     assert missing(started.layers()) == {}
 
 

@@ -50,7 +50,7 @@ pub fn db_delete_session(session_id: &str) -> Result<(), Problem> {
 ///
 /// Operation `db_delete_user_sessions`: `DELETE /host/v1/users/{uuid}/sessions`.
 ///
-/// Answers how many there were.
+/// Returns the number of deleted sessions.
 ///
 /// # Errors
 /// `404 not-found`.
@@ -65,10 +65,10 @@ pub fn db_delete_user_sessions(user_id: &str) -> Result<u64, Problem> {
 ///
 /// Operation `db_cleanup_expired_sessions`: `POST /host/v1/sessions/cleanup`.
 ///
-/// Answers how many there were.
+/// Returns the number of deleted sessions.
 ///
 /// # Errors
-/// None of its own.
+/// None specific to this operation.
 pub fn db_cleanup_expired_sessions() -> Result<u64, Problem> {
     call("POST", "sessions/cleanup", None).map(|reply: Deleted| reply.deleted)
 }

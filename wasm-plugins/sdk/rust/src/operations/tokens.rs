@@ -1,4 +1,4 @@
-//! E-mail-verification and password-reset tokens: single use, and with an end.
+//! E-mail-verification and password-reset tokens. Each expires and can be used once.
 
 use serde_json::json;
 
@@ -41,7 +41,7 @@ pub fn db_get_email_verification_token(token: &str) -> Result<Token, Problem> {
 ///
 /// Operation `db_use_email_verification_token`: `POST /host/v1/email-verification-tokens/use`.
 ///
-/// Of two concurrent uses one succeeds.
+/// Only one of two concurrent uses succeeds.
 ///
 /// # Errors
 /// `404 not-found` (unknown, used or expired).
@@ -83,7 +83,7 @@ pub fn db_get_password_reset_token(token: &str) -> Result<Token, Problem> {
 ///
 /// Operation `db_use_password_reset_token`: `POST /host/v1/password-reset-tokens/use`.
 ///
-/// Of two concurrent uses one succeeds.
+/// Only one of two concurrent uses succeeds.
 ///
 /// # Errors
 /// `404 not-found` (unknown, used or expired).
@@ -95,12 +95,12 @@ pub fn db_use_password_reset_token(token: &str) -> Result<Token, Problem> {
 ///
 /// Deletes verification and reset tokens that have expired.
 ///
-/// Operation `db_cleanup_expired_tokens`: `POST /host/v1/tokens/cleanup`, of both kinds.
+/// Operation `db_cleanup_expired_tokens`: `POST /host/v1/tokens/cleanup`, for both kinds.
 ///
-/// Answers how many there were.
+/// Returns the number of deleted tokens.
 ///
 /// # Errors
-/// None of its own.
+/// None specific to this operation.
 pub fn db_cleanup_expired_tokens() -> Result<u64, Problem> {
     call("POST", "tokens/cleanup", None).map(|reply: Deleted| reply.deleted)
 }

@@ -21,8 +21,8 @@ struct NewPassword<'a> {
 /// Operation `db_create_user`: `POST /host/v1/users`.
 ///
 /// # Errors
-/// `409 email-taken`; `400 invalid-input` (weak password, bad e-mail address), with the wrong
-/// fields in [`Problem::errors`].
+/// `409 email-taken`; `400 invalid-input` (weak password, invalid e-mail address), with the
+/// invalid fields in [`Problem::errors`].
 pub fn db_create_user(user: NewUser<'_>) -> Result<User, Problem> {
     call("POST", "users", Some(json!(user)))
 }
@@ -57,11 +57,12 @@ pub fn db_get_user_by_uuid(user_id: &str) -> Result<User, Problem> {
 ///
 /// Operation `db_update_user_password`: `PUT /host/v1/users/{uuid}/password`.
 ///
-/// Ends the user's other sessions and voids what could reset the password. A reset token is spent in
-/// the same step: a refused password leaves it good, and of two concurrent changes one succeeds.
+/// Ends the user's other sessions and invalidates their reset tokens. A given reset token is used
+/// in the same step: it stays valid if the password is refused, and only one of two concurrent
+/// changes succeeds.
 ///
 /// # Errors
-/// `404 not-found`; `400 invalid-input` (weak password, or a reset token that is no good).
+/// `404 not-found`; `400 invalid-input` (weak password, or an invalid reset token).
 pub fn db_update_user_password(
     user_id: &str,
     password: Password<'_>,
@@ -91,7 +92,7 @@ pub fn db_update_user_email_verified(user_id: &str, verified: bool) -> Result<Us
 ///
 /// Operation `db_update_user_profile`: `PATCH /host/v1/users/{uuid}/profile`.
 ///
-/// `None` leaves a member as it is.
+/// `None` leaves a member unchanged.
 ///
 /// # Errors
 /// `404 not-found`; `400 invalid-input`.
@@ -118,7 +119,7 @@ pub fn db_update_user_profile(
 /// Operation `db_delete_user`: `DELETE /host/v1/users/{uuid}`.
 ///
 /// # Errors
-/// `404 not-found`; `403 forbidden` (the last owner).
+/// `404 not-found`; `409 last-owner`.
 pub fn db_delete_user(user_id: &str) -> Result<(), Problem> {
     call_without_reply("DELETE", &format!("users/{}", path_id(user_id)?), None)
 }
@@ -129,11 +130,11 @@ pub fn db_delete_user(user_id: &str) -> Result<(), Problem> {
 ///
 /// Operation `verify_password`: `POST /host/v1/users/{uuid}/password/verify`.
 ///
-/// An unknown user is no error: the answer is `false`, after the same time. Verify against
-/// [`NIL_UUID`](crate::NIL_UUID) when the account was not found.
+/// For an unknown user the answer is `false`, after the same time. Verify against
+/// [`NIL_UUID`](crate::NIL_UUID) if the account was not found.
 ///
 /// # Errors
-/// None of its own.
+/// None specific to this operation.
 pub fn verify_password(user_id: &str, password: &str) -> Result<bool, Problem> {
     #[derive(Deserialize)]
     struct Verdict {
