@@ -4,10 +4,10 @@
 import os
 import sys
 
-from config.memory import bound_heaps
+from config.memory import use_one_heap
 
 if __name__ == "__main__":
-    bound_heaps()
+    use_one_heap()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     from django.core.management import execute_from_command_line
 

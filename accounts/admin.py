@@ -1,4 +1,4 @@
-"""Accounts in the Django admin. Secrets are never shown, not even hashed."""
+"""Accounts in the Django admin. No page shows a secret, not even its hash."""
 
 from typing import Any, ClassVar
 
@@ -23,16 +23,16 @@ admin.site.index_title = "Accounts and plugins"
 
 
 class LogInForm(AdminAuthenticationForm):
-    """Counts attempts, as logging in to the public API does."""
+    """Limits attempts, as the public API does."""
 
     def clean(self) -> dict[str, Any]:
         address = client_address(self.request) if self.request else None
         try:
-            attempt = rate_limits.begin(address, self.cleaned_data.get("username") or "")
+            attempt = rate_limits.count_attempt(address, self.cleaned_data.get("username") or "")
         except RateLimited as problem:
             raise ValidationError(problem.detail) from problem
         data: dict[str, Any] = super().clean()
-        attempt.give_back()
+        attempt.refund()
         return data
 
 
@@ -40,7 +40,7 @@ admin.site.login_form = LogInForm
 
 
 class OwnPasswordForm(AdminOwnPasswordChangeForm):
-    """Counts attempts at the old password."""
+    """Limits attempts at the old password."""
 
     def __init__(self, *args: Any, address: str | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -48,16 +48,16 @@ class OwnPasswordForm(AdminOwnPasswordChangeForm):
 
     def clean_old_password(self) -> str:
         try:
-            attempt = rate_limits.begin(self.address, self.user.email)
+            attempt = rate_limits.count_attempt(self.address, self.user.email)
         except RateLimited as problem:
             raise ValidationError(problem.detail) from problem
         password: str = super().clean_old_password()
-        attempt.give_back()
+        attempt.refund()
         return password
 
 
 class OwnPasswordView(PasswordChangeView):
-    """Ends what was opened with the old password."""
+    """Also ends the sessions that were opened with the old password."""
 
     form_class = OwnPasswordForm
     success_url = reverse_lazy("admin:password_change_done")
@@ -110,19 +110,18 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg] # is not generic at 
     )
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Also says, before anything is deleted, that an owner has to stay."""
+        """Refuses on the confirmation page already to delete the last owner."""
         to_delete, counts, perms_needed, protected = super().get_deleted_objects(objs, request)
-        owners = User.objects.filter(is_superuser=True, is_active=True)
-        others = owners.exclude(pk__in=[user.pk for user in objs])
+        others = User.objects.owners().exclude(pk__in=[user.pk for user in objs])
         if any(user.is_superuser for user in objs) and not others.exists():
-            protected = [*protected, "the only owner's account: make another owner first"]
+            protected = [*protected, "the only owner's account: first make another user a superuser"]
         return to_delete, counts, perms_needed, protected
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         with transaction.atomic():
             super().save_model(request, obj, form, change)
             if change and "email" in form.changed_data:
-                users.void_links(obj)
+                users.delete_emailed_tokens(obj)
 
     def delete_model(self, request: HttpRequest, obj: User) -> None:
         users.delete_user(obj.pk)
@@ -150,7 +149,7 @@ class LiveFilter(admin.SimpleListFilter):
 
 
 class SecretAdmin(admin.ModelAdmin[Any]):
-    """Rows of secrets can be looked at and removed; only the services make them."""
+    """Secrets can be viewed and deleted here, but not created or changed."""
 
     list_filter: ClassVar[Any] = (LiveFilter, "created_at")
     search_fields = ("user__email", "user__name", "id")
@@ -158,7 +157,8 @@ class SecretAdmin(admin.ModelAdmin[Any]):
     exclude = ("token_hash",)
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        # The list takes any field's look-ups from the address: `…__startswith` would spell the hash out.
+        # The list accepts look-ups on any field in its query string: with `token_hash__startswith`, the hash
+        # could be found out character by character.
         return not lookup.startswith("token_hash") and super().lookup_allowed(lookup, value, request)
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -1,7 +1,7 @@
-"""Who is asking: a bearer token from API clients, an HttpOnly cookie from browsers.
+"""Authentication: by a bearer token for API clients, by an HttpOnly cookie for browsers.
 
-A cookie travels by itself, also from a page of somebody else's; so with the cookie every unsafe method
-needs Django's CSRF proof, and with the header none does.
+Browsers also send the cookie with requests that other sites make. With the cookie, every unsafe method
+therefore needs Django's CSRF token; with the Authorization header none does.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from accounts.models import APIToken, Session, User
 from core.problems import CSRFFailed, Forbidden, NotAuthenticated, SessionExpired
 
 COOKIE = "hostbridge_session"
-API_SCOPE = "api"  # the public API, as the token's owner
+API_SCOPE = "api"  # use of the public API as the token's owner
 
 
 def authenticate(
@@ -29,9 +29,9 @@ def authenticate(
     find_session: Callable[[str], Session | None] = sessions.get_session,
     find_api_token: Callable[[str], APIToken | None] = api_tokens.get_api_token,
 ) -> tuple[User, Session | APIToken] | None:
-    """Who sent the request, by its bearer token or session cookie; None if it names nobody.
+    """The user and the credential of a request with a bearer token or session cookie; None if it has neither.
 
-    Raises NotAuthenticated, SessionExpired, Forbidden, or CSRFFailed for a cookie without its proof.
+    Raises NotAuthenticated, SessionExpired, Forbidden or, for a cookie without a CSRF token, CSRFFailed.
     """
     token = bearer_token(request)
     if token is None:
@@ -40,23 +40,23 @@ def authenticate(
             return None
         check_csrf(request)
     if token.startswith(f"{APIToken.prefix}_"):
-        return _checked(find_api_token(token))
+        return _with_api_scope(find_api_token(token))
     session = find_session(token)
     if session is None:
         raise SessionExpired
     return session.user, session
 
 
-def _checked(found: APIToken | None) -> tuple[User, APIToken]:
-    if found is None:
+def _with_api_scope(api_token: APIToken | None) -> tuple[User, APIToken]:
+    if api_token is None:
         raise NotAuthenticated("This API token is unknown, expired or revoked.")
-    if API_SCOPE not in found.scopes:
-        raise Forbidden(f"This token lacks the scope {API_SCOPE}.")
-    return found.user, found
+    if API_SCOPE not in api_token.scopes:
+        raise Forbidden(f"This API token lacks the scope {API_SCOPE}.")
+    return api_token.user, api_token
 
 
 class SessionAuthentication(BaseAuthentication):
-    """For REST framework: request.user is the User, request.auth the Session or the APIToken."""
+    """For REST framework. `request.user` is the User, `request.auth` the Session or APIToken."""
 
     def authenticate(self, request: Request) -> tuple[User, Session | APIToken] | None:
         return authenticate(request._request)
@@ -66,7 +66,7 @@ class SessionAuthentication(BaseAuthentication):
 
 
 class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """How the OpenAPI document describes it."""
+    """Describes SessionAuthentication in the OpenAPI document."""
 
     target_class = SessionAuthentication
     name = ["bearer", "cookie"]
@@ -91,9 +91,9 @@ def bearer_token(request: Request | HttpRequest) -> str | None:
 
 
 def client_address(request: HttpRequest) -> str | None:
-    """Where the request came from: by the socket or, with TRUST_PROXY, by what the proxy in front saw.
+    """The client's IP address: the socket's or, with TRUST_PROXY, the one that the proxy in front reports.
 
-    Of X-Forwarded-For only the last address counts; those before it are its sender's to choose.
+    Uses only the last address in X-Forwarded-For, because the client can make up those before it.
     """
     address: str = request.META.get("REMOTE_ADDR", "")
     if settings.TRUST_PROXY:
@@ -109,12 +109,11 @@ class _CSRFCheck(CsrfViewMiddleware):
 
 
 def _no_view(_request: HttpRequest) -> HttpResponse:
-    """What the check would run if it were a middleware."""
     return HttpResponse()
 
 
 def check_csrf(request: HttpRequest) -> None:
-    """Django's own CSRF check, for views that are exempt from the middleware. Raises CSRFFailed."""
+    """Runs Django's CSRF check for views that are exempt from its middleware. Raises CSRFFailed."""
     check = _CSRFCheck(_no_view)
     check.process_request(request)
     if reason := check.process_view(request, _no_view, (), {}):
@@ -122,7 +121,7 @@ def check_csrf(request: HttpRequest) -> None:
 
 
 def set_session_cookie(response: HttpResponse, token: str, session_expires_in: int) -> None:
-    """Hands a browser its session: unreadable to scripts, not sent from other sites."""
+    """Sets the session cookie, hidden from scripts and not sent with requests from other sites."""
     response.set_cookie(
         COOKIE, token, max_age=session_expires_in, httponly=True, samesite="Lax", secure=settings.PUBLIC_HTTPS
     )
@@ -133,21 +132,21 @@ def delete_session_cookie(response: HttpResponse) -> None:
 
 
 def signed_in(request: Request) -> User:
-    """The user of a view that only lets users in."""
+    """The user, in a view that requires one."""
     if not isinstance(request.user, User):
         raise NotAuthenticated
     return request.user
 
 
 def credential_of(request: Request) -> Session | APIToken:
-    """What the user of a view that only lets users in has shown, with the user."""
+    """The user's credential, with its user, in a view that requires a user."""
     if not isinstance(request.auth, Session | APIToken):
         raise NotAuthenticated
     return request.auth
 
 
 def session_of(request: Request) -> Session:
-    """The session of a view with HasSession."""
+    """The session, in a view with HasSession."""
     if not isinstance(request.auth, Session):
         raise NotAuthenticated
     return request.auth

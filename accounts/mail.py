@@ -1,7 +1,7 @@
 """E-mails about accounts: the server's own texts, to the account's own address, with links to this server.
 
-Whoever asks (a plugin) chooses the text and the moment, and nothing else: not the address, not the words, not
-where a link leads. Links are built from PUBLIC_URL; the Host header of a request is its sender's to choose.
+A plugin that sends one chooses only the template and the time, not the address, the text or the link. Links
+are built from PUBLIC_URL and not from the Host header, which the sender of a request can choose.
 """
 
 import logging
@@ -36,7 +36,7 @@ class EmailNotSent(Problem):
 
 @dataclass(frozen=True)
 class Template:
-    """One kind of e-mail: its subject, its text's file, where its link leads, and whose token it carries."""
+    """One kind of e-mail: subject, file of its text, path of its link, and how to look up its token."""
 
     subject: str
     file: str
@@ -46,13 +46,13 @@ class Template:
 
 TEMPLATES = {
     "verify-email": Template(
-        "Is this your e-mail address?",
+        "Confirm your e-mail address",
         "accounts/verify_email.txt",
         "/verify-email",
         single_use_tokens.get_email_verification_token,
     ),
     "reset-password": Template(
-        "Choose a new password",
+        "Reset your password",
         "accounts/reset_password.txt",
         "/reset-password",
         single_use_tokens.get_password_reset_token,
@@ -61,34 +61,41 @@ TEMPLATES = {
 
 
 def send_account_email(user_id: uuid.UUID, template: str, token: str) -> None:
-    """Sends it. Raises NotFound, InvalidInput (no live token of that user), RateLimited or EmailNotSent."""
+    """Sends the e-mail of this template with a link that carries the token.
+
+    Raises NotFound, InvalidInput (not a live token of this user for this template), RateLimited or
+    EmailNotSent.
+    """
     kind = TEMPLATES[template]
     found = kind.look_up(token)
     if found is None or found.user_id != user_id:
         users.get_user(user_id)
-        raise InvalidInput.at("/token", f"This is no live token of this user for {template}.")
-    sent = _claim(found.user, template)
-    # In the fragment, which browsers send to nobody: not to this server's logs, not as a Referer.
+        raise InvalidInput.at("/token", f"This is not a live token of this user for {template}.")
+    sent = _record_sent(found.user, template)
+    # The fragment never leaves the browser, so the token gets into no server log and no Referer header.
     link = f"{settings.PUBLIC_URL}{kind.path}#token={token}"
-    # Without the user's name: whoever signed up with somebody else's address chose it.
+    # Without the user's name: someone who signs up with another person's address chooses it freely.
     text = render_to_string(kind.file, {"link": link, "expires_at": found.expires_at})
     try:
         send_mail(kind.subject, text, settings.DEFAULT_FROM_EMAIL, [found.user.email])
     except (OSError, SMTPException) as error:
         sent.delete()
-        logger.warning("An e-mail could not be sent: %s", error)
+        logger.warning("Could not send an e-mail: %s", error)
         raise EmailNotSent from error
 
 
-def _claim(user: User, template: str) -> SentEmail:
-    """Counts the e-mail before it is sent: of many at once, only so many get through. Raises RateLimited."""
+def _record_sent(user: User, template: str) -> SentEmail:
+    """Counts the e-mail before it is sent, so that concurrent calls cannot exceed the limit.
+
+    Raises NotFound or RateLimited.
+    """
     now = timezone.now()
     with transaction.atomic():
         if not User.objects.select_for_update().filter(pk=user.pk).exists():
             raise NotFound("There is no such user.")
         SentEmail.objects.filter(sent_at__lte=now - timedelta(hours=1)).delete()
         if SentEmail.objects.filter(user=user).count() >= EMAILS_PER_HOUR:
-            problem = RateLimited(f"A person gets at most {EMAILS_PER_HOUR} of these e-mails an hour.")
+            problem = RateLimited(f"Each person gets at most {EMAILS_PER_HOUR} of these e-mails per hour.")
             problem.headers["Retry-After"] = "3600"
             raise problem
         return SentEmail.objects.create(user=user, template=template, sent_at=now)

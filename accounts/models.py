@@ -1,9 +1,9 @@
-"""People and the secrets that stand for them. Multi-row work is in accounts.users."""
+"""Users, their sessions and their tokens. Work on several rows is in users.py, sessions.py and the like."""
 
 import unicodedata
 import uuid
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, ClassVar, Self
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -16,13 +16,13 @@ from django.utils import timezone
 from core import access_version, events
 from core.secrets import hash_token, new_token
 
-MAX_USER_AGENT = 256  # characters; a client chooses it, and what is longer tells nobody anything
+MAX_USER_AGENT = 256  # characters; the client chooses the text, so the rest is cut off
 
 
 def normalise_email(email: str) -> str:
-    """One spelling per mailbox, as far as a server can know: trimmed, composed (NFKC), lower case."""
+    """The one spelling under which an address is stored: trimmed, composed (NFKC), lower case."""
     lower = unicodedata.normalize("NFKC", email).lower()
-    # Once more: a lower-case letter may compose with a mark where its upper case could not (T̈, ẗ).
+    # Composed again: a lower-case letter can compose with a mark where its upper case cannot (T̈, ẗ).
     return unicodedata.normalize("NFKC", lower).strip()
 
 
@@ -39,18 +39,22 @@ class UserManager(BaseUserManager["User"]):
     def get_by_natural_key(self, username: str | None) -> "User":
         return self.get(email=normalise_email(username or ""))
 
+    def owners(self) -> "models.QuerySet[User]":
+        """Those who can administer the whole server."""
+        return self.filter(is_superuser=True, is_active=True)
+
 
 @access_version.decides_access
 class User(AbstractBaseUser, PermissionsMixin):
-    """Somebody with an account. E-mails are unique whatever their case."""
+    """A person with an account. E-mail addresses are unique regardless of case."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     email = models.EmailField("e-mail", max_length=254, unique=True)
     name = models.CharField(max_length=150)
-    profile = models.JSONField(default=dict, blank=True, help_text="Free-form details, a JSON object.")
+    profile = models.JSONField(default=dict, blank=True, help_text="A JSON object with any details.")
     email_verified = models.BooleanField("e-mail verified", default=False)
-    is_active = models.BooleanField("active", default=True, help_text="Untick to lock the account out.")
-    is_staff = models.BooleanField("staff", default=False, help_text="May use the admin and manage plugins.")
+    is_active = models.BooleanField("active", default=True, help_text="Clear this to disable the account.")
+    is_staff = models.BooleanField("staff", default=False, help_text="Can use the admin and manage plugins.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects: ClassVar[UserManager] = UserManager()
@@ -62,7 +66,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     class Meta:
         ordering = ["-created_at"]
         constraints = [
-            # `unique` above serves look-ups of the normal form; this one holds even against raw SQL.
+            # `unique` above speeds up look-ups of the normalised form. This one holds even for raw SQL.
             models.UniqueConstraint(Lower("email"), name="user_email_unique_in_any_case"),
         ]
 
@@ -71,31 +75,29 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def clean(self) -> None:
         self.email = normalise_email(self.email)
-        owners = User.objects.filter(is_superuser=True, is_active=True)
         stays_owner = self.is_superuser and self.is_active
-        if not stays_owner and [owner.pk for owner in owners] == [self.pk]:
-            raise ValidationError("This is the only owner's account: make another owner first.")
+        if not stays_owner and list(User.objects.owners().values_list("pk", flat=True)) == [self.pk]:
+            raise ValidationError("This is the only owner's account. First make another user a superuser.")
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.email = normalise_email(self.email)
         with transaction.atomic():
-            demoted = self._is_being_demoted(kwargs.get("update_fields"))
+            demoted = self._loses_staff_status(kwargs.get("update_fields"))
             super().save(*args, **kwargs)
             if not self.is_active or demoted:
-                # Those of a disabled account are refused already; ended, they do not come back when it is
-                # enabled again. A demoted one's may have a live feed open that administrators alone may hear.
+                # The sessions of a disabled user are refused anyway, but would work again when the user is
+                # enabled. The live feed of a demoted user may still be receiving events for staff.
                 Session.objects.filter(user=self).end()
 
-    def _is_being_demoted(self, update_fields: Iterable[str] | None) -> bool:
+    def _loses_staff_status(self, update_fields: Iterable[str] | None) -> bool:
         written = update_fields is None or "is_staff" in update_fields
         was_staff = User.objects.filter(pk=self.pk, is_staff=True)
         return written and not self.is_staff and not self._state.adding and was_staff.exists()
 
     @property
     def is_last_owner(self) -> bool:
-        """Whether without this account nobody could administer the server."""
-        owners = User.objects.filter(is_superuser=True, is_active=True)
-        return self.is_superuser and not owners.exclude(pk=self.pk).exists()
+        """Whether nobody could administer the server without this account."""
+        return self.is_superuser and not User.objects.owners().exclude(pk=self.pk).exists()
 
 
 class SecretQuerySet(models.QuerySet[Any]):
@@ -110,7 +112,7 @@ class SecretQuerySet(models.QuerySet[Any]):
 
 
 class Secret(models.Model):
-    """What all bearer secrets share: an owner, the hash of the secret, an end."""
+    """Base of all bearer secrets: an owner, the hash of the secret, an expiry time."""
 
     prefix: ClassVar[str]
 
@@ -131,21 +133,17 @@ class Secret(models.Model):
 
     @classmethod
     def issue(cls, user: User, ttl_seconds: int, **fields: Any) -> tuple[Self, str]:
-        """A new row and the secret, which exists nowhere else from then on."""
+        """A new row and its secret. The secret itself is stored nowhere."""
         token = new_token(cls.prefix)
         expires_at = timezone.now() + timedelta(seconds=ttl_seconds)
         row = cls(user=user, token_hash=hash_token(token), expires_at=expires_at, **fields)
         row.save(force_insert=True)
         return row, token
 
-    @property
-    def expired(self) -> bool:
-        return bool(self.expires_at <= timezone.now())
-
 
 class SessionQuerySet(SecretQuerySet):
     def end(self) -> int:
-        """Removes these sessions and tells whom it concerns, on commit; how many there were."""
+        """Deletes these sessions and publishes an event for each. Returns how many there were."""
         with transaction.atomic():
             ended: list[Session] = list(self.select_for_update(of=("self",)))
             self.delete()
@@ -156,7 +154,7 @@ class SessionQuerySet(SecretQuerySet):
 
 @access_version.decides_access
 class Session(Secret):
-    """A log-in: whoever shows its token is the user until it expires."""
+    """A log-in: its token authenticates the user until the session expires."""
 
     prefix = "hbs"
 
@@ -166,7 +164,7 @@ class Session(Secret):
     objects: ClassVar[Any] = SessionQuerySet.as_manager()
 
     def event_data(self) -> dict[str, Any]:
-        """What events tell of a session: no token, no address."""
+        """The session as it appears in events, without the token and the IP address."""
         return {
             "id": str(self.pk),
             "user_id": str(self.user_id),
@@ -182,14 +180,14 @@ class SingleUseSecret(Secret):
         abstract = True
 
     @classmethod
-    def use(cls, token: str, now: datetime | None = None) -> Self | None:
-        """Marks the secret as used and returns it, to exactly one caller; None to every other.
+    def use(cls, token: str) -> Self | None:
+        """Marks the secret as used and returns its row; None if it is unknown, used or expired.
 
-        One UPDATE decides: of any number of callers at once, the database lets one match the row.
+        A single UPDATE decides, so of any number of concurrent callers only one gets the row.
         """
-        now = now or timezone.now()
-        # The owner by subquery, not by join: with a join Django turns all of this into `id IN (…)`, which
-        # PostgreSQL does not ask again once it has waited for the row, and a second caller gets through.
+        now = timezone.now()
+        # The owner is matched by a subquery. With a join, Django would put all conditions into `id IN (…)`.
+        # PostgreSQL does not evaluate that again after waiting for the row: a second caller would succeed.
         active = User.objects.filter(is_active=True).values("pk")
         usable = cls.objects.for_token(token).filter(used_at=None, expires_at__gt=now, user__in=active)
         if usable.update(used_at=now) != 1:
@@ -208,9 +206,9 @@ class PasswordResetToken(SingleUseSecret):
 
 @access_version.decides_access
 class APIToken(Secret):
-    """A token for a program. Scopes: `api` (the public API as its owner), and operations of the host API.
+    """A token for a program. Its scopes are `api` (the public API as its owner) and host API operations.
 
-    With a plugin's slug it is a service token of that plugin: operations on a plugin's own data act on that
+    With a plugin's slug it is a service token of that plugin: operations on a plugin's own data use that
     plugin's.
     """
 
@@ -218,12 +216,12 @@ class APIToken(Secret):
 
     name = models.CharField(max_length=100)
     scopes = models.JSONField(default=list)
-    plugin = models.CharField(max_length=64, blank=True, help_text="Slug, for a service token.")
+    plugin = models.CharField(max_length=64, blank=True, help_text="Slug of the plugin, for a service token.")
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
 
 
 class SentEmail(models.Model):
-    """That an e-mail went to a user, so that nobody can flood them. Neither address nor text is kept."""
+    """Records that a user was sent an e-mail, to limit how many they get. Stores no address and no text."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sent_emails")
     template = models.CharField(max_length=32)
@@ -234,18 +232,18 @@ class SentEmail(models.Model):
 
 
 class AttemptCount(models.Model):
-    """How often somebody tried something lately; the rules are in accounts.rate_limits."""
+    """A counter of recent attempts. See accounts.rate_limits."""
 
     key = models.CharField(max_length=64, primary_key=True, editable=False)
     attempts = models.PositiveIntegerField(default=0)
-    ends_at = models.DateTimeField(db_index=True, help_text="When counting begins anew.")
+    ends_at = models.DateTimeField(db_index=True, help_text="When the count starts again from zero.")
 
     def __str__(self) -> str:
         return f"{self.attempts} until {self.ends_at:%H:%M:%S}"
 
 
 class OwnerSetupCode(models.Model):
-    """The code printed on the console, which lets the first visitor make the owner's account, once."""
+    """The one-time code printed on the console, with which the owner's account is created."""
 
     code_hash = models.CharField(max_length=64, unique=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)

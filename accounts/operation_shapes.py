@@ -1,4 +1,4 @@
-"""Request and response shapes of the account operations."""
+"""Request and response shapes of the operations in `accounts.operations`."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ MAX_TTL_SECONDS = 30 * 24 * 3600
 
 
 def password_field(**options: Any) -> TextField:
-    # Longer than the rule allows, so that the rule answers, with its own words, and not the field.
+    # Longer than the password rules allow, so that a long one is refused in their words.
     return TextField(max_length=1000, trim_whitespace=False, **options)
 
 
@@ -44,7 +44,7 @@ class UpdatePassword(StrictSerializer):
     reset_token = TextField(
         max_length=200,
         required=False,
-        help_text="Of this user: spent with the change, or nothing is changed.",
+        help_text="Of this user. Used up with the change; if it is not valid, nothing changes.",
     )
 
 
@@ -69,7 +69,7 @@ class User(serializers.Serializer[Any]):
     is_active = serializers.BooleanField()
     created_at = serializers.DateTimeField()
     password_hash = serializers.CharField(
-        required=False, help_text="Only with the permission read_password_hash."
+        required=False, help_text="Requires the permission read_password_hash."
     )
 
 
@@ -86,7 +86,7 @@ class Secret(serializers.Serializer[Any]):
 
 
 class NewSession(Secret):
-    token = serializers.CharField(help_text="Shown this once.")
+    token = serializers.CharField(help_text="Shown only once.")
 
 
 class FoundSession(Secret):
@@ -106,7 +106,7 @@ class NewToken(NewSession):
 
 
 class Deleted(serializers.Serializer[Any]):
-    deleted = serializers.IntegerField(help_text="How many there were.")
+    deleted = serializers.IntegerField(help_text="How many were deleted.")
 
 
 class SendEmail(StrictSerializer):

@@ -11,14 +11,14 @@ from core.problems import NotFound
 READ_PASSWORD_HASH = permission(
     "read_password_hash",
     title="Read password hashes",
-    meaning="Reads stored password hashes. Anyone who holds a hash can try to guess the password offline.",
+    meaning="Reads stored password hashes. Anyone who has a hash can try to guess the password offline.",
     risk=Risk.HIGHEST,
 )
 
 
 @operation(
     "POST", "users", title="Create accounts", risk=Risk.MEDIUM,
-    meaning="Makes new users with an e-mail, a name and a password.",
+    meaning="Creates accounts with an e-mail address, a name and a password.",
     request=operation_shapes.CreateUser, response=operation_shapes.User, status=201,
 )  # fmt: skip
 def db_create_user(caller: Caller, data: dict[str, Any]) -> Any:
@@ -27,7 +27,7 @@ def db_create_user(caller: Caller, data: dict[str, Any]) -> Any:
 
 @operation(
     "GET", "users", title="Find an account by e-mail", risk=Risk.MEDIUM,
-    meaning="Learns whether an e-mail has an account, and reads that account's name and profile.",
+    meaning="Finds out whether an e-mail address has an account, and reads its name and profile.",
     query=operation_shapes.UserQuery, response=operation_shapes.User,
     own=lambda user, data: normalise_email(data["email"]) == user.email,
 )  # fmt: skip
@@ -37,7 +37,7 @@ def db_get_user_by_email(caller: Caller, data: dict[str, Any]) -> Any:
 
 @operation(
     "GET", "users/<uuid:uuid>", title="Read an account", risk=Risk.MEDIUM,
-    meaning="Reads the e-mail, name and profile of an account whose id it has.",
+    meaning="Reads the e-mail address, name and profile of any account whose ID the plugin knows.",
     response=operation_shapes.User, own=lambda user, data: data["uuid"] == user.pk,
 )  # fmt: skip
 def db_get_user_by_uuid(caller: Caller, data: dict[str, Any]) -> Any:
@@ -46,7 +46,7 @@ def db_get_user_by_uuid(caller: Caller, data: dict[str, Any]) -> Any:
 
 @operation(
     "PUT", "users/<uuid:uuid>/password", title="Change passwords", risk=Risk.HIGHEST,
-    meaning="Sets anybody's password, an administrator's included, and with it can take the account over.",
+    meaning="Sets the password of any account, even an administrator's, and so can take the account over.",
     request=operation_shapes.UpdatePassword, status=204,
 )  # fmt: skip
 def db_update_user_password(caller: Caller, data: dict[str, Any]) -> Any:
@@ -54,8 +54,8 @@ def db_update_user_password(caller: Caller, data: dict[str, Any]) -> Any:
 
 
 @operation(
-    "PUT", "users/<uuid:uuid>/email-verified", title="Mark e-mails as verified", risk=Risk.MEDIUM,
-    meaning="Says that an e-mail belongs to its account's owner, or takes that back.",
+    "PUT", "users/<uuid:uuid>/email-verified", title="Mark e-mail addresses as verified", risk=Risk.MEDIUM,
+    meaning="Marks the e-mail address of any account as verified or as not verified.",
     request=operation_shapes.EmailVerified, response=operation_shapes.User,
 )  # fmt: skip
 def db_update_user_email_verified(caller: Caller, data: dict[str, Any]) -> Any:
@@ -64,7 +64,7 @@ def db_update_user_email_verified(caller: Caller, data: dict[str, Any]) -> Any:
 
 @operation(
     "PATCH", "users/<uuid:uuid>/profile", title="Change profiles", risk=Risk.MEDIUM,
-    meaning="Changes the name and the profile of any account.",
+    meaning="Changes the name and profile of any account.",
     request=UpdateProfile, response=operation_shapes.User, own=lambda user, data: data["uuid"] == user.pk,
 )  # fmt: skip
 def db_update_user_profile(caller: Caller, data: dict[str, Any]) -> Any:
@@ -73,7 +73,7 @@ def db_update_user_profile(caller: Caller, data: dict[str, Any]) -> Any:
 
 @operation(
     "POST", "users/<uuid:uuid>/password/verify", title="Check passwords", risk=Risk.HIGH,
-    meaning="Asks whether a password is right. It never sees the stored hash, but can try passwords.",
+    meaning="Checks whether a password is right. The plugin never sees the hash, but it can guess passwords.",
     request=operation_shapes.VerifyPassword, response=operation_shapes.PasswordVerdict,
 )  # fmt: skip
 def verify_password(caller: Caller, data: dict[str, Any]) -> Any:
@@ -82,7 +82,7 @@ def verify_password(caller: Caller, data: dict[str, Any]) -> Any:
 
 @operation(
     "POST", "sessions", title="Log people in", risk=Risk.HIGHEST,
-    meaning="Opens a session for any account, an administrator's included. Authentication needs it.",
+    meaning="Starts a session for any account, even an administrator's. Authentication plugins need this.",
     request=operation_shapes.CreateSession, response=operation_shapes.NewSession, status=201,
 )  # fmt: skip
 def db_create_session(caller: Caller, data: dict[str, Any]) -> Any:
@@ -93,8 +93,8 @@ def db_create_session(caller: Caller, data: dict[str, Any]) -> Any:
 
 
 @operation(
-    "POST", "sessions/lookup", title="Recognise sessions", risk=Risk.MEDIUM,
-    meaning="Given a session's token, learns whose it is.",
+    "POST", "sessions/lookup", title="Look up sessions", risk=Risk.MEDIUM,
+    meaning="Finds the account that a session token belongs to.",
     request=operation_shapes.Token, response=operation_shapes.FoundSession,
 )  # fmt: skip
 def db_get_session(caller: Caller, data: dict[str, Any]) -> Any:
@@ -104,7 +104,7 @@ def db_get_session(caller: Caller, data: dict[str, Any]) -> Any:
 
 @operation(
     "DELETE", "sessions/<uuid:id>", title="End a session", risk=Risk.MEDIUM,
-    meaning="Logs a person out of a session whose id it has.", status=204,
+    meaning="Logs a person out of a session whose ID the plugin knows.", status=204,
 )  # fmt: skip
 def db_delete_session(caller: Caller, data: dict[str, Any]) -> Any:
     sessions.delete_session(data["id"])
@@ -121,25 +121,25 @@ def db_delete_user_sessions(caller: Caller, data: dict[str, Any]) -> Any:
 
 @operation(
     "POST", "sessions/cleanup", title="Remove expired sessions", risk=Risk.LOW,
-    meaning="Tidies up: sessions that have ended anyway are removed.", response=operation_shapes.Deleted,
+    meaning="Deletes sessions that have expired.", response=operation_shapes.Deleted,
 )  # fmt: skip
 def db_cleanup_expired_sessions(caller: Caller, data: dict[str, Any]) -> Any:
     return {"deleted": sessions.cleanup_expired_sessions()}
 
 
 @operation(
-    "POST", "email-verification-tokens", title="Make e-mail verification tokens", risk=Risk.MEDIUM,
-    meaning="Makes a token with which a person proves that an e-mail is theirs.",
+    "POST", "email-verification-tokens", title="Create e-mail verification tokens", risk=Risk.MEDIUM,
+    meaning="Creates tokens that let people prove that an e-mail address is theirs.",
     request=operation_shapes.CreateToken, response=operation_shapes.NewToken, status=201,
 )  # fmt: skip
 def db_create_email_verification_token(caller: Caller, data: dict[str, Any]) -> Any:
-    made, token = single_use_tokens.create_email_verification_token(data["user_id"], data["ttl_seconds"])
-    return secret_data(made) | {"token": token}
+    row, token = single_use_tokens.create_email_verification_token(data["user_id"], data["ttl_seconds"])
+    return secret_data(row) | {"token": token}
 
 
 @operation(
-    "POST", "email-verification-tokens/lookup", title="Recognise e-mail verification tokens", risk=Risk.LOW,
-    meaning="Given such a token, learns whose it is, and leaves it good.",
+    "POST", "email-verification-tokens/lookup", title="Look up e-mail verification tokens", risk=Risk.LOW,
+    meaning="Finds the account that a verification token belongs to. The token stays valid.",
     request=operation_shapes.Token, response=operation_shapes.Secret,
 )  # fmt: skip
 def db_get_email_verification_token(caller: Caller, data: dict[str, Any]) -> Any:
@@ -148,7 +148,7 @@ def db_get_email_verification_token(caller: Caller, data: dict[str, Any]) -> Any
 
 @operation(
     "POST", "email-verification-tokens/use", title="Use e-mail verification tokens", risk=Risk.MEDIUM,
-    meaning="Spends such a token, once; the plugin can then mark the e-mail as verified.",
+    meaning="Uses up a verification token. Marking the address as verified is another permission.",
     request=operation_shapes.Token, response=operation_shapes.Secret,
 )  # fmt: skip
 def db_use_email_verification_token(caller: Caller, data: dict[str, Any]) -> Any:
@@ -156,18 +156,18 @@ def db_use_email_verification_token(caller: Caller, data: dict[str, Any]) -> Any
 
 
 @operation(
-    "POST", "password-reset-tokens", title="Make password reset tokens", risk=Risk.HIGH,
-    meaning="Makes a token with which anybody's password can be reset, and sees it.",
+    "POST", "password-reset-tokens", title="Create password reset tokens", risk=Risk.HIGH,
+    meaning="Creates tokens that can reset the password of any account, and sees them.",
     request=operation_shapes.CreateToken, response=operation_shapes.NewToken, status=201,
 )  # fmt: skip
 def db_create_password_reset_token(caller: Caller, data: dict[str, Any]) -> Any:
-    made, token = single_use_tokens.create_password_reset_token(data["user_id"], data["ttl_seconds"])
-    return secret_data(made) | {"token": token}
+    row, token = single_use_tokens.create_password_reset_token(data["user_id"], data["ttl_seconds"])
+    return secret_data(row) | {"token": token}
 
 
 @operation(
-    "POST", "password-reset-tokens/lookup", title="Recognise password reset tokens", risk=Risk.LOW,
-    meaning="Given such a token, learns whose it is, and leaves it good.",
+    "POST", "password-reset-tokens/lookup", title="Look up password reset tokens", risk=Risk.LOW,
+    meaning="Finds the account that a reset token belongs to. The token stays valid.",
     request=operation_shapes.Token, response=operation_shapes.Secret,
 )  # fmt: skip
 def db_get_password_reset_token(caller: Caller, data: dict[str, Any]) -> Any:
@@ -176,7 +176,7 @@ def db_get_password_reset_token(caller: Caller, data: dict[str, Any]) -> Any:
 
 @operation(
     "POST", "password-reset-tokens/use", title="Use password reset tokens", risk=Risk.MEDIUM,
-    meaning="Spends such a token, once; changing the password is another permission.",
+    meaning="Uses up a reset token. Changing the password is another permission.",
     request=operation_shapes.Token, response=operation_shapes.Secret,
 )  # fmt: skip
 def db_use_password_reset_token(caller: Caller, data: dict[str, Any]) -> Any:
@@ -185,7 +185,7 @@ def db_use_password_reset_token(caller: Caller, data: dict[str, Any]) -> Any:
 
 @operation(
     "POST", "tokens/cleanup", title="Remove expired tokens", risk=Risk.LOW,
-    meaning="Removes verification and reset tokens that have expired.", response=operation_shapes.Deleted,
+    meaning="Deletes verification and reset tokens that have expired.", response=operation_shapes.Deleted,
 )  # fmt: skip
 def db_cleanup_expired_tokens(caller: Caller, data: dict[str, Any]) -> Any:
     return {"deleted": single_use_tokens.cleanup_expired_tokens()}
@@ -193,7 +193,7 @@ def db_cleanup_expired_tokens(caller: Caller, data: dict[str, Any]) -> Any:
 
 @operation(
     "DELETE", "users/<uuid:uuid>", title="Delete accounts", risk=Risk.HIGHEST,
-    meaning="Deletes anybody's account with all that belongs to it. This cannot be undone.", status=204,
+    meaning="Deletes any account with everything that belongs to it. This cannot be undone.", status=204,
 )  # fmt: skip
 def db_delete_user(caller: Caller, data: dict[str, Any]) -> Any:
     users.delete_user(data["uuid"])
@@ -201,7 +201,7 @@ def db_delete_user(caller: Caller, data: dict[str, Any]) -> Any:
 
 @operation(
     "POST", "emails", title="Send account e-mails", risk=Risk.MEDIUM,
-    meaning="Sends this server's own verification and reset e-mails to the address of the account.",
+    meaning="Sends this server's own verification and reset e-mails to the account's own address.",
     request=operation_shapes.SendEmail, response=operation_shapes.Sent, status=202,
 )  # fmt: skip
 def send_email(caller: Caller, data: dict[str, Any]) -> Any:
@@ -210,7 +210,7 @@ def send_email(caller: Caller, data: dict[str, Any]) -> Any:
 
 
 def user_data(caller: Caller, user: User) -> dict[str, Any]:
-    """A user as a guest sees it; with the password's hash only for those who hold that permission."""
+    """The fields of a user that a guest sees. The password hash takes a permission of its own."""
     data = {
         "id": str(user.pk),
         "email": user.email,
@@ -235,7 +235,7 @@ def secret_data(secret: Secret) -> dict[str, Any]:
 
 
 def usable(secret: Any) -> Any:
-    """The secret, or NotFound: for unknown, used and expired ones alike."""
+    """The secret. Raises the same NotFound for unknown, used and expired ones."""
     if secret is None:
-        raise NotFound("It is unknown, used or expired.")
+        raise NotFound("The token is unknown, used or expired.")
     return secret

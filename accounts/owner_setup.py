@@ -1,12 +1,9 @@
-"""Creates the owner's account with the one-time setup code."""
+"""Creates the owner's account with a one-time code."""
 
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.models import (
-    OwnerSetupCode,
-    User,
-)
+from accounts.models import OwnerSetupCode, User
 from accounts.users import create_user
 from core.problems import Forbidden, Problem
 from core.secrets import hash_token
@@ -15,14 +12,14 @@ from core.secrets import hash_token
 class SetupDone(Problem):
     status = 409
     code = "setup-done"
-    title = "The owner account exists already"
+    title = "This server already has an owner"
     default_detail = "Log in instead."
 
 
 class SetupCodeWrong(Forbidden):
     code = "setup-code-wrong"
-    title = "This is not the one-time code"
-    default_detail = "Copy the code from the server's console; each start prints a new one."
+    title = "Wrong one-time code"
+    default_detail = "Copy the code from the server's console. Each start prints a new one."
 
 
 def owner_exists() -> bool:
@@ -30,17 +27,19 @@ def owner_exists() -> bool:
 
 
 def replace_setup_code(code: str) -> None:
-    """From now on this code, and no earlier one, makes the owner."""
+    """Makes this code valid, and no earlier one."""
     with transaction.atomic():
         OwnerSetupCode.objects.filter(used_at=None).delete()
         OwnerSetupCode.objects.create(code_hash=hash_token(code))
 
 
 def create_owner(*, code: str, email: str, name: str, password: str) -> User:
-    """The first administrator, with every right. Raises SetupDone, SetupCodeWrong, InvalidInput, EmailTaken.
+    """Creates the first administrator, with all rights.
 
-    The code is spent in the same transaction: a refused password leaves it good, and of two callers at
-    once one wins.
+    The code is used up in the same transaction: it stays valid if the password is refused, and of two
+    concurrent calls only one succeeds.
+
+    Raises SetupDone, SetupCodeWrong, InvalidInput or EmailTaken.
     """
     with transaction.atomic():
         if owner_exists():

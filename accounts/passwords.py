@@ -1,4 +1,4 @@
-"""How passwords are kept: Argon2id with OWASP's parameters, as PHC strings that any Argon2 library reads.
+"""Password hashes: Argon2id with OWASP's parameters, in PHC strings that any Argon2 library can read.
 
 https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html
 """
@@ -13,7 +13,7 @@ from django.core.exceptions import ValidationError
 
 from core.problems import InvalidInput
 
-# As strict as the C library's reader, which otherwise meets the string only when somebody logs in.
+# As strict as the C library's parser. Otherwise a bad string would only be noticed at the next log-in.
 _PHC = re.compile(
     r"\$argon2id\$v=19\$m=([1-9][0-9]{0,9}),t=([1-9][0-9]{0,9}),p=1\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)"
 )
@@ -29,15 +29,14 @@ class Argon2idHasher(Argon2PasswordHasher):
     parallelism = 1
 
     def safe_summary(self, encoded: str) -> dict[Any, Any]:
-        """What the admin shows of a password: how it is kept, and not even a part of the hash."""
-        found = self.decode(encoded)
-        return {
-            name: found[name] for name in ("variety", "version", "memory_cost", "time_cost", "parallelism")
-        }
+        """What the admin shows about a password: the parameters of its hash, but no part of the hash."""
+        decoded = self.decode(encoded)
+        shown = ("variety", "version", "memory_cost", "time_cost", "parallelism")
+        return {name: decoded[name] for name in shown}
 
 
 class MaximumLengthValidator:
-    """Refuses passwords too long to be meant: hashing them only costs time."""
+    """Refuses passwords of unreasonable length, which would only take time to hash."""
 
     def __init__(self, max_length: int = 128) -> None:
         self.max_length = max_length
@@ -56,26 +55,26 @@ def to_phc(stored: str) -> str:
 
 
 def from_phc(phc: str) -> str:
-    """A guest's PHC string as Django stores it.
+    """A guest's PHC string in the form that Django stores. Raises InvalidInput.
 
-    The string comes from a plugin: its costs are bounded on both sides, for a weak hash would be a weak
-    account and a huge one would stall the server at each later log-in.
-
-    Raises InvalidInput.
+    Its cost parameters are limited in both directions: low ones make the password easy to guess, and high
+    ones would stall the server at every log-in.
     """
-    found = _PHC.fullmatch(phc)
-    if found is None:
+    match = _PHC.fullmatch(phc)
+    if match is None:
         raise _bad_hash("is not a PHC string such as $argon2id$v=19$m=19456,t=2,p=1$…")
-    memory_kib, passes = int(found[1]), int(found[2])
+    memory_kib, passes = int(match[1]), int(match[2])
     if not (19456 <= memory_kib <= 65536 and 2 <= passes <= 4):
         raise _bad_hash("must have m from 19456 to 65536, t from 2 to 4, p=1")
-    if not (16 <= _byte_length(found[3]) <= 64 and 32 <= _byte_length(found[4]) <= 64 and len(phc) <= 120):
-        raise _bad_hash("must have a salt of 16 to 64 bytes and a hash of 32 to 64, 120 characters in all")
+    if not (16 <= _byte_length(match[3]) <= 64 and 32 <= _byte_length(match[4]) <= 64 and len(phc) <= 120):
+        raise _bad_hash(
+            "must have a salt of 16 to 64 bytes, a hash of 32 to 64 bytes and at most 120 characters in all"
+        )
     return _PREFIX + phc
 
 
 def _byte_length(unpadded: str) -> int:
-    """How many bytes stand in this base64; 0 if there is another, canonical way to write them."""
+    """How many bytes this base64 encodes; 0 if it is invalid or not in canonical form."""
     try:
         data = base64.b64decode(unpadded + "=" * (-len(unpadded) % 4), validate=True)
     except ValueError:
@@ -83,15 +82,15 @@ def _byte_length(unpadded: str) -> int:
     return len(data) if base64.b64encode(data).decode().rstrip("=") == unpadded else 0
 
 
-def _bad_hash(why: str) -> InvalidInput:
-    return InvalidInput.at("/password_hash", f"The password hash {why}.")
+def _bad_hash(reason: str) -> InvalidInput:
+    return InvalidInput.at("/password_hash", f"The password hash {reason}.")
 
 
-def spend_a_check(password: str) -> None:
-    """Takes the time of a password check, so that an unknown account can't be told by the clock."""
-    check_password(password, _dummy())
+def run_dummy_check(password: str) -> None:
+    """Takes as long as a real password check, so that response times do not reveal which accounts exist."""
+    check_password(password, _dummy_hash())
 
 
 @cache
-def _dummy() -> str:
+def _dummy_hash() -> str:
     return make_password("no account has this password")

@@ -1,4 +1,4 @@
-"""What the views of the public API share."""
+"""Permission classes for REST framework views."""
 
 from typing import Any
 
@@ -10,9 +10,9 @@ from core.problems import Forbidden
 
 
 class HasSession(BasePermission):
-    """A log-in and not an API token: a token that leaked must not get hold of the account itself."""
+    """Requires a session, not an API token, so that a leaked token cannot take over the account."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         if not isinstance(request.auth, Session):
-            raise Forbidden("Log in to do this; an API token may not.")
+            raise Forbidden("This requires a session. Log in; an API token is not enough.")
         return True

@@ -1,11 +1,12 @@
-"""How often somebody may try to log in and the like: counted in the database, for all processes together.
+"""Limits on how often someone may attempt to log in and the like, for all server processes together.
 
-An attempt counts for the address that it comes from, and for the account as that address tries it: nobody can
-lock an account's owner out from elsewhere. Counting begins anew WINDOW_SECONDS after the first attempt.
-Whatever else may happen only so often is counted in the same way (`count`).
+An attempt counts for the client's address, and for the account as tried from that address, so nobody can lock
+an account's owner out from elsewhere. A counter starts again WINDOW_SECONDS after its first attempt. `count`
+limits anything else in the same way.
 
-REST framework's throttles would not do: they read and write in two steps, which many requests at once get
-through, and keep their counts in a cache that each process has for itself and that drops what does not fit.
+REST framework's throttles are no alternative. They read and write in two steps, so many concurrent requests
+pass, and they keep their counters in a cache that each process has for itself and that drops entries when it
+is full.
 """
 
 import ipaddress
@@ -22,58 +23,58 @@ from accounts.models import AttemptCount, normalise_email
 from core.problems import RateLimited
 
 WINDOW_SECONDS = 600
-_IPV6_SUBSCRIBER_BITS = 64  # whoever has one address of such a network has all of them
+_IPV6_PREFIX_BITS = 64  # someone who has one address of such a network has all of them
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One that was counted."""
+    """An attempt that was counted."""
 
     keys: tuple[str, ...]
 
-    def give_back(self) -> None:
-        """It counts no more: whoever made it proved who they are, or the server was not up to it."""
+    def refund(self) -> None:
+        """Uncounts the attempt, because the caller proved their identity or the server failed."""
         AttemptCount.objects.filter(key__in=self.keys, attempts__gt=0).update(attempts=F("attempts") - 1)
 
 
-def begin(address: str | None, email: str) -> Attempt:
-    """Counts an attempt. `email` is as it was given, whether it has an account or not, or empty.
+def count_attempt(address: str | None, email: str) -> Attempt:
+    """Counts an attempt from this address. `email` is what the caller entered, even if it has no account.
 
-    Raises RateLimited, and then counts nothing.
+    Raises RateLimited, without counting, if there were too many.
     """
     origin = _origin(address)
-    bounds = {
+    limits = {
         _key(origin): settings.AUTH_ATTEMPTS_PER_ADDRESS,
         _key(origin, normalise_email(email)): settings.AUTH_ATTEMPTS_PER_ACCOUNT,
     }
-    keys = tuple(key for key, most in bounds.items() if most)
+    keys = tuple(key for key, limit in limits.items() if limit)
     with transaction.atomic():
         for key in keys:
-            _count(key, bounds[key], "There were too many attempts from here.")
+            _count(key, limits[key], "Too many attempts.")
     return Attempt(keys)
 
 
-def count(*what: str, most: int, refusal: str) -> None:
-    """Counts one more of `what`, which may happen `most` times; not if the caller's transaction fails.
+def count(*what: str, limit: int, refusal: str) -> None:
+    """Counts one more of `what`, up to `limit` per window. A rollback of the caller's transaction undoes it.
 
-    Raises RateLimited, with the sentence `refusal` and when to try again, and then counts nothing.
+    Raises RateLimited, without counting, with the sentence `refusal` and the time to wait.
     """
     with transaction.atomic():
-        _count(_key("count", *what), most, refusal)
+        _count(_key("count", *what), limit, refusal)
 
 
-def forget_old() -> None:
+def delete_expired() -> None:
     AttemptCount.objects.filter(ends_at__lte=timezone.now()).delete()
 
 
-def _count(key: str, most: int, refusal: str) -> None:
+def _count(key: str, limit: int, refusal: str) -> None:
     now = timezone.now()
     ends_at = now + timedelta(seconds=WINDOW_SECONDS)
-    # Locked to the end of the transaction: of many at once, no more than `most` get through.
+    # Locked until the transaction ends, so that concurrent attempts cannot exceed the limit.
     row, _ = AttemptCount.objects.select_for_update().get_or_create(key=key, defaults={"ends_at": ends_at})
     if row.ends_at <= now:
         row.attempts, row.ends_at = 0, ends_at
-    if row.attempts >= most:
+    if row.attempts >= limit:
         seconds = round((row.ends_at - now).total_seconds()) + 1
         problem = RateLimited(f"{refusal} Try again in {-(-seconds // 60)} min.")
         problem.headers["Retry-After"] = str(seconds)
@@ -84,14 +85,14 @@ def _count(key: str, most: int, refusal: str) -> None:
 
 def _origin(address: str | None) -> str:
     try:
-        found = ipaddress.ip_address(address or "")
+        parsed = ipaddress.ip_address(address or "")
     except ValueError:  # a Unix socket has no address
         return ""
-    if isinstance(found, ipaddress.IPv6Address):
-        return str(ipaddress.ip_network((found, _IPV6_SUBSCRIBER_BITS), strict=False))
-    return str(found)
+    if isinstance(parsed, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((parsed, _IPV6_PREFIX_BITS), strict=False))
+    return str(parsed)
 
 
 def _key(*parts: str) -> str:
-    """No e-mail is kept, least of all one that has no account here."""
+    """A keyed hash, so that no e-mail address is stored here, least of all one without an account."""
     return salted_hmac("accounts.rate_limits", "\n".join(parts), algorithm="sha256").hexdigest()

@@ -6,12 +6,8 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from accounts.models import (
-    MAX_USER_AGENT,
-    Session,
-    User,
-)
-from accounts.users import USERS, active_user, found_user, get_user
+from accounts.models import MAX_USER_AGENT, Session, User
+from accounts.users import USERS, get_user, one_user, require_active
 from core import events
 from core.prepared_query import PreparedQuery, columns, instance
 from core.problems import NotFound
@@ -30,10 +26,10 @@ _SESSION_OF_TOKEN = PreparedQuery(
 def create_session(
     user_id: uuid.UUID, ttl_seconds: int, *, user_agent: str = "", ip_address: str | None = None
 ) -> tuple[Session, str]:
-    """The session and its token, shown this once. Raises NotFound or UserDisabled."""
+    """The session and its token, which is shown only once. Raises NotFound or UserDisabled."""
     with transaction.atomic():
-        # Locked, so that an account which is disabled at this moment keeps no session.
-        user = active_user(found_user(USERS.select_for_update(no_key=True).filter(pk=user_id)))
+        # Locked, so that an account that is being disabled gets no new session.
+        user = require_active(one_user(USERS.select_for_update(no_key=True).filter(pk=user_id)))
         session, token = Session.issue(
             user, ttl_seconds, user_agent=user_agent[:MAX_USER_AGENT], ip_address=ip_address
         )
@@ -43,25 +39,25 @@ def create_session(
 
 
 def own_sessions(user: User) -> QuerySet[Session]:
-    """The user's sessions that still open something, latest first."""
-    found: QuerySet[Session] = Session.objects.filter(user=user).live()
-    return found
+    """The user's live sessions, latest first."""
+    live: QuerySet[Session] = Session.objects.filter(user=user).live()
+    return live
 
 
 def end_own_session(user: User, session_id: uuid.UUID) -> None:
-    """Raises NotFound, also for somebody else's."""
+    """Raises NotFound if the user has no such session."""
     if not Session.objects.filter(user=user, pk=session_id).end():
         raise NotFound("You have no such session.")
 
 
 def end_other_sessions(user: User, keep: Session) -> int:
-    """Ends the user's sessions except for one; how many there were."""
+    """Ends the user's other sessions. Returns how many there were."""
     ended: int = Session.objects.filter(user=user).exclude(pk=keep.pk).end()
     return ended
 
 
 def get_session(token: str) -> Session | None:
-    """The live session of an active user, with the user, or None."""
+    """The live session with this token and its user, if the user is active; otherwise None."""
     rows = _SESSION_OF_TOKEN.rows(hash_token(token))
     if not rows:
         return None
@@ -77,12 +73,12 @@ def delete_session(session_id: uuid.UUID) -> None:
 
 
 def delete_user_sessions(user_id: uuid.UUID) -> int:
-    """Ends every session of the user; how many there were. Raises NotFound."""
+    """Ends all sessions of the user. Returns how many there were. Raises NotFound."""
     ended: int = Session.objects.filter(user=get_user(user_id)).end()
     return ended
 
 
 def cleanup_expired_sessions() -> int:
-    """Removes sessions past their end; how many."""
+    """Deletes expired sessions. Returns how many there were."""
     ended: int = Session.objects.expired().end()
     return ended

@@ -1,4 +1,4 @@
-"""The shapes of account data on the wire."""
+"""Request and response shapes of the account API."""
 
 import json
 from typing import Any
@@ -27,7 +27,7 @@ def name_field(**options: Any) -> TextField:
 
 
 class PublicUserSerializer(serializers.ModelSerializer[User]):
-    """What a person sees of an account."""
+    """An account as its user sees it."""
 
     class Meta:
         model = User
@@ -35,7 +35,7 @@ class PublicUserSerializer(serializers.ModelSerializer[User]):
 
 
 class AccountSerializer(PublicUserSerializer):
-    """What people see of their own."""
+    """An account as its user sees it, with the profile."""
 
     profile = serializers.DictField()
 
@@ -53,9 +53,9 @@ class DeleteAccount(StrictSerializer):
 
 
 class SessionSerializer(serializers.ModelSerializer[Session]):
-    """A log-in of one's own. `user_agent` is what the client said of itself; empty if it said nothing."""
+    """A session of the user. `user_agent` is the client's own description of itself; it can be empty."""
 
-    current = serializers.SerializerMethodField(help_text="Whether this request came with it.")
+    current = serializers.SerializerMethodField(help_text="Whether this request uses this session.")
 
     class Meta:
         model = Session
@@ -66,7 +66,7 @@ class SessionSerializer(serializers.ModelSerializer[Session]):
 
 
 class EndedSerializer(serializers.Serializer[Any]):
-    ended = serializers.IntegerField(help_text="How many sessions.")
+    ended = serializers.IntegerField(help_text="How many sessions were ended.")
 
 
 class UserRefSerializer(serializers.ModelSerializer[User]):

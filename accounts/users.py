@@ -1,4 +1,4 @@
-"""User accounts."""
+"""User accounts: create, look up, change, delete."""
 
 import uuid
 from typing import Any
@@ -8,14 +8,8 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
-from accounts.models import (
-    EmailVerificationToken,
-    PasswordResetToken,
-    Session,
-    User,
-    normalise_email,
-)
-from accounts.passwords import from_phc, spend_a_check, to_phc
+from accounts.models import EmailVerificationToken, PasswordResetToken, Session, User, normalise_email
+from accounts.passwords import from_phc, run_dummy_check, to_phc
 from core.prepared_query import one_or_none
 from core.problems import InvalidInput, NotFound, Problem
 
@@ -23,8 +17,8 @@ from core.problems import InvalidInput, NotFound, Problem
 class EmailTaken(Problem):
     status = 409
     code = "email-taken"
-    title = "This e-mail already has an account"
-    default_detail = "Log in with it, or use another e-mail."
+    title = "This e-mail address already has an account"
+    default_detail = "Log in with it, or use another e-mail address."
 
 
 class UserDisabled(Problem):
@@ -33,7 +27,7 @@ class UserDisabled(Problem):
     title = "This account is disabled"
 
 
-# Where look-ups of one row begin: made once, and without the models' order, which each would pay for.
+# The start of every look-up of a single user. Without the model's default ordering, which would cost time.
 USERS = User.objects.order_by()
 
 
@@ -46,12 +40,12 @@ def create_user(
     profile: dict[str, Any] | None = None,
     **flags: bool,
 ) -> User:
-    """A new account with a password or, from a plugin that hashes itself, a PHC string.
+    """A new account, with a password or, from a plugin that hashes passwords itself, a PHC string.
 
-    Raises InvalidInput (bad e-mail, weak password, bad hash) or EmailTaken, also when somebody else takes
-    the e-mail at the same moment: the database decides.
+    Raises InvalidInput (bad e-mail address, weak password, bad hash) or EmailTaken. If two calls take the
+    same address at once, the database lets one succeed.
     """
-    user = User(email=check_email(email), name=name.strip(), profile=profile or {}, **flags)
+    user = User(email=validate_email(email), name=name.strip(), profile=profile or {}, **flags)
     set_password(user, password, password_hash)
     try:
         with transaction.atomic():
@@ -65,12 +59,12 @@ def create_user(
 
 def get_user_by_email(email: str) -> User:
     """Raises NotFound."""
-    return found_user(USERS.filter(email=normalise_email(email)))
+    return one_user(USERS.filter(email=normalise_email(email)))
 
 
 def get_user(user_id: uuid.UUID) -> User:
     """Raises NotFound."""
-    return found_user(USERS.filter(pk=user_id))
+    return one_user(USERS.filter(pk=user_id))
 
 
 def update_password(
@@ -81,10 +75,10 @@ def update_password(
     keep_session_id: uuid.UUID | None = None,
     reset_token: str | None = None,
 ) -> None:
-    """Sets a new password and ends the user's other sessions: whoever knew the old one is out.
+    """Sets a new password and ends the user's other sessions, in case someone else knew the old password.
 
-    With `reset_token`, one of this user's, only if it is good. It is spent in the same transaction: a refused
-    password leaves it good, and of two callers at once one wins.
+    A `reset_token` must be a valid one of this user. It is used up in the same transaction: it stays valid if
+    the password is refused, and of two concurrent calls only one succeeds.
 
     Raises NotFound or InvalidInput.
     """
@@ -92,39 +86,39 @@ def update_password(
     set_password(user, password, password_hash)
     with transaction.atomic():
         if reset_token is not None:
-            spent = PasswordResetToken.use(reset_token)
-            if spent is None or spent.user_id != user_id:
+            used = PasswordResetToken.use(reset_token)
+            if used is None or used.user_id != user_id:
                 raise InvalidInput.at(
-                    "/reset_token", "It is no good token of this user: unknown, used or expired."
+                    "/reset_token", "This is not a valid token of this user: it is unknown, used or expired."
                 )
         user.save(update_fields=["password"])
         end_access_by_old_password(user, keep_session_id)
 
 
 def end_access_by_old_password(user: User, keep_session_id: uuid.UUID | None = None) -> None:
-    """Ends the user's sessions, except the one to keep, and voids what could reset the password."""
+    """Ends the user's sessions, except the one to keep, and deletes the user's password reset tokens."""
     with transaction.atomic():
         Session.objects.filter(user=user).exclude(pk=keep_session_id).end()
         PasswordResetToken.objects.filter(user=user).delete()
 
 
-def void_links(user: User) -> None:
-    """Ends what was sent to the user's address: it is another's now."""
+def delete_emailed_tokens(user: User) -> None:
+    """Deletes the tokens that were sent to the user's previous e-mail address."""
     for model in (EmailVerificationToken, PasswordResetToken):
         model.objects.filter(user=user).delete()
 
 
 def verify_password(user_id: uuid.UUID, password: str) -> bool:
-    """Whether it is this user's password. Unknown and disabled users cost the same time and get False."""
+    """Whether this is the user's password. False for unknown and disabled users, after the same time."""
     user = User.objects.filter(pk=user_id).first()
     if user is None:
-        spend_a_check(password)
+        run_dummy_check(password)
         return False
     return user.check_password(password) and user.is_active
 
 
 def password_hash(user: User) -> str:
-    """The PHC string of the user's password; empty if no password opens the account."""
+    """The PHC string of the user's password; empty if the account has no usable password."""
     return to_phc(user.password)
 
 
@@ -139,7 +133,7 @@ def set_email_verified(user_id: uuid.UUID, verified: bool) -> User:
 def update_profile(
     user_id: uuid.UUID, *, name: str | None = None, profile: dict[str, Any] | None = None
 ) -> User:
-    """Replaces what is given and leaves the rest. Raises NotFound."""
+    """Replaces the values that are given and leaves the others. Raises NotFound."""
     user = get_user(user_id)
     if name is not None:
         user.name = name.strip()
@@ -152,14 +146,14 @@ def update_profile(
 class LastOwner(Problem):
     status = 409
     code = "last-owner"
-    title = "Somebody has to own this server"
-    default_detail = "This is the only owner's account; make another owner first."
+    title = "The server needs an owner"
+    default_detail = "This is the only owner's account. First make another user a superuser, in the admin."
 
 
 def delete_user(user_id: uuid.UUID) -> None:
-    """Removes the account with its sessions and tokens. Raises NotFound, or LastOwner."""
+    """Deletes the account with its sessions and tokens. Raises NotFound or LastOwner."""
     with transaction.atomic():
-        # Locked, so that two owners who delete each other do not both succeed.
+        # Locked, so that two owners cannot delete each other at the same time.
         list(User.objects.select_for_update().filter(is_superuser=True))
         user = get_user(user_id)
         if user.is_last_owner:
@@ -168,16 +162,18 @@ def delete_user(user_id: uuid.UUID) -> None:
         user.delete()
 
 
-def check_email(email: str) -> str:
+def validate_email(email: str) -> str:
+    """The address in its normalised form. Raises InvalidInput."""
     email = normalise_email(email)
     try:
         User._meta.get_field("email").clean(email, None)
     except ValidationError as error:
-        raise InvalidInput.at("/email", "This is not an e-mail address.") from error
+        raise InvalidInput.at("/email", "This is not a valid e-mail address.") from error
     return email
 
 
 def set_password(user: User, password: str | None, password_hash: str | None) -> None:
+    """Sets either of them, without saving the user. Raises InvalidInput."""
     if (password is None) == (password_hash is None):
         raise InvalidInput.at("/password", "Give either `password` or `password_hash`.")
     if password_hash is not None:
@@ -192,13 +188,14 @@ def set_password(user: User, password: str | None, password_hash: str | None) ->
     user.set_password(password)
 
 
-def active_user(user: User) -> User:
+def require_active(user: User) -> User:
     if not user.is_active:
-        raise UserDisabled("An administrator has to enable it first.")
+        raise UserDisabled("An administrator must enable it first.")
     return user
 
 
-def found_user(users: QuerySet[User]) -> User:
+def one_user(users: QuerySet[User]) -> User:
+    """The user that the query finds. Raises NotFound."""
     user: User | None = one_or_none(users)
     if user is None:
         raise NotFound("There is no such user.")

@@ -1,4 +1,7 @@
-"""The owner's set-up, the one account that no plugin makes; and what people do with their own account."""
+"""The owner's set-up, and what users do with their own account and sessions.
+
+The owner's account is the only one that no plugin creates.
+"""
 
 import uuid
 
@@ -29,13 +32,12 @@ from core.shapes import Pages, checked, problems
 
 
 class SetupView(APIView):
-    """Whether this server still needs its owner's account, and making it with the console's one-time code."""
-
     authentication_classes = ()
     permission_classes = (AllowAny,)
 
     @extend_schema(operation_id="get_setup", responses={200: SetupStateSerializer}, tags=["setup"])
     def get(self, request: Request) -> Response:
+        """Returns whether the server still needs its owner."""
         return Response({"needed": not owner_setup.owner_exists()})
 
     @extend_schema(
@@ -45,12 +47,13 @@ class SetupView(APIView):
         tags=["setup"],
     )
     def post(self, request: Request) -> Response:
+        """Creates the owner's account, with the one-time code from the console."""
         owner = owner_setup.create_owner(**checked(SetupSerializer, request))
         return Response({"user": PublicUserSerializer(owner).data}, status=201)
 
 
 class AccountView(APIView):
-    """One's own account."""
+    """The user's own account."""
 
     def get_permissions(self) -> list[BasePermission]:
         needed: list[BasePermission] = [IsAuthenticated()]
@@ -62,7 +65,7 @@ class AccountView(APIView):
         tags=["account"],
     )
     def get(self, request: Request) -> Response:
-        """Who you are."""
+        """Returns your account."""
         return Response(AccountSerializer(signed_in(request)).data)
 
     @extend_schema(
@@ -72,7 +75,7 @@ class AccountView(APIView):
         tags=["account"],
     )
     def patch(self, request: Request) -> Response:
-        """Changes your name, your profile, or both. A profile replaces the one before."""
+        """Changes your name, your profile or both. A new profile replaces the whole previous one."""
         user = users.update_profile(signed_in(request).pk, **checked(UpdateProfile, request))
         return Response(AccountSerializer(user).data)
 
@@ -83,12 +86,12 @@ class AccountView(APIView):
         tags=["account"],
     )
     def delete(self, request: Request) -> Response:
-        """Deletes your account with its sessions and tokens. The body holds your `password`."""
+        """Deletes your account with its sessions and tokens. Requires your `password`."""
         user, password = signed_in(request), checked(DeleteAccount, request)["password"]
-        attempt = rate_limits.begin(client_address(request._request), user.email)
+        attempt = rate_limits.count_attempt(client_address(request._request), user.email)
         if not users.verify_password(user.pk, password):
             raise InvalidInput.at("/password", "This is not your password.")
-        attempt.give_back()
+        attempt.refund()
         users.delete_user(user.pk)
         response = Response(status=204)
         delete_session_cookie(response)
@@ -103,7 +106,7 @@ class AccountView(APIView):
     )
 )
 class SessionListView(ListAPIView[Session]):
-    """Where you are logged in, latest first."""
+    """Your sessions, latest first."""
 
     permission_classes = (IsAuthenticated, HasSession)
     serializer_class = SessionSerializer
@@ -118,7 +121,7 @@ class SessionListView(ListAPIView[Session]):
         tags=["account"],
     )
     def delete(self, request: Request) -> Response:
-        """Ends every session of yours except the one that asks; how many that were."""
+        """Ends all your sessions except the current one. Returns how many there were."""
         return Response({"ended": sessions.end_other_sessions(signed_in(request), session_of(request))})
 
 
@@ -129,7 +132,7 @@ class OwnSessionView(APIView):
         operation_id="end_session", responses={204: None, **problems(401, 403, 404)}, tags=["account"]
     )
     def delete(self, request: Request, session_id: uuid.UUID) -> Response:
-        """Ends one of your sessions; whoever used it is logged out at once."""
+        """Ends one of your sessions, which logs that client out at once."""
         sessions.end_own_session(signed_in(request), session_id)
         response = Response(status=204)
         if session_id == session_of(request).pk:

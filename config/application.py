@@ -1,4 +1,7 @@
-"""HTTP to Django, WebSocket to Channels; workers, events and audit log start and end with the server."""
+"""The ASGI application: HTTP goes to Django, WebSocket to Channels.
+
+Workers, the live feed and the journal start and stop with the server.
+"""
 
 import asyncio
 import gc
@@ -29,26 +32,26 @@ from plugins.runtime.service import start_engine, stop_engine
 
 logger = logging.getLogger("hostbridge.server")
 
-TIDY_EVERY_SECONDS = 60
-GIVE_BACK_EVERY_SECONDS = 10
-TIDY = (
+CLEANUP_INTERVAL_SECONDS = 60
+TRIM_INTERVAL_SECONDS = 10
+CLEANUP_TASKS = (
     server_processes.mark_orphans,
     browser_runs.expire,
-    rate_limits.forget_old,
+    rate_limits.delete_expired,
     sessions.cleanup_expired_sessions,
     single_use_tokens.cleanup_expired_tokens,
     retention.delete_old_executions,
 )
-MOST_CALLS = settings.PLUGIN_WORKERS + settings.PLUGIN_QUEUE
-OTHER_REQUESTS = 16
+MAX_CALLS = settings.PLUGIN_WORKERS + settings.PLUGIN_QUEUE
+OTHER_REQUEST_THREADS = 16
 
 
-def safety_headers() -> list[tuple[bytes, bytes]]:
-    """What the middleware adds to every response for its safety in a browser, asked of that middleware."""
+def security_headers() -> list[tuple[bytes, bytes]]:
+    """The headers that the security middleware adds to every response."""
     request = HttpRequest()
     request.META = {"SERVER_NAME": "localhost", "SERVER_PORT": "80"}
-    ask = SecurityMiddleware(CSPMiddleware(XFrameOptionsMiddleware(lambda _: HttpResponse())))
-    headers = dict(cast(HttpResponse, ask(request)).items())
+    middleware = SecurityMiddleware(CSPMiddleware(XFrameOptionsMiddleware(lambda _: HttpResponse())))
+    headers = dict(cast(HttpResponse, middleware(request)).items())
     del headers["Content-Type"]
     return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
@@ -63,12 +66,12 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
             await sync_to_async(server_processes.mark_orphans)()
             feed = Feed()
             if settings.METRICS_TOKEN:
-                from plugins.api.metrics import get_metrics  # noqa: PLC0415 - it loads a library that few servers need
+                from plugins.api.metrics import get_metrics  # noqa: PLC0415 - loads a library that few servers need
 
                 get_metrics()
             gc.collect()
-            gc.freeze()  # what is there now stays: to look through it again and again delays calls
-            work = (calls.warm_up(), _tidy_for_ever(), _give_back_for_ever(), remote_cancel.look_for_ever())
+            gc.freeze()  # these objects stay; collecting them again and again would delay calls
+            work = (calls.warm_up(), _clean_up_forever(), _trim_heap_forever(), remote_cancel.look_for_ever())
             tasks = [asyncio.create_task(each) for each in work]
             await send({"type": "lifespan.startup.complete"})
         else:
@@ -83,28 +86,28 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
             return
 
 
-async def _tidy_for_ever() -> None:
-    """Other server processes may be killed while this one lives, pages closed that ran something."""
+async def _clean_up_forever() -> None:
+    """Removes expired rows, and ends runs left behind by killed server processes and closed pages."""
     while True:
-        await asyncio.sleep(TIDY_EVERY_SECONDS)
-        for tidy in TIDY:
+        await asyncio.sleep(CLEANUP_INTERVAL_SECONDS)
+        for clean_up in CLEANUP_TASKS:
             try:
-                await database_sync_to_async(tidy)()
+                await database_sync_to_async(clean_up)()
             except (DatabaseError, OSError):
-                logger.exception("What others left behind could not be tidied up")
+                logger.exception("A clean-up task failed; it runs again in %s s", CLEANUP_INTERVAL_SECONDS)
 
 
-async def _give_back_for_ever() -> None:
+async def _trim_heap_forever() -> None:
     while True:
-        await asyncio.sleep(GIVE_BACK_EVERY_SECONDS)
-        await asyncio.to_thread(memory.give_back)
+        await asyncio.sleep(TRIM_INTERVAL_SECONDS)
+        await asyncio.to_thread(memory.trim_heap)
 
 
 calls = CallEndpoint(
-    # Log-ins wait for workers in these threads; so many others always get one.
-    cast(App, ThreadPerRequestHandler(MOST_CALLS + OTHER_REQUESTS)),
-    limit=MOST_CALLS,
-    headers=safety_headers(),
+    # Log-ins wait for workers in these threads, so other requests have threads to spare.
+    cast(App, ThreadPerRequestHandler(MAX_CALLS + OTHER_REQUEST_THREADS)),
+    limit=MAX_CALLS,
+    headers=security_headers(),
 )
 application = ProtocolTypeRouter(
     {

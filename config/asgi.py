@@ -5,14 +5,14 @@ import sys
 
 import django
 
-from config.memory import bound_heaps
+from config.memory import use_one_heap
 
-bound_heaps()
-# The thread that writes the journal would keep the event loop waiting for five milliseconds at a time.
+use_one_heap()
+# With the default of 5 ms, the thread that writes the journal would block the event loop for that long.
 sys.setswitchinterval(0.0005)
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup()
 
-from config.application import application  # noqa: E402 - Django has to be set up first
+from config.application import application  # noqa: E402 - Django must be set up first
 
 __all__ = ["application"]

@@ -1,4 +1,4 @@
-"""Errors outside of views: problem+json for the APIs, plain text elsewhere."""
+"""Responses for errors outside views: problem+json for the APIs, plain text for other URLs."""
 
 import re
 
@@ -6,12 +6,13 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from core.problems import CSRFFailed, InternalError, NotFound, Problem, response_for
+from plugins.host.routes import OperationNotFound
 
-API_ADDRESS = re.compile(r"/(api|host)(/|$)")
+API_PATH = re.compile(r"/(api|host)(/|$)")
 
 
-def plain_error(request: HttpRequest, problem: Problem) -> HttpResponse:
-    if API_ADDRESS.match(request.path):
+def error_response(request: HttpRequest, problem: Problem) -> HttpResponse:
+    if API_PATH.match(request.path):
         return response_for(problem)
     return HttpResponse(
         f"{problem.title}. {problem.detail}\n", "text/plain; charset=utf-8", status=problem.status
@@ -20,22 +21,24 @@ def plain_error(request: HttpRequest, problem: Problem) -> HttpResponse:
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if request.path.startswith("/host/"):
-        return plain_error(request, NotFound("There is no such operation in the host API."))
-    return plain_error(request, NotFound("There is no such address in this API; /api/docs/ lists them."))
+        return error_response(request, OperationNotFound())
+    return error_response(request, NotFound("This API has no such URL. /api/docs/ lists all of them."))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    return plain_error(request, InternalError())
+    return error_response(request, InternalError())
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    return plain_error(request, CSRFFailed())
+    return error_response(request, CSRFFailed())
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return plain_error(request, Problem("The server cannot make sense of this request."))
+    return error_response(
+        request, Problem("The request is malformed, or its Host header is not one of ALLOWED_HOSTS.")
+    )
 
 
-@csrf_exempt  # or an unsafe method would be told of a missing proof before the missing address
+@csrf_exempt  # otherwise an unsafe method would get a CSRF error instead of 404
 def api_404(request: HttpRequest) -> HttpResponse:
     raise Http404

@@ -1,14 +1,14 @@
-"""Django's ASGI handler for synchronous views: one hop, to a lasting thread, per request.
+"""A Django ASGI handler for synchronous views: each request runs in one thread, and threads are reused.
 
-The stock handler starts a thread, and so a database connection, for each request, hops between the event loop
-and that thread for every middleware, and starts two tasks to notice a client that hangs up. Here all that
-Django does for a request runs in one go, as it does under WSGI: signals, middleware, view and the end of the
-response. What is sent, streaming and error pages stay the stock handler's.
+Django's own handler starts a thread for each request, and so opens a database connection; it switches between
+the event loop and that thread for each middleware, and starts two tasks to notice when a client disconnects.
+Here signals, middleware, view and the closing of the response run in one go, as under WSGI. Sending,
+streaming and error pages remain Django's.
 """
 
 import os
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from typing import Any, cast
 
 from django.core import signals
 from django.core.exceptions import RequestAborted
@@ -22,15 +22,15 @@ from plugins.executions.call_endpoint import Receive, Scope, Send
 
 
 class ThreadPerRequestHandler(ASGIHandler):
-    """Lends each request a thread that outlives it and does one thing at a time. `most`: of so many.
+    """Runs each request in one of at most `limit` threads, which are reused.
 
-    A request has its thread from when its body is there until its response is made; who waits for a slow
-    client keeps none. A view cannot be broken off: when the client hangs up it runs to its end.
+    A request holds its thread from when its body has arrived until its response is ready, so slow clients
+    hold no threads. A view is never interrupted: it runs to completion even if its client disconnects.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, limit: int) -> None:
         super().__init__()
-        self._threads = ReusedThreads("request", most)
+        self._threads = ReusedThreads("request", limit)
 
     def load_middleware(self, is_async: bool = False) -> None:
         super().load_middleware(is_async=False)
@@ -47,13 +47,13 @@ class ThreadPerRequestHandler(ASGIHandler):
                 return
             try:
                 if not response.is_async:
-                    response.streaming_content = self._piece_by_piece(iter(response))
+                    response.streaming_content = self._stream(iter(response))
                 await self.send_response(response, send)
             finally:
                 await self._threads.run(response.close)
 
     def create_request(self, scope: Any, body_file: Any) -> Any:
-        """Says how long a body is that came without its length, in chunks: some readers go by that alone."""
+        """Sets CONTENT_LENGTH for a chunked body as well, because some code reads nothing without it."""
         request, error = super().create_request(scope, body_file)
         if request is not None and "CONTENT_LENGTH" not in request.META:
             request.META["CONTENT_LENGTH"] = str(body_file.seek(0, os.SEEK_END))
@@ -61,7 +61,7 @@ class ThreadPerRequestHandler(ASGIHandler):
         return request, error
 
     def _respond(self, scope: Scope, body: Any) -> HttpResponseBase:
-        """The response; one that is not streamed is at its end, its database connection looked after."""
+        """Runs the request. A response that is not streamed is already closed when this returns."""
         set_script_prefix(get_script_prefix(scope))
         signals.request_started.send(sender=self.__class__, scope=scope)
         request, response = self.create_request(scope, body)
@@ -72,10 +72,9 @@ class ThreadPerRequestHandler(ASGIHandler):
             response.block_size = self.chunk_size
         if not response.streaming:
             response.close()
-        made: HttpResponseBase = response
-        return made
+        return cast(HttpResponseBase, response)
 
-    async def _piece_by_piece(self, content: Iterator[bytes]) -> AsyncIterator[bytes]:
-        """Reads a file as it is sent. Django would read it whole first, and warn that it does."""
-        while (piece := await self._threads.run(next, content, None)) is not None:
-            yield piece
+    async def _stream(self, content: Iterator[bytes]) -> AsyncIterator[bytes]:
+        """Reads each chunk when it is to be sent. Django would first read all of them, and warn about it."""
+        while (chunk := await self._threads.run(next, content, None)) is not None:
+            yield chunk

@@ -1,7 +1,7 @@
-"""HTTP connections: uvicorn's, with bounds on what comes before and after a request's body.
+"""uvicorn's HTTP connections, with limits on headers and trailers.
 
-uvicorn and its parser have none: one header without an end fills the memory, and a connection on which none
-ever ends stays open.
+uvicorn and its parser set none: an endless header would fill the memory, and a connection that never
+completes a header would stay open for ever.
 """
 
 import asyncio
@@ -11,79 +11,79 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from core.problems import CONTENT_TYPE, Problem, response_for
 
-MAX_HEAD_BYTES = 64 << 10  # of the request line with all headers; browsers and proxies send 16 KiB at most
-HEAD_SECONDS = 30
+MAX_HEAD_BYTES = 64 << 10  # request line and headers together; browsers and proxies send at most 16 KiB
+HEAD_TIMEOUT_SECONDS = 30
 
 
 class HeadTooLarge(Problem):
     status = 431
     code = "headers-too-large"
-    title = "The address and headers of the request are too large"
-    default_detail = f"Together they may have at most {MAX_HEAD_BYTES} bytes."
+    title = "The request headers are too large"
+    default_detail = f"The request line and the headers may have at most {MAX_HEAD_BYTES} bytes together."
 
 
 class BoundedConnection(HttpToolsProtocol):
-    """Refuses a head that is too large or does not come, and leaves trailers out."""
+    """Refuses a head (request line and headers) that is too large or too slow, and ignores trailers."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._bytes_without_end = 0  # since the last thing that was whole: a head, a piece of a body, a body
-        self._came_to_an_end = False
-        self._head_is_whole = False
-        self._waiting: asyncio.TimerHandle | None = None
+        self._unparsed_bytes = 0  # since the parser last completed a head, a piece of a body or a body
+        self._parsed_something = False
+        self._head_complete = False
+        self._head_timeout: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._wait_for_head()
+        self._start_head_timeout()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._wait_no_more()
+        self._cancel_head_timeout()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        self._came_to_an_end = False
+        self._parsed_something = False
         super().data_received(data)
-        if self._came_to_an_end or self.transport.is_closing():
-            self._bytes_without_end = 0
+        if self._parsed_something or self.transport.is_closing():
+            self._unparsed_bytes = 0
             return
-        self._bytes_without_end += len(data)
-        if self._bytes_without_end > MAX_HEAD_BYTES:
+        self._unparsed_bytes += len(data)
+        if self._unparsed_bytes > MAX_HEAD_BYTES:
             self._refuse()
-        elif not self._head_is_whole:
-            self._wait_for_head()
+        elif not self._head_complete:
+            self._start_head_timeout()
 
     def on_message_begin(self) -> None:
-        self._head_is_whole = False
+        self._head_complete = False
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        self._came_to_an_end = self._head_is_whole = True
-        self._wait_no_more()
+        self._parsed_something = self._head_complete = True
+        self._cancel_head_timeout()
         super().on_headers_complete()
         if not self.parser.should_upgrade():
-            # A trailer comes after it was decided by the headers who asks; merged into them, it would be
-            # believed like what a proxy in front has set (RFC 9110, 6.5.1). So it goes to a list of its own.
+            # Trailers arrive after the headers have decided who the caller is. Merged into the headers, they
+            # would be trusted like those a proxy sets (RFC 9110, 6.5.1), so they go into a separate list.
             self.headers = []
 
     def on_body(self, body: bytes) -> None:
-        self._came_to_an_end = True
+        self._parsed_something = True
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        self._came_to_an_end = True
+        self._parsed_something = True
         super().on_message_complete()
 
-    def _wait_for_head(self) -> None:
-        if self._waiting is None:
-            self._waiting = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+    def _start_head_timeout(self) -> None:
+        if self._head_timeout is None:
+            self._head_timeout = self.loop.call_later(HEAD_TIMEOUT_SECONDS, self.transport.close)
 
-    def _wait_no_more(self) -> None:
-        if self._waiting is not None:
-            self._waiting.cancel()
-            self._waiting = None
+    def _cancel_head_timeout(self) -> None:
+        if self._head_timeout is not None:
+            self._head_timeout.cancel()
+            self._head_timeout = None
 
     def _refuse(self) -> None:
-        if not self._head_is_whole and (self.cycle is None or self.cycle.response_complete):
+        if not self._head_complete and (self.cycle is None or self.cycle.response_complete):
             body = response_for(HeadTooLarge()).content
             head = (
                 "HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\n"

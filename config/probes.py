@@ -1,4 +1,4 @@
-"""Health, readiness and metrics."""
+"""Health, readiness and metrics endpoints."""
 
 from django.conf import settings
 from django.db import connection
@@ -15,15 +15,16 @@ from plugins.runtime.service import get_pool
 @require_safe
 @never_cache
 def healthz(request: HttpRequest) -> HttpResponse:
-    """The process answers; it says nothing of what it depends on."""
+    """Liveness: the process responds. Checks no dependency."""
     return JsonResponse({"status": "ok"})
 
 
 @require_safe
 @never_cache
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Whether calls can be answered: the database is there and takes records, and workers start; how they
-    are confined.
+    """Readiness: the database is reachable, records can be written, and workers start.
+
+    `sandbox` says how the workers are confined.
     """
     try:
         with connection.cursor() as cursor:
@@ -41,13 +42,13 @@ def readyz(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Figures for Prometheus, for whoever has METRICS_TOKEN. Where none is set there is no such address."""
+    """Metrics for Prometheus. Requires METRICS_TOKEN; 404 if none is set."""
     if not settings.METRICS_TOKEN:
         raise Http404
     if not constant_time_compare(
         request.headers.get("Authorization", ""), f"Bearer {settings.METRICS_TOKEN}"
     ):
-        return response_for(NotAuthenticated("Send METRICS_TOKEN in the header Authorization: Bearer …"))
-    from plugins.api.metrics import CONTENT_TYPE, get_metrics  # noqa: PLC0415 - it loads a library that few servers need
+        return response_for(NotAuthenticated("Send METRICS_TOKEN in the Authorization header: Bearer …"))
+    from plugins.api.metrics import CONTENT_TYPE, get_metrics  # noqa: PLC0415 - loads a library that few servers need
 
     return HttpResponse(get_metrics().text(), CONTENT_TYPE)

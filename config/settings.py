@@ -1,7 +1,7 @@
-"""Every setting of the server, from the environment; a bad value stops the start with a plain sentence.
+"""All settings, from environment variables. An invalid value stops the start with an error that names it.
 
-With nothing set it serves on 127.0.0.1:8000 from SQLite and keeps its files under var/.
-docs/configuration.md describes each variable; a test holds the two together.
+With none set, the server listens on 127.0.0.1:8000, uses SQLite and stores its files under var/.
+docs/configuration.md describes each variable; a test checks that it lists all of them.
 """
 
 import os
@@ -44,7 +44,7 @@ def env_bool(name: str, default: bool) -> bool:
 
 
 def env_secret(name: str) -> str:
-    """The variable, or what is in the file that the one with `_FILE` after its name names; or nothing."""
+    """The value of the variable, or else the content of the file that `{name}_FILE` names, or else ""."""
     if secret := env(name):
         return secret
     path = env(f"{name}_FILE")
@@ -63,24 +63,24 @@ def env_list(name: str) -> list[str]:
     return [item.strip() for item in env(name).split(",") if item.strip()]
 
 
-# --- Where it lives -----------------------------------------------------------------------------------
+# --- Server -------------------------------------------------------------------------------------------
 DATA_DIR = Path(env("DATA_DIR", str(BASE_DIR / "var"))).expanduser().resolve()
 HOST = env("HOST", "127.0.0.1")
 PORT = env_int("PORT", 8000, 1, 65535)
 PUBLIC_URL = env("PUBLIC_URL", f"http://{f'[{HOST}]' if ':' in HOST else HOST}:{PORT}").rstrip("/")
 if urlsplit(PUBLIC_URL).scheme not in {"http", "https"} or not urlsplit(PUBLIC_URL).hostname:
-    raise ImproperlyConfigured(f"PUBLIC_URL must be an http:// or https:// address, not {PUBLIC_URL!r}.")
+    raise ImproperlyConfigured(f"PUBLIC_URL must be an http:// or https:// URL, not {PUBLIC_URL!r}.")
 PUBLIC_HTTPS = PUBLIC_URL.startswith("https://")
 
 
 def read_secret_key() -> str:
-    """SECRET_KEY, or the file SECRET_KEY_FILE names, or a key made once and kept in DATA_DIR (mode 0600)."""
+    """SECRET_KEY, or the content of SECRET_KEY_FILE, or a key generated once and stored in DATA_DIR."""
     if key := env_secret("SECRET_KEY"):
         return key
     path = DATA_DIR / "secret-key"
     try:
         DATA_DIR.mkdir(parents=True, exist_ok=True)
-        # Written beside and linked into place: of two processes that start at once, both read one key.
+        # Written to a draft that is linked into place, so two processes that start at once use one key.
         draft = path.with_name(f"secret-key.{os.getpid()}")
         draft.touch(mode=0o600)
         draft.write_text(secrets.token_urlsafe(48))
@@ -92,20 +92,18 @@ def read_secret_key() -> str:
             draft.unlink()
         return path.read_text()
     except OSError as error:
-        raise ImproperlyConfigured(f"DATA_DIR {str(DATA_DIR)!r} cannot be written: {error}.") from error
+        raise ImproperlyConfigured(f"DATA_DIR {str(DATA_DIR)!r} is not writable: {error}.") from error
 
 
 SECRET_KEY = read_secret_key()
 METRICS_TOKEN = env_secret("METRICS_TOKEN")
 if METRICS_TOKEN and not re.fullmatch(r"[\x21-\x7e]{16,}", METRICS_TOKEN):
-    raise ImproperlyConfigured(
-        "METRICS_TOKEN must have 16 or more characters, all of them ASCII and none a space."
-    )
+    raise ImproperlyConfigured("METRICS_TOKEN must have at least 16 characters, only visible ASCII ones.")
 DEBUG = env_bool("DEBUG", default=False)
 ALLOWED_HOSTS = env_list("ALLOWED_HOSTS") or [
     "localhost", "127.0.0.1", "[::1]", urlsplit(PUBLIC_URL).hostname or HOST,
 ]  # fmt: skip
-# Forwarded headers are believed only when the operator says that a proxy sets them.
+# X-Forwarded-* headers are trusted only if the operator says that a proxy sets them.
 TRUST_PROXY = env_bool("TRUST_PROXY", default=False)
 if TRUST_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -166,14 +164,14 @@ DATABASES = {
     )
 }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    # IMMEDIATE: a transaction takes the write lock when it begins, so that it waits its turn instead of
-    # failing half-way with "database is locked".
+    # IMMEDIATE: a transaction takes the write lock when it begins, so it waits for its turn instead of
+    # failing halfway with "database is locked".
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA mmap_size=268435456;",
     }
-    # REST framework would load PostgreSQL's driver, 7 MB of it, to know fields that no model here has.
+    # Keeps REST framework from loading PostgreSQL's driver (7 MB) for fields that no model here has.
     sys.modules.setdefault("django.contrib.postgres.fields", None)  # type: ignore[arg-type]
 
 # --- Accounts -----------------------------------------------------------------------------------------
@@ -195,7 +193,7 @@ EMAIL_HOST, EMAIL_PORT = _email.get("EMAIL_HOST") or "localhost", _email.get("EM
 EMAIL_HOST_USER = _email["EMAIL_HOST_USER"] or ""
 EMAIL_HOST_PASSWORD = _email["EMAIL_HOST_PASSWORD"] or ""
 EMAIL_USE_TLS, EMAIL_USE_SSL = _email["EMAIL_USE_TLS"], _email["EMAIL_USE_SSL"]
-EMAIL_FILE_PATH = Path("/", _email["EMAIL_FILE_PATH"])  # the parser leaves out the first slash
+EMAIL_FILE_PATH = Path("/", _email["EMAIL_FILE_PATH"])  # the parser drops the leading slash
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env("EMAIL_FROM", f"Hostbridge <no-reply@{urlsplit(PUBLIC_URL).hostname}>")
 AUTH_PLUGIN = env("AUTH_PLUGIN", "auth")
@@ -224,7 +222,7 @@ PLUGIN_KV_QUOTA_BYTES = env_int("PLUGIN_KV_QUOTA_BYTES", 1 << 20, 0, 1 << 30)
 EXECUTION_TOKEN_SECONDS = env_int("EXECUTION_TOKEN_SECONDS", 300, 10, 3600)
 PLUGIN_MAX_OUTPUT_BYTES = env_int("PLUGIN_MAX_OUTPUT_BYTES", 48 << 20, 1, 1 << 30)
 
-# What plugins may reach outside; administrators grant the addresses, this is what holds for all of them.
+# Limits on plugins' requests to other servers. Administrators grant the URLs themselves.
 EGRESS_TIMEOUT_MS = env_int("EGRESS_TIMEOUT_MS", 10_000, 1, 600_000)
 EGRESS_MAX_RESPONSE_BYTES = env_int("EGRESS_MAX_RESPONSE_BYTES", 4 << 20, 1, 32 << 20)
 try:
@@ -233,12 +231,12 @@ except ValueError as error:
     raise ImproperlyConfigured(f"EGRESS_ALLOW_PRIVATE: {error}.") from error
 
 # --- HTTP ---------------------------------------------------------------------------------------------
-DATA_UPLOAD_MAX_MEMORY_SIZE = 1 << 20  # of a JSON body; a plugin's input has PLUGIN_MAX_INPUT_BYTES
-MAX_REQUEST_BYTES = max(PLUGIN_MAX_INPUT_BYTES, 2 << 20)  # of any body; see config/application.py
-# Of bodies to these addresses: a bundle, and what multipart/form-data puts around it.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1 << 20  # for JSON bodies; for a plugin's input, PLUGIN_MAX_INPUT_BYTES
+MAX_REQUEST_BYTES = max(PLUGIN_MAX_INPUT_BYTES, 2 << 20)  # for any body; see config/body_limits.py
+# For bodies to these paths: a bundle, with the overhead of multipart/form-data.
 LARGER_REQUEST_BYTES = {"/api/v1/plugins": max(PLUGIN_MAX_BUNDLE_BYTES + (64 << 10), MAX_REQUEST_BYTES)}
-MAX_HELD_REQUEST_BYTES = 16 * max(LARGER_REQUEST_BYTES.values())  # of all large bodies together
-SESSION_COOKIE_NAME = "hostbridge_admin"  # Django admin's own; people's cookie is accounts.authentication's
+MAX_HELD_REQUEST_BYTES = 16 * max(LARGER_REQUEST_BYTES.values())  # for all large bodies together
+SESSION_COOKIE_NAME = "hostbridge_admin"  # for the Django admin; accounts.authentication sets the app's
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_HTTPS
 CSRF_FAILURE_VIEW = "config.error_pages.csrf_failure"
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_HTTPS else []
@@ -267,7 +265,7 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
 }
-# Vite puts a hash of the content into the names under assets/: those may be kept for ever.
+# Vite puts a hash of the content into the file names under assets/, so they can be cached for ever.
 WHITENOISE_IMMUTABLE_FILE_TEST = r"^/static/assets/.+-[\w-]{8,}\.\w+$"
 WHITENOISE_ADD_HEADERS_FUNCTION = add_headers
 
@@ -313,7 +311,7 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
         "hostbridge": {"level": env("LOG_LEVEL", "INFO").upper()},
-        # A refused request is told to its caller; in the log only the server's own failures matter.
+        # Refused requests are reported to their callers. The log is for the server's own failures.
         "django.request": {"level": "ERROR"},
     },
 }

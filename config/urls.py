@@ -1,4 +1,4 @@
-"""Every address of the server."""
+"""All URLs of the server."""
 
 from pathlib import Path
 
@@ -22,19 +22,21 @@ from plugins.host.cors import no_operation
 @never_cache
 @ensure_csrf_cookie
 def app(request: HttpRequest) -> HttpResponse:
-    """The single-page app, for every address that is not the server's own."""
+    """The single-page app, for every URL that no other view serves."""
     page = Path(settings.FRONTEND_DIST) / "index.html"
     try:
         return HttpResponse(page.read_bytes())
     except FileNotFoundError:
-        return HttpResponse("The front end is not built yet. Run: make frontend\n", "text/plain", status=503)
+        return HttpResponse(
+            "The front end has not been built. Run: make frontend\n", "text/plain", status=503
+        )
 
 
 handler400 = bad_request
 handler404 = not_found
 handler500 = server_error
 
-# Swagger UI sets style attributes; its scripts come from this server and need nothing more.
+# Swagger UI sets style attributes. Its scripts come from this server and need no exception.
 docs = csp_update({"style-src": ["'unsafe-inline'"], "img-src": ["data:"]})(
     SpectacularSwaggerSplitView.as_view(url_name="schema", authentication_classes=[], permission_classes=[])
 )

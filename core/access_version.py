@@ -1,9 +1,9 @@
-"""The access version: a value shared by all processes on this machine that changes whenever access may have.
+"""The access version: a value that changes whenever somebody's access may have changed.
 
-Look-ups of users, sessions, plugins and grants may be cached for as long as the version stays the same. Every
-committed write through Django to a table of a model marked with `decides_access` changes it, in whichever
-process. The version is eight bytes of a file that all processes map into memory; reading it takes less than a
-microsecond.
+Users, sessions, plugins and grants that were looked up may be cached while the version stays the same. A
+write to the table of a model marked with `decides_access`, made through Django in any process on this
+machine, gives the version a new value when it commits. The version is eight bytes of a file that all these
+processes map into memory; reading it takes less than a microsecond.
 """
 
 import mmap
@@ -20,7 +20,8 @@ from django.db.models import Model
 
 _SIZE = 8
 _WRITE = re.compile(
-    r"\s*(?:INSERT\s+INTO|UPDATE|DELETE\s+FROM|TRUNCATE(?:\s+TABLE)?)\s+(?:ONLY\s+)?[\"`]?(?P<table>\w+)",
+    r"\s*(?:INSERT\s+(?:OR\s+\w+\s+)?INTO|UPDATE|DELETE\s+FROM|TRUNCATE(?:\s+TABLE)?)"
+    r"\s+(?:ONLY\s+)?[\"`]?(?P<table>\w+)",
     re.IGNORECASE,
 )
 _tables: set[str] = set()
@@ -39,35 +40,36 @@ def tables() -> frozenset[str]:
 
 
 def current() -> bytes:
-    """The version now. Read it before looking up what is to be cached under it."""
-    return _mapped()[:_SIZE]
+    """The version now. Read it before looking up anything that is to be cached under it."""
+    return _shared_memory()[:_SIZE]
 
 
 def advance() -> None:
     """Invalidates everything cached under the version, in every process on this machine."""
-    _mapped()[:_SIZE] = os.urandom(_SIZE)
+    _shared_memory()[:_SIZE] = os.urandom(_SIZE)
 
 
 def watch_connections() -> None:
-    """From now on, writes through any new database connection of this process are noticed."""
+    """Watches the writes of every database connection that this process opens from now on."""
     connection_created.connect(_watch, dispatch_uid="access_version")
 
 
 def _watch(connection: Any, **_: Any) -> None:
-    if _notice not in connection.execute_wrappers:
-        connection.execute_wrappers.append(_notice)
+    if _advance_on_write not in connection.execute_wrappers:
+        connection.execute_wrappers.append(_advance_on_write)
 
 
-def _notice(execute: Any, sql: str, parameters: Any, many: bool, context: Any) -> Any:
+def _advance_on_write(execute: Any, sql: str, parameters: Any, many: bool, context: Any) -> Any:
     result = execute(sql, parameters, many, context)
-    written = _WRITE.match(sql)
-    if written and written["table"] in _tables:
+    write = _WRITE.match(sql)
+    if write and write["table"] in _tables:
+        # Not before the commit: until then, other connections would look up and cache the old rows.
         transaction.on_commit(advance, using=context["connection"].alias)
     return result
 
 
 @cache
-def _mapped() -> mmap.mmap:
+def _shared_memory() -> mmap.mmap:
     path = Path(settings.DATA_DIR) / "access-version"
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)

@@ -1,7 +1,7 @@
-"""Live events: what happened, told to whom it concerns.
+"""Publishing live events: what happened, for the people it concerns.
 
-What one transaction tells is written by that very transaction (`EventBatch`), so that there is an event of
-everything that happened and of nothing that did not. core.feed brings it to those who listen.
+Events are written in the transaction that they report (`EventBatch`): a committed change has its events, and
+one that was rolled back has none. core.feed delivers them to listeners.
 """
 
 import json
@@ -18,7 +18,7 @@ from core.models import EventBatch
 STAFF_GROUP = "staff"
 EVERYONE_GROUP = "everyone"
 
-# What a feed in this process asks to be called with, after every commit that told something.
+# Callbacks, run after every commit that published events. The feed of this process adds one.
 on_published: list[Callable[[], None]] = []
 
 
@@ -27,15 +27,23 @@ def user_group(user_id: uuid.UUID | str) -> str:
 
 
 class Event(NamedTuple):
-    """One event for these users (None: nobody) and for staff, or for all who are logged in.
+    """An event for these users and for staff or, with `to_all`, for everyone who is logged in.
 
-    `data` is ready for JSON, without secrets.
+    `data` must be ready for JSON and hold no secret. A None in `to_users` stands for nobody.
     """
 
     kind: str
     data: dict[str, Any]
-    to_users: Sequence[uuid.UUID | None]
+    to_users: Iterable[uuid.UUID | None] = ()
+    to_staff: bool = True
     to_all: bool = False
+
+    @property
+    def groups(self) -> list[str]:
+        if self.to_all:
+            return [EVERYONE_GROUP]
+        users = [user_group(user_id) for user_id in self.to_users if user_id is not None]
+        return [STAFF_GROUP, *users] if self.to_staff else users
 
 
 def publish(
@@ -46,47 +54,32 @@ def publish(
     to_staff: bool = True,
     to_all: bool = False,
 ) -> None:
-    """Tells these users, and staff, or everybody who is logged in, once the current transaction commits.
-
-    `data` must be ready for JSON and hold no secret.
-    """
-    groups = [user_group(user_id) for user_id in to_users if user_id is not None]
-    if to_staff:
-        groups.append(STAFF_GROUP)
-    publish_encoded([_encoded(kind, data, [EVERYONE_GROUP] if to_all else groups)])
+    """Publishes one Event, described by its fields, when the current transaction commits."""
+    publish_all([Event(kind, data, to_users, to_staff, to_all)])
 
 
-def publish_all(told: Iterable[Event]) -> None:
-    """Tells several events at once, in their order, once the current transaction commits."""
-    publish_encoded([encode(event) for event in told])
+def publish_all(events: Iterable[Event]) -> None:
+    """Publishes several events, in this order, when the current transaction commits."""
+    publish_encoded([encode(event) for event in events])
 
 
-def publish_encoded(texts: Sequence[str]) -> None:
-    """As publish_all, for events that went through `encode` already."""
-    if texts:
-        EventBatch.objects.create(events=f"[{','.join(texts)}]", size=len(texts))
-        transaction.on_commit(_wake)
+def publish_encoded(events: Sequence[str]) -> None:
+    """Like `publish_all`, for events that `encode` returned."""
+    if events:
+        EventBatch.objects.create(events=f"[{','.join(events)}]", size=len(events))
+        transaction.on_commit(_run_callbacks)
 
 
-def encode(told: Event) -> str:
-    """The event, which happens now, as it is kept."""
-    return _encoded(told.kind, told.data, _groups(told.to_users, to_all=told.to_all))
-
-
-def _groups(to_users: Iterable[uuid.UUID | None], *, to_all: bool) -> list[str]:
-    if to_all:
-        return [EVERYONE_GROUP]
-    return [STAFF_GROUP, *(user_group(user_id) for user_id in to_users if user_id)]
-
-
-def _encoded(kind: str, data: dict[str, Any], groups: list[str]) -> str:
-    event = {"to": groups, "type": kind, "at": datetime.now(UTC).isoformat(), "data": data}
+def encode(event: Event) -> str:
+    """The event as JSON for an EventBatch, with the current time as its `at`."""
+    now = datetime.now(UTC).isoformat()
+    fields = {"to": event.groups, "type": event.kind, "at": now, "data": event.data}
     try:
-        return msgspec.json.encode(event).decode()
-    except UnicodeEncodeError:  # half of a surrogate pair, which only escapes can carry
-        return json.dumps(event)
+        return msgspec.json.encode(fields).decode()
+    except UnicodeEncodeError:  # a lone surrogate, which JSON can only carry as an escape
+        return json.dumps(fields)
 
 
-def _wake() -> None:
-    for wake in on_published:
-        wake()
+def _run_callbacks() -> None:
+    for callback in on_published:
+        callback()

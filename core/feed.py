@@ -1,9 +1,8 @@
-"""Brings events to those who listen: in one order for everybody, each once, also to who comes back late.
+"""Delivers events to listeners: in one order for everyone, each event once, and resumable after a disconnect.
 
-Every server process has one Feed. It reads the batches that transactions left (core.events) in the order
-of their positions, and so does who resumes after an event: the order in which events are heard is the order
-in which they are kept. What other processes told is found by looking, every POLL_SECONDS while anybody here
-listens.
+Transactions leave batches of events in the database (core.events). Committed batches are assigned positions,
+and all readers go by those: the Feed that every server process has, and clients that resume after an event.
+To find what other processes published, a Feed reads the database every POLL_SECONDS while it has listeners.
 """
 
 import asyncio
@@ -28,14 +27,17 @@ logger = logging.getLogger("hostbridge.feed")
 KEEP_SECONDS = 15 * 60
 KEEP_EVENTS = 20_000
 POLL_SECONDS = 0.25
-TIDY_SECONDS = 10
+CLEANUP_SECONDS = 10
 RETRY_SECONDS = 5
 BATCHES_AT_ONCE = 200
-_ORDER_LOCK = 0x6665_6564  # any number that nobody else locks
+_ORDER_LOCK = 0x6665_6564  # key of a PostgreSQL advisory lock; any number that nothing else locks
 
 
 class Position(NamedTuple):
-    """Where in the feed: after the event `number` (from 1) of the batch at `position`. An event's id."""
+    """A place in the feed: after event `number`, counted from 1, of the batch at `position`.
+
+    Written as `position-number`, it is the id of that event.
+    """
 
     position: int
     number: int
@@ -51,129 +53,138 @@ class Position(NamedTuple):
         return cls(int(position), int(number))
 
 
-class Event(NamedTuple):
+class PublishedEvent(NamedTuple):
+    """An event read from its batch."""
+
     groups: frozenset[str]
     type: str
     data: dict[str, Any]
-    text: str  # as it goes over the wire
+    text: str  # the JSON sent to clients
 
 
 class Missed(NamedTuple):
-    """What somebody missed. With a gap, some of it is not kept any more: what is follows from that place."""
+    """What a client missed. If some of it has been deleted, `gap` is the place where the rest begins."""
 
     gap: Position | None
-    events: list[Event]
+    events: list[PublishedEvent]
 
 
-# --- what is kept -------------------------------------------------------------------------------------
+# --- Batches in the database --------------------------------------------------------------------------
 
 
-def put_in_order() -> None:
-    """Gives committed batches their positions, above all that were given before."""
+def assign_positions() -> None:
+    """Gives committed batches their positions, above all positions assigned before."""
     new = EventBatch.objects.filter(position=None)
     if not new.exists():
         return
     with transaction.atomic():
-        if connection.vendor == "postgresql":  # SQLite has one writer at a time anyway
+        if connection.vendor == "postgresql":  # SQLite has only one writer at a time anyway
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_ORDER_LOCK])
         ids = list(new.order_by("pk").values_list("pk", flat=True)[:BATCHES_AT_ONCE])
         if ids:
-            EventBatch.objects.filter(pk__in=ids).update(position=newest() + 1 + F("pk") - ids[0])
+            EventBatch.objects.filter(pk__in=ids).update(position=newest_position() + 1 + F("pk") - ids[0])
 
 
-def newest() -> int:
-    """The highest position; 0 before there is any."""
-    return EventBatch.objects.aggregate(found=Max("position"))["found"] or 0
+def newest_position() -> int:
+    """The highest position assigned so far, or 0."""
+    return EventBatch.objects.aggregate(highest=Max("position"))["highest"] or 0
 
 
-def read(
+def read_batches(
     after: int, until: int | None = None, groups: Set[str] | None = None
-) -> Iterator[tuple[int, list[Event]]]:
-    """The batches with positions above `after`, up to `until`, in order. With `groups`: only those that may
-    have something for one of them.
+) -> Iterator[tuple[int, list[PublishedEvent]]]:
+    """Positions and events of the batches above `after` and up to `until`, in order.
+
+    With `groups`, leaves out batches that hold nothing for any of these groups.
     """
     batches = EventBatch.objects.filter(position__gt=after).order_by("position")
     if until is not None:
         batches = batches.filter(position__lte=until)
-    named = None if groups is None else [f'"{group}"' for group in groups]
+    quoted = None if groups is None else [f'"{group}"' for group in groups]
     for batch in batches.iterator():
-        # To look for a text takes a hundredth of what it takes to read and write all the events.
-        if named is not None and not any(name in batch.events for name in named):
+        # Searching the text takes a hundredth of the time that decoding and encoding all events takes.
+        if quoted is not None and not any(group in batch.events for group in quoted):
             continue
-        position = int(batch.position or 0)  # the filter let no other through
+        position = int(batch.position or 0)  # never None here: the filter leaves those out
         yield (
             position,
-            [_event(Position(position, number), one) for number, one in enumerate(batch.told(), 1)],
+            [_published(Position(position, number), event) for number, event in enumerate(batch.decode(), 1)],
         )
 
 
-def missed(after: Position | None, until: int, groups: Set[str]) -> Missed:
-    """What these groups were told after a place (None: one that nobody knows) and up to a position."""
-    oldest = EventBatch.objects.aggregate(found=Min("position"))["found"] or until + 1
+def read_missed(after: Position | None, until: int, groups: Set[str]) -> Missed:
+    """The events for these groups after a place and up to a position.
+
+    None as the place, and one that was never assigned, stand for the oldest event there is, with a gap.
+    """
+    oldest = EventBatch.objects.aggregate(lowest=Min("position"))["lowest"] or until + 1
     gap = None
     if after is None or after.position < oldest or after > Position(until + 1, 0):
         after = gap = Position(oldest, 0)
-    kept = [
+    missed = [
         event
-        for position, told in read(after.position - 1, until, groups)
-        for number, event in enumerate(told, 1)
+        for position, batch in read_batches(after.position - 1, until, groups)
+        for number, event in enumerate(batch, 1)
         if (position, number) > after and not groups.isdisjoint(event.groups)
     ]
-    return Missed(gap, kept)
+    return Missed(gap, missed)
 
 
-def forget_old() -> None:
-    """Drops what is older than KEEP_SECONDS or beyond KEEP_EVENTS; never the newest batch, which tells the
-    position."""
+def delete_old_batches() -> None:
+    """Deletes batches older than KEEP_SECONDS or beyond the newest KEEP_EVENTS events.
+
+    The newest batch always stays, because the next position follows from it.
+    """
     since = timezone.now() - timedelta(seconds=KEEP_SECONDS)
-    kept = 0
-    rows = EventBatch.objects.exclude(position=None).order_by("-position")
-    for number, (position, size, at) in enumerate(rows.values_list("position", "size", "at")):
-        kept += size
-        if number > 0 and (kept > KEEP_EVENTS or at < since):
+    newer_events = 0
+    batches = EventBatch.objects.exclude(position=None).order_by("-position")
+    for index, (position, size, at) in enumerate(batches.values_list("position", "size", "at")):
+        newer_events += size
+        if index > 0 and (newer_events > KEEP_EVENTS or at < since):
             EventBatch.objects.filter(position__lte=position).delete()
             return
 
 
-def _event(place: Position, told: dict[str, Any]) -> Event:
-    wire = {"id": str(place), "type": told["type"], "at": told["at"], "data": told["data"]}
-    return Event(frozenset(told["to"]), told["type"], told["data"], json.dumps(wire, ensure_ascii=False))
+def _published(position: Position, event: dict[str, Any]) -> PublishedEvent:
+    message = {"id": str(position), "type": event["type"], "at": event["at"], "data": event["data"]}
+    text = json.dumps(message, ensure_ascii=False)
+    return PublishedEvent(frozenset(event["to"]), event["type"], event["data"], text)
 
 
-# --- who listens --------------------------------------------------------------------------------------
+# --- Listeners ----------------------------------------------------------------------------------------
 
 
 class Listener:
-    """Somebody's events, waiting to be sent. Used on the event loop only."""
+    """A queue of events for one client, by its groups. For use on the event loop only."""
 
-    MAX_WAITING = 5_000
+    MAX_QUEUED = 5_000
 
     def __init__(self, groups: Set[str]) -> None:
         self.groups = groups
-        self._waiting: asyncio.Queue[Event | None] = asyncio.Queue()
-        self._overrun = False
+        self._queue: asyncio.Queue[PublishedEvent | None] = asyncio.Queue()
+        self._overflowed = False
 
-    def hear(self, told: list[Event]) -> None:
-        for event in told:
-            if self._overrun or self.groups.isdisjoint(event.groups):
+    def deliver(self, events: list[PublishedEvent]) -> None:
+        for event in events:
+            if self._overflowed or self.groups.isdisjoint(event.groups):
                 continue
-            self._overrun = self._waiting.qsize() >= self.MAX_WAITING
-            self._waiting.put_nowait(None if self._overrun else event)
+            self._overflowed = self._queue.qsize() >= self.MAX_QUEUED
+            self._queue.put_nowait(None if self._overflowed else event)
 
-    async def next(self) -> Event | None:
-        """The next event; None when so many waited that no more are taken: come back and resume."""
-        return await self._waiting.get()
+    async def next(self) -> PublishedEvent | None:
+        """The next event; None once the queue has overflowed. The client must then reconnect and resume."""
+        return await self._queue.get()
 
 
 @dataclass
-class _Joining:
+class _Join:
     listener: Listener
-    joined: "asyncio.Future[int]"
+    position: "asyncio.Future[int]"
 
 
 class Feed:
-    """The feed of this process: a thread that reads, and listeners on the event loop that made it."""
+    """The feed of this process: a thread reads new batches for the listeners, which are on one event loop."""
 
     running: "ClassVar[Feed | None]" = None
 
@@ -181,31 +192,30 @@ class Feed:
         self._loop = asyncio.get_running_loop()
         self._listeners: set[Listener] = set()
         self._lock = threading.Lock()
-        self._joining: list[_Joining] = []
-        self._count = 0  # of listeners, those included that the loop is still to be told of
-        self._wanted = threading.Event()
+        self._joining: list[_Join] = []
+        self._count = 0  # of listeners, including those in _joining
+        self._wake_up = threading.Event()
         self._stopping = threading.Event()
         self._position = 0
-        self._tidied = 0.0
-        self._thread = threading.Thread(target=self._read_for_ever, name="feed", daemon=True)
+        self._last_cleanup = 0.0
+        self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
         events.on_published.append(self.wake)
         Feed.running = self
         self._thread.start()
 
     @property
-    def count(self) -> int:
-        """How many listen here."""
+    def listener_count(self) -> int:
         return self._count
 
     async def join(self, listener: Listener) -> int:
-        """From the position in the answer on, the listener hears everything."""
-        joined: asyncio.Future[int] = self._loop.create_future()
+        """Adds the listener. It gets every event above the position returned."""
+        position: asyncio.Future[int] = self._loop.create_future()
         with self._lock:
-            self._joining.append(_Joining(listener, joined))
+            self._joining.append(_Join(listener, position))
             self._count += 1
-        self._wanted.set()
+        self._wake_up.set()
         try:
-            return await joined
+            return await position
         except asyncio.CancelledError:
             self.leave(listener)
             raise
@@ -216,52 +226,55 @@ class Feed:
             self._count -= 1
 
     def wake(self) -> None:
-        """There may be something new. From any thread; costs nothing while nobody listens."""
+        """Makes the feed look for new batches now. Callable from any thread; free while nobody listens."""
         if self._count:
-            self._wanted.set()
+            self._wake_up.set()
 
     async def close(self) -> None:
         Feed.running = None
         events.on_published.remove(self.wake)
         self._stopping.set()
-        self._wanted.set()
+        self._wake_up.set()
         await asyncio.to_thread(self._thread.join)
 
-    def _read_for_ever(self) -> None:
+    def _run(self) -> None:
         while not self._stopping.is_set():
             try:
-                self._pass()
-            except Exception:  # without this thread nobody hears anything any more
-                logger.exception("Events cannot be read; trying again")
+                self._read_new()
+            except Exception:  # a feed whose thread ended would deliver nothing any more
+                logger.exception("The live feed cannot read events; it tries again in %s s", RETRY_SECONDS)
                 connection.close()
                 self._stopping.wait(RETRY_SECONDS)
-            self._wanted.wait(POLL_SECONDS if self._count else TIDY_SECONDS)
-            self._wanted.clear()
+            self._wake_up.wait(POLL_SECONDS if self._count else CLEANUP_SECONDS)
+            self._wake_up.clear()
         connection.close()
 
-    def _pass(self) -> None:
-        put_in_order()
+    def _read_new(self) -> None:
+        assign_positions()
         with self._lock:
             joining, self._joining = self._joining, []
-            heard = self._count > len(joining)
+            has_listeners = self._count > len(joining)
         try:
-            told = list(read(self._position)) if heard else []
-            self._position = told[-1][0] if told else self._position if heard else newest()
+            batches = list(read_batches(self._position)) if has_listeners else []
+            if batches:
+                self._position = batches[-1][0]
+            elif not has_listeners:
+                self._position = newest_position()
         except Exception:
             with self._lock:
                 self._joining += joining
             raise
-        if told or joining:
-            flat = [event for _, batch in told for event in batch]
-            self._loop.call_soon_threadsafe(self._spread, flat, joining, self._position)
-        if time.monotonic() - self._tidied > TIDY_SECONDS:
-            forget_old()
-            self._tidied = time.monotonic()
+        if batches or joining:
+            new = [event for _, batch in batches for event in batch]
+            self._loop.call_soon_threadsafe(self._deliver, new, joining, self._position)
+        if time.monotonic() - self._last_cleanup > CLEANUP_SECONDS:
+            delete_old_batches()
+            self._last_cleanup = time.monotonic()
 
-    def _spread(self, told: list[Event], joining: list[_Joining], position: int) -> None:
+    def _deliver(self, new: list[PublishedEvent], joining: list[_Join], position: int) -> None:
         for listener in self._listeners:
-            listener.hear(told)
-        for newcomer in joining:
-            if not newcomer.joined.cancelled():
-                self._listeners.add(newcomer.listener)
-                newcomer.joined.set_result(position)
+            listener.deliver(new)
+        for join in joining:
+            if not join.position.cancelled():
+                self._listeners.add(join.listener)
+                join.position.set_result(position)

@@ -1,10 +1,10 @@
-"""The host API operations. Each is defined once, in `operations.py` of the app that owns its data.
+"""The registry of host API operations. Each app defines its own in its `operations.py`.
 
-A function's name is at once the operation's permission, its OpenAPI operationId, its host function and its
-label in the audit log. The decorator holds the route, the shapes and the words an administrator reads before
-granting it. Routes, permissions, host functions and documents all follow from this table.
+The name of an operation's function is also its permission, its OpenAPI operationId, its host function and its
+label in the audit log. The decorator adds the route, the shapes, and the words that an administrator reads
+before granting it. Routes, permissions, host functions and documents all follow from this registry.
 
-An operation takes the Caller and the validated input, returns plain data, and raises only Problems.
+An operation takes a Caller and the validated input, returns plain data, and raises nothing but Problems.
 """
 
 import re
@@ -28,7 +28,7 @@ class Risk(StrEnum):
 
 @dataclass(frozen=True)
 class Permission:
-    """Something a manifest may ask for; `title` and `meaning` are for the administrator who decides."""
+    """Something a manifest may ask for. `title` and `meaning` are for the administrator who grants it."""
 
     name: str
     title: str
@@ -37,7 +37,7 @@ class Permission:
 
 
 class Caller(Protocol):
-    """Who performs an operation, as the host knows it. Nothing in here comes from the guest."""
+    """Who asks for an operation, as the host knows them. Nothing in here comes from the guest."""
 
     @property
     def granted(self) -> frozenset[str]: ...
@@ -50,17 +50,17 @@ class Caller(Protocol):
 
 
 Perform = Callable[[Caller, dict[str, Any]], Any]
-# Takes a user and the input: whether the call concerns only that user's own data.
+# Takes a user and the input. True if the call works on that user's own data only.
 Own = Callable[[Any, dict[str, Any]], bool]
 Shape = type[serializers.Serializer[Any]]
 
 
 @dataclass(frozen=True)
 class Operation(Permission):
-    """A permission that is also an HTTP endpoint. `route` is in Django's syntax, below PREFIX.
+    """A permission that is also an HTTP endpoint. `route` is in Django's syntax, relative to PREFIX.
 
-    `own` says when a run in a user's browser may do it; None: never. What runs in a browser is in the
-    user's hands, so it may do no more than the user may do to their own data.
+    `own` decides whether a run in a user's browser may perform it; None means never. The user controls such a
+    run, so it may only do what the user may do to their own data.
     """
 
     method: str
@@ -74,7 +74,7 @@ class Operation(Permission):
 
     @property
     def path_fields(self) -> tuple[str, ...]:
-        """The fields that travel in the path."""
+        """The names of the fields in the path."""
         return tuple(re.findall(r"<\w+:(\w+)>", self.route))
 
 
@@ -83,9 +83,9 @@ PERMISSIONS: dict[str, Permission] = {}
 
 
 def permission(name: str, *, title: str, meaning: str, risk: Risk) -> Permission:
-    """Registers a permission that is no operation of its own: it widens what others return."""
-    made = PERMISSIONS[name] = Permission(name, title, meaning, risk)
-    return made
+    """Registers a permission without an operation of its own: it widens what others return."""
+    registered = PERMISSIONS[name] = Permission(name, title, meaning, risk)
+    return registered
 
 
 def operation(
@@ -101,21 +101,20 @@ def operation(
     status: int = 200,
     own: Own | None = None,
 ) -> Callable[[Perform], Perform]:
-    """Registers the function below as the operation of its name."""
+    """Registers the decorated function as the operation of its name."""
 
     def register(perform: Perform) -> Perform:
         name = perform.__name__
-        made = Operation(
+        OPERATIONS[name] = PERMISSIONS[name] = Operation(
             name, title, meaning, risk, method, route, request, query, response, status, own, perform
         )
-        OPERATIONS[name] = PERMISSIONS[name] = made
         return perform
 
     return register
 
 
 def subject(data: dict[str, Any], result: Any) -> str:
-    """The id or key of what an operation was about, for the audit log; never an e-mail, never a secret."""
+    """The id or key of what an operation was about, for the audit log. Never an e-mail or a secret."""
     found: uuid.UUID | str | None = (
         data.get("uuid") or data.get("id") or data.get("user_id") or data.get("key")
     )

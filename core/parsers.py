@@ -1,4 +1,4 @@
-"""REST framework parsers that accept strict JSON and bounded uploads."""
+"""REST framework parsers for strict JSON and for uploads."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,11 +13,10 @@ from core.strict_json import parse_json
 
 
 class StrictJSONParser(BaseParser):
-    """UTF-8 JSON of at most DATA_UPLOAD_MAX_MEMORY_SIZE bytes and MAX_DEPTH levels.
+    """UTF-8 JSON of at most DATA_UPLOAD_MAX_MEMORY_SIZE bytes, nested at most MAX_DEPTH levels deep.
 
-    No NaN, no numbers beyond a float, no duplicate keys, no lone surrogates.
-
-    NUL is refused as well: PostgreSQL cannot store it, and no field here means anything by it.
+    Rejects NaN, numbers beyond the range of a float, duplicate keys and lone surrogates. Rejects NUL as well:
+    PostgreSQL cannot store it, and no field needs it.
     """
 
     media_type = "application/json"
@@ -33,7 +32,7 @@ class StrictJSONParser(BaseParser):
 
 
 class UploadParser(MultiPartParser):
-    """multipart/form-data (RFC 7578), for views that take files."""
+    """multipart/form-data (RFC 7578), for views that accept files."""
 
     def parse(
         self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
@@ -45,15 +44,15 @@ class UploadParser(MultiPartParser):
 
 
 class JSONOnlyNegotiation(BaseContentNegotiation):
-    """These APIs answer only in JSON, so Accept is not consulted (RFC 9110, 12.5.1 allows it)."""
+    """Ignores Accept, because these APIs respond only with JSON. RFC 9110, 12.5.1 allows that."""
 
     def select_parser(self, request: Any, parsers: Any) -> Any:
         kind = request.content_type.split(";")[0].strip().lower()
         for parser in parsers:
             if parser.media_type in {kind, "*/*"}:
                 return parser
-        known = " or ".join(parser.media_type for parser in parsers)
-        raise UnsupportedMediaType(f"Send it with the header Content-Type: {known}.")
+        supported = " or ".join(parser.media_type for parser in parsers)
+        raise UnsupportedMediaType(f"Send the body with the header Content-Type: {supported}.")
 
     def select_renderer(self, request: Any, renderers: Any, format_suffix: str | None = None) -> Any:
         return renderers[0], renderers[0].media_type

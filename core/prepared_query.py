@@ -1,72 +1,86 @@
-"""Look-ups on the path of every request, their SQL made once.
+"""Queries whose SQL is compiled once, for the look-ups that every request makes.
 
-Django's compiler takes ten times as long to write such a SELECT as SQLite takes to answer it. The query is
-still Django's own, and so are the conversions of what comes back.
+Django takes ten times as long to compile such a SELECT as SQLite takes to execute it. Queries are still
+written with Django's ORM, and results converted by it.
 """
 
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection, models
 from django.db.models.sql.compiler import SQLCompiler
 
-_PARAMETER = "the one parameter"  # stands where it will stand; a query has no other text in it
+_PLACEHOLDER = "the one parameter"  # compiled into the query; no other parameter may be this text
 M = models.Model
 
 
-class PreparedQuery:
-    """The rows of `values_list(…)` for one text parameter. Raises what the database raises."""
+class _Compiled(NamedTuple):
+    sql: str
+    before: tuple[Any, ...]  # other parameters, before and after the one
+    after: tuple[Any, ...]
+    compiler: SQLCompiler
+    converters: dict[int, Any]
 
-    def __init__(self, rows_for: Callable[[str], "models.QuerySet[Any, tuple[Any, ...]]"]) -> None:
-        self._rows_for = rows_for
-        self._made: tuple[str, tuple[Any, ...], int, SQLCompiler, dict[int, Any]] | None = None
+
+class PreparedQuery:
+    """A query with one text parameter, built by `queryset_for(parameter)` with `values_list(…)`.
+
+    Raises what the database raises.
+    """
+
+    def __init__(self, queryset_for: Callable[[str], "models.QuerySet[Any, tuple[Any, ...]]"]) -> None:
+        self._queryset_for = queryset_for
+        self._compiled: _Compiled | None = None
 
     def rows(self, value: str) -> list[Sequence[Any]]:
-        return self._converted(self._found(value))
+        return self._convert(self._fetch(value))
 
     def one_with_many(self, value: str) -> tuple[Sequence[Any], list[Any]] | None:
-        """The row without its last column, and what is there of that: for one thing joined with many.
+        """For a row joined with many: the row without its last column, and the values of that column.
 
-        Only the first row is converted: the others repeat it. The last column is a text or None.
+        Only the first row is converted, because the others repeat it. The last column holds text; values that
+        are None are left out.
         """
-        found = self._found(value)
-        if not found:
+        rows = self._fetch(value)
+        if not rows:
             return None
-        (row,) = self._converted(found[:1])
-        return row[:-1], [each[-1] for each in found if each[-1] is not None]
+        (first,) = self._convert(rows[:1])
+        return first[:-1], [row[-1] for row in rows if row[-1] is not None]
 
-    def _found(self, value: str) -> list[Sequence[Any]]:
-        sql, parameters, place, _, _ = self._made or self._make()
+    def _fetch(self, value: str) -> list[Sequence[Any]]:
+        query = self._compile()
         with connection.cursor() as cursor:
-            cursor.execute(sql, (*parameters[:place], value, *parameters[place + 1 :]))
-            found: list[Sequence[Any]] = cursor.fetchall()
-        return found
+            cursor.execute(query.sql, (*query.before, value, *query.after))
+            rows: list[Sequence[Any]] = cursor.fetchall()
+        return rows
 
-    def _converted(self, found: list[Sequence[Any]]) -> list[Sequence[Any]]:
-        _, _, _, compiler, converters = self._made or self._make()
-        return list(compiler.apply_converters(found, converters)) if converters else found
+    def _convert(self, rows: list[Sequence[Any]]) -> list[Sequence[Any]]:
+        query = self._compile()
+        return list(query.compiler.apply_converters(rows, query.converters)) if query.converters else rows
 
-    def _make(self) -> tuple[str, tuple[Any, ...], int, SQLCompiler, dict[int, Any]]:
-        compiler = self._rows_for(_PARAMETER).query.get_compiler(connection=connection)
-        sql, parameters = compiler.as_sql()
-        converters = compiler.get_converters([expression for expression, _, _ in compiler.select])
-        place = parameters.index(_PARAMETER)
-        self._made = (sql, tuple(parameters), place, compiler, converters)
-        return self._made
+    def _compile(self) -> _Compiled:
+        if self._compiled is None:
+            compiler = self._queryset_for(_PLACEHOLDER).query.get_compiler(connection=connection)
+            sql, parameters = compiler.as_sql()
+            converters = compiler.get_converters([expression for expression, _, _ in compiler.select])
+            index = parameters.index(_PLACEHOLDER)
+            before, after = tuple(parameters[:index]), tuple(parameters[index + 1 :])
+            self._compiled = _Compiled(sql, before, after, compiler, converters)
+        return self._compiled
 
 
 @cache
 def columns(model: type[M], prefix: str = "") -> tuple[str, ...]:
-    """The names of a model's columns, for values_list; `prefix` leads to a related model ("user__")."""
+    """The names of a model's columns for values_list. `prefix` leads to a related model, such as "user__"."""
     return tuple(prefix + field.attname for field in model._meta.concrete_fields)
 
 
 def instance(model: type[M], row: Sequence[Any]) -> Any:
-    """The model's object from a row of its `columns`."""
+    """An object of the model, from a row of its `columns`."""
     return model.from_db(None, columns(model), row)
 
 
 def one_or_none(rows: Any) -> Any:
-    """The one row there is, or None. Not first(), which sorts, on the path of every request."""
+    """The first row, or None. Faster than first(), which sorts."""
     return next(iter(rows), None)

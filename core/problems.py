@@ -1,4 +1,4 @@
-"""Every error a caller can meet, and how it becomes application/problem+json (RFC 9457).
+"""The errors that callers can receive, and how they become application/problem+json (RFC 9457).
 
 Problem                     400..  a plain sentence for people, a stable `type` for programs
 ├── InvalidInput            400    one entry per wrong field, as JSON pointers
@@ -10,14 +10,12 @@ Problem                     400..  a plain sentence for people, a stable `type` 
 │   └── CSRFFailed          403
 ├── NotFound                404
 ├── MethodNotAllowed        405
-├── EmailTaken              409
-├── UserDisabled            409
 ├── PayloadTooLarge         413
 ├── UnsupportedMediaType    415
 ├── RateLimited             429
 └── InternalError           500
 
-Other apps add their own subclasses; `exception_handler` is the one place where they become HTTP.
+Other modules define their own subclasses. `exception_handler` turns all of them into HTTP responses.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -39,11 +37,11 @@ TYPE_PREFIX = "urn:hostbridge:problem:"
 
 
 class Problem(Exception):
-    """Something the caller is told. `detail` says what is wrong and how to mend it; it is shown as it is."""
+    """An error for the caller. `detail` says what is wrong and how to fix it; callers see it as it is."""
 
     status: int = 400
     code: ClassVar[str] = "bad-request"
-    title: ClassVar[str] = "The request cannot be answered"
+    title: ClassVar[str] = "Bad request"
     default_detail: ClassVar[str] = ""
 
     def __init__(self, detail: str = "", *, errors: Iterable[Mapping[str, str]] = (), **members: Any) -> None:
@@ -68,12 +66,12 @@ class Problem(Exception):
 
 class InvalidInput(Problem):
     code = "invalid-input"
-    title = "Some of the input is not valid"
-    default_detail = "Some fields need another value; each is named here with its reason."
+    title = "Invalid input"
+    default_detail = "Some fields are not valid; `errors` lists each with the reason."
 
     @classmethod
     def at(cls, pointer: str, detail: str) -> Self:
-        """One wrong field, named by its JSON pointer (RFC 6901)."""
+        """For a single field, given by its JSON pointer (RFC 6901)."""
         return cls(detail, errors=[{"pointer": pointer, "detail": detail}])
 
 
@@ -85,14 +83,14 @@ class MalformedJSON(Problem):
 class MalformedMultipart(Problem):
     code = "malformed-multipart"
     title = "The body is not valid multipart/form-data"
-    default_detail = "Let your HTTP client make both the body and its header Content-Type, with the boundary."
+    default_detail = "Let your HTTP client build the body and the Content-Type header with its boundary."
 
 
 class NotAuthenticated(Problem):
     status = 401
     code = "not-authenticated"
     title = "You are not logged in"
-    default_detail = "Log in, or send a token in the header Authorization: Bearer …"
+    default_detail = "Log in, or send a token in the Authorization header: Bearer …"
 
     def __init__(self, detail: str = "", **members: Any) -> None:
         super().__init__(detail, **members)
@@ -101,34 +99,35 @@ class NotAuthenticated(Problem):
 
 class SessionExpired(NotAuthenticated):
     code = "session-expired"
-    title = "This session has ended"
+    title = "Session expired"
     default_detail = "The session is unknown or has expired. Log in again."
 
 
 class Forbidden(Problem):
     status = 403
     code = "forbidden"
-    title = "You may not do this"
+    title = "Permission denied"
 
 
 class CSRFFailed(Forbidden):
     code = "csrf-failed"
-    title = "The request could not be told from a forged one"
+    title = "CSRF check failed"
     default_detail = (
-        "Send the value of the cookie `csrftoken` in the header X-CSRFToken. Reloading the page helps."
+        "Reload the page and try again. A client that sends the session cookie must also send the value "
+        "of the `csrftoken` cookie in the X-CSRFToken header."
     )
 
 
 class NotFound(Problem):
     status = 404
     code = "not-found"
-    title = "There is nothing here"
+    title = "Not found"
 
 
 class MethodNotAllowed(Problem):
     status = 405
     code = "method-not-allowed"
-    title = "This address does not answer that method"
+    title = "Method not allowed"
 
 
 class PayloadTooLarge(Problem):
@@ -140,7 +139,7 @@ class PayloadTooLarge(Problem):
 class UnsupportedMediaType(Problem):
     status = 415
     code = "unsupported-media-type"
-    title = "The body has the wrong content type"
+    title = "Unsupported content type"
     default_detail = "Send JSON with the header Content-Type: application/json."
 
 
@@ -153,19 +152,19 @@ class RateLimited(Problem):
 class InternalError(Problem):
     status = 500
     code = "internal-error"
-    title = "Something went wrong on our side"
-    default_detail = "The error has been logged. Try again; if it stays, tell the administrator."
+    title = "Internal server error"
+    default_detail = "The error has been logged. Try again; if it happens again, tell the administrator."
 
 
 def response_for(problem: Problem) -> JsonResponse:
-    """The problem as a plain Django response, for what fails outside of REST framework's views."""
+    """The problem as a plain Django response, for errors outside REST framework's views."""
     return JsonResponse(
         problem.as_dict(), status=problem.status, headers=problem.headers, content_type=CONTENT_TYPE
     )
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
-    """REST framework's hook (EXCEPTION_HANDLER): what a view raised, as an answer. None means a 500."""
+    """REST framework's EXCEPTION_HANDLER: the response for what a view raised. None lets it become a 500."""
     problem = as_problem(error)
     if problem is None:
         return None
@@ -175,7 +174,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
 
 
 def as_problem(error: Exception) -> Problem | None:
-    """Our problem for what Django or REST framework raise; None for what nobody foresaw."""
+    """The Problem for an exception of ours, Django's or REST framework's; None for any other."""
     if isinstance(error, Problem):
         return error
     for kind, translate in _TRANSLATIONS.items():
@@ -184,20 +183,21 @@ def as_problem(error: Exception) -> Problem | None:
     return None
 
 
+_ASK = "Ask an administrator if you need access."
 _TRANSLATIONS: dict[type[Exception], Callable[[Any], Problem]] = {
     drf.ValidationError: lambda error: InvalidInput(errors=_field_errors(error.detail)),
     drf.ParseError: lambda error: MalformedJSON(str(error.detail)),
     drf.NotAuthenticated: lambda _: NotAuthenticated(),
     drf.AuthenticationFailed: lambda _: NotAuthenticated(),
-    drf.PermissionDenied: lambda _: Forbidden("Ask an administrator if you should be able to."),
-    PermissionDenied: lambda _: Forbidden("Ask an administrator if you should be able to."),
+    drf.PermissionDenied: lambda _: Forbidden(_ASK),
+    PermissionDenied: lambda _: Forbidden(_ASK),
     drf.NotFound: lambda _: NotFound("Check the address."),
     Http404: lambda _: NotFound("Check the address."),
     drf.MethodNotAllowed: lambda error: MethodNotAllowed(str(error.detail)),
     drf.UnsupportedMediaType: lambda _: UnsupportedMediaType(),
     drf.Throttled: lambda error: RateLimited(str(error.detail)),
-    RequestDataTooBig: lambda _: PayloadTooLarge("Send less."),
-    # With a cookie, Django's CSRF check reads the form before any parser of ours.
+    RequestDataTooBig: lambda _: PayloadTooLarge("Send a smaller body."),
+    # On requests with a cookie, Django's CSRF check reads the form before any parser of ours.
     MultiPartParserError: lambda _: MalformedMultipart(),
     TooManyFieldsSent: lambda _: MalformedMultipart("It has too many fields."),
     TooManyFilesSent: lambda _: MalformedMultipart("It has too many files."),
@@ -205,21 +205,20 @@ _TRANSLATIONS: dict[type[Exception], Callable[[Any], Problem]] = {
 
 
 def pointer_to(parent: str, key: object) -> str:
-    """The JSON pointer (RFC 6901) of what stands under `key` in `parent`."""
+    """The JSON pointer (RFC 6901) of the member `key` of the value at `parent`."""
     return f"{parent}/{str(key).replace('~', '~0').replace('/', '~1')}"
 
 
 def _field_errors(detail: Any, pointer: str = "") -> list[dict[str, str]]:
-    """REST framework's nested error lists, flat, with a JSON pointer each."""
+    """Flattens REST framework's nested errors into a list with JSON pointers."""
     if isinstance(detail, dict):
-        found = []
+        errors = []
         for key, value in detail.items():
-            at_key = pointer if key == "non_field_errors" else pointer_to(pointer, key)
-            found += _field_errors(value, at_key)
-        return found
+            errors += _field_errors(value, pointer if key == "non_field_errors" else pointer_to(pointer, key))
+        return errors
     if isinstance(detail, list):
-        found = []
+        errors = []
         for index, value in enumerate(detail):
-            found += _field_errors(value, pointer if isinstance(value, str) else pointer_to(pointer, index))
-        return found
+            errors += _field_errors(value, pointer if isinstance(value, str) else pointer_to(pointer, index))
+        return errors
     return [{"pointer": pointer, "detail": str(detail)}]

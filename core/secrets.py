@@ -1,6 +1,6 @@
-"""Bearer secrets: 256 random bits handed out once; only their SHA-256 is stored.
+"""Bearer secrets: 256 random bits, shown once. Only their SHA-256 is stored.
 
-A plain hash is enough because nobody can guess 256 random bits; the slow hashes are for passwords.
+A fast hash is enough here, because nobody can guess 256 random bits. Slow hashes are for passwords.
 """
 
 import hashlib
@@ -8,10 +8,10 @@ import secrets
 
 
 def new_token(prefix: str) -> str:
-    """A fresh secret. The prefix says what it opens, to people and to secret scanners."""
+    """A new secret. Its prefix tells people and secret scanners what it is for."""
     return f"{prefix}_{secrets.token_urlsafe(32)}"
 
 
 def hash_token(token: str) -> str:
-    """What is stored and looked up: 64 hexadecimal digits. Accepts any text, also hostile."""
+    """The 64 hexadecimal digits to store and look up. Accepts any text, lone surrogates included."""
     return hashlib.sha256(token.encode(errors="surrogatepass")).hexdigest()

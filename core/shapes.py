@@ -1,4 +1,4 @@
-"""Serializer fields and helpers that every REST API here uses."""
+"""Serializers, serializer fields and helpers shared by all REST APIs."""
 
 from typing import Any
 
@@ -16,10 +16,13 @@ class Pages(PageNumberPagination):
 
 
 def checked(shape: Any, request: Request) -> dict[str, Any]:
-    """The body in this shape. Raises InvalidInput, through REST framework."""
-    form = shape(data=request.data)
-    form.is_valid(raise_exception=True)
-    data: dict[str, Any] = form.validated_data
+    """The request's body, validated by this serializer class.
+
+    Raises REST framework's ValidationError, which becomes InvalidInput.
+    """
+    serializer = shape(data=request.data)
+    serializer.is_valid(raise_exception=True)
+    data: dict[str, Any] = serializer.validated_data
     return data
 
 
@@ -27,7 +30,7 @@ MAX_UNKNOWN_REPORTED = 20
 
 
 class TextField(serializers.CharField):
-    """JSON text only: REST framework's own takes numbers for text."""
+    """A JSON string. REST framework's CharField also accepts numbers."""
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
@@ -36,7 +39,7 @@ class TextField(serializers.CharField):
 
 
 class StrictBooleanField(serializers.BooleanField):
-    """true or false, not what could be read as one of them."""
+    """`true` or `false`. REST framework's BooleanField also accepts numbers and words."""
 
     def to_internal_value(self, data: Any) -> bool:
         if not isinstance(data, bool):
@@ -45,7 +48,7 @@ class StrictBooleanField(serializers.BooleanField):
 
 
 class StrictIntegerField(serializers.IntegerField):
-    """A JSON integer, not text that looks like one."""
+    """A JSON integer. REST framework's IntegerField also accepts strings."""
 
     def to_internal_value(self, data: Any) -> int:
         if not isinstance(data, int) or isinstance(data, bool):
@@ -54,8 +57,9 @@ class StrictIntegerField(serializers.IntegerField):
 
 
 class BoundedListField(serializers.ListField):
-    """A list of at most `max_length`: REST framework's own first judges every item, which of a megabyte takes
-    ten seconds.
+    """A list that is refused at once if it exceeds `max_length`.
+
+    REST framework's ListField first validates every item, which takes ten seconds for a megabyte of them.
     """
 
     def to_internal_value(self, data: Any) -> Any:
@@ -65,13 +69,13 @@ class BoundedListField(serializers.ListField):
 
 
 class StrictSerializer(serializers.Serializer[Any]):
-    """Refuses fields it does not know, so that a misspelt one is told and not dropped."""
+    """Refuses unknown fields, so that a misspelt field is an error and not ignored."""
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, dict) and (unknown := set(data) - set(self.fields)):
-            # Not all: the problem could be several times as long as the body, and take seconds.
-            told = sorted(unknown)[:MAX_UNKNOWN_REPORTED]
-            raise serializers.ValidationError({name: ["This field is not known here."] for name in told})
+            # Listing all of them could take seconds and several times the length of the body.
+            reported = sorted(unknown)[:MAX_UNKNOWN_REPORTED]
+            raise serializers.ValidationError({name: ["Unknown field."] for name in reported})
         return super().to_internal_value(data)
 
 
@@ -89,10 +93,10 @@ class ProblemSerializer(serializers.Serializer[Any]):
     detail = serializers.CharField()
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-        # Not as an attribute: Serializer has a property of that name.
+        # Not a class attribute: Serializer has a property called `errors`.
         return super().get_fields() | {"errors": FieldErrorSerializer(many=True, required=False)}
 
 
 def problems(*statuses: int) -> dict[Any, Any]:
-    """For OpenAPI: these statuses carry a problem."""
+    """For OpenAPI: responses with these statuses are problems."""
     return {(status, CONTENT_TYPE): ProblemSerializer for status in statuses}

@@ -1,4 +1,4 @@
-"""JSON in and JSON out, strictly; files as multipart/form-data, where a view says so."""
+"""Strict JSON: what every endpoint accepts, and what the database can store."""
 
 import json
 import math
@@ -6,19 +6,18 @@ import re
 from functools import reduce
 from typing import Any, NoReturn
 
-from core.problems import (
-    InvalidInput,
-    MalformedJSON,
-    pointer_to,
-)
+from core.problems import InvalidInput, MalformedJSON, pointer_to
 
-# Far beyond any sensible value, and well within what every later reader and writer of it can recurse.
+# Deeper than any sensible value, yet shallow enough for everything that later reads or writes it recursively.
 MAX_DEPTH = 64
 _UNUSABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def parse_json(raw: bytes) -> Any:
-    """The value in `raw`. Raises MalformedJSON with line and column, or InvalidInput for unusable text."""
+    """The value of the JSON in `raw`.
+
+    Raises MalformedJSON, where possible with line and column, or InvalidInput for text that cannot be stored.
+    """
     try:
         value = json.loads(
             raw.decode(), parse_constant=_refuse, parse_float=_float, object_pairs_hook=_object
@@ -31,14 +30,14 @@ def parse_json(raw: bytes) -> Any:
         raise _too_deep() from error
     except ValueError as error:
         raise MalformedJSON(f"{error}.") from error
-    # Only an escape can write NUL or half a surrogate pair, and every level needs its own bracket.
+    # NUL and lone surrogates can only be written as escapes, and every level of nesting takes a bracket.
     if b"\\u" in raw or raw.count(b"[") + raw.count(b"{") > MAX_DEPTH:
         _check(value, [])
     return value
 
 
 def storable(value: Any) -> Any:
-    """Data for a JSON column, with U+FFFD for what PostgreSQL cannot store in text."""
+    """A copy for a JSON column, with U+FFFD in place of characters that PostgreSQL cannot store."""
     match value:
         case str():
             return _UNUSABLE.sub("\ufffd", value)
@@ -60,7 +59,7 @@ def _refuse(constant: str) -> NoReturn:
 def _float(text: str) -> float:
     value = float(text)
     if math.isinf(value):
-        # Python would read it as infinity, which nothing can write as JSON again.
+        # Python reads it as infinity, which cannot be written as JSON again.
         raise ValueError(f"{text[:20]} is too large a number")
     return value
 
@@ -68,7 +67,7 @@ def _float(text: str) -> float:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
-        raise ValueError("A key stands twice in one object")
+        raise ValueError("An object has the same key twice")
     return value
 
 
@@ -76,7 +75,7 @@ def _check(value: Any, path: list[object]) -> None:
     if isinstance(value, str):
         if _UNUSABLE.search(value):
             pointer = reduce(pointer_to, path, "")
-            raise InvalidInput.at(pointer, "Text may hold neither NUL nor lone surrogates.")
+            raise InvalidInput.at(pointer, "Text may not contain NUL or lone surrogates.")
     elif isinstance(value, list | dict):
         if len(path) == MAX_DEPTH:
             raise _too_deep()

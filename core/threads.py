@@ -1,7 +1,8 @@
-"""Threads for the synchronous half of the server: the one that was used last is used next.
+"""Threads for synchronous work. The thread that was used last is used next.
 
-Each thread has its own database connection, and with it the database's caches. Handed out in turn, as the
-standard library's pool does, they are cold at every use; many at once stand in each other's way.
+Each thread has a database connection of its own, with the caches that come with it. The standard library's
+pool uses its threads in turn, so their caches are cold each time, and a large number of threads slow each
+other down.
 """
 
 import asyncio
@@ -17,40 +18,40 @@ T = TypeVar("T")
 
 
 class ReusedThreads:
-    """Runs functions in threads, one at a time in each. For one event loop; threads end with the process.
+    """Runs functions in threads, one function per thread at a time. For use from one event loop.
 
-    `most`: how many threads; who comes when all are at work waits. None for any number.
+    `limit` bounds how many run at once; the others wait. Threads end with the process.
     """
 
-    def __init__(self, name: str, most: int | None = None) -> None:
+    def __init__(self, name: str, limit: int | None = None) -> None:
         self.name = name
-        self._free: list[ThreadPoolExecutor] = []
-        self._left = asyncio.Semaphore(most) if most is not None else None
+        self._idle: list[ThreadPoolExecutor] = []
+        self._slots = asyncio.Semaphore(limit) if limit is not None else None
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Calls it in one of the threads, in a context of its own.
+        """Calls the function in a thread, in a copy of the current context.
 
-        It runs to its end even if nobody waits for it any more, and keeps its thread for so long.
+        Cancelling does not stop the function: `run` waits for it all the same, and it keeps its thread.
         """
-        if self._left is not None:
-            await self._left.acquire()
-        thread = self._free.pop() if self._free else ThreadPoolExecutor(1, thread_name_prefix=self.name)
+        if self._slots is not None:
+            await self._slots.acquire()
+        thread = self._idle.pop() if self._idle else ThreadPoolExecutor(1, thread_name_prefix=self.name)
         context = copy_context()
-        work = thread.submit(lambda: context.run(function, *args, **kwargs))
+        future = thread.submit(lambda: context.run(function, *args, **kwargs))
         try:
-            return await asyncio.wrap_future(work)
+            return await asyncio.wrap_future(future)
         except asyncio.CancelledError:
-            if not work.cancelled():
-                await asyncio.wait([asyncio.wrap_future(work)])
+            if not future.cancelled():
+                await asyncio.wait([asyncio.wrap_future(future)])
             raise
         finally:
-            self._free.append(thread)
-            if self._left is not None:
-                self._left.release()
+            self._idle.append(thread)
+            if self._slots is not None:
+                self._slots.release()
 
 
 def with_connection(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Calls it with the thread's database connection looked after, as Django does around a request."""
+    """Calls the function, and closes old database connections before and after, as a Django request does."""
     close_old_connections()
     try:
         return function(*args, **kwargs)

@@ -1,4 +1,4 @@
-"""Plugins and what they did, in the Django admin."""
+"""Plugins, their executions and the audit log in the Django admin."""
 
 from typing import Any
 
@@ -54,7 +54,7 @@ class PluginAdmin(admin.ModelAdmin[Plugin]):
     list_filter = ("enabled",)
     search_fields = ("slug",)
     list_select_related = ("release__plugin",)
-    # Not its settings: some are secrets, which nobody reads back, and all are to fit the plugin's schema.
+    # Without settings: secret ones must not be shown, and all must be validated by the plugin's schema.
     fields = ("slug", "enabled", "release", "created_at")
     readonly_fields = ("slug", "release", "created_at")
     inlines = (GrantInline, NetworkGrantInline, ReleaseInline)
@@ -64,28 +64,28 @@ class PluginAdmin(admin.ModelAdmin[Plugin]):
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False  # registry.remove does more than delete rows
+        return False  # installation.remove deletes more than rows
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        # The list takes any field's look-ups from the address: `…__startswith` would spell a secret out.
+        # The list takes look-ups of any field from its URL: `settings__…__startswith` would reveal secrets.
         return not lookup.startswith("settings") and super().lookup_allowed(lookup, value, request)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        """Says above the list how the workers are confined that run these plugins."""
+        """Shows above the list how workers are confined."""
         layers = get_pool().layers()
         context = {"sandbox": layers, "sandbox_missing": missing(layers)}
         return super().changelist_view(request, context | (extra_context or {}))
 
     def save_model(self, request: HttpRequest, obj: Plugin, form: Any, change: bool) -> None:
-        """By way of the registry, which tells those who watch, also of grants that are taken back here."""
+        """Saves through the registry, which publishes the change, including grants removed here."""
         configuration.set_enabled(obj, form.cleaned_data["enabled"])
 
-    @admin.action(description="Enable the chosen plugins")
+    @admin.action(description="Enable selected plugins")
     def enable(self, request: HttpRequest, queryset: Any) -> None:
         for plugin in queryset:
             configuration.set_enabled(plugin, True)
 
-    @admin.action(description="Disable the chosen plugins")
+    @admin.action(description="Disable selected plugins")
     def disable(self, request: HttpRequest, queryset: Any) -> None:
         for plugin in queryset:
             configuration.set_enabled(plugin, False)
@@ -97,8 +97,8 @@ class HostCallInline(ReadOnly, admin.TabularInline[HostCall, Execution]):
     can_delete = False
 
 
-class AuditedAdmin(ReadOnly):
-    """Shows the audit log up to now."""
+class HistoryAdmin(ReadOnly):
+    """Writes buffered records first, so that the page is up to date."""
 
     def get_queryset(self, request: HttpRequest) -> Any:
         get_journal().flush()
@@ -106,7 +106,7 @@ class AuditedAdmin(ReadOnly):
 
 
 @admin.register(Execution)
-class ExecutionAdmin(AuditedAdmin, admin.ModelAdmin[Execution]):
+class ExecutionAdmin(HistoryAdmin, admin.ModelAdmin[Execution]):
     list_display = ("created_at", "plugin", "function", "state", "user", "target", "run_ms", "host_ms")
     list_filter = ("state", "plugin", "target", "created_at")
     search_fields = ("id", "function", "plugin__slug", "user__email")
@@ -115,7 +115,7 @@ class ExecutionAdmin(AuditedAdmin, admin.ModelAdmin[Execution]):
 
 
 @admin.register(HostCall)
-class HostCallAdmin(AuditedAdmin, admin.ModelAdmin[HostCall]):
+class HostCallAdmin(HistoryAdmin, admin.ModelAdmin[HostCall]):
     list_display = ("at", "operation", "subject", "status", "duration_ms", "execution")
     list_filter = ("operation", "status", "at")
     search_fields = ("operation", "subject", "execution__id")

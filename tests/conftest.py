@@ -28,7 +28,7 @@ from accounts import sessions, users
 from accounts.models import User
 from accounts.passwords import to_phc
 from core.models import EventBatch
-from plugins.bundles.archive import Bundle, read_folder
+from plugins.bundles.bundle import Bundle, read_folder
 from plugins.executions import breaker
 from plugins.history.journal import Journal, get_journal, set_journal
 from plugins.models import Execution, HostCall, Plugin
@@ -200,7 +200,7 @@ def listen(db: None) -> Listen:
         yield heard
         get_journal().flush()
         for batch in EventBatch.objects.exclude(pk__in=before).order_by("pk"):
-            heard += [event for event in batch.told() if group in event["to"]]
+            heard += [event for event in batch.decode() if group in event["to"]]
 
     return listen
 

@@ -7,11 +7,15 @@ from tests.backing import postgresql
 from tests.server import ROOT, clean_environment
 
 MATTERS = [
-    "tests/accounts/test_rate_limits.py",
+    "tests/core/test_access_version.py",
     "tests/core/test_feed.py",
+    "tests/accounts/test_api_tokens.py",
     "tests/accounts/test_models.py",
-    "tests/accounts/test_services.py",
     "tests/accounts/test_owner_setup.py",
+    "tests/accounts/test_rate_limits.py",
+    "tests/accounts/test_sessions.py",
+    "tests/accounts/test_single_use_tokens.py",
+    "tests/accounts/test_users.py",
     "tests/plugins/executions/test_browser_runs.py",
     "tests/plugins/history/test_batch_write.py",
     "tests/plugins/history/test_journal.py",

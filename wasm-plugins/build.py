@@ -1,19 +1,20 @@
 #!/usr/bin/env python3
 """Builds the bundled plugins and the test fixtures.
 
-    python wasm-plugins/build.py [name…]            build, and refresh the .wasm and its sha256
-    python wasm-plugins/build.py --check [name…]    build elsewhere and compare with what is committed
+    python wasm-plugins/build.py [name…]            build, and update each .wasm and its sha256
+    python wasm-plugins/build.py --check [name…]    build elsewhere and compare with the committed files
 
-A plugin is a folder with a `plugin.json` and a `Cargo.toml`; a fixture may have its source as
-`<folder>.wat` instead. It is built for wasm32-wasip1, or for the target that its Cargo.toml names:
+A plugin is a folder with a `plugin.json` and a `Cargo.toml`; the source of a fixture may instead be
+`<folder>.wat`. The target is wasm32-wasip1 unless Cargo.toml names another:
 
     [package.metadata.hostbridge]
     target = "wasm32-unknown-unknown"
 
-The same compiler gives the same bytes whatever the user, the folder and
-CARGO_HOME: absolute paths are mapped to fixed names.
-Needs Python 3.11, cargo, and the targets (`rustup target add wasm32-wasip1 wasm32-unknown-unknown`);
-for WAT, the package wasmtime in the version that pyproject.toml pins, which `make plugins` sees to.
+The same compiler produces the same bytes for any user, folder and CARGO_HOME, because absolute paths
+are mapped to fixed names.
+
+Requires Python 3.11, cargo and both targets (`rustup target add wasm32-wasip1 wasm32-unknown-unknown`).
+WAT also requires the package wasmtime in the version that pyproject.toml pins; `make plugins` installs it.
 """
 
 import argparse
@@ -35,18 +36,18 @@ VERSION_FILE = ROOT / "rustc-version.txt"
 
 
 class BuildError(Exception):
-    """What is wrong and how to mend it, in a line."""
+    """The message says, in one line, what is wrong and how to fix it."""
 
 
 @dataclass(frozen=True)
 class Plugin:
-    """One folder that builds to one .wasm."""
+    """A folder that builds to one .wasm."""
 
     folder: Path
     crate: str
-    """Its name in Cargo.toml; empty if the source is WAT."""
+    """The name in Cargo.toml; empty for WAT."""
     target: str = ""
-    """What rustc builds it for; empty if the source is WAT."""
+    """The target of rustc; empty for WAT."""
 
     @property
     def name(self) -> str:
@@ -71,7 +72,7 @@ class Plugin:
         return str(json.loads(self.manifest.read_text("utf-8"))["wasm"][member])
 
     def record_sha256(self, digest: str) -> None:
-        """Replaces the digest in the text, so that the author's formatting stays."""
+        """Replaces only the digest, to preserve the author's formatting."""
         text = self.manifest.read_text("utf-8")
         new, count = re.subn(r'("sha256"\s*:\s*")[^"]*(")', rf"\g<1>{digest}\g<2>", text)
         if count != 1:
@@ -110,10 +111,10 @@ def output_of(*command: str) -> str:
 
 
 def require_toolchain(target: str) -> str:
-    """What decides the bytes for this target, in a line. Says how to get what is missing.
+    """One line that identifies the compiler for this target. Raises BuildError if something is missing.
 
-    One version of rustc may come with different standard libraries and linkers (rustup's, a
-    distribution's), so the line ends in a fingerprint of those.
+    The same version of rustc may come with different standard libraries and linkers, for example from
+    rustup or from a distribution, so the line ends with a fingerprint of them.
     """
     output_of("cargo", "--version")
     version = output_of(RUSTC, "--version")
@@ -129,10 +130,10 @@ def require_toolchain(target: str) -> str:
 
 
 def rust_flags() -> list[str]:
-    """The flags of .cargo/config.toml (which these replace), and fixed names for every path."""
+    """The flags of .cargo/config.toml, which these replace, and fixed names for absolute paths."""
     cargo_home = Path(os.environ.get("CARGO_HOME") or Path.home() / ".cargo").resolve()
     flags = ["-Ctarget-feature=+simd128", f"--remap-path-prefix={ROOT}=."]
-    # The folder below `src` is named after the registry's URL, so a mirror has another one.
+    # The folder below `src` is named after the registry's URL, so a mirror has a different one.
     flags += [
         f"--remap-path-prefix={folder}=/crates"
         for folder in sorted((cargo_home / "registry" / "src").glob("*"))
@@ -145,7 +146,6 @@ def targets_of(plugins: list[Plugin]) -> list[str]:
 
 
 def compile_plugins(plugins: list[Plugin], target_dir: Path) -> dict[Plugin, bytes]:
-    """The bytes by plugin."""
     crates = [plugin for plugin in plugins if plugin.crate]
     built = compile_crates(crates, target_dir) if crates else {}
     return built | {plugin: assemble(plugin.wat) for plugin in plugins if not plugin.crate}
@@ -163,7 +163,7 @@ def assemble(wat: Path) -> bytes:
 
 
 def compile_crates(plugins: list[Plugin], target_dir: Path) -> dict[Plugin, bytes]:
-    # The sources must lie unpacked before their folders can be mapped.
+    # The sources must be unpacked before their folders can be mapped.
     targets = [f"--target={target}" for target in targets_of(plugins)]
     try:
         output_of("cargo", "fetch", "--quiet", "--locked", *targets)
@@ -177,28 +177,28 @@ def compile_crates(plugins: list[Plugin], target_dir: Path) -> dict[Plugin, byte
     built = {}
     for plugin in plugins:
         print(f"building {plugin.name}", flush=True)
-        # One at a time: built together, they would share the features that any of them asks for,
-        # and a plugin's bytes would depend on its neighbours.
+        # One at a time: built together, plugins would share all features that any of them enables, and
+        # the bytes of one would depend on the others.
         one = [*command, "--target", plugin.target, "--package", plugin.crate]
         if subprocess.run(one, cwd=ROOT, env=env, check=False).returncode:
-            raise BuildError(f"{plugin.name} does not build; the reason is above")
+            raise BuildError(f"{plugin.name} does not build; see the error above")
         wasm = target_dir / plugin.target / "release" / f"{plugin.crate.replace('-', '_')}.wasm"
         built[plugin] = without_folder(wasm.read_bytes(), sysroot)
     return built
 
 
 def without_folder(wasm: bytes, sysroot: Path) -> bytes:
-    """Takes the compiler's own folder out of panic messages.
+    """Removes the compiler's own folder from panic messages.
 
-    rustup's standard library names its sources `/rustc/<commit>/…`; one built by a distribution
-    has its install folder baked in. The length must stay, so slashes fill the gap.
+    rustup's standard library names its sources `/rustc/<commit>/…`, but one built by a distribution
+    contains its install folder. Slashes fill the gap, because the length must not change.
     """
     source = f"{sysroot}/lib/rustlib/src/rust/".encode()
     return wasm.replace(source, b"/rustc".ljust(len(source), b"/"))
 
 
 def recorded_compilers() -> dict[str, str]:
-    """By plugin: an author with another compiler can build one without touching the others."""
+    """The compiler line of each plugin. An author with another compiler can rebuild just one plugin."""
     if not VERSION_FILE.exists():
         return {}
     lines = VERSION_FILE.read_text("utf-8").splitlines()
@@ -206,7 +206,7 @@ def recorded_compilers() -> dict[str, str]:
 
 
 def build(plugins: list[Plugin], toolchains: dict[str, str]) -> None:
-    """`toolchains`: what decides the bytes, by target."""
+    """`toolchains` maps each target to the line from `require_toolchain`."""
     compilers = recorded_compilers()
     for plugin, wasm in compile_plugins(plugins, ROOT / "target").items():
         digest = hashlib.sha256(wasm).hexdigest()
@@ -221,39 +221,39 @@ def build(plugins: list[Plugin], toolchains: dict[str, str]) -> None:
 
 
 def check(plugins: list[Plugin], toolchains: dict[str, str]) -> None:
-    """Fails with a list of what differs from the committed files."""
+    """Raises BuildError with a list of everything that differs from the committed files."""
     compilers = recorded_compilers()
     with tempfile.TemporaryDirectory(prefix="hostbridge-plugins-") as folder:
         built = compile_plugins(plugins, Path(folder))
-    faults = []
+    errors = []
     for plugin, wasm in built.items():
-        if fault := fault_of_committed(plugin):
-            faults.append(fault)
+        if error := committed_error(plugin):
+            errors.append(error)
         elif plugin.crate and compilers.get(plugin.name) != toolchains[plugin.target]:
-            print(f"{plugin.name}: bytes not compared, the committed ones are by another compiler")
+            print(f"{plugin.name}: not compared, because another compiler built the committed bytes")
             print(f"  here:      {toolchains[plugin.target]}")
             print(f"  committed: {compilers.get(plugin.name, 'unknown')}")
         elif plugin.wasm.read_bytes() != wasm:
-            faults.append(f"{plugin.name}: the committed .wasm is not what its source builds to")
+            errors.append(f"{plugin.name}: the source does not build to the committed .wasm")
         else:
             print(f"{plugin.name}: builds to the committed bytes")
-    if faults:
-        raise BuildError("\n  ".join(["run `python wasm-plugins/build.py` and commit:", *faults]))
+    if errors:
+        raise BuildError("\n  ".join(["run `python wasm-plugins/build.py` and commit the result:", *errors]))
 
 
-def fault_of_committed(plugin: Plugin) -> str | None:
-    """What is wrong with the committed files themselves, whatever the compiler."""
+def committed_error(plugin: Plugin) -> str | None:
+    """What is wrong with the committed files themselves, for any compiler."""
     if not plugin.wasm.exists():
         return f"{plugin.name}: {plugin.wasm.name} is missing"
     if hashlib.sha256(plugin.wasm.read_bytes()).hexdigest() != plugin.recorded_sha256():
-        return f"{plugin.name}: plugin.json has another sha256 than {plugin.wasm.name}"
+        return f"{plugin.name}: the sha256 in plugin.json is not that of {plugin.wasm.name}"
     return None
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Builds the bundled plugins and test fixtures.")
     parser.add_argument("--check", action="store_true", help="compare with the committed files")
-    parser.add_argument("names", nargs="*", metavar="name", help="folder names; all when left out")
+    parser.add_argument("names", nargs="*", metavar="name", help="folders to build; all by default")
     options = parser.parse_args()
     try:
         plugins = find_plugins(options.names)

@@ -21,7 +21,10 @@ class Migration(migrations.Migration):
             fields=[
                 ("key", models.CharField(editable=False, max_length=64, primary_key=True, serialize=False)),
                 ("attempts", models.PositiveIntegerField(default=0)),
-                ("ends_at", models.DateTimeField(db_index=True, help_text="When counting begins anew.")),
+                (
+                    "ends_at",
+                    models.DateTimeField(db_index=True, help_text="When the count starts again from zero."),
+                ),
             ],
         ),
         migrations.CreateModel(
@@ -59,19 +62,19 @@ class Migration(migrations.Migration):
                 ("name", models.CharField(max_length=150)),
                 (
                     "profile",
-                    models.JSONField(blank=True, default=dict, help_text="Free-form details, a JSON object."),
+                    models.JSONField(blank=True, default=dict, help_text="A JSON object with any details."),
                 ),
                 ("email_verified", models.BooleanField(default=False, verbose_name="e-mail verified")),
                 (
                     "is_active",
                     models.BooleanField(
-                        default=True, help_text="Untick to lock the account out.", verbose_name="active"
+                        default=True, help_text="Clear this to disable the account.", verbose_name="active"
                     ),
                 ),
                 (
                     "is_staff",
                     models.BooleanField(
-                        default=False, help_text="May use the admin and manage plugins.", verbose_name="staff"
+                        default=False, help_text="Can use the admin and manage plugins.", verbose_name="staff"
                     ),
                 ),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
@@ -116,7 +119,9 @@ class Migration(migrations.Migration):
                 ("scopes", models.JSONField(default=list)),
                 (
                     "plugin",
-                    models.CharField(blank=True, help_text="Slug, for a service token.", max_length=64),
+                    models.CharField(
+                        blank=True, help_text="Slug of the plugin, for a service token.", max_length=64
+                    ),
                 ),
                 ("last_used_at", models.DateTimeField(blank=True, editable=False, null=True)),
                 (

@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
                     "events",
                     models.TextField(
                         editable=False,
-                        help_text="A JSON list; each event with the groups it is for, under `to`.",
+                        help_text="A JSON array of events; `to` lists the groups that receive one.",
                     ),
                 ),
             ],

@@ -1,4 +1,4 @@
-"""The shapes of logging in and of API tokens on the wire."""
+"""/api/v1/auth: sign up, log in and out, and recover access, all through the authentication plugin."""
 
 import contextlib
 import json
@@ -47,7 +47,7 @@ class EmailSerializer(StrictSerializer):
 
 
 class LinkTokenSerializer(StrictSerializer):
-    token = TextField(max_length=512, help_text="What stands after `#token=` in the link of the e-mail.")
+    token = TextField(max_length=512, help_text="The part after `#token=` in the e-mailed link.")
 
 
 class ResetPasswordSerializer(LinkTokenSerializer):
@@ -86,20 +86,20 @@ class WhoAmISerializer(serializers.Serializer[Any]):
 class AuthAnswerInvalid(Problem):
     status = 502
     code = "plugin-output-invalid"
-    title = "The authentication plugin gave an answer that cannot be used"
+    title = "The authentication plugin returned an invalid answer"
 
 
-_PROBLEMS_OF_LINKS = problems(400, 403, 404, 409, 413, 415, 424, 429, 502, 503, 504)
+_LINK_PROBLEMS = problems(400, 403, 404, 409, 413, 415, 424, 429, 502, 503, 504)
 
 
 class AuthView(APIView):
-    """What they have in common: nobody has to be logged in, and a dead cookie is no obstacle."""
+    """Base of these views. None requires a log-in, so an expired cookie does no harm."""
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
 
-    def ask_plugin(self, request: Request, function: str, data: dict[str, Any]) -> dict[str, Any]:
-        """The plugin's answer. Raises the Problem it ended with, or AuthAnswerInvalid."""
+    def call_plugin(self, request: Request, function: str, data: dict[str, Any]) -> dict[str, Any]:
+        """The plugin's answer. Raises the Problem that the call ended with, or AuthAnswerInvalid."""
         plugin = catalogue.get_plugin(settings.AUTH_PLUGIN)
         authorized = authorization.authorize(plugin, function, client_of(request._request, None))
         outcome = runner.run_and_wait(authorized, json.dumps(data).encode())
@@ -109,9 +109,9 @@ class AuthView(APIView):
         try:
             answer = parse_json(outcome.output)
         except Problem as error:
-            raise AuthAnswerInvalid(f"{function} did not answer with JSON.") from error
+            raise AuthAnswerInvalid(f"{function} did not return JSON.") from error
         if not isinstance(answer, dict):
-            raise AuthAnswerInvalid(f"{function} did not answer with an object.")
+            raise AuthAnswerInvalid(f"{function} did not return an object.")
         return answer
 
 
@@ -123,8 +123,8 @@ class SignUpView(AuthView):
         tags=["auth"],
     )
     def post(self, request: Request) -> Response:
-        """Makes an account. It does not log in."""
-        answer = self.ask_plugin(request, "signup", checked(SignUpSerializer, request))
+        """Creates an account, without logging in."""
+        answer = self.call_plugin(request, "signup", checked(SignUpSerializer, request))
         return Response({"user": PublicUserSerializer(_user_in(answer, "signup")).data}, status=201)
 
 
@@ -139,22 +139,22 @@ class LogInView(AuthView):
         tags=["auth"],
     )
     def post(self, request: Request) -> Response:
-        """With the header X-CSRFToken (browsers) the session comes as a cookie; without it, in the body.
+        """Logs in. With the header X-CSRFToken, the session comes as a cookie, otherwise as a token.
 
-        So a cookie is only ever set after the CSRF check: nobody can be logged in to an attacker's account
-        from another site.
+        A cookie is only set after the CSRF check, so no other site can log a browser in to an attacker's
+        account.
         """
         browser = "HTTP_X_CSRFTOKEN" in request.META
         if browser:
             check_csrf(request._request)
-        answer = self.ask_plugin(request, "login", checked(LogInSerializer, request))
+        answer = self.call_plugin(request, "login", checked(LogInSerializer, request))
         try:
             token = str(answer["session"]["token"])
         except (KeyError, TypeError) as error:
-            raise AuthAnswerInvalid("login named no session.") from error
+            raise AuthAnswerInvalid("login returned no session.") from error
         session = sessions.get_session(token)
         if session is None:
-            raise AuthAnswerInvalid("login named a session that does not exist.")
+            raise AuthAnswerInvalid("login returned a session that does not exist.")
         data = _session_data(session)
         if not browser:
             data["session"]["token"] = token
@@ -179,8 +179,8 @@ class LogOutView(AuthView):
             raise NotAuthenticated
         if from_cookie:
             check_csrf(request._request)
-        with contextlib.suppress(NotAuthenticated):  # ended already: that is what was asked for
-            self.ask_plugin(request, "logout", {"token": token})
+        with contextlib.suppress(NotAuthenticated):  # it has ended already
+            self.call_plugin(request, "logout", {"token": token})
         response = Response(status=204)
         if from_cookie:
             delete_session_cookie(response)
@@ -191,15 +191,15 @@ class RequestEmailVerificationView(AuthView):
     @extend_schema(
         operation_id="request_email_verification",
         request=EmailSerializer,
-        responses={202: None, **_PROBLEMS_OF_LINKS},
+        responses={202: None, **_LINK_PROBLEMS},
         tags=["auth"],
     )
     def post(self, request: Request) -> Response:
-        """Sends the account's owner a link that confirms the address, if that is still to be done.
+        """E-mails a link that verifies the address, if it has an account and is not verified yet.
 
-        The answer is the same whether there is such an account or not.
+        The answer does not reveal whether there is such an account.
         """
-        self.ask_plugin(request, "request_email_verification", checked(EmailSerializer, request))
+        self.call_plugin(request, "request_email_verification", checked(EmailSerializer, request))
         return Response(status=202)
 
 
@@ -214,11 +214,11 @@ class VerifyEmailView(AuthView):
         tags=["auth"],
     )
     def post(self, request: Request) -> Response:
-        """Confirms an address with the token of the link that was sent there; works once."""
-        answer = self.ask_plugin(request, "verify_email", checked(LinkTokenSerializer, request))
+        """Verifies an e-mail address with the token from the link that was sent to it. A token works once."""
+        answer = self.call_plugin(request, "verify_email", checked(LinkTokenSerializer, request))
         user = _user_in(answer, "verify_email")
         if not user.email_verified:
-            raise AuthAnswerInvalid("verify_email named an account whose address is not confirmed.")
+            raise AuthAnswerInvalid("verify_email returned an account whose address is not verified.")
         return Response({"user": PublicUserSerializer(user).data})
 
 
@@ -226,15 +226,15 @@ class RequestPasswordResetView(AuthView):
     @extend_schema(
         operation_id="request_password_reset",
         request=EmailSerializer,
-        responses={202: None, **_PROBLEMS_OF_LINKS},
+        responses={202: None, **_LINK_PROBLEMS},
         tags=["auth"],
     )
     def post(self, request: Request) -> Response:
-        """Sends the account's owner a link to choose a new password.
+        """E-mails a link for choosing a new password, if the address has an account.
 
-        The answer is the same whether there is such an account or not.
+        The answer does not reveal whether there is such an account.
         """
-        self.ask_plugin(request, "request_password_reset", checked(EmailSerializer, request))
+        self.call_plugin(request, "request_password_reset", checked(EmailSerializer, request))
         return Response(status=202)
 
 
@@ -246,11 +246,11 @@ class ResetPasswordView(AuthView):
         tags=["auth"],
     )
     def post(self, request: Request) -> Response:
-        """Sets a new password with the token of the link that was sent, and ends the account's sessions.
+        """Sets a new password with the token from the e-mailed link, and ends the account's sessions.
 
-        Works once; a password that is refused leaves the link good. It does not log in.
+        A token works once. It stays valid if the new password is refused. Does not log in.
         """
-        self.ask_plugin(request, "reset_password", checked(ResetPasswordSerializer, request))
+        self.call_plugin(request, "reset_password", checked(ResetPasswordSerializer, request))
         return Response(status=204)
 
 
@@ -262,9 +262,9 @@ class ChangePasswordView(AuthView):
         tags=["auth"],
     )
     def post(self, request: Request) -> Response:
-        """Sets a new password, for who knows the current one, and ends your other sessions.
+        """Changes your password, given the current one, and ends your other sessions.
 
-        The session is that of the bearer token or the cookie.
+        The session of the bearer token or the cookie stays.
         """
         token, from_cookie = _token_of(request)
         if token is None:
@@ -272,7 +272,7 @@ class ChangePasswordView(AuthView):
         if from_cookie:
             check_csrf(request._request)
         passwords = checked(ChangePasswordSerializer, request)
-        self.ask_plugin(request, "change_password", {"token": token} | passwords)
+        self.call_plugin(request, "change_password", {"token": token} | passwords)
         return Response(status=204)
 
 
@@ -283,11 +283,11 @@ class SessionView(AuthView):
         tags=["auth"],
     )
     def get(self, request: Request) -> Response:
-        """Who is logged in; nobody (nulls) if no token was sent, 401 if it is dead."""
+        """Returns who is logged in: nulls if no token was sent, 401 if its session has ended."""
         token, _ = _token_of(request)
         if token is None:
             return Response({"user": None, "session": None})
-        self.ask_plugin(request, "verify_session", {"token": token})
+        self.call_plugin(request, "verify_session", {"token": token})
         session = sessions.get_session(token)
         if session is None:
             raise SessionExpired
@@ -300,7 +300,7 @@ class SessionView(AuthView):
 
 
 def _token_of(request: Request) -> tuple[str | None, bool]:
-    """The token and whether it came in the cookie."""
+    """The token, and whether it came in the cookie."""
     token = bearer_token(request)
     if token is not None:
         return token, False
@@ -308,11 +308,11 @@ def _token_of(request: Request) -> tuple[str | None, bool]:
 
 
 def _user_in(answer: dict[str, Any], function: str) -> User:
-    """The account that an answer names. Raises AuthAnswerInvalid."""
+    """The account in the plugin's answer. Raises AuthAnswerInvalid."""
     try:
         return users.get_user_by_email(answer["user"]["email"])
     except (KeyError, TypeError, AttributeError, Problem) as error:
-        raise AuthAnswerInvalid(f"{function} named no account that exists.") from error
+        raise AuthAnswerInvalid(f"{function} did not return an existing account.") from error
 
 
 def _session_data(session: Session) -> dict[str, Any]:

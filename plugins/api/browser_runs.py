@@ -27,7 +27,7 @@ from plugins.executions.browser_runs import ENDS
 from plugins.host import execution_tokens
 from plugins.registry import catalogue, configuration, store
 
-MAX_REPORTED = (1 << 31) - 1  # of what a browser reports; it is what the database's integers hold
+MAX_REPORTED = (1 << 31) - 1  # the largest integer that the database columns hold
 
 
 class StartRunSerializer(StrictSerializer):
@@ -44,12 +44,12 @@ class BoundsSerializer(serializers.Serializer[Any]):
 
 
 class HostFunctionSerializer(serializers.Serializer[Operation]):
-    """How a host function that the module imports is asked for over HTTP."""
+    """The HTTP request that stands for a host function which the module imports."""
 
     name = serializers.CharField()
     method = serializers.CharField()
-    path = serializers.CharField(help_text="Below /host/v1/, with a {name} for each of the path's fields.")
-    fields_in = serializers.ChoiceField(["query", "body", "path"], help_text="Where all other fields go.")
+    path = serializers.CharField(help_text="Below /host/v1/, with {name} in place of each field in the path.")
+    fields_in = serializers.ChoiceField(["query", "body", "path"], help_text="Where the other fields go.")
 
 
 class BrowserRunSerializer(serializers.Serializer[Any]):
@@ -57,15 +57,15 @@ class BrowserRunSerializer(serializers.Serializer[Any]):
     wasm_url = serializers.CharField()
     sha256 = serializers.CharField()
     config = serializers.DictField(child=serializers.CharField())
-    bounds = BoundsSerializer(help_text="What the run may use at most, as on the server.")
+    bounds = BoundsSerializer(help_text="The limits of the run, as on the server.")
     host_functions = HostFunctionSerializer(many=True)
     host_url = serializers.CharField()
-    token = serializers.CharField(help_text="For the host API, for this run; shown this once.")
+    token = serializers.CharField(help_text="For this run's host calls. Shown only once.")
     expires_at = serializers.DateTimeField()
 
 
 class FinishRunSerializer(StrictSerializer):
-    """How a run in a browser ended, by its word. The message is the guest's error text or the trap's."""
+    """How a run in a browser ended, as the browser reports it."""
 
     end = serializers.ChoiceField(ENDS)
     message = TextField(
@@ -73,7 +73,7 @@ class FinishRunSerializer(StrictSerializer):
         required=False,
         allow_blank=True,
         trim_whitespace=False,
-        help_text="Empty for others.",
+        help_text="The error text of the guest or the trap; otherwise empty.",
     )
     input_bytes = StrictIntegerField(min_value=0, max_value=MAX_REPORTED, required=False)
     output_bytes = StrictIntegerField(min_value=0, max_value=MAX_REPORTED, required=False)
@@ -83,7 +83,9 @@ class FinishRunSerializer(StrictSerializer):
 
 
 class FinishedRunSerializer(serializers.Serializer[Any]):
-    problem = ProblemSerializer(allow_null=True, help_text="What a run on the server would have answered.")
+    problem = ProblemSerializer(
+        allow_null=True, help_text="The problem that a run on the server would have ended with."
+    )
 
 
 class BrowserRunView(APIView):
@@ -97,7 +99,7 @@ class BrowserRunView(APIView):
         tags=["plugins"],
     )
     def post(self, request: Request, slug: str) -> Response:
-        """Begins a run in your browser: where the module is, and a token for its host calls."""
+        """Starts a run in your browser: returns the module's address and a token for its host calls."""
         plugin = catalogue.get_plugin(slug)
         function = checked(StartRunSerializer, request)["function"]
         run = browser_runs.start(plugin, function, credential_of(request))
@@ -118,7 +120,7 @@ class BrowserRunView(APIView):
 
 class FinishRunView(APIView):
     authentication_classes = ()
-    permission_classes = (AllowAny,)  # the token of the run decides, in browser_runs.finish
+    permission_classes = (AllowAny,)  # browser_runs.finish checks the token of the run
 
     @extend_schema(
         operation_id="finish_browser_run",
@@ -130,17 +132,17 @@ class FinishRunView(APIView):
         tags=["executions"],
     )
     def post(self, request: Request, execution_id: uuid.UUID) -> Response:
-        """Ends a run in a browser, with the run's own token in the Authorization header."""
+        """Ends a run in a browser. Send the token of the run in the Authorization header."""
         token = bearer_token(request)
         if token is None:
-            raise NotAuthenticated("This wants the token of the run.")
+            raise NotAuthenticated("Send the token of the run.")
         report = browser_runs.Report(**checked(FinishRunSerializer, request))
         problem = browser_runs.finish(execution_id, token, report)
         return Response({"problem": problem and problem.as_dict()})
 
 
 def host_function(name: str) -> dict[str, str]:
-    """How an operation is asked for over HTTP, for those who have it by name only."""
+    """The HTTP request that performs the operation of this name."""
     operation = OPERATIONS[name]
     fields_in = "query" if operation.query else "body" if operation.request else "path"
     path = re.sub(r"<\w+:(\w+)>", r"{\1}", operation.route)

@@ -1,4 +1,4 @@
-"""The call endpoint behind Django's middleware, and its OpenAPI description."""
+"""/api/v1/plugins/{slug}/call/{function}: the call endpoint as a Django view, and its OpenAPI description."""
 
 from typing import Any
 
@@ -20,23 +20,27 @@ CALL_RESPONSES: dict[Any, Any] = {
 
 
 class CallView(APIView):
-    """Calls a function: the body is its input as it is, the answer its output as it is.
+    """Calls a function through `plugins.executions.call_endpoint`.
 
-    plugins.executions.call_endpoint does it, and under an ASGI server is asked before any of this.
+    Under an ASGI server, that endpoint takes the request before it reaches Django.
     """
 
-    permission_classes = (AllowAny,)  # the function's own `access` decides, in executions.run
+    permission_classes = (AllowAny,)  # authorization checks the function's own `access`
 
     def perform_authentication(self, request: Request) -> None:
-        """plugins.executions.call_endpoint does that itself."""
+        """Leaves authentication to the call endpoint."""
 
     @extend_schema(
         operation_id="call_function",
         request={"application/json": OpenApiTypes.ANY, "application/octet-stream": OpenApiTypes.BINARY},
         parameters=[OpenApiParameter("Prefer", str, OpenApiParameter.HEADER, enum=["respond-async"])],
-        responses=CALL_RESPONSES | {202: OpenApiResponse(description="It runs; `Location` is its record.")},
+        responses=CALL_RESPONSES
+        | {202: OpenApiResponse(description="The call has started. `Location` is its execution.")},
         tags=["plugins"],
     )
     def post(self, request: Request, slug: str, function: str) -> HttpResponse:
-        """Runs the function. `Execution-Id` names the record; `Server-Timing` says where the time went."""
+        """Calls the function. The request body is its input and the response body its output, both unchanged.
+
+        `Execution-Id` names the recorded execution, and `Server-Timing` shows where the time went.
+        """
         return call_endpoint.respond(request._request, slug, function)

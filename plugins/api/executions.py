@@ -1,4 +1,4 @@
-"""The shapes of executions, on the server and in browsers, on the wire."""
+"""/api/v1/executions: list, show, cancel and replay executions."""
 
 import uuid
 from base64 import b64encode
@@ -29,7 +29,7 @@ from plugins.executions.call_response import outcome_response
 from plugins.history.journal import get_journal
 from plugins.models import Execution, HostCall
 
-MAX_HOST_CALLS_SHOWN = 500  # a call may make many thousands; who looks wants to see how it began
+MAX_HOST_CALLS_SHOWN = 500  # a call may make many thousands, and the first ones show how it began
 
 
 class HostCallSerializer(serializers.ModelSerializer[HostCall]):
@@ -46,7 +46,7 @@ class TimingSerializer(serializers.Serializer[Any]):
 
 
 class ExecutionSerializer(serializers.Serializer[Any]):
-    """An execution, in the words that the events use as well."""
+    """An execution, with the same fields as in events."""
 
     id = serializers.UUIDField()
     plugin = serializers.CharField()
@@ -66,7 +66,7 @@ class ExecutionSerializer(serializers.Serializer[Any]):
 
 
 class KeptSerializer(serializers.Serializer[Any]):
-    """Bytes in JSON: as text if they are UTF-8, otherwise in base64."""
+    """Bytes in JSON: as text if they are valid UTF-8, otherwise in base64."""
 
     encoding = serializers.ChoiceField(["text", "base64"])
     content = serializers.CharField()
@@ -78,10 +78,10 @@ class LogLineSerializer(serializers.Serializer[Any]):
 
 
 class ExecutionDetailSerializer(ExecutionSerializer):
-    host_call_count = serializers.IntegerField(help_text="How many there were.")
+    host_call_count = serializers.IntegerField(help_text="The number of all its host calls.")
     host_calls = HostCallSerializer(many=True, help_text=f"The first {MAX_HOST_CALLS_SHOWN} of them.")
-    input = KeptSerializer(allow_null=True, help_text="Null if it is too large to keep, or sensitive.")
-    output = KeptSerializer(allow_null=True, help_text="Null if it is too large to keep, or sensitive.")
+    input = KeptSerializer(allow_null=True, help_text="Null if it was too large to keep, or sensitive.")
+    output = KeptSerializer(allow_null=True, help_text="Null if it was too large to keep, or sensitive.")
     logs = LogLineSerializer(many=True)
 
     def to_representation(self, instance: Execution) -> dict[str, Any]:
@@ -120,7 +120,7 @@ class ExecutionPages(CursorPagination):
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> Any:
         try:
             return super().paginate_queryset(queryset, request, view)
-        except ValidationError as error:  # a cursor that names no moment; REST framework does not look
+        except ValidationError as error:  # REST framework does not check the time in a cursor
             raise NotFound(str(self.invalid_cursor_message)) from error
 
 
@@ -133,7 +133,7 @@ class ExecutionPages(CursorPagination):
     )
 )
 class ExecutionListView(ListAPIView[Execution]):
-    """Executions, latest first: your own; every one for staff."""
+    """Executions, latest first. You see your own; administrators see all."""
 
     serializer_class = ExecutionSerializer
     pagination_class = ExecutionPages
@@ -144,10 +144,10 @@ class ExecutionListView(ListAPIView[Execution]):
             data={name: value for name, value in self.request.query_params.items() if name in self.filters}
         )
         form.is_valid(raise_exception=True)
-        asked = form.validated_data
+        wanted = form.validated_data
         get_journal().flush()
-        found = Execution.objects.visible_to(self.request.user).select_related("plugin", "user")
-        return found.filter(**{self.filters[name]: asked[name] for name in asked})
+        visible = Execution.objects.visible_to(self.request.user).select_related("plugin", "user")
+        return visible.filter(**{self.filters[name]: wanted[name] for name in wanted})
 
 
 class ExecutionView(APIView):
@@ -157,7 +157,7 @@ class ExecutionView(APIView):
         tags=["executions"],
     )
     def get(self, request: Request, execution_id: uuid.UUID) -> Response:
-        """One execution with its host calls. Somebody else's is not found."""
+        """An execution with its host calls. Someone else's is not found, unless you are an administrator."""
         return Response(ExecutionDetailSerializer(visible_execution(request, execution_id)).data)
 
 
@@ -169,7 +169,7 @@ class CancelView(APIView):
         tags=["executions"],
     )
     def post(self, request: Request, execution_id: uuid.UUID) -> Response:
-        """Ends a run, waiting or running; whoever waits for it is told `plugin-cancelled`."""
+        """Cancels an execution that is queued or running. Its caller gets the problem `plugin-cancelled`."""
         execution = visible_execution(request, execution_id)
         (browser_runs if execution.target == "browser" else runner).cancel(execution)
         return Response(status=204)
@@ -183,16 +183,19 @@ class ReplayView(APIView):
         tags=["executions"],
     )
     def post(self, request: Request, execution_id: uuid.UUID) -> HttpResponse:
-        """Runs the function again with the same input, as you and now; answers as a call does."""
+        """Calls the function again with the same input, as yourself and on the active release.
+
+        Answers like a call.
+        """
         client = client_of(request._request, signed_in(request))
         return outcome_response(runner.replay(visible_execution(request, execution_id), client))
 
 
 def visible_execution(request: Request, execution_id: uuid.UUID) -> Execution:
-    """As it is now, everything that happened here included. Raises NotFound for somebody else's."""
+    """The execution with everything recorded so far. Raises NotFound if this user may not see it."""
     get_journal().flush()
-    mine = Execution.objects.visible_to(request.user).select_related("plugin", "user")
-    execution = mine.filter(pk=execution_id).first()
+    visible = Execution.objects.visible_to(request.user).select_related("plugin", "user")
+    execution = visible.filter(pk=execution_id).first()
     if execution is None:
         raise NotFound("There is no such execution, or it is not yours.")
     return execution

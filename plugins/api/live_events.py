@@ -1,4 +1,4 @@
-"""/ws/v1/events: what happens, live, to those whom it concerns."""
+"""/ws/v1/events: live events over a WebSocket, sent to the people whom they concern."""
 
 import asyncio
 import contextlib
@@ -17,7 +17,7 @@ from accounts import sessions
 from accounts.authentication import COOKIE
 from accounts.models import Session
 from core.events import EVERYONE_GROUP, STAFF_GROUP, user_group
-from core.feed import Feed, Listener, Position, missed
+from core.feed import Feed, Listener, Position, read_missed
 
 NOT_LOGGED_IN = 4401
 WRONG_ORIGIN = 4403
@@ -25,14 +25,14 @@ TRY_AGAIN = 1013
 
 
 class EventsConsumer(AsyncWebsocketConsumer):
-    """One person's feed. It sends and never listens, and it ends with the session that opened it.
+    """One person's feed. It only sends, and it ends with the session that opened it.
 
-    With `?after=<id>` it begins after the event of that id: first what was missed, then `feed.ready`, then
-    what happens. Some of it not being kept any more is told by `feed.gap`.
+    With `?after=<id>` it resumes after that event: it sends what was missed, then `feed.ready`, then new
+    events. `feed.gap` comes first if some of the missed events are no longer stored.
 
-    Closes with 4403 for a foreign origin and 4401 without a live session; both after accepting, because a
-    browser does not tell a page the reason of a refused handshake. With 1013 when the client reads too
-    slowly: it is to come back and resume.
+    It closes with 4403 for a foreign origin and with 4401 without a live session, in both cases after
+    accepting, because a browser hides from its page why a handshake was refused. It closes with 1013 if the
+    client reads too slowly; the client should then connect again and resume.
     """
 
     feed: Feed
@@ -43,7 +43,7 @@ class EventsConsumer(AsyncWebsocketConsumer):
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in self.scope["headers"]}
         await self.accept()
         token, from_cookie = _token(headers)
-        # A browser always names the page's origin, and would send the cookie along from any page.
+        # A browser always sends the page's origin, and sends the cookie from pages of any origin.
         if ("origin" in headers or from_cookie) and not _same_origin(headers):
             await self.close(WRONG_ORIGIN)
             return
@@ -54,11 +54,11 @@ class EventsConsumer(AsyncWebsocketConsumer):
         self.feed, listener = Feed.running, Listener(_groups(session))
         position = await self.feed.join(listener)
         self.listener = listener
-        if await _live(token) is None:  # it ended just before its end could be heard
+        if await _live(token) is None:  # it ended before this listener joined the feed
             await self.close(NOT_LOGGED_IN)
             return
         self.tasks = (
-            asyncio.create_task(self._tell(session, listener, position)),
+            asyncio.create_task(self._send_events(session, listener, position)),
             asyncio.create_task(self._close_at(session.expires_at)),
         )
 
@@ -69,13 +69,13 @@ class EventsConsumer(AsyncWebsocketConsumer):
             self.feed.leave(self.listener)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None, **_: Any) -> None:
-        """Nothing that a client says here means anything."""
+        """Ignores whatever the client sends."""
 
-    async def _tell(self, session: Session, listener: Listener, position: int) -> None:
-        asked = parse_qs(self.scope["query_string"].decode("latin-1")).get("after")
-        if asked:
-            await self._tell_missed(Position.parse(asked[0]), position, listener)
-        await self._mark("feed.ready", Position(position + 1, 0))
+    async def _send_events(self, session: Session, listener: Listener, position: int) -> None:
+        after = parse_qs(self.scope["query_string"].decode("latin-1")).get("after")
+        if after:
+            await self._send_missed(Position.parse(after[0]), position, listener)
+        await self._send_marker("feed.ready", Position(position + 1, 0))
         while (event := await listener.next()) is not None:
             await self.send(event.text)
             if event.type == "session.ended" and event.data["id"] == str(session.pk):
@@ -83,20 +83,20 @@ class EventsConsumer(AsyncWebsocketConsumer):
                 return
         await self.close(TRY_AGAIN)
 
-    async def _tell_missed(self, after: Position | None, position: int, listener: Listener) -> None:
-        # Not in the one thread of thread-sensitive work: it may be much to read.
-        gap, events = await database_sync_to_async(missed, thread_sensitive=False)(
+    async def _send_missed(self, after: Position | None, position: int, listener: Listener) -> None:
+        # Not on the single thread for thread-sensitive work, since there may be much to read.
+        gap, events = await database_sync_to_async(read_missed, thread_sensitive=False)(
             after, position, listener.groups
         )
         if gap is not None:
-            await self._mark("feed.gap", gap)
+            await self._send_marker("feed.gap", gap)
         for event in events:
             await self.send(event.text)
 
-    async def _mark(self, kind: str, place: Position) -> None:
-        """Tells of the feed itself."""
+    async def _send_marker(self, kind: str, position: Position) -> None:
+        """Sends an event about the feed itself."""
         await self.send(
-            json.dumps({"id": str(place), "type": kind, "at": timezone.now().isoformat(), "data": {}})
+            json.dumps({"id": str(position), "type": kind, "at": timezone.now().isoformat(), "data": {}})
         )
 
     async def _close_at(self, moment: datetime) -> None:
@@ -115,7 +115,7 @@ def _groups(session: Session) -> frozenset[str]:
 
 
 def _token(headers: dict[str, str]) -> tuple[str | None, bool]:
-    """The token and whether it came in the cookie."""
+    """The token, and whether it came in the cookie."""
     scheme, _, token = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and token.strip():
         return token.strip(), False

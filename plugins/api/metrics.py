@@ -141,7 +141,7 @@ class State(Collector):
         yield from _pool_families(get_pool().census())
         backlog = self._journal.backlog()
         yield GaugeMetricFamily("hostbridge_journal_backlog", "Records and events not written yet.", backlog)
-        connections = Feed.running.count if Feed.running else 0
+        connections = Feed.running.listener_count if Feed.running else 0
         yield GaugeMetricFamily("hostbridge_live_connections", "WebSockets with a live feed.", connections)
         try:
             yield _paused_family()

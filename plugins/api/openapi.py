@@ -30,14 +30,14 @@ class SchemaView(SpectacularJSONAPIView):
     permission_classes = ()
 
     def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
-        """The document, for anybody."""
+        """The OpenAPI document. No log-in required."""
         with _one_at_a_time:
             return HttpResponse(self.document(), OpenApiJsonRenderer.media_type)
 
     @classmethod
     @cache
     def document(cls) -> bytes:
-        """Made once, of nothing that a request says: it takes half a second, and anybody may ask for it."""
+        """Generated once, without the request: it takes half a second, and anyone may ask for it."""
         with patched_settings(cls.custom_settings):
             found = cls.generator_class().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
         rendered: bytes = OpenApiJsonRenderer().render(found)
@@ -51,7 +51,7 @@ class PublicSchemaView(SchemaView):
 class HostSchemaView(SchemaView):
     custom_settings = {
         "TITLE": "Hostbridge host API",
-        "DESCRIPTION": "What a plugin can ask of its host. Each operation is also a permission of that name.",
+        "DESCRIPTION": "What a plugin can ask of its host. Each operation is a permission of the same name.",
         "SCHEMA_PATH_PREFIX": r"/host/v1",
         "PREPROCESSING_HOOKS": ["plugins.api.openapi.host_only"],
     }

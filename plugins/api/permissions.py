@@ -1,4 +1,4 @@
-"""Who may use a view of the public API."""
+"""Permission classes of the public API."""
 
 from typing import Any
 
@@ -9,16 +9,16 @@ from core.problems import Forbidden
 
 
 class IsStaff(BasePermission):
-    """Administrators."""
+    """Allows administrators only."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         if not getattr(request.user, "is_staff", False):
-            raise Forbidden("This is for administrators.")
+            raise Forbidden("Only administrators can do this.")
         return True
 
 
 class IsStaffOrReads(IsStaff):
-    """Everybody who is logged in reads; administrators change."""
+    """Allows everyone to read and administrators to change. Combine it with IsAuthenticated."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         return request.method in {"GET", "HEAD", "OPTIONS"} or super().has_permission(request, view)

@@ -1,12 +1,9 @@
-"""/api/v1/plugins/{slug}/releases: list, activate, download."""
-
-from typing import Any
+"""/api/v1/plugins/{slug}/releases: list, activate and download releases."""
 
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import (
-    extend_schema,
-)
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import serializers
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,18 +11,26 @@ from rest_framework.views import APIView
 
 from accounts.authentication import signed_in
 from core.problems import NotFound
-from core.shapes import (
-    BoundedListField,
-    StrictSerializer,
-    TextField,
-    checked,
-    problems,
-)
-from plugins.api import plugin_shapes
+from core.shapes import BoundedListField, StrictSerializer, TextField, checked, problems
+from plugins.api.grants import NetworkGrantSerializer, network_keys
 from plugins.api.permissions import IsStaff
-from plugins.api.plugin_shapes import NetworkGrantSerializer
-from plugins.bundles.manifest import NetworkKey
+from plugins.api.plugins import PluginDetailSerializer
+from plugins.models import Release
 from plugins.registry import catalogue, consent, store
+
+
+class ReleaseSerializer(serializers.ModelSerializer[Release]):
+    state = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Release
+        fields = ["version", "sha256", "size_bytes", "created_at", "state"]
+
+    @extend_schema_field(serializers.ChoiceField(["active", "pending", "previous"]))
+    def get_state(self, release: Release) -> str:
+        if release.pk == release.plugin.release_id:
+            return "active"
+        return "pending" if release == release.plugin.pending else "previous"
 
 
 class ConsentSerializer(StrictSerializer):
@@ -33,23 +38,23 @@ class ConsentSerializer(StrictSerializer):
         child=TextField(max_length=64),
         max_length=200,
         required=False,
-        help_text="Exactly what to hold from now on; left out, what it holds and this release asks for.",
+        help_text="The complete list of permissions. By default, those it holds and this release asks for.",
     )
     network_grants = BoundedListField(
-        child=NetworkGrantSerializer(), max_length=50, required=False, help_text="Likewise."
+        child=NetworkGrantSerializer(), max_length=50, required=False, help_text="The same for network rules."
     )
 
 
 class ReleaseListView(APIView):
     @extend_schema(
         operation_id="list_releases",
-        responses={200: plugin_shapes.ReleaseSerializer(many=True), **problems(401, 404)},
+        responses={200: ReleaseSerializer(many=True), **problems(401, 404)},
         tags=["plugins"],
     )
     def get(self, request: Request, slug: str) -> Response:
         """The plugin's releases, latest first."""
         releases = catalogue.get_plugin(slug).releases.select_related("plugin__release")
-        return Response(plugin_shapes.ReleaseSerializer(releases, many=True).data)
+        return Response(ReleaseSerializer(releases, many=True).data)
 
 
 class ActivateView(APIView):
@@ -58,21 +63,17 @@ class ActivateView(APIView):
     @extend_schema(
         operation_id="activate_release",
         request=ConsentSerializer,
-        responses={200: plugin_shapes.PluginDetailSerializer, **problems(400, 401, 403, 404, 413, 415)},
+        responses={200: PluginDetailSerializer, **problems(400, 401, 403, 404, 413, 415)},
         tags=["plugins"],
     )
     def post(self, request: Request, slug: str, version: str) -> Response:
-        """Consent, or the way back: the release serves from now on and holds exactly these grants."""
+        """Makes the release active with exactly these grants. It may be a new release or an earlier one."""
         release = catalogue.get_release(slug, version)
         data = checked(ConsentSerializer, request)
-        held = catalogue.get_plugin(slug)
-        grants = data.get("grants", held.granted & release.asks_for)
         network = network_keys(data.get("network_grants"))
-        if network is None:
-            network = held.network_granted & release.network_asked
-        consent.activate(release, grants, network, by=signed_in(request))
+        consent.activate(release, data.get("grants"), network, by=signed_in(request))
         plugin = catalogue.get_plugin(slug)
-        return Response(plugin_shapes.PluginDetailSerializer(plugin, context={"request": request}).data)
+        return Response(PluginDetailSerializer(plugin, context={"request": request}).data)
 
 
 class WasmView(APIView):
@@ -82,15 +83,12 @@ class WasmView(APIView):
         tags=["plugins"],
     )
     def get(self, request: Request, slug: str, version: str) -> HttpResponse:
-        """The release's bytes, for a run in the browser. Others are for administrators."""
+        """The release's .wasm, for runs in a browser.
+
+        Only administrators can get a release whose functions all run on the server.
+        """
         release = catalogue.get_release(slug, version)
         if not (release.runs_in_browsers or signed_in(request).is_staff):
             raise NotFound("No function of this release runs in a browser.")
         headers = {"Cache-Control": "private, max-age=31536000, immutable", "ETag": f'"{release.sha256}"'}
         return HttpResponse(store.load_wasm(release.sha256), "application/wasm", headers=headers)
-
-
-def network_keys(rules: list[dict[str, Any]] | None) -> frozenset[NetworkKey] | None:
-    return (
-        None if rules is None else frozenset((rule["url"], tuple(sorted(rule["methods"]))) for rule in rules)
-    )

@@ -1,4 +1,4 @@
-"""/api/v1/server: what administrators see of the server itself."""
+"""/api/v1/server: how this server runs plugins, for administrators."""
 
 from typing import Any
 
@@ -17,18 +17,18 @@ from plugins.runtime.service import get_pool
 
 
 class LayerSerializer(serializers.Serializer[Any]):
-    """One layer of the confinement of workers."""
+    """One layer of the sandbox that confines workers."""
 
     name = serializers.CharField()
     state = serializers.ChoiceField(["on", "partial", "off"])
-    detail = serializers.CharField(help_text="What a partial one lacks; why one is off.")
+    detail = serializers.CharField(help_text="What a partial layer lacks, or why a layer is off.")
     keeps_out = serializers.CharField()
     if_missing = serializers.CharField()
 
 
 class ServerSerializer(serializers.Serializer[Any]):
     max_bundle_bytes = serializers.IntegerField()
-    workers = serializers.IntegerField(help_text="Calls that run at a time, in each server process.")
+    workers = serializers.IntegerField(help_text="How many calls can run at once in each server process.")
     sandbox = LayerSerializer(many=True, help_text="Empty if no worker has started.")
 
 
@@ -41,11 +41,11 @@ class ServerView(APIView):
         tags=["server"],
     )
     def get(self, request: Request) -> Response:
-        """How plugins are confined on this system, and how large a bundle may be. For administrators."""
-        found = get_pool().layers()
+        """How plugins are sandboxed on this system, and how large a bundle may be. For administrators."""
+        layers = get_pool().layers()
         answer = {
             "max_bundle_bytes": settings.PLUGIN_MAX_BUNDLE_BYTES,
             "workers": settings.PLUGIN_WORKERS,
-            "sandbox": sandbox_status.describe(found) if found else [],
+            "sandbox": sandbox_status.describe(layers) if layers else [],
         }
         return Response(ServerSerializer(answer).data)

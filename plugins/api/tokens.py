@@ -1,4 +1,4 @@
-"""/api/v1/tokens: API tokens."""
+"""/api/v1/tokens: list, create and revoke API tokens."""
 
 import uuid
 
@@ -37,7 +37,7 @@ class APITokenSerializer(serializers.ModelSerializer[APIToken]):
 
 
 class NewAPITokenSerializer(APITokenSerializer):
-    token = serializers.CharField(help_text="Shown this once.")
+    token = serializers.CharField(help_text="Shown only once.")
 
     class Meta(APITokenSerializer.Meta):
         fields = [*APITokenSerializer.Meta.fields, "token"]
@@ -48,7 +48,7 @@ class CreateAPITokenSerializer(StrictSerializer):
     scopes = BoundedListField(child=TextField(max_length=64), min_length=1, max_length=100)
     expires_in_days = StrictIntegerField(min_value=1, max_value=365)
     plugin = TextField(
-        max_length=64, required=False, help_text="Slug: for operations on a plugin's own data."
+        max_length=64, required=False, help_text="The slug of the plugin whose own data it may reach."
     )
 
 
@@ -60,7 +60,7 @@ class CreateAPITokenSerializer(StrictSerializer):
     )
 )
 class TokenListView(ListAPIView[APIToken]):
-    """Your tokens, latest first; their secrets are never shown again."""
+    """Your API tokens, latest first. Their secrets are not shown again."""
 
     permission_classes = (IsAuthenticated, HasSession)
     serializer_class = APITokenSerializer
@@ -76,14 +76,14 @@ class TokenListView(ListAPIView[APIToken]):
         tags=["tokens"],
     )
     def post(self, request: Request) -> Response:
-        """Makes a token. Operations of the host API as scopes are for administrators."""
+        """Creates an API token. Only administrators can give it host API operations as scopes."""
         data = checked(CreateAPITokenSerializer, request)
         user = signed_in(request)
         check_scopes(user, data["scopes"])
         if "plugin" in data:
             catalogue.get_plugin(data["plugin"])
-        made, token = api_tokens.create_api_token(user, **data)
-        return Response(APITokenSerializer(made).data | {"token": token}, status=201)
+        row, token = api_tokens.create_api_token(user, **data)
+        return Response(APITokenSerializer(row).data | {"token": token}, status=201)
 
 
 class TokenView(APIView):
@@ -93,17 +93,17 @@ class TokenView(APIView):
         operation_id="delete_token", responses={204: None, **problems(401, 403, 404)}, tags=["tokens"]
     )
     def delete(self, request: Request, token_id: uuid.UUID) -> Response:
-        """Revokes the token; it is worthless from then on."""
+        """Revokes the token at once."""
         api_tokens.delete_api_token(signed_in(request), token_id)
         return Response(status=204)
 
 
 def check_scopes(user: User, scopes: list[str]) -> None:
-    """Raises InvalidInput for an unknown scope, Forbidden for one that this user may not give."""
+    """Raises InvalidInput for an unknown scope, and Forbidden for one that this user may not give."""
     for index, scope in enumerate(scopes):
         if scope != API_SCOPE and scope not in OPERATIONS:
             raise InvalidInput.at(f"/scopes/{index}", f"There is no scope {scope!r}.")
     if not user.is_staff and set(scopes) != {API_SCOPE}:
         raise Forbidden(
-            "Operations of the host API reach everybody's data; only administrators may give them."
+            "Host API operations can reach everyone's data, so only administrators can use them as scopes."
         )

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from plugins.api import auth, browser_runs, calls, executions, plugins, releases, server, tokens
+from plugins.api import auth, browser_runs, calls, executions, grants, plugins, releases, server, tokens
 
 urlpatterns = [
     path("plugins", plugins.PluginListView.as_view()),
@@ -12,7 +12,7 @@ urlpatterns = [
     path("plugins/<slug:slug>/watch", plugins.WatchView.as_view()),
     path("plugins/<slug:slug>/browser-runs", browser_runs.BrowserRunView.as_view()),
     path("server", server.ServerView.as_view()),
-    path("permissions", plugins.PermissionListView.as_view()),
+    path("permissions", grants.PermissionListView.as_view()),
     path("tokens", tokens.TokenListView.as_view()),
     path("tokens/<uuid:token_id>", tokens.TokenView.as_view()),
     path("executions", executions.ExecutionListView.as_view()),

@@ -1,8 +1,8 @@
-"""JSON Schema where an author who is not trusted wrote the schema, the value, or both.
+"""JSON Schema validation that is safe when an untrusted author wrote the schema, the value, or both.
 
-Judging takes time in proportion to what is judged, and fetches nothing. The library alone promises neither:
-it compares the items of an array pair by pair (uniqueItems), compiles any pattern as a format, and loads what
-a `$ref` to another address names.
+Validation takes time proportional to its input and fetches nothing. The jsonschema library alone does not
+guarantee that: it compares array items pairwise (`uniqueItems`), can compile any pattern to check the format
+`regex`, and fetches the schemas that a `$ref` to another address names.
 """
 
 from functools import lru_cache
@@ -12,38 +12,39 @@ from jsonschema import Draft202012Validator
 from jsonschema_specifications import REGISTRY
 from referencing import Registry, Resource
 
-Validator = Draft202012Validator
 
-
-def validator_of(schema: Any) -> Validator:
-    """For a schema of our own, or one that passed plugin.schema.json's rules for settings."""
-    return Draft202012Validator(_as_judged(schema), registry=_specifications())
+def validator_of(schema: Any) -> Draft202012Validator:
+    """For a schema of our own, or one that passed the rules for settings in plugin.schema.json."""
+    return Draft202012Validator(_hardened(schema), registry=_specifications())
 
 
 @lru_cache(maxsize=1)
-def meta_validator() -> Validator:
-    """Judges schemas, not values. Formats, patterns among them, are left unread."""
+def meta_validator() -> Draft202012Validator:
+    """Validates schemas rather than values. Formats, and so patterns, are not checked."""
     return validator_of(Draft202012Validator.META_SCHEMA)
 
 
 @lru_cache(maxsize=1)
 def _specifications() -> Registry[Any]:
-    """The standard's own schemas, and no way to any other."""
+    """The standard's own schemas. No other schema can be referenced."""
     return Registry().with_resources(
-        (uri, Resource.from_contents(_as_judged(REGISTRY[uri].contents))) for uri in REGISTRY
+        (uri, Resource.from_contents(_hardened(REGISTRY[uri].contents))) for uri in REGISTRY
     )
 
 
-def _as_judged(schema: Any) -> Any:
-    """Without uniqueItems, and with patterns whose `$` is the end of the text: Python would take a line break
-    after it.
+def _hardened(schema: Any) -> Any:
+    """The schema without `uniqueItems`, and with patterns whose final `$` means the end of the text.
+
+    Python's `$` also matches before a trailing line break.
     """
     if isinstance(schema, dict):
-        return {name: _part(name, part) for name, part in schema.items() if name != "uniqueItems"}
-    return [_as_judged(part) for part in schema] if isinstance(schema, list) else schema
+        return {
+            name: _hardened_member(name, value) for name, value in schema.items() if name != "uniqueItems"
+        }
+    return [_hardened(item) for item in schema] if isinstance(schema, list) else schema
 
 
-def _part(name: str, part: Any) -> Any:
-    if name == "pattern" and isinstance(part, str) and part.endswith("$"):
-        return part[:-1] + r"\Z"
-    return _as_judged(part)
+def _hardened_member(name: str, value: Any) -> Any:
+    if name == "pattern" and isinstance(value, str) and value.endswith("$"):
+        return value[:-1] + r"\Z"
+    return _hardened(value)

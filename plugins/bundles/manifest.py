@@ -1,6 +1,7 @@
-"""plugin.json -> PluginManifest. Pure: no database, no files but the schema beside this module.
+"""Parses and validates `plugin.json` into a PluginManifest.
 
-The manifest is written by somebody who is not trusted; after `parse_manifest` its shape can be.
+The author is untrusted; the shape of what `parse_manifest` returns can be trusted. This module uses no
+database and reads no file except `plugin.schema.json` beside it.
 """
 
 import json
@@ -17,19 +18,21 @@ from core.strict_json import parse_json
 from plugins.bundles.json_schema import meta_validator, validator_of
 from plugins.egress.addresses import InvalidAddress, Rule
 
+MANIFEST_NAME = "plugin.json"
 MAX_MANIFEST_BYTES = 256 << 10
-# Of anything in it; the largest of ours has 354. Judging a schema takes a millisecond for each.
+# Objects, lists and scalars together. Our largest manifest has 354. Validating a schema takes about a
+# millisecond for each.
 MAX_MANIFEST_VALUES = 2_000
 JsonSchema = dict[str, Any] | bool
 
 
 class InvalidManifest(InvalidInput):
     code = "invalid-manifest"
-    title = "plugin.json is not a valid manifest"
+    title = "Invalid plugin.json"
 
 
 class FunctionLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """What one function asks for instead of its plugin's limit; None for the plugin's."""
+    """Limits of one function that replace its plugin's; None keeps the plugin's limit."""
 
     timeout_ms: int | None = None
     max_input_kb: int | None = None
@@ -56,7 +59,7 @@ class Permission(msgspec.Struct, frozen=True, kw_only=True):
     optional: bool = False
 
 
-# What is granted: a rule's address and its methods in alphabetical order, just as asked.
+# What an administrator grants: the URL of a rule as written, and its methods in alphabetical order.
 NetworkKey = tuple[str, tuple[str, ...]]
 
 
@@ -72,7 +75,10 @@ class NetworkRule(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """What calls ask for. `fuel`: instructions, 0 for any number; `concurrency`: workers, 0 for its share."""
+    """Limits of each call, except `concurrency`: the plugin's workers at a time, 0 for the default share.
+
+    `fuel` counts instructions; 0 means no limit.
+    """
 
     timeout_ms: int = 2000
     memory_mb: int = 64
@@ -84,9 +90,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     concurrency: int = 0
 
     def for_function(self, function: Function) -> "Limits":
-        own = msgspec.structs.asdict(function.limits)
+        overrides = msgspec.structs.asdict(function.limits)
         return msgspec.structs.replace(
-            self, **{name: limit for name, limit in own.items() if limit is not None}
+            self, **{name: limit for name, limit in overrides.items() if limit is not None}
         )
 
 
@@ -96,7 +102,7 @@ class Wasm(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PluginManifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What a plugin says of itself; immutable, like the release it belongs to."""
+    """What a plugin declares about itself. Immutable, like the release it belongs to."""
 
     manifest_version: int
     name: str
@@ -122,9 +128,9 @@ class PluginManifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parse_manifest(raw: bytes, *, operations: frozenset[str]) -> PluginManifest:
-    """The manifest in `raw`, which may ask only for names in `operations`.
+    """The manifest in `raw`, which may request only permissions named in `operations`.
 
-    Raises InvalidManifest: what is wrong, where (JSON pointer) and what would be right.
+    Raises InvalidManifest with what is wrong, where (a JSON pointer) and how to fix it.
     """
     if len(raw) > MAX_MANIFEST_BYTES:
         raise InvalidManifest(f"plugin.json may have at most {MAX_MANIFEST_BYTES} bytes.")
@@ -132,12 +138,12 @@ def parse_manifest(raw: bytes, *, operations: frozenset[str]) -> PluginManifest:
         data = parse_json(raw)
     except Problem as problem:
         raise InvalidManifest(f"plugin.json: {problem.detail}", errors=problem.errors) from problem
-    if _count(data) > MAX_MANIFEST_VALUES:
+    if _count_values(data) > MAX_MANIFEST_VALUES:
         raise InvalidManifest(
-            f"plugin.json may hold at most {MAX_MANIFEST_VALUES} values, in its schemas too."
+            f"plugin.json may hold at most {MAX_MANIFEST_VALUES} values, including those in its schemas."
         )
-    if error := best_match(_validator().iter_errors(data)):
-        raise _at(list(error.absolute_path), error.message)
+    if error := best_match(_manifest_validator().iter_errors(data)):
+        raise _invalid_at(list(error.absolute_path), error.message)
     _check_names(data, operations)
     for index, function in enumerate(data["functions"]):
         for key in ("input_schema", "output_schema"):
@@ -146,71 +152,71 @@ def parse_manifest(raw: bytes, *, operations: frozenset[str]) -> PluginManifest:
 
 
 def load_manifest(data: dict[str, Any]) -> PluginManifest:
-    """A manifest that passed `parse_manifest` before it was stored."""
+    """For a stored manifest, which passed `parse_manifest` before."""
     return msgspec.convert(data, PluginManifest)
 
 
-def _count(value: Any) -> int:
-    """How many values there are, lists and objects included."""
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return 1 + sum(map(_count, inner))
+def _count_values(value: Any) -> int:
+    """Counts lists and objects as well as what they contain."""
+    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + sum(map(_count_values, children))
 
 
 def _check_names(data: dict[str, Any], operations: frozenset[str]) -> None:
     names: set[str] = set()
     for index, function in enumerate(data["functions"]):
         if function["name"] in names:
-            raise _at(["functions", index, "name"], f"{function['name']!r} stands twice")
+            raise _invalid_at(["functions", index, "name"], f"{function['name']!r} is declared twice")
         names.add(function["name"])
-        _check_no_repetition(function.get("targets", []), ["functions", index, "targets"])
-    asked: set[str] = set()
+        _check_unique(function.get("targets", []), ["functions", index, "targets"])
+    requested: set[str] = set()
     for index, permission in enumerate(data.get("permissions", [])):
         operation = permission["operation"]
-        where = ["permissions", index, "operation"]
+        path = ["permissions", index, "operation"]
         if operation not in operations:
-            raise _at(where, f"{operation!r} is not an operation of the host API")
-        if operation in asked:
-            raise _at(where, f"{operation!r} stands twice")
-        asked.add(operation)
+            raise _invalid_at(path, f"{operation!r} is not an operation of the host API")
+        if operation in requested:
+            raise _invalid_at(path, f"{operation!r} is requested twice")
+        requested.add(operation)
     _check_network(data.get("network", []))
 
 
 def _check_network(rules: list[dict[str, Any]]) -> None:
-    asked: set[NetworkKey] = set()
+    requested: set[NetworkKey] = set()
     for index, rule in enumerate(rules):
-        where = ["network", index, "url"]
-        _check_no_repetition(rule.get("methods", []), ["network", index, "methods"])
+        path = ["network", index, "url"]
+        _check_unique(rule.get("methods", []), ["network", index, "methods"])
         try:
             Rule.parse(rule["url"], ())
         except InvalidAddress as error:
-            raise _at(where, str(error)) from error
+            raise _invalid_at(path, str(error)) from error
         key = msgspec.convert(rule, NetworkRule).key
-        if key in asked:
-            raise _at(where, "is asked for twice, with the same methods")
-        asked.add(key)
+        if key in requested:
+            raise _invalid_at(path, "this rule appears twice, with the same methods")
+        requested.add(key)
 
 
-def _check_no_repetition(names: list[str], path: Sequence[object]) -> None:
+def _check_unique(names: list[str], path: Sequence[object]) -> None:
     if len(set(names)) != len(names):
-        raise _at(path, "names something twice")
+        raise _invalid_at(path, "contains a duplicate")
 
 
 def _check_schema(schema: Any, path: Sequence[object]) -> None:
-    """It is for forms and readers; this server never judges a value by it."""
+    """The schema only documents the function and draws its form: this server validates no value with it."""
     try:
         error = best_match(meta_validator().iter_errors(schema))
-    except RecursionError as too_deep:
-        raise _at(path, "is nested too deeply") from too_deep
+    except RecursionError as recursion:
+        raise _invalid_at(path, "the schema is nested too deeply") from recursion
     if error is not None:
-        raise _at([*path, *error.absolute_path], error.message)
+        raise _invalid_at([*path, *error.absolute_path], error.message)
 
 
-def _at(path: Sequence[object], message: str) -> InvalidManifest:
+def _invalid_at(path: Sequence[object], message: str) -> InvalidManifest:
     pointer = "".join(f"/{step}" for step in path)
     short = message if len(message) <= 300 else message[:300] + "…"
     return InvalidManifest.at(pointer, f"plugin.json{pointer and ' at '}{pointer}: {short}")
 
 
 @lru_cache(maxsize=1)
-def _validator() -> Any:
+def _manifest_validator() -> Any:
     return validator_of(json.loads(Path(__file__).with_name("plugin.schema.json").read_text()))

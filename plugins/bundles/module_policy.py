@@ -1,7 +1,7 @@
-"""Decides whether a module may be a plugin, without running it: imports, exports, memory.
+"""Decides, without running it, whether a module may be a plugin: by its imports, exports and memory.
 
-plugins.bundles.wasm refuses malformed modules; this refuses well-formed modules that are not plugins. The
-runtime may still refuse either: it validates the code itself, in a worker.
+plugins.bundles.wasm refuses malformed modules; this policy refuses well-formed ones that cannot be plugins.
+The runtime may still refuse a module that passes both, because it also validates the code, in a worker.
 """
 
 from django.conf import settings
@@ -11,9 +11,9 @@ from plugins.bundles.wasm import Import, InvalidWasm, Module, read_module
 from plugins.bundles.wasm_imports import NAMESPACES, OPERATION_SIGNATURE, USER_NAMESPACE
 
 PAGES_PER_MB = 16
-# What the runtime can call: a status, 0 for success, or nothing.
+# What the runtime can call: functions that return a status, where 0 is success, or nothing.
 FUNCTION_SIGNATURES = {"() -> i32", "() -> ()"}
-# What the runtime calls by itself before a function; with other signatures it fails, or leaves them out.
+# What the runtime calls on its own before a function. With any other signature it fails or skips the call.
 INITIALISERS = {
     "_initialize": {"() -> ()"},
     "__wasm_call_ctors": {"() -> ()"},
@@ -23,9 +23,9 @@ INITIALISERS = {
 
 
 def check(wasm: bytes, manifest: PluginManifest, *, operations: frozenset[str]) -> Module:
-    """What the module takes and gives, if it may be installed. `operations` are the host API's.
+    """The parsed module, if it may be installed. `operations` are the names of the host API's operations.
 
-    Raises InvalidWasm with what is wrong and how to mend it.
+    Raises InvalidWasm with what is wrong and how to fix it.
     """
     module = read_module(wasm)
     for imported in module.imports:
@@ -34,7 +34,7 @@ def check(wasm: bytes, manifest: PluginManifest, *, operations: frozenset[str]) 
         _check_signature(name, module.exports[name], INITIALISERS[name])
     for function in manifest.functions:
         if function.name not in module.exports:
-            raise InvalidWasm(f"It does not export {function.name}, which plugin.json declares.")
+            raise InvalidWasm(f"The module does not export {function.name}, which plugin.json declares.")
         _check_signature(function.name, module.exports[function.name], FUNCTION_SIGNATURES)
     _check_memory(module, manifest)
     return module
@@ -47,29 +47,34 @@ def _check_import(imported: Import, operations: frozenset[str]) -> None:
         known = NAMESPACES[imported.namespace]
     else:
         raise InvalidWasm(
-            f"It imports {imported}. Plugins may import from {', '.join([*NAMESPACES, USER_NAMESPACE])} only."
+            f"The module imports {imported}. Plugins may import only from "
+            f"{', '.join([*NAMESPACES, USER_NAMESPACE])}."
         )
     if imported.name not in known:
         what = "operation of the host API" if imported.namespace == USER_NAMESPACE else "function"
-        raise InvalidWasm(f"It imports {imported}: there is no such {what}.")
+        raise InvalidWasm(f"The module imports {imported}, but there is no such {what}.")
     if imported.signature != known[imported.name]:
-        raise InvalidWasm(f"It imports {imported} as {imported.signature}; it is {known[imported.name]}.")
+        raise InvalidWasm(
+            f"The module imports {imported} as {imported.signature}; its signature is {known[imported.name]}."
+        )
 
 
 def _check_signature(name: str, signature: str, allowed: set[str]) -> None:
     if signature not in allowed:
-        raise InvalidWasm(f"It exports {name} as {signature}; it must be {' or '.join(sorted(allowed))}.")
+        raise InvalidWasm(
+            f"The module exports {name} as {signature}; it must be {' or '.join(sorted(allowed))}."
+        )
 
 
 def _check_memory(module: Module, manifest: PluginManifest) -> None:
-    wanted, asked, allowed = (
-        -(-module.memory_pages // PAGES_PER_MB),  # rounded up
-        manifest.limits.memory_mb,
-        settings.PLUGIN_MAX_MEMORY_MB,
-    )
-    if wanted > asked:
-        raise InvalidWasm(f"It begins with {wanted} MB of memory, but plugin.json has memory_mb {asked}.")
-    if wanted > allowed:
+    initial_mb = -(-module.memory_pages // PAGES_PER_MB)  # rounded up
+    if initial_mb > manifest.limits.memory_mb:
         raise InvalidWasm(
-            f"It begins with {wanted} MB of memory; this server allows {allowed} (PLUGIN_MAX_MEMORY_MB)."
+            f"The module starts with {initial_mb} MB of memory, "
+            f"but memory_mb in plugin.json is {manifest.limits.memory_mb}."
+        )
+    if initial_mb > settings.PLUGIN_MAX_MEMORY_MB:
+        raise InvalidWasm(
+            f"The module starts with {initial_mb} MB of memory; "
+            f"this server allows {settings.PLUGIN_MAX_MEMORY_MB} (PLUGIN_MAX_MEMORY_MB)."
         )

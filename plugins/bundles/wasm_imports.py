@@ -1,16 +1,17 @@
-"""Every function that a plugin's module may import, with its signature, as the runtime has them.
+"""The functions that a plugin's module may import, with their signatures in the runtime.
 
-`tests/plugins/bundles/test_wasm_imports.py` runs a module that imports all of them.
+`tests/plugins/bundles/test_wasm_imports.py` runs a module that imports them all.
 """
 
 EXTISM_NAMESPACE = "extism:host/env"
-USER_NAMESPACE = "extism:host/user"  # where guests of Extism expect their host's own functions
+USER_NAMESPACE = "extism:host/user"  # where Extism guests look for functions of their own host
 WASI_NAMESPACE = "wasi_snapshot_preview1"
 
-OPERATION_SIGNATURE = "(i64) -> i64"  # of the host API's operations in USER_NAMESPACE: JSON in, JSON out
+OPERATION_SIGNATURE = "(i64) -> i64"  # of each host API operation in USER_NAMESPACE: JSON in, JSON out
 
-# https://extism.org/docs/concepts/pdk: memory, input and output are the kernel's, the rest the runtime's;
-# plugins.runtime.worker answers HTTP. Offsets and lengths are i64.
+# https://extism.org/docs/concepts/pdk. Extism's kernel implements memory, input and output; the runtime
+# implements the rest, except that plugins.runtime.worker replaces the HTTP functions. Offsets and lengths are
+# i64.
 EXTISM = {
     "alloc": "(i64) -> i64",
     "free": "(i64) -> ()",
@@ -46,8 +47,8 @@ EXTISM = {
     "get_log_level": "() -> i32",
 }
 
-# https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md: all of it. A worker has neither files
-# nor arguments nor an environment to give; what asks for them gets an error number, or nothing.
+# https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md, complete. A worker offers no files,
+# arguments or environment: functions that read them return an error number or nothing.
 WASI = {
     "args_get": "(i32, i32) -> i32",
     "args_sizes_get": "(i32, i32) -> i32",

@@ -1,7 +1,8 @@
-"""Connections for the egress gate: to addresses that were checked, and until a deadline.
+"""Resolves host names and opens connections for the egress gate, within one deadline.
 
-httpcore speaks HTTP; how it gets a connection is given to it, so that nothing is looked up a second time
-between the check and the connection (DNS rebinding), and so that every wait counts against one deadline.
+httpcore speaks HTTP over the connections that this module gives it. So no name is resolved a second time
+between the check and the connection, which would allow DNS rebinding, and every wait counts against the same
+deadline.
 """
 
 import ipaddress
@@ -18,57 +19,58 @@ import httpcore
 
 from plugins.egress.destinations import IPAddress
 
-# host, port -> the addresses that the name has now. Raises OSError.
+# (host, port) -> the IP addresses that the name resolves to now. Raises OSError.
 Resolve = Callable[[str, int], Sequence[str]]
 
-# The system's resolver knows no deadline: it is waited for elsewhere, by so many threads at most.
-_lookups = ThreadPoolExecutor(max_workers=16, thread_name_prefix="egress-lookup")
-_going_on: "dict[tuple[Resolve, str, int], Future[Sequence[str]]]" = {}
+# The system's resolver has no timeout, so look-ups run in these threads and callers wait for a limited time.
+_executor = ThreadPoolExecutor(max_workers=16, thread_name_prefix="egress-lookup")
+_pending: "dict[tuple[Resolve, str, int], Future[Sequence[str]]]" = {}
 _lock = threading.Lock()
 
-# Before the header of an answer is whole, so much may come: a server may send any number of 1xx answers
-# first, and each is work. What is read along with the header, up to 64 KiB of the body, counts as well.
+# The most that may arrive before the response's headers are complete. A server may send any number of 1xx
+# responses first, and each costs time. Up to 64 KiB of the body may be read with the headers; they count too.
 MAX_HEAD_BYTES = 128 << 10
 
 
 def system_addresses(host: str, port: int) -> list[str]:
-    """What the operating system's resolver says. Raises OSError."""
-    # As bytes: Python would put text through its own, older reading of international names.
-    found = socket.getaddrinfo(host.encode("ascii"), port, type=socket.SOCK_STREAM)
-    return [str(sockaddr[0]) for *_, sockaddr in found]
+    """Asks the operating system's resolver. Raises OSError."""
+    # As bytes, because Python applies its own, outdated IDNA encoding to text.
+    entries = socket.getaddrinfo(host.encode("ascii"), port, type=socket.SOCK_STREAM)
+    return [str(sockaddr[0]) for *_, sockaddr in entries]
 
 
 def look_up(host: str, port: int, resolve: Resolve, deadline: float) -> list[IPAddress]:
-    """The addresses of the host, each once. Raises OSError, TimeoutError at the deadline."""
+    """The host's distinct IP addresses. Raises OSError, including TimeoutError at the deadline."""
     try:
         return [ipaddress.ip_address(host)]
     except ValueError:
         pass
-    found = _ask(resolve, host, port).result(timeout=left(deadline))
-    return list(dict.fromkeys(map(ipaddress.ip_address, found)))
+    addresses = _shared_lookup(resolve, host, port).result(timeout=seconds_left(deadline))
+    return list(dict.fromkeys(map(ipaddress.ip_address, addresses)))
 
 
-def _ask(resolve: Resolve, host: str, port: int) -> "Future[Sequence[str]]":
-    """One look-up for all who ask for the same at the same time: a name whose server does not answer takes
-    one thread, however often it is asked for, and leaves the others to other names.
+def _shared_lookup(resolve: Resolve, host: str, port: int) -> "Future[Sequence[str]]":
+    """Concurrent look-ups of the same name share one thread.
+
+    So a name whose DNS server does not answer blocks one thread at most and leaves the others to other names.
     """
     key = resolve, host, port
     with _lock:
-        if key not in _going_on:
-            _going_on[key] = _lookups.submit(resolve, host, port)
-        found = _going_on[key]
-    found.add_done_callback(lambda done: _forget(key, done))
-    return found
+        if key not in _pending:
+            _pending[key] = _executor.submit(resolve, host, port)
+        lookup = _pending[key]
+    lookup.add_done_callback(lambda done: _forget(key, done))
+    return lookup
 
 
-def _forget(key: tuple[Resolve, str, int], done: "Future[Sequence[str]]") -> None:
+def _forget(key: tuple[Resolve, str, int], lookup: "Future[Sequence[str]]") -> None:
     with _lock:
-        if _going_on.get(key) is done:
-            del _going_on[key]
+        if _pending.get(key) is lookup:
+            del _pending[key]
 
 
-def left(deadline: float) -> float:
-    """The seconds until then, a time.monotonic(). Raises TimeoutError if there are none."""
+def seconds_left(deadline: float) -> float:
+    """Until the deadline, a time.monotonic(). Raises TimeoutError once it has passed."""
     seconds = deadline - time.monotonic()
     if seconds <= 0:
         raise TimeoutError
@@ -76,31 +78,31 @@ def left(deadline: float) -> float:
 
 
 class HeadTooLong(Exception):
-    """More than MAX_HEAD_BYTES came and the answer's header is not whole."""
+    """MAX_HEAD_BYTES arrived without the end of the response's headers."""
 
 
 @dataclass
-class Head:
-    """How far the header of one answer has come."""
+class HeadLimit:
+    """Limits what one response may send before its headers are complete."""
 
     bytes_left: int = MAX_HEAD_BYTES
-    whole: bool = False
+    is_complete: bool = False
 
-    def came(self, size: int) -> None:
+    def count(self, size: int) -> None:
         """Raises HeadTooLong."""
-        if not self.whole:
+        if not self.is_complete:
             self.bytes_left -= size
             if self.bytes_left < 0:
                 raise HeadTooLong
 
 
 class Connector(httpcore.NetworkBackend):
-    """Connects to one of these addresses, whatever name httpcore was asked for."""
+    """Connects to one of the given addresses, whatever host httpcore asks for."""
 
     def __init__(self, addresses: Sequence[IPAddress], deadline: float) -> None:
         self.addresses = addresses
         self.deadline = deadline
-        self.head = Head()
+        self.head_limit = HeadLimit()
 
     def connect_tcp(
         self,
@@ -110,44 +112,45 @@ class Connector(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> "Stream":
-        """Raises OSError if none answers: the last one's."""
+        """Tries each address in turn. If all fail, raises the OSError of the last."""
         failure = OSError("the name has no address")
         for number, address in enumerate(self.addresses):
-            # One that does not answer may not use up the time of the others.
-            share = left(self.deadline) / (len(self.addresses) - number)
+            # An address that does not answer must leave time for the others.
+            share = seconds_left(self.deadline) / (len(self.addresses) - number)
             try:
                 sock = socket.create_connection((str(address), port), timeout=share)
             except OSError as error:
                 failure = error
             else:
-                return Stream(sock, self.deadline, self.head)
+                return Stream(sock, self.deadline, self.head_limit)
         raise failure
 
 
 class Stream(httpcore.NetworkStream):
-    """A connection on which no read and no write lasts longer than the deadline. They raise TimeoutError."""
+    """A connection whose reads and writes raise TimeoutError at the deadline."""
 
-    def __init__(self, sock: socket.socket, deadline: float, head: Head) -> None:
+    def __init__(self, sock: socket.socket, deadline: float, head_limit: HeadLimit) -> None:
         self.sock = sock
         self.deadline = deadline
-        self.head = head
+        self.head_limit = head_limit
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        self.sock.settimeout(left(self.deadline))
+        self.sock.settimeout(seconds_left(self.deadline))
         data = self.sock.recv(max_bytes)
-        self.head.came(len(data))
+        self.head_limit.count(len(data))
         return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         rest = memoryview(buffer)
         while rest:
-            self.sock.settimeout(left(self.deadline))
+            self.sock.settimeout(seconds_left(self.deadline))
             try:
                 rest = rest[self.sock.send(rest) :]
             except TimeoutError:
                 raise
             except OSError as error:
-                # By this name httpcore knows that an answer may have come before the whole request was sent.
+                # httpcore takes a WriteError to mean that the server may have responded before the whole
+                # request was sent.
                 raise httpcore.WriteError(str(error)) from error
 
     def start_tls(
@@ -157,9 +160,9 @@ class Stream(httpcore.NetworkStream):
         timeout: float | None = None,
     ) -> "Stream":
         try:
-            self.sock.settimeout(left(self.deadline))
+            self.sock.settimeout(seconds_left(self.deadline))
             sock = ssl_context.wrap_socket(self.sock, server_hostname=server_hostname)
-            return Stream(sock, self.deadline, self.head)
+            return Stream(sock, self.deadline, self.head_limit)
         except BaseException:
             self.close()
             raise
@@ -168,6 +171,6 @@ class Stream(httpcore.NetworkStream):
         self.sock.close()
 
     def get_extra_info(self, info: str) -> Any:
-        if info == "ssl_object":  # how httpcore learns which protocol was agreed on
+        if info == "ssl_object":  # httpcore reads the negotiated protocol from it
             return self.sock if isinstance(self.sock, ssl.SSLSocket) else None
         return None

@@ -1,8 +1,8 @@
-"""Which addresses a plugin's request may be connected to, once its host name was looked up.
+"""Decides which IP addresses a plugin's request may connect to, after its host name was resolved.
 
-Public ones only, by IANA's registries of special purpose addresses
+Allowed are public addresses, according to IANA's registries of special-purpose addresses
 (https://www.iana.org/assignments/iana-ipv4-special-registry, …/iana-ipv6-special-registry), and the private
-ones that the operator named (EGRESS_ALLOW_PRIVATE). This module imports no Django: the settings use it.
+ones that the operator lists in EGRESS_ALLOW_PRIVATE. This module must not import Django: the settings use it.
 """
 
 import ipaddress
@@ -21,8 +21,8 @@ def _networks(text: str) -> tuple[IPNetwork, ...]:
     return tuple(map(ipaddress.ip_network, text.split()))
 
 
-# Where nothing but harm is to be had, so that no exception covers it: the unspecified address (on Linux, this
-# machine), multicast and broadcast, link-local, and where clouds serve machines their credentials.
+# No exception can allow these: the unspecified address (on Linux, this machine), multicast, broadcast,
+# link-local, and the addresses at which clouds serve credentials to their machines.
 _NEVER = _networks(
     "0.0.0.0/8 169.254.0.0/16 224.0.0.0/4 240.0.0.0/4 ::/128 fe80::/10 ff00::/8 "
     "100.100.100.200/32 168.63.129.16/32 192.0.0.192/32 fd00:ec2::254/128 fd20:ce::254/128"
@@ -30,18 +30,18 @@ _NEVER = _networks(
 _NOT_PUBLIC = _networks(
     "10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 172.16.0.0/12 192.0.0.0/24 192.0.2.0/24 192.88.99.0/24 "
     "192.168.0.0/16 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 "
-    # Teredo and other IETF assignments, documentation, 6to4, documentation.
+    # Teredo and other IETF assignments; documentation; 6to4; documentation.
     "2001::/23 2001:db8::/32 2002::/16 3fff::/20"
 )
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-_ISATAP = (0x0000_5EFE, 0x0200_5EFE)  # the third quarter of such an address; the fourth is an IPv4 address
+_ISATAP = (0x0000_5EFE, 0x0200_5EFE)  # third 32 bits of an ISATAP address; the last 32 are an IPv4 address
 _PAIR = re.compile(r"(?:\[(?P<bracketed>[^\]]+)\]|(?P<bare>[^:\[\]]+)):(?P<port>[1-9][0-9]{0,4})")
 
 
 @dataclass(frozen=True)
 class PrivateException:
-    """A host name, address or network, with the one port that may be reached there although it is private."""
+    """A private host name, address or network that plugins may reach on one port."""
 
     port: int
     host: str = ""
@@ -50,15 +50,15 @@ class PrivateException:
     @classmethod
     def parse(cls, text: str) -> Self:
         """`host:port`, `10.1.2.3:port`, `10.0.0.0/8:port` or `[fd00::/8]:port`. Raises ValueError."""
-        found = _PAIR.fullmatch(text)
-        if found is None or int(found["port"]) > 65535:
-            raise ValueError(f"{text!r} is not of the form host:port, 10.0.0.0/8:port or [fd00::/8]:port")
-        port, place = int(found["port"]), found["bracketed"] or found["bare"]
-        if found["bracketed"] or "/" in place or re.fullmatch(r"[0-9.]+", place):
-            return cls(port, network=ipaddress.ip_network(place))
-        if not re.fullmatch(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", place):
-            raise ValueError(f"{place!r} is neither a host name nor an address")
-        return cls(port, host=place.lower())
+        match = _PAIR.fullmatch(text)
+        if match is None or int(match["port"]) > 65535:
+            raise ValueError(f"{text!r} does not have the form host:port, 10.0.0.0/8:port or [fd00::/8]:port")
+        port, host = int(match["port"]), match["bracketed"] or match["bare"]
+        if match["bracketed"] or "/" in host or re.fullmatch(r"[0-9.]+", host):
+            return cls(port, network=ipaddress.ip_network(host))
+        if not re.fullmatch(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", host):
+            raise ValueError(f"{host!r} is not a host name or an IP address")
+        return cls(port, host=host.lower())
 
     def covers(self, host: str, port: int, address: IPAddress) -> bool:
         if port != self.port:
@@ -68,7 +68,7 @@ class PrivateException:
 
 @dataclass(frozen=True)
 class Destinations:
-    """What this server lets plugins connect to. `own_names` and `own_ports` are where it listens itself."""
+    """Where plugins may connect to. `own_names` and `own_ports` are where this server itself listens."""
 
     exceptions: tuple[PrivateException, ...] = ()
     own_names: frozenset[tuple[str, int]] = frozenset()
@@ -78,27 +78,27 @@ class Destinations:
         return (host, port) in self.own_names
 
     def is_exception(self, host: str, port: int) -> bool:
-        """Whether an exception names this host, or the address that stands for it. Nothing is looked up."""
+        """Whether an exception covers this host name or literal IP address. Nothing is resolved."""
         try:
-            address = plain(ipaddress.ip_address(host))
+            address = embedded_ipv4(ipaddress.ip_address(host))
         except ValueError:
             return any(rule.host == host and rule.port == port for rule in self.exceptions)
         return any(rule.covers(host, port, address) for rule in self.exceptions)
 
-    def why_not(self, host: str, port: int, address: IPAddress) -> str:
-        """Why `address`, to which the name `host` leads, may not be connected to; empty if it may."""
-        meant = plain(address)
-        if port in self.own_ports and (is_local(address) or is_local(meant)):
+    def reason_to_refuse(self, host: str, port: int, address: IPAddress) -> str:
+        """Why `address`, to which `host` resolves, may not be connected to; empty if it may."""
+        actual = embedded_ipv4(address)
+        if port in self.own_ports and (is_local(address) or is_local(actual)):
             return "is this server itself"
-        if any(meant in network for network in _NEVER):
-            return "can never be reached from here"
-        if is_public(meant) or any(rule.covers(host, port, meant) for rule in self.exceptions):
+        if any(actual in network for network in _NEVER):
+            return "is never allowed"
+        if is_public(actual) or any(rule.covers(host, port, actual) for rule in self.exceptions):
             return ""
-        return "is not a public address"
+        return "is not public"
 
 
-def plain(address: IPAddress) -> IPAddress:
-    """The IPv4 address that an IPv6 one stands for (IPv4-mapped, or NAT64 as of RFC 6052), or the same."""
+def embedded_ipv4(address: IPAddress) -> IPAddress:
+    """The IPv4 address inside an IPv4-mapped or NAT64 (RFC 6052) address; any other address as it is."""
     if isinstance(address, IPv6Address):
         if address.ipv4_mapped is not None:
             return address.ipv4_mapped
@@ -116,7 +116,7 @@ def is_public(address: IPAddress) -> bool:
 
 
 def is_local(address: IPAddress) -> bool:
-    """Whether the address is this machine's own: a socket can be bound to no other."""
+    """Whether the address belongs to this machine: a socket can be bound to no other."""
     family = socket.AF_INET6 if isinstance(address, IPv6Address) else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
@@ -127,5 +127,5 @@ def is_local(address: IPAddress) -> bool:
 
 
 def parse_exceptions(texts: Iterable[str]) -> tuple[PrivateException, ...]:
-    """Raises ValueError, which names the text that is wrong."""
+    """Raises ValueError, which quotes the invalid text."""
     return tuple(map(PrivateException.parse, texts))

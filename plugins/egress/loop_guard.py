@@ -1,4 +1,11 @@
-"""Django middleware."""
+"""Stops plugins from calling their own server through the Internet.
+
+A plugin that calls its own server could call itself again and again. The egress gate refuses the addresses on
+which this server listens, but it does not know those of a proxy in front of the server. So the gate adds a
+pseudonym of this server to every request, in the header Via, which proxies pass on and guests cannot set. The
+server refuses requests that carry its own pseudonym: the middleware below does so for Django, and the call
+endpoint does so itself.
+"""
 
 from collections.abc import Callable
 from functools import cache
@@ -9,17 +16,32 @@ from django.utils.crypto import salted_hmac
 from core.problems import Problem, response_for
 
 
-def is_from_own_plugin(request: HttpRequest) -> bool:
-    """Whether one of this server's own plugins sent it: through a proxy, under whatever name.
+class RequestLoop(Problem):
+    status = 508
+    code = "request-loop"
+    title = "Request loop detected"
+    default_detail = (
+        "A plugin of this server sent this request. Plugins can reach their own server only through the host "
+        "API."
+    )
 
-    The egress gate knows the addresses on which this server listens, but not those of a proxy in front of it.
-    Via is passed on by proxies and cannot be set by a guest.
+
+@cache
+def own_pseudonym() -> str:
+    """Names this server in the header Via (RFC 9110, 7.6.3).
+
+    All its processes share the pseudonym, which does not reveal to others which server it is.
     """
+    return f"hostbridge-{salted_hmac('hostbridge.egress', 'via', algorithm='sha256').hexdigest()[:16]}"
+
+
+def is_from_own_plugin(request: HttpRequest) -> bool:
+    """Whether a plugin of this server sent the request, even through a proxy or under another host name."""
     return own_pseudonym() in request.META.get("HTTP_VIA", "")
 
 
 def refuse_own_plugins(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[..., HttpResponse]:
-    """Refuses what this server's own plugins sent; the call endpoint does so itself."""
+    """Middleware that answers requests of this server's own plugins with RequestLoop."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         if is_from_own_plugin(request):
@@ -27,19 +49,3 @@ def refuse_own_plugins(get_response: Callable[[HttpRequest], HttpResponse]) -> C
         return get_response(request)
 
     return middleware
-
-
-class RequestLoop(Problem):
-    status = 508
-    code = "request-loop"
-    title = "This request came from a plugin of this server"
-    default_detail = "Plugins reach their own server through the host API only."
-
-
-@cache
-def own_pseudonym() -> str:
-    """How requests of this server's plugins are signed in the header Via (RFC 9110, 7.6.3).
-
-    The same in each of its processes, and telling nobody else which server it is.
-    """
-    return f"hostbridge-{salted_hmac('hostbridge.egress', 'via', algorithm='sha256').hexdigest()[:16]}"

@@ -35,7 +35,7 @@ async def attempt(
     if slug != settings.AUTH_PLUGIN or function not in _COUNTED:
         yield made
         return
-    counted = await offload(rate_limits.begin, address, _account_in(payload))
+    counted = await offload(rate_limits.count_attempt, address, _account_in(payload))
     try:
         yield made
     except Problem as problem:
@@ -44,7 +44,7 @@ async def attempt(
     finally:
         proven = made.succeeded and function in _REFUNDED
         if proven or (made.problem is not None and made.problem.status >= 500):
-            await offload(counted.give_back)
+            await offload(counted.refund)
 
 
 def _account_in(payload: bytes) -> str:

@@ -1,6 +1,7 @@
-"""Who may speak to the host API over the network: a run in a browser, a program with scopes.
+"""Authenticates callers of the host API over HTTP: runs in a browser, and programs with an API token.
 
-A guest on the server comes by the bridge, which knows who it is and asks plugins.host.dispatch itself.
+Guests on the server do not come this way. The bridge knows which plugin it serves and calls
+`plugins.host.dispatch` directly.
 """
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -17,7 +18,7 @@ from plugins.models import ExecutionToken
 
 
 class HostAuthentication(BaseAuthentication):
-    """A Caller, as request.auth, for a bearer token. Cookies and sessions mean nothing here."""
+    """Sets request.auth to the Caller of a bearer token. Cookies and sessions do not count."""
 
     def authenticate(self, request: Request) -> tuple[None, Caller]:
         return None, caller_of(bearer_token(request) or "", request)
@@ -27,7 +28,11 @@ class HostAuthentication(BaseAuthentication):
 
 
 def caller_of(token: str, request: Request) -> Caller:
-    """Raises NotAuthenticated; never why, beyond the kind of token that is wanted."""
+    """The caller that this token stands for.
+
+    Raises NotAuthenticated, which names the kinds of token that are accepted and never says why this one is
+    not.
+    """
     kind, _, _ = token.partition("_")
     if kind == ExecutionToken.PREFIX:
         return execution_tokens.caller_of(token)
@@ -39,15 +44,19 @@ def caller_of(token: str, request: Request) -> Caller:
             user_agent=request.META.get("HTTP_USER_AGENT", ""),
             ip_address=client_address(request._request),
         )
-    raise NotAuthenticated("The host API wants an execution token, or an API token with host operations.")
+    raise NotAuthenticated(
+        "Send an execution token, or an administrator's API token with host operations as scopes."
+    )
 
 
 class HostScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """How the OpenAPI document describes it."""
+    """Describes the tokens in the OpenAPI document."""
 
     target_class = HostAuthentication
     name = "token"
 
     def get_security_definition(self, auto_schema: object) -> dict[str, str]:
-        text = "An execution token (hbx_…) or an API token (hba_…). A guest on the server needs none."
-        return {"type": "http", "scheme": "bearer", "description": text}
+        description = (
+            "An execution token (hbx_…) or an API token (hba_…). Plugins on the server need neither."
+        )
+        return {"type": "http", "scheme": "bearer", "description": description}

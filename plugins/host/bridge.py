@@ -1,8 +1,8 @@
-"""Carries a guest's HTTP request to the host API, inside this process, or to the egress gate, and back.
+"""Carries a guest's requests to the host API, inside this process, or to the egress gate, and replies back.
 
-The guest addresses the host by a name that no resolver knows (RFC 6761, `.invalid`), so that a request can
-never leave by mistake. A host-side failure of any kind becomes a status with a problem body: to the guest a
-failure never looks like success, and never like a trap.
+The guest addresses the host by a name that cannot resolve (`.invalid`, RFC 6761), so a request can never
+leave the server by mistake. Every failure on the host's side becomes a status with a problem as its body;
+the guest never sees it as a success or a trap.
 """
 
 import json
@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from core.operations import OPERATIONS, PREFIX, Operation
-from core.problems import InternalError, InvalidInput, NotFound, Problem
+from core.problems import InternalError, InvalidInput, Problem
 from core.strict_json import parse_json
 from plugins.egress import gate
 from plugins.egress.addresses import HOST_ORIGIN, MAX_URL_CHARS
@@ -30,12 +30,12 @@ from plugins.host.dispatch import (
     perform,
     problem_response,
 )
-from plugins.host.urls import urlpatterns
+from plugins.host.routes import OperationNotFound, route_table
 from plugins.runtime.protocol import GuestRequest, HostFunction, HostReply, HostRequest
 
 logger = logging.getLogger("hostbridge.bridge")
 
-# Every route of the host API fits; whatever needs decoding or resolving ("..", "%2e", "//", "\") does not.
+# Matches the path of every route, and nothing that would need decoding or resolving ("..", "%2e", "//", "\").
 _SEGMENT = r"(?!\.{1,2}(?:/|\?|$))[A-Za-z0-9._:-]+"
 _ADDRESS = re.compile(
     re.escape(HOST_ORIGIN + PREFIX)
@@ -44,43 +44,43 @@ _ADDRESS = re.compile(
 
 
 def handle(asked: GuestRequest, caller: Caller, deadline: float = math.inf) -> HostReply:
-    """The answer to what a guest asked, by HTTP or by host function. Never raises.
+    """Answers a guest's HTTP request or host function call. Never raises.
 
-    `deadline`, a time.monotonic(), is when the guest's own time is up.
+    `deadline`, a time.monotonic(), is the end of the guest's own time.
     """
     if isinstance(asked, HostFunction):
-        found = _call_function(asked, caller)
+        response = _call_host_function(asked, caller)
     elif asked.url.startswith(HOST_ORIGIN + "/"):
-        found = _answer(asked, caller)
+        response = _call_host_api(asked, caller)
     else:
-        return _reach_out(asked, caller, deadline)
-    return _reply(asked, found)
+        return _call_outside(asked, caller, deadline)
+    return _reply(asked, response)
 
 
-def _reply(asked: GuestRequest, found: HostResponse) -> HostReply:
-    # The content type and no other header: the guest needs no more.
-    return HostReply(asked.call_id, found.status, {"content-type": found.content_type}, found.body)
+def _reply(asked: GuestRequest, response: HostResponse) -> HostReply:
+    # No header but the content type: the guest needs no other.
+    return HostReply(asked.call_id, response.status, {"content-type": response.content_type}, response.body)
 
 
-def _reach_out(asked: HostRequest, caller: Caller, deadline: float) -> HostReply:
+def _call_outside(asked: HostRequest, caller: Caller, deadline: float) -> HostReply:
     request = gate.Request(asked.method, asked.url, asked.headers, asked.body)
     record = partial(caller.record, "http_request")
     try:
-        found = gate.fetch(request, caller.network, get_gate(), deadline, record)
+        response = gate.fetch(request, caller.network, get_gate(), deadline, record)
     except Problem as error:
         problem = error
     except Exception:
         logger.exception("A request to an outside address failed")
         problem = InternalError()
     else:
-        return HostReply(asked.call_id, found.status, found.headers, found.body)
+        return HostReply(asked.call_id, response.status, response.headers, response.body)
     return _reply(asked, problem_response(problem))
 
 
-def _answer(request: HostRequest, caller: Caller) -> HostResponse:
+def _call_host_api(asked: HostRequest, caller: Caller) -> HostResponse:
     started = time.perf_counter()
     try:
-        return _dispatch(request, caller)
+        return _perform(asked, caller)
     except Problem as error:
         problem = error
     except Exception:
@@ -90,24 +90,45 @@ def _answer(request: HostRequest, caller: Caller) -> HostResponse:
     return problem_response(problem)
 
 
-def _call_function(asked: HostFunction, caller: Caller) -> HostResponse:
-    """The older interface: all fields of an operation in one JSON object, made into the same request."""
+def _perform(asked: HostRequest, caller: Caller) -> HostResponse:
+    """Raises OperationNotFound."""
+    address = _ADDRESS.fullmatch(asked.url[: MAX_URL_CHARS + 1])
+    if address is None or len(asked.url) > MAX_URL_CHARS:
+        raise OperationNotFound
+    route, path_fields = route_table().find(address["path"])
+    headers = {name.lower(): value for name, value in asked.headers.items()}
+    request = OperationRequest(
+        method=asked.method,
+        path_fields=path_fields,
+        query=address["query"] or "",
+        content_type=headers.get("content-type", JSON),
+        body=asked.body[: MAX_BODY_BYTES + 1],
+    )
+    return perform(request, caller, route.operations)
+
+
+def _call_host_function(asked: HostFunction, caller: Caller) -> HostResponse:
+    """The older interface: all fields of an operation travel in one JSON object.
+
+    They are turned into the same request that a guest would send by HTTP, so both get the same answer.
+    """
     started = time.perf_counter()
     operation = OPERATIONS.get(asked.name)
     try:
-        if operation is None:  # one of an earlier version; or the worker is not what it was
-            raise NotFound("There is no such operation in the host API.")
-        found = _answer(_as_request(asked, operation), caller)
+        if operation is None:  # an operation of an earlier version, or a worker that was taken over
+            raise OperationNotFound
+        response = _call_host_api(_as_request(asked, operation), caller)
     except Problem as problem:
-        found = problem_response(problem)
+        response = problem_response(problem)
         caller.record(operation.name if operation else "", "", problem.status, started)
-    said = found.body.decode() or "null"
-    told = f'{{"ok":true,"data":{said}}}' if found.status < 400 else f'{{"ok":false,"error":{said}}}'
-    return replace(found, body=told.encode())
+    content = response.body.decode() or "null"
+    succeeded = response.status < 400
+    envelope = f'{{"ok":true,"data":{content}}}' if succeeded else f'{{"ok":false,"error":{content}}}'
+    return replace(response, body=envelope.encode())
 
 
 def _as_request(asked: HostFunction, operation: Operation) -> HostRequest:
-    """Raises Problems for what is no JSON object, lacks a field of the path or is too long."""
+    """Raises Problem if the payload is not a JSON object, lacks a field of the path, or is too long."""
     fields = parse_json(asked.payload) if asked.payload.strip() else {}
     if not isinstance(fields, dict):
         raise InvalidInput("A host function takes one JSON object.")
@@ -115,7 +136,7 @@ def _as_request(asked: HostFunction, operation: Operation) -> HostRequest:
     for name in operation.path_fields:
         value = fields.pop(name, None)
         if not isinstance(value, str) or not value:
-            raise InvalidInput.at(f"/{name}", "This field is required, as text.")
+            raise InvalidInput.at(f"/{name}", "This field is required and must be text.")
         route = re.sub(rf"<\w+:{name}>", quote(value, safe=""), route)
     url = HOST_ORIGIN + PREFIX + route
     if operation.query is not None and fields:
@@ -129,28 +150,3 @@ def _as_request(asked: HostFunction, operation: Operation) -> HostRequest:
 
 def _as_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
-
-
-def _dispatch(request: HostRequest, caller: Caller) -> HostResponse:
-    address = _ADDRESS.fullmatch(request.url[: MAX_URL_CHARS + 1])
-    if address is None or len(request.url) > MAX_URL_CHARS:
-        raise NotFound("There is no such operation in the host API.")
-    operations, path_fields = _find(address["path"])
-    headers = {name.lower(): value for name, value in request.headers.items()}
-    inquiry = OperationRequest(
-        method=request.method,
-        path_fields=path_fields,
-        query=address["query"] or "",
-        content_type=headers.get("content-type", JSON),
-        body=request.body[: MAX_BODY_BYTES + 1],
-    )
-    return perform(inquiry, caller, operations)
-
-
-def _find(path: str) -> tuple[dict[str, Operation], dict[str, Any]]:
-    """The route's operations and the fields in the path: by the very patterns that serve real HTTP."""
-    for route in urlpatterns:
-        if found := route.pattern.match(path):
-            view: Any = route.callback
-            return view.cls.operations, found[2]
-    raise NotFound("There is no such operation in the host API.")

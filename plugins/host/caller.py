@@ -1,4 +1,4 @@
-"""Who is at the other end of a host call, and what that may do."""
+"""Who makes a host call, and what they may do."""
 
 import time
 import uuid
@@ -13,16 +13,16 @@ from plugins.history.records import HostCallRecord
 
 class OperationNotGranted(Forbidden):
     code = "operation-not-granted"
-    title = "This operation was not granted"
+    title = "Operation not granted"
 
 
 @dataclass(frozen=True)
 class Caller:
     """An execution of a plugin, or a program with an API token. Nothing in here comes from the guest.
 
-    `own_data_of`: the run is in this user's browser, and so in the user's hands: it may do only what concerns
-    their own data. `withheld`: what the plugin was granted all the same, for its runs on the server.
-    `network`: the outside addresses that were granted.
+    `own_data_of` is set for a run in this user's browser. The user controls such a run, so it may only act on
+    their own data. `withheld` holds the plugin's other grants, which count on the server only.
+    `network` holds the granted outside addresses.
     """
 
     granted: frozenset[str]
@@ -36,22 +36,25 @@ class Caller:
     ip_address: str | None = None
 
     def require(self, operation: str) -> None:
-        """Raises OperationNotGranted, which names the operation for the guest and its author."""
+        """Raises OperationNotGranted, which names the operation."""
         if operation in self.granted:
             return
         if self.api_token_id:
             raise OperationNotGranted(f"This token lacks the scope {operation}.", operation=operation)
         if operation in self.withheld:
             raise OperationNotGranted(
-                f"In a browser the plugin “{self.plugin}” may not use {operation}.", operation=operation
+                f"The plugin “{self.plugin}” cannot use {operation} in a browser.", operation=operation
             )
         raise OperationNotGranted(
-            f"The plugin “{self.plugin}” needs the operation {operation}. An administrator can grant it.",
+            f"The plugin “{self.plugin}” has not been granted {operation}. An administrator can grant it.",
             operation=operation,
         )
 
     def record(self, operation: str, subject: str, status: int, started: float) -> None:
-        """Adds to the audit log. `started` is a time.perf_counter(). Unknown addresses have no operation."""
+        """Adds an entry to the audit log. `started` is a time.perf_counter().
+
+        `operation` is empty for an address that no operation has.
+        """
         get_journal().add_host_call(
             HostCallRecord(
                 execution_id=self.execution_id,

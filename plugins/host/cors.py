@@ -1,13 +1,15 @@
-"""Lets a run in a browser ask: its origin is opaque, so the host API answers every origin.
+"""CORS for the host API. A run in a browser has an opaque origin, so every origin is allowed.
 
-No cookie counts there, only tokens, and Access-Control-Allow-Credentials is never sent.
+That is safe because the host API accepts tokens only, never cookies, and never sends
+Access-Control-Allow-Credentials.
 """
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
-from core.problems import NotFound, response_for
+from core.problems import response_for
+from plugins.host.routes import OperationNotFound
 
 _ALLOW_ORIGIN = "Access-Control-Allow-Origin"
 _PREFLIGHT = {
@@ -23,15 +25,15 @@ def allow_any_origin(response: HttpResponseBase) -> None:
 
 
 def preflight() -> HttpResponse:
-    """A browser asks before it asks, without a token: https://fetch.spec.whatwg.org/#cors-preflight-fetch"""
+    """Answers a browser's preflight, which has no token: https://fetch.spec.whatwg.org/#cors-preflight-fetch"""
     return HttpResponse(status=204, headers=_PREFLIGHT)
 
 
-@csrf_exempt  # or an unsafe method would be told of a missing proof before the missing address
+@csrf_exempt  # otherwise an unsafe method would get 403 (CSRF) in place of 404
 def no_operation(request: HttpRequest) -> HttpResponse:
-    """Every other address below the host API's: a run in a browser is told as one on the server is."""
+    """Answers 404 for every other address below /host/v1/, as the bridge does for guests on the server."""
     if request.method == "OPTIONS":
         return preflight()
-    response = response_for(NotFound("There is no such operation in the host API."))
+    response = response_for(OperationNotFound())
     allow_any_origin(response)
     return response

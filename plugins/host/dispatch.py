@@ -1,7 +1,8 @@
-"""One host call from the request's parts to the answer's: the same function for the bridge and for HTTP.
+"""Performs one host call: from the parts of the request to the parts of the response.
 
-First the grant, then the shape, then the operation; audited whatever comes of it. It never raises: a guest
-gets a status and a problem, never a trap, and a failure never looks like success.
+The bridge and the HTTP views both call `perform`. It checks the grant, validates the input, performs the
+operation, and audits the call whatever the outcome. It never raises: a guest gets a status and a problem,
+never a trap, and a failure never looks like success.
 """
 
 import json
@@ -37,7 +38,10 @@ JSON = "application/json"
 
 @dataclass(frozen=True)
 class OperationRequest:
-    """What was asked of a route, as it came. A body over MAX_BODY_BYTES may be cut off one byte after."""
+    """A request to one route. Only `path_fields` have been validated.
+
+    The body may be cut off after MAX_BODY_BYTES + 1 bytes: enough to see that it is too large.
+    """
 
     method: str
     path_fields: Mapping[str, Any]
@@ -54,58 +58,33 @@ class HostResponse:
     headers: Mapping[str, str]
 
 
-def perform(inquiry: OperationRequest, caller: Caller, operations: Mapping[str, Operation]) -> HostResponse:
-    """What the route, with these operations by method, has to say to this caller."""
+def perform(request: OperationRequest, caller: Caller, operations: Mapping[str, Operation]) -> HostResponse:
+    """Performs the request for this caller. `operations` are those of the route, by method."""
     started = time.perf_counter()
-    operation = operations.get(inquiry.method)
+    operation = operations.get(request.method)
     about = ""
     try:
-        operation = _known(operation, operations)
+        operation = _existing(operation, operations)
         caller.require(operation.name)
-        data = checked(operation, inquiry)
+        data = validated(operation, request)
         about = subject(data, None)
-        _check_own(operation, caller, data)
+        _check_own_data(operation, caller, data)
         result = operation.perform(caller, data)
         about = about or subject(data, result)
-        found = HostResponse(
-            operation.status, JSON, b"" if result is None else json.dumps(result).encode(), {}
-        )
+        body = b"" if result is None else json.dumps(result).encode()
+        response = HostResponse(operation.status, JSON, body, {})
     except (Problem, APIException) as error:
-        found = problem_response(as_problem(error) or InternalError())
+        response = problem_response(as_problem(error) or InternalError())
     except Exception:
         logger.exception("A host operation failed")
-        found = problem_response(InternalError())
-    caller.record(operation.name if operation else "", about, found.status, started)
-    return found
+        response = problem_response(InternalError())
+    caller.record(operation.name if operation else "", about, response.status, started)
+    return response
 
 
-def checked(operation: Operation, inquiry: OperationRequest) -> dict[str, Any]:
-    """The inquiry's fields in the operation's shapes. Raises Problem and ValidationError."""
-    data: dict[str, Any] = {}
-    if len(inquiry.body) > MAX_BODY_BYTES:
-        raise PayloadTooLarge(f"A request to the host API may have at most {MAX_BODY_BYTES} bytes.")
-    if operation.request is not None:
-        data |= _in_shape(operation.request, _parsed(inquiry))
-    elif inquiry.body:
-        raise InvalidInput(f"{operation.name} takes no body.")
-    if operation.query is not None:
-        data |= _in_shape(operation.query, _fields(inquiry.query))
-    elif inquiry.query:
-        raise InvalidInput(f"{operation.name} takes no query.")
-    return {**data, **inquiry.path_fields}
-
-
-def _fields(query: str) -> dict[str, str]:
-    try:
-        fields = QueryDict(query)
-    except TooManyFieldsSent as error:
-        raise InvalidInput("The query has too many fields.") from error
-    return {name: str(fields[name]) for name in fields}
-
-
-def _known(operation: Operation | None, operations: Mapping[str, Operation]) -> Operation:
+def _existing(operation: Operation | None, operations: Mapping[str, Operation]) -> Operation:
     if operation is None:
-        raise MethodNotAllowed(f"This address answers {', '.join(sorted(operations))}.")
+        raise MethodNotAllowed(f"This address accepts {', '.join(sorted(operations))}.")
     return operation
 
 
@@ -113,25 +92,52 @@ def problem_response(problem: Problem) -> HostResponse:
     return HostResponse(problem.status, CONTENT_TYPE, json.dumps(problem.as_dict()).encode(), problem.headers)
 
 
-def _parsed(inquiry: OperationRequest) -> Any:
-    if not inquiry.body:
+def validated(operation: Operation, request: OperationRequest) -> dict[str, Any]:
+    """The fields of body, query and path, in the operation's shapes.
+
+    Raises Problem, or REST framework's ValidationError.
+    """
+    data: dict[str, Any] = {}
+    if len(request.body) > MAX_BODY_BYTES:
+        raise PayloadTooLarge(f"A request to the host API may have at most {MAX_BODY_BYTES} bytes.")
+    if operation.request is not None:
+        data |= _in_shape(operation.request, _body_fields(request))
+    elif request.body:
+        raise InvalidInput(f"{operation.name} takes no body.")
+    if operation.query is not None:
+        data |= _in_shape(operation.query, _query_fields(request.query))
+    elif request.query:
+        raise InvalidInput(f"{operation.name} takes no query.")
+    return {**data, **request.path_fields}
+
+
+def _body_fields(request: OperationRequest) -> Any:
+    if not request.body:
         return {}
-    if inquiry.content_type.partition(";")[0].strip().lower() != JSON:
+    if request.content_type.partition(";")[0].strip().lower() != JSON:
         raise UnsupportedMediaType
-    return parse_json(inquiry.body)
+    return parse_json(request.body)
+
+
+def _query_fields(query: str) -> dict[str, str]:
+    try:
+        fields = QueryDict(query)
+    except TooManyFieldsSent as error:
+        raise InvalidInput("The query has too many fields.") from error
+    return {name: str(fields[name]) for name in fields}
 
 
 def _in_shape(shape: Any, data: Any) -> dict[str, Any]:
     form = shape(data=data)
     form.is_valid(raise_exception=True)
-    found: dict[str, Any] = form.validated_data
-    return found
+    fields: dict[str, Any] = form.validated_data
+    return fields
 
 
-def _check_own(operation: Operation, caller: Caller, data: dict[str, Any]) -> None:
-    """Raises OperationNotGranted if a run in a browser asks for what is not its user's own."""
+def _check_own_data(operation: Operation, caller: Caller, data: dict[str, Any]) -> None:
+    """Raises OperationNotGranted if a run in a browser asks for anything but its user's own data."""
     user = caller.own_data_of
     if user is not None and (operation.own is None or not operation.own(user, data)):
         raise OperationNotGranted(
-            f"In a browser, {operation.name} is for the user's own data only.", operation=operation.name
+            f"In a browser, {operation.name} works on the user's own data only.", operation=operation.name
         )

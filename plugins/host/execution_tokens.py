@@ -1,7 +1,8 @@
-"""The tokens of runs in a browser, and what they are worth.
+"""Execution tokens: what a run in a browser shows the host API.
 
-What runs in a browser is in the visitor's hands. So its token is worth no more than the visitor: the plugin's
-granted operations, of those the ones on the visitor's own data, for minutes, for this run.
+The user controls what runs in their browser, so the token must give them no more than they have already. It
+is bound to one run, lasts for minutes, and allows only those of the plugin's granted operations that work on
+the user's own data.
 """
 
 from itertools import islice
@@ -36,7 +37,7 @@ _HOST_CALLS = (
     .annotate(number=Count("pk"))
     .values("number")
 )
-# A row for each grant, or one with None. On the path of every host call from a browser.
+# One row for each grant, or one with None. Every host call from a browser runs this query.
 _RUN_OF_TOKEN = PreparedQuery(
     lambda token_hash: (
         ExecutionToken.objects.order_by()
@@ -51,18 +52,18 @@ _RUN_OF_TOKEN = PreparedQuery(
 
 
 def caller_of(token: str) -> Caller:
-    """The run that this token speaks for, if it is still going on.
+    """The caller that this token stands for, while its run goes on.
 
-    Grants are looked up now: what was revoked meanwhile is gone. Raises NotAuthenticated, and
-    PluginHostCallLimit, which a browser that keeps to its bounds never gets to see.
+    Grants are looked up anew, so a revoked one no longer counts. Raises NotAuthenticated, and
+    PluginHostCallLimit for a browser that ignores the limits it was given.
     """
-    execution, asked = _run_and_host_calls(token)
+    execution, host_calls = _run_and_host_calls(token)
     plugin = execution.plugin
     if execution.user is None or not execution.user.is_active or not plugin.enabled:
-        raise NotAuthenticated("This run may do nothing any more.")
-    most = limits_of_run(execution).max_host_calls
-    if asked >= most:
-        raise PluginHostCallLimit(f"A call may ask {most} times (max_host_calls in its manifest).")
+        raise NotAuthenticated("The user or the plugin of this run has been disabled or removed.")
+    allowed = limits_of_run(execution).max_host_calls
+    if host_calls >= allowed:
+        raise PluginHostCallLimit(f"A call may make {allowed} host calls (max_host_calls in its manifest).")
     granted = frozenset(execution.token.operations) & plugin.granted
     return Caller(
         granted=granted,
@@ -74,28 +75,28 @@ def caller_of(token: str) -> Caller:
 
 
 def running_with(token: str) -> Execution:
-    """The run, its plugin, grants and user as they are now. Raises NotAuthenticated."""
+    """The run of this token, with its plugin, grants and user as they are now. Raises NotAuthenticated."""
     return _run_and_host_calls(token)[0]
 
 
 def _run_and_host_calls(token: str) -> tuple[Execution, int]:
-    """Also how often it asked the host, as far as that is written; the latest may be missing for a moment."""
+    """The run and the number of its host calls, except for the latest ones that are not written yet."""
     found = _RUN_OF_TOKEN.one_with_many(hash_token(token))
     if found is None:
         raise NotAuthenticated(_UNKNOWN)
     row, permissions = found
     values = iter(row)
-    known, execution, plugin, user = (
+    token_row, execution, plugin, user = (
         instance(model, list(islice(values, len(columns(model))))) for model, _ in _PARTS
     )
-    if known.expires_at <= timezone.now():
+    if token_row.expires_at <= timezone.now():
         raise NotAuthenticated(_UNKNOWN)
-    asked = next(values)
+    host_calls = next(values)
     plugin.granted = frozenset(permissions)
-    execution.token, execution.plugin = known, plugin
+    execution.token, execution.plugin = token_row, plugin
     execution.release = cached_release(execution.release_id)
     execution.user = user if execution.user_id else None
-    return cast(Execution, execution), cast(int, asked)
+    return cast(Execution, execution), cast(int, host_calls)
 
 
 def limits_of_run(execution: Execution) -> CallLimits:
@@ -105,5 +106,5 @@ def limits_of_run(execution: Execution) -> CallLimits:
 def function_of(execution: Execution) -> Function:
     function = execution.release.manifest.function(execution.function)
     if function is None:
-        raise RuntimeError("A release never changes, and this one had the function when the run began.")
+        raise RuntimeError("The run's function is missing from its release, and releases never change.")
     return function

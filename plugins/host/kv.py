@@ -1,7 +1,7 @@
-"""Each plugin's own store: JSON values under keys, with a quota, expiry and compare-and-set.
+"""Each plugin's own key-value store: JSON values with a quota, expiry and compare-and-set.
 
-Writes of one plugin take turns (its row is locked), so the quota and the versions hold under any number of
-callers at once. An entry past its end is as good as gone from that moment, and removed by the next write.
+A write locks the plugin's row, so the quota and the versions hold under any number of concurrent callers. An
+expired entry is invisible at once, and the plugin's next write deletes it.
 """
 
 import json
@@ -19,13 +19,13 @@ from core.problems import NotFound, PayloadTooLarge, Problem
 from plugins.models import KVEntry, Plugin
 
 MAX_VALUE_BYTES = 64 << 10
-ENTRY_BYTES = 128  # what an entry takes besides its key and value; without it a quota would allow any number
+ENTRY_BYTES = 128  # counted for each entry besides its key and value, to bound the number of entries
 
 
 class VersionMismatch(Problem):
     status = 412
     code = "version-mismatch"
-    title = "The entry was changed meanwhile"
+    title = "The entry has changed"
 
 
 class QuotaExceeded(Problem):
@@ -38,32 +38,34 @@ def get(plugin: Plugin, key: str) -> dict[str, Any]:
     """Raises NotFound."""
     entry = KVEntry.objects.live().filter(plugin=plugin, key=key).first()
     if entry is None:
-        raise NotFound("There is nothing under this key.")
+        raise NotFound("The store has no entry with this key.")
     return _meta(entry) | {"value": entry.value}
 
 
 def put(
     plugin: Plugin, key: str, value: Any, ttl_seconds: int | None = None, if_version: int | None = None
 ) -> dict[str, Any]:
-    """Stores the value. `if_version` 0: only where nothing is; else: only over that version.
+    """Stores the value. With `if_version`, only over that version; with 0, only if there is no entry.
 
-    Raises PayloadTooLarge, QuotaExceeded or VersionMismatch, which tells the version that is there.
+    Raises PayloadTooLarge, QuotaExceeded, or VersionMismatch with the present version.
     """
     size = len(key) + len(json.dumps(value, ensure_ascii=False).encode())
     if size - len(key) > MAX_VALUE_BYTES:
         raise PayloadTooLarge(f"A value may have at most {MAX_VALUE_BYTES} bytes.")
     with transaction.atomic():
-        _take_turn(plugin)
+        _lock(plugin)
         KVEntry.objects.expired().filter(plugin=plugin).delete()
         entry = KVEntry.objects.filter(plugin=plugin, key=key).first()
         _check_version(entry, if_version)
         others = KVEntry.objects.filter(plugin=plugin).exclude(key=key)
-        kept = others.aggregate(total=Sum("size_bytes"), entries=Count("pk"))
-        used = (kept["total"] or 0) + kept["entries"] * ENTRY_BYTES
+        sums = others.aggregate(total=Sum("size_bytes"), entries=Count("pk"))
+        used = (sums["total"] or 0) + sums["entries"] * ENTRY_BYTES
         if used + size + ENTRY_BYTES > settings.PLUGIN_KV_QUOTA_BYTES:
-            raise QuotaExceeded(f"{settings.PLUGIN_KV_QUOTA_BYTES} bytes are allowed, and {used} are used.")
+            raise QuotaExceeded(
+                f"{used} of {settings.PLUGIN_KV_QUOTA_BYTES} bytes are in use. Delete some entries first."
+            )
         entry = entry or KVEntry(plugin=plugin, key=key, version=0)
-        # By the clock, so that a key which is deleted and written again never has an old version anew.
+        # From the clock, so that a key that is deleted and written again never gets an old version.
         entry.version = max(entry.version + 1, time.time_ns() // 1000)
         entry.value, entry.size_bytes = value, size
         entry.expires_at = timezone.now() + timedelta(seconds=ttl_seconds) if ttl_seconds else None
@@ -74,19 +76,19 @@ def put(
 def delete(plugin: Plugin, key: str, if_version: int | None = None) -> None:
     """Raises NotFound or VersionMismatch."""
     with transaction.atomic():
-        _take_turn(plugin)
+        _lock(plugin)
         entry = KVEntry.objects.live().filter(plugin=plugin, key=key).first()
         if entry is None:
-            raise NotFound("There is nothing under this key.")
+            raise NotFound("The store has no entry with this key.")
         _check_version(entry, if_version)
         entry.delete()
 
 
 def page(plugin: Plugin, prefix: str = "", limit: int = 50, cursor: str | None = None) -> dict[str, Any]:
-    """Keys in order, from after `cursor`, the last key of the page before."""
+    """A page of entries in the order of their keys. `cursor` is the last key of the page before."""
     found = KVEntry.objects.live().filter(plugin=plugin).order_by("key")
     if prefix:
-        # Not `startswith`: on SQLite that is LIKE, which takes a for A.
+        # Not `startswith`: on SQLite that becomes LIKE, which ignores case.
         found = found.alias(start=Left("key", len(prefix))).filter(start=prefix)
     rows = list(found.filter(key__gt=cursor or "").defer("value")[: limit + 1])
     more = len(rows) > limit
@@ -95,14 +97,14 @@ def page(plugin: Plugin, prefix: str = "", limit: int = 50, cursor: str | None =
     return {"items": items, "next_cursor": rows[-1].key if more else None}
 
 
-def _take_turn(plugin: Plugin) -> None:
+def _lock(plugin: Plugin) -> None:
     Plugin.objects.select_for_update().get(pk=plugin.pk)
 
 
 def _check_version(entry: KVEntry | None, if_version: int | None) -> None:
     version = entry.version if entry else 0
     if if_version is not None and if_version != version:
-        raise VersionMismatch(f"It has version {version} now. Read it again.", version=version)
+        raise VersionMismatch(f"The entry is at version {version} now. Read it again.", version=version)
 
 
 def _meta(entry: KVEntry) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The shapes of the host API's requests and responses."""
+"""Request and response shapes of the operations in `plugins.operations`."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The host API over HTTP: one view per route, made from the table in plugins.operations."""
+"""The host API over HTTP: one view for each route."""
 
 from typing import Any, ClassVar
 
@@ -7,13 +7,14 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from core.operations import OPERATIONS, Operation
+from core.operations import Operation
 from core.shapes import problems
 from plugins.history.journal import get_journal
 from plugins.host.authentication import HostAuthentication
 from plugins.host.caller import Caller
 from plugins.host.cors import allow_any_origin, preflight
 from plugins.host.dispatch import MAX_BODY_BYTES, OperationRequest, perform
+from plugins.host.routes import Route
 
 
 class HostView(APIView):
@@ -31,13 +32,14 @@ class HostView(APIView):
         return response
 
     def answer(self, request: Request, **path: Any) -> HttpResponse:
-        """What plugins.host.dispatch has to say, over HTTP. Raises RecordsNotWritten: each call is audited.
+        """Performs the request, as the bridge does for guests on the server.
 
-        A guest on the server may go on asking, whose limits count what is not yet written as well.
+        Raises RecordsNotWritten while the audit log cannot be written. Guests on the server are not refused
+        then: their limits also count calls that are not written yet.
         """
         get_journal().check()
         raw = request._request
-        inquiry = OperationRequest(
+        operation_request = OperationRequest(
             method=str(raw.method),
             path_fields=path,
             query=raw.META.get("QUERY_STRING", ""),
@@ -45,20 +47,20 @@ class HostView(APIView):
             body=raw.read(MAX_BODY_BYTES + 1),
         )
         caller: Caller = request.auth  # type: ignore[assignment]
-        found = perform(inquiry, caller, self.operations)
-        response = HttpResponse(found.body, status=found.status, headers=dict(found.headers))
-        if found.body:
-            response["Content-Type"] = found.content_type
+        performed = perform(operation_request, caller, self.operations)
+        response = HttpResponse(performed.body, status=performed.status, headers=dict(performed.headers))
+        if performed.body:
+            response["Content-Type"] = performed.content_type
         return response
 
-    # A method that the route lacks is told, and audited, like any other refusal.
-    http_method_not_allowed = perform  # type: ignore[assignment]
+    # A method that the route lacks is refused and audited like any other call.
+    http_method_not_allowed = answer  # type: ignore[assignment]
 
 
-def view_of(operations: dict[str, Operation]) -> type[HostView]:
-    """A view class with a documented handler for each of the route's methods."""
-    members: dict[str, Any] = {"operations": operations}
-    for method, operation in operations.items():
+def view_of(route: Route) -> type[HostView]:
+    """A view class with a documented handler for each method of the route."""
+    members: dict[str, Any] = {"operations": route.operations}
+    for method, operation in route.operations.items():
 
         def handler(self: HostView, request: Request, **path: Any) -> HttpResponse:
             return self.answer(request, **path)
@@ -76,11 +78,3 @@ def view_of(operations: dict[str, Operation]) -> type[HostView]:
             tags=[operation.route.split("/")[0]],
         )(handler)
     return type("HostView", (HostView,), members)
-
-
-def routes() -> dict[str, dict[str, Operation]]:
-    """The operations by route, then method."""
-    found: dict[str, dict[str, Operation]] = {}
-    for operation in OPERATIONS.values():
-        found.setdefault(operation.route, {})[operation.method] = operation
-    return found

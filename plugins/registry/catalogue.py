@@ -1,12 +1,8 @@
-"""What is installed: install, consent, grant, enable, set up, remove. Each change is one transaction."""
-
-import logging
+"""Looks up installed plugins and their releases."""
 
 from core.prepared_query import PreparedQuery, columns, instance
 from core.problems import NotFound, Problem
 from plugins.models import Plugin, Release, cached_release
-
-logger = logging.getLogger("hostbridge.registry")
 
 _PLUGIN_WITH_GRANTS = PreparedQuery(
     lambda slug: (
@@ -25,14 +21,14 @@ class PluginDisabled(Problem):
 class PluginWaiting(Problem):
     status = 409
     code = "plugin-waiting"
-    title = "This plugin waits for consent"
-    default_detail = "An administrator has to look at what it asks for, and activate it."
+    title = "This plugin is waiting for consent"
+    default_detail = "An administrator must review what it asks for and activate it."
 
 
 def get_plugin(slug: str) -> Plugin:
     """The plugin as it is now: state, settings, active release, grants. Raises NotFound.
 
-    On the path of every call, so it is one query for all that can change; releases cannot, and are kept.
+    Calls depend on this, so one query reads everything that can change. Releases never change and are cached.
     """
     found = _PLUGIN_WITH_GRANTS.one_with_many(slug)
     if found is None:
@@ -46,9 +42,9 @@ def get_plugin(slug: str) -> Plugin:
 
 
 def get_release(slug: str, version: str) -> Release:
-    """The plugin's release of that version. Raises NotFound."""
-    # Compared here: the version comes from an address, and not every database takes every text.
+    """The plugin's release of this version. Raises NotFound."""
+    # Compared here: the version comes from a URL and may hold characters that a database refuses.
     for release in get_plugin(slug).releases.select_related("plugin"):
         if release.version == version:
             return release
-    raise NotFound(f"There is no release {version} of “{slug}”.")
+    raise NotFound(f"The plugin “{slug}” has no release {version}.")

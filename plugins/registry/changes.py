@@ -1,4 +1,4 @@
-"""Locks a plugin for a change, and publishes the change."""
+"""What every change of a plugin needs: a lock before it, and an event after it."""
 
 from core import events
 from core.problems import NotFound
@@ -6,8 +6,10 @@ from plugins.models import Plugin
 
 
 def lock(plugin: Plugin) -> None:
-    """Until the transaction ends nobody else changes it, and this object is as the row is now: what was read
-    earlier may name a release that serves no more, or a secret that was replaced. Raises NotFound.
+    """Locks the plugin's row until the transaction ends, and refreshes this object from it.
+
+    What was read before the lock may be stale: another release may be active, or a secret replaced. Raises
+    NotFound.
     """
     try:
         plugin.refresh_from_db(from_queryset=Plugin.objects.select_for_update())

@@ -1,4 +1,4 @@
-"""Whether a plugin is enabled, its settings, and who watches it."""
+"""Enables and disables plugins, changes their settings, and records who watches them."""
 
 import json
 from typing import Any
@@ -16,7 +16,7 @@ from plugins.registry.changes import lock, publish_change
 
 class InvalidSettings(InvalidInput):
     code = "invalid-settings"
-    title = "These settings do not fit the plugin"
+    title = "The settings are not valid"
 
 
 def set_enabled(plugin: Plugin, enabled: bool) -> None:
@@ -28,18 +28,20 @@ def set_enabled(plugin: Plugin, enabled: bool) -> None:
 
 
 def set_settings(plugin: Plugin, values: dict[str, Any]) -> None:
-    """Replaces the plugin's settings; secret ones that are left out stay. Raises InvalidSettings."""
+    """Replaces the plugin's settings. Secret ones that are left out stay. Raises InvalidSettings."""
     with transaction.atomic():
         lock(plugin)
         manifest = plugin.active.manifest
-        kept = {name: plugin.settings[name] for name in manifest.secret_settings if name in plugin.settings}
-        plugin.settings = _valid_settings(manifest.settings_schema, kept | values)
+        secrets = {
+            name: plugin.settings[name] for name in manifest.secret_settings if name in plugin.settings
+        }
+        plugin.settings = _valid_settings(manifest.settings_schema, secrets | values)
         plugin.save(update_fields=["settings"])
 
 
 def _valid_settings(schema: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
     if unknown := sorted(set(values) - set(schema.get("properties", {}))):
-        raise InvalidSettings.at(f"/settings/{unknown[0]}", "The plugin knows no such setting.")
+        raise InvalidSettings.at(f"/settings/{unknown[0]}", "The plugin has no such setting.")
     if error := best_match(validator_of(schema).iter_errors(values)):
         pointer = "".join(f"/{step}" for step in error.absolute_path)
         raise InvalidSettings.at(f"/settings{pointer}", error.message[:300])
@@ -47,9 +49,9 @@ def _valid_settings(schema: dict[str, Any], values: dict[str, Any]) -> dict[str,
 
 
 def config_of(plugin: Plugin, manifest: PluginManifest, *, public_only: bool = False) -> dict[str, str]:
-    """The settings as the guest reads them: text as it is, all else as JSON, defaults included.
+    """The settings as the guest reads them, with defaults: text unchanged, everything else as JSON.
 
-    `public_only` leaves out those marked `"secret": true`: they never leave the server.
+    `public_only` leaves out those marked `"secret": true`, which never leave the server.
     """
     known = manifest.settings_schema.get("properties", {})
     values = {name: schema["default"] for name, schema in known.items() if "default" in schema}
@@ -63,13 +65,13 @@ def config_of(plugin: Plugin, manifest: PluginManifest, *, public_only: bool = F
 
 
 def public_settings(plugin: Plugin) -> dict[str, Any]:
-    """What administrators see: secret settings only as null where they are set."""
+    """The settings that administrators see. A secret one that is set appears as null."""
     hidden = plugin.active.manifest.secret_settings
     return {name: None if name in hidden else value for name, value in plugin.settings.items()}
 
 
 def set_watching(plugin: Plugin, user: User, watching: bool) -> None:
-    """Whether the user sees the plugin's notifications."""
+    """Starts or stops showing the user the plugin's notifications."""
     if watching:
         PluginWatch.objects.get_or_create(plugin=plugin, user=user)
     else:

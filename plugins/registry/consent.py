@@ -1,4 +1,4 @@
-"""Activates releases and changes what a plugin is granted."""
+"""Consent: activates releases, and grants and revokes permissions and network rules."""
 
 from collections.abc import Iterable
 
@@ -12,20 +12,45 @@ from plugins.models import Grant, NetworkGrant, Plugin, Release
 from plugins.registry.changes import lock, publish_change
 
 
-def activate(
-    release: Release, grants: Iterable[str], network: Iterable[NetworkKey] = (), *, by: User | None = None
-) -> None:
-    """Consent: from the next call on this release serves, and holds exactly these grants.
+def default_grants(
+    plugin: Plugin, release: Release, *, preapproved: bool = False
+) -> tuple[frozenset[str], frozenset[NetworkKey]]:
+    """The permissions and network rules that the release gets when nobody chooses any.
 
-    Also the way back to an earlier release. Raises InvalidInput for a grant that it does not ask for.
+    It keeps what the plugin holds, as far as the release asks for it. A `preapproved` release also gets every
+    permission that it does not mark as optional.
+    """
+    permissions = plugin.granted & release.asks_for
+    if preapproved:
+        permissions |= {asked.operation for asked in release.manifest.permissions if not asked.optional}
+    return permissions, plugin.network_granted & release.network_asked
+
+
+def activate(
+    release: Release,
+    permissions: Iterable[str] | None = None,
+    network: Iterable[NetworkKey] | None = None,
+    *,
+    by: User | None = None,
+) -> None:
+    """Makes this the active release, with exactly these grants. It may be an earlier one.
+
+    None means those of `default_grants`. Takes effect with the next call. Raises InvalidInput for a grant
+    that the release does not ask for.
     """
     with transaction.atomic():
         plugin = Plugin.objects.select_for_update().get(pk=release.plugin_id)
+        default_permissions, default_network = default_grants(plugin, release)
         plugin.release = release
         plugin.save(update_fields=["release"])
         release.activated_at = timezone.now()
         release.save(update_fields=["activated_at"])
-        set_grants(plugin, grants, network, by=by)
+        set_grants(
+            plugin,
+            default_permissions if permissions is None else permissions,
+            default_network if network is None else network,
+            by=by,
+        )
 
 
 def set_grants(
@@ -35,9 +60,9 @@ def set_grants(
     *,
     by: User | None = None,
 ) -> None:
-    """From the next call on it holds exactly these permissions and network rules. None: as before.
+    """Gives the plugin exactly these permissions and network rules. None leaves them as they are.
 
-    Raises InvalidInput for what it does not ask for.
+    Takes effect with the next call. Raises InvalidInput for a grant that the active release does not ask for.
     """
     with transaction.atomic():
         lock(plugin)
@@ -64,20 +89,20 @@ def _set_network(plugin: Plugin, wanted: set[NetworkKey], by: User | None) -> No
         raise InvalidInput.at(
             "/network_grants", f"{plugin.slug} does not ask for {', '.join(methods)} {url}."
         )
-    rows = {row.key: row for row in plugin.network_grants.all()}
-    plugin.network_grants.filter(pk__in=[row.pk for key, row in rows.items() if key not in wanted]).delete()
+    held = {row.key: row for row in plugin.network_grants.all()}
+    plugin.network_grants.filter(pk__in=[row.pk for key, row in held.items() if key not in wanted]).delete()
     NetworkGrant.objects.bulk_create(
         NetworkGrant(plugin=plugin, url=url, methods=" ".join(methods), granted_by=by)
-        for url, methods in sorted(wanted - rows.keys())
+        for url, methods in sorted(wanted - held.keys())
     )
 
 
 def grant(plugin: Plugin, permissions: Iterable[str], *, by: User | None = None) -> None:
-    """Grants these as well. Raises InvalidInput for what it does not ask for."""
+    """Adds grants. Raises InvalidInput for one that the active release does not ask for."""
     set_grants(plugin, {*plugin.grants.values_list("permission", flat=True), *permissions}, by=by)
 
 
 def revoke(plugin: Plugin, permissions: Iterable[str]) -> None:
-    """Takes grants back; the next call of the plugin is without them."""
+    """Takes grants back, with effect from the next call."""
     held = set(plugin.grants.values_list("permission", flat=True))
     set_grants(plugin, held - set(permissions))

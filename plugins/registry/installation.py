@@ -1,6 +1,7 @@
-"""Installs and removes plugins. Each change is one transaction."""
+"""Installs and removes plugins, each in one transaction."""
 
 import json
+import logging
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -13,25 +14,26 @@ from accounts import api_tokens
 from accounts.models import User
 from core import events
 from core.problems import InvalidInput, NotFound, Problem
-from plugins.bundles.archive import Bundle, read_folder
+from plugins.bundles.bundle import Bundle, read_folder
 from plugins.bundles.manifest import PluginManifest
 from plugins.history.journal import get_journal
 from plugins.history.limits import limits_of
 from plugins.models import Execution, Plugin, Release
 from plugins.registry import store
-from plugins.registry.catalogue import logger
 from plugins.registry.changes import publish_change
-from plugins.registry.consent import activate
+from plugins.registry.consent import activate, default_grants
 from plugins.registry.upgrades import asks_for_more
 from plugins.runtime import trial
 from plugins.runtime.job import Job, WorkerError
 from plugins.runtime.service import get_engine
 
+logger = logging.getLogger("hostbridge.registry")
+
 
 class ReleaseConflict(Problem):
     status = 409
     code = "release-exists"
-    title = "This version is installed with other content"
+    title = "This version is already installed with other content"
 
 
 class NotRemovable(Problem):
@@ -42,7 +44,7 @@ class NotRemovable(Problem):
 
 class TrialFailed(InvalidInput):
     code = "trial-failed"
-    title = "This plugin cannot be started"
+    title = "The plugin cannot be started"
 
 
 class PluginBusy(Problem):
@@ -54,26 +56,27 @@ class PluginBusy(Problem):
 class NameReserved(Problem):
     status = 409
     code = "plugin-name-reserved"
-    title = "This name is that of a plugin that comes with Hostbridge"
+    title = "This name is reserved for a bundled plugin"
 
 
 def install(bundle: Bundle) -> Release:
-    """Keeps the bundle as a release. Installing grants nothing.
+    """Installs the bundle as a release. Installing grants nothing.
 
-    A new plugin, or a release that asks for more than the active one, waits for consent (`activate`). A
-    release that asks for no more (plugins.registry.upgrades) serves at once. Installing the same bundle again
-    changes nothing.
-    Raises TrialFailed if the module cannot be compiled and started, ReleaseConflict if the version exists
-    with other content; then nothing is kept.
+    A new plugin waits for consent (`consent.activate`), and so does a release that asks for more than the
+    active one (see `upgrades`). A release that asks for no more becomes active at once. Installing the same
+    bundle again changes nothing.
+
+    Raises TrialFailed if the module does not compile or start, and ReleaseConflict if this version exists
+    with other content. Nothing is stored then.
     """
-    if not _was_tried_out(bundle.manifest):
+    if not _passed_trial(bundle.manifest):
         _try_out(bundle)
     with store.changing(), transaction.atomic():
         return _add_release(bundle)
 
 
-def _was_tried_out(manifest: PluginManifest) -> bool:
-    """Whether these bytes started before, within the same limits: within others they may not."""
+def _passed_trial(manifest: PluginManifest) -> bool:
+    """Whether these bytes have started before within the same limits. Within others they might not."""
     same_bytes = Release.objects.filter(sha256=manifest.wasm.sha256)
     return any(release.manifest.limits == manifest.limits for release in same_bytes)
 
@@ -98,7 +101,7 @@ def _try_out(bundle: Bundle) -> None:
         _run_trial(job)
     except WorkerError as error:
         reason = str(error).strip().partition("\n")[0]
-        raise TrialFailed(f"{manifest.wasm.path} was tried out and failed: {reason}") from error
+        raise TrialFailed(f"{manifest.wasm.path} failed its trial start: {reason}") from error
 
 
 def _run_trial(job: Job) -> None:
@@ -113,18 +116,21 @@ def _run_trial(job: Job) -> None:
 
 
 def install_uploaded(bundle: Bundle) -> Release:
-    """As `install`, but raises NameReserved for the name of a plugin that comes with Hostbridge.
+    """Like `install`, but raises NameReserved for the name of a bundled plugin.
 
-    A release that asks for no more serves at once: an upload could replace what people log in with.
+    A release that asks for no more becomes active at once, so an upload could otherwise replace the plugin
+    that people log in with.
     """
     name = bundle.manifest.name
     if name in settings.BUNDLED_PLUGINS:
-        raise NameReserved(f"“{name}” comes with Hostbridge. Give the plugin another name in plugin.json.")
+        raise NameReserved(
+            f"“{name}” is bundled with Hostbridge. Give your plugin another name in plugin.json."
+        )
     return install(bundle)
 
 
 def _add_release(bundle: Bundle) -> Release:
-    """The bundle's release, as a row and, once nothing speaks against it, as a file."""
+    """Stores the bundle as a release: first the row, which may conflict, then the file."""
     manifest, data = bundle.manifest, json.loads(bundle.manifest_data)
     sha256 = manifest.wasm.sha256
     plugin, _ = Plugin.objects.get_or_create(slug=manifest.name)
@@ -135,35 +141,38 @@ def _add_release(bundle: Bundle) -> Release:
     )
     if not created and (release.sha256 != sha256 or release.manifest_data != data):
         raise ReleaseConflict(
-            f"{manifest.name} {manifest.version} is installed already, from other files. "
+            f"{manifest.name} {manifest.version} was installed from other files. "
             "Give the changed plugin a new version in plugin.json."
         )
     store.save_wasm(bundle.wasm)
     if created and plugin.release is not None and not asks_for_more(release, plugin.release):
-        activate(release, plugin.granted & release.asks_for, plugin.network_granted & release.network_asked)
+        activate(release)
     elif created:
         publish_change(plugin)
     return release
 
 
-def why_kept(plugin: Plugin) -> str:
-    """Why the plugin cannot be removed, whatever it does now; empty if it can."""
+def why_not_removable(plugin: Plugin) -> str:
+    """Why the plugin can never be removed, or an empty text if it can."""
     if plugin.slug == settings.AUTH_PLUGIN:
-        return f"People log in with “{plugin.slug}” (AUTH_PLUGIN). Choose another one first."
+        return f"People log in with “{plugin.slug}” (AUTH_PLUGIN). Set another plugin there first."
     if plugin.slug in settings.BUNDLED_PLUGINS:
-        return f"“{plugin.slug}” comes with Hostbridge; the next start brings it back. Disable it."
+        return (
+            f"“{plugin.slug}” is bundled with Hostbridge, so the next start would reinstall it. Disable it."
+        )
     return ""
 
 
 def remove(plugin: Plugin, *, by: User | None = None) -> dict[str, int]:
-    """Removes the plugin with all that is its: releases, grants, settings, store, executions with their audit
-    log, service tokens, and .wasm files that no other release uses. This cannot be undone.
+    """Removes the plugin and everything that belongs to it. This cannot be undone.
 
-    Returns how many releases, executions and stored values that were. Raises NotRemovable for the plugin that
-    people log in with and for those that come with Hostbridge, PluginBusy while it runs on the server, and
-    NotFound if somebody was faster.
+    That is its releases, grants, settings, store, executions with their audit log, the API tokens bound to
+    it, and .wasm files that no other release uses. Returns how many releases, executions and stored values.
+
+    Raises NotRemovable for bundled plugins and for the one that people log in with, PluginBusy while it runs
+    on the server, and NotFound if it has just been removed.
     """
-    if reason := why_kept(plugin):
+    if reason := why_not_removable(plugin):
         raise NotRemovable(reason)
     get_journal().flush()
     with store.changing():
@@ -179,23 +188,28 @@ def _remove_rows(plugin: Plugin) -> dict[str, int]:
     if Plugin.objects.select_for_update().filter(pk=plugin.pk).first() is None:
         raise NotFound(f"There is no plugin “{plugin.slug}”.")
     if running := _running(plugin):
-        raise PluginBusy(f"Calls still run: {running}. Disable it, and remove it when they have ended.")
+        raise PluginBusy(
+            f"Calls still running: {running}. Disable the plugin, and remove it when they have ended."
+        )
     removed = {
         "releases": plugin.releases.count(),
         "executions": plugin.executions.count(),
         "stored_values": plugin.kv_entries.count(),
     }
-    # The release that serves is protected against being deleted by itself.
+    # The active release is protected against deletion.
     Plugin.objects.filter(pk=plugin.pk).update(release=None)
     plugin.delete()
-    # Otherwise they would speak for the next plugin of this name.
+    # Otherwise they would be valid for the next plugin of this name.
     api_tokens.delete_plugin_tokens(plugin.slug)
     events.publish("plugin.removed", {"slug": plugin.slug}, to_all=True)
     return removed
 
 
 def _running(plugin: Plugin) -> int:
-    """Calls on the server that can still be going on; others were left behind when a server was killed."""
+    """The number of its calls on the server that can still be running.
+
+    Older unfinished ones were left behind by a server that was killed.
+    """
     longest = timedelta(milliseconds=settings.PLUGIN_QUEUE_TIMEOUT_MS + settings.PLUGIN_MAX_TIMEOUT_MS)
     unfinished = (Execution.State.QUEUED, Execution.State.RUNNING)
     recent = plugin.executions.filter(created_at__gte=timezone.now() - longest)
@@ -203,15 +217,15 @@ def _running(plugin: Plugin) -> int:
 
 
 def install_bundled() -> list[Release]:
-    """Installs what comes with Hostbridge. The first time it is consented to, but for what is optional.
+    """Installs the bundled plugins, and activates new ones with every permission that is not optional.
 
-    Later an administrator decides, as for any plugin: grants stay as they are, and a release that asks for
-    more waits.
+    After that an administrator decides, as for any plugin: grants stay as they are, and a release that asks
+    for more waits for consent.
     """
     installed = []
     for name in settings.BUNDLED_PLUGINS:
         release = install(read_folder(Path(settings.BUNDLED_PLUGINS_DIR) / name))
         if release.plugin.release_id is None:
-            activate(release, [p.operation for p in release.manifest.permissions if not p.optional])
+            activate(release, *default_grants(release.plugin, release, preapproved=True))
         installed.append(Release.objects.select_related("plugin").get(pk=release.pk))
     return installed

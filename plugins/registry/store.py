@@ -1,4 +1,4 @@
-"""The .wasm files of releases, by the SHA-256 of their content, under DATA_DIR/wasm."""
+"""Stores the .wasm files of releases under DATA_DIR/wasm, named by the SHA-256 of their content."""
 
 import fcntl
 import hashlib
@@ -15,14 +15,14 @@ from plugins.bundles.wasm_imports import NAMESPACES, USER_NAMESPACE
 
 
 class CorruptFile(Exception):
-    """The stored bytes are not those that were installed."""
+    """The stored bytes are not the ones that were installed."""
 
 
 @contextmanager
 def changing() -> Iterator[None]:
-    """Held while files and the releases that use them change together: by one thread of one process.
+    """A lock, across all processes, for changing files and the releases that use them together.
 
-    Not inside a transaction: whoever holds this may have to wait for the database.
+    Take it before opening a transaction, never inside one: its holder may be waiting for the database.
     """
     folder = _folder()
     folder.mkdir(parents=True, exist_ok=True)
@@ -34,19 +34,22 @@ def changing() -> Iterator[None]:
 def save_wasm(wasm: bytes) -> str:
     """Stores the bytes and returns their sha256. Storing the same bytes again changes nothing.
 
-    Under `changing`.
+    Call it under `changing`.
     """
     sha256 = hashlib.sha256(wasm).hexdigest()
     path = wasm_path(sha256)
     if not path.exists():
         draft = path.with_suffix(f".{os.getpid()}.part")
         draft.write_bytes(wasm)
-        draft.replace(path)  # atomic: a crash leaves the whole file or none
+        draft.replace(path)  # atomic: a crash leaves either the whole file or none
     return sha256
 
 
 def keep_only(used: Container[str]) -> None:
-    """Deletes files whose sha256 is not in `used`, and what a crash left half-written. Under `changing`."""
+    """Deletes files whose sha256 is not in `used`, and those that a crash left half-written.
+
+    Call it under `changing`.
+    """
     for path in _folder().glob("*.*"):
         if path.suffix == ".part" or (path.suffix == ".wasm" and path.stem not in used):
             path.unlink(missing_ok=True)
@@ -55,7 +58,7 @@ def keep_only(used: Container[str]) -> None:
 
 @lru_cache(maxsize=32)
 def load_wasm(sha256: str) -> bytes:
-    """The stored bytes, checked. Raises CorruptFile or OSError."""
+    """The stored bytes, after checking their digest. Raises CorruptFile or OSError."""
     wasm = wasm_path(sha256).read_bytes()
     if hashlib.sha256(wasm).hexdigest() != sha256:
         raise CorruptFile(sha256)
@@ -64,10 +67,10 @@ def load_wasm(sha256: str) -> bytes:
 
 @lru_cache(maxsize=256)
 def imports(sha256: str) -> tuple[tuple[str, str], ...]:
-    """What the stored module imports, as namespace and name.
+    """What the stored module imports, as pairs of namespace and name.
 
-    All but operations for a module that today's gate would refuse: it was installed under an earlier one, and
-    what it may not do its worker still keeps it from.
+    An earlier version may have installed a module that today's policy refuses. For such a module, these are
+    all known imports except operations; its worker still withholds what it may not use.
     """
     try:
         return read_module(load_wasm(sha256)).import_names
@@ -76,7 +79,7 @@ def imports(sha256: str) -> tuple[tuple[str, str], ...]:
 
 
 def host_functions(sha256: str) -> list[str]:
-    """The names in `extism:host/user` that the stored module imports."""
+    """The operations that the stored module imports from `extism:host/user`."""
     return [name for namespace, name in imports(sha256) if namespace == USER_NAMESPACE]
 
 

@@ -137,7 +137,7 @@ class Relay:
     def _refuse(self, detail: str) -> bytes:
         problem = {
             "type": "urn:hostbridge:problem:invalid-input",
-            "title": "Some of the input is not valid",
+            "title": "Invalid input",
             "status": 400,
             "detail": detail,
         }

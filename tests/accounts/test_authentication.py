@@ -1,4 +1,4 @@
-"""Who is asking: bearer tokens, the browser's cookie with its CSRF proof, and what is neither."""
+"""accounts.authentication: bearer tokens, the session cookie with its CSRF token, and neither."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +14,7 @@ from accounts.models import Session, User
 from tests.conftest import assert_problem
 
 READ = "/api/v1/executions"
-WRITE = "/api/v1/plugins/none/call/none"  # answers 404 to whoever gets as far
+WRITE = "/api/v1/plugins/none/call/none"  # 404 for every authenticated request
 
 
 @pytest.fixture
@@ -24,13 +24,13 @@ def token(alice: User) -> str:
 
 @pytest.fixture
 def stranger(db: None) -> Client:
-    """A client that the CSRF check does not spare, as the test client usually is."""
+    """A client with CSRF checks, which Django's test client skips by default."""
     return Client(enforce_csrf_checks=True)
 
 
 @pytest.fixture
 def browser(stranger: Client, token: str) -> Client:
-    """Alice's, with the session in its cookie jar, on a page of ours."""
+    """Alice's browser, with the session cookie and, from our page, the CSRF cookie."""
     stranger.get("/")
     stranger.cookies[COOKIE] = token
     return stranger
@@ -47,16 +47,16 @@ def write(client: Client, **headers: str) -> Any:
 # --- bearer -------------------------------------------------------------------------------------------
 
 
-def test_a_bearer_token_is_its_user(stranger: Client, token: str) -> None:
+def test_a_bearer_token_authenticates_its_user(stranger: Client, token: str) -> None:
     assert stranger.get(READ, headers=bearer(token)).status_code == 200
 
 
 @pytest.mark.parametrize("header", ["bearer {}", "BEARER {}", "Bearer   {}", "Bearer {} "])
-def test_the_scheme_is_read_leniently(header: str, stranger: Client, token: str) -> None:
+def test_case_and_spaces_around_the_scheme_do_not_matter(header: str, stranger: Client, token: str) -> None:
     assert stranger.get(READ, headers={"Authorization": header.format(token)}).status_code == 200
 
 
-def test_nobody_may_not(stranger: Client) -> None:
+def test_a_request_without_credentials_is_refused(stranger: Client) -> None:
     assert_problem(stranger.get(READ), 401, "not-authenticated")
 
 
@@ -75,7 +75,7 @@ def test_nobody_may_not(stranger: Client) -> None:
         "Bearer,{}",
     ],
 )
-def test_a_malformed_header_is_told_and_the_cookie_does_not_make_up_for_it(
+def test_a_malformed_header_is_refused_even_with_a_valid_cookie(
     header: str, browser: Client, token: str
 ) -> None:
     response = browser.get(READ, headers={"Authorization": header.replace("{}", token)})
@@ -85,7 +85,7 @@ def test_a_malformed_header_is_told_and_the_cookie_does_not_make_up_for_it(
 
 
 @pytest.mark.parametrize("guess", ["x", "hbs_" + "A" * 43, "%00", "é", "x" * 10_000])
-def test_an_unknown_token_is_told_as_an_ended_session(guess: str, stranger: Client, token: str) -> None:
+def test_an_unknown_token_counts_as_an_expired_session(guess: str, stranger: Client, token: str) -> None:
     assert_problem(stranger.get(READ, headers=bearer(guess)), 401, "session-expired")
 
 
@@ -105,30 +105,30 @@ def _delete(alice: User) -> None:
     users.delete_user(alice.pk)
 
 
-@pytest.mark.parametrize("happens", [_expire, _end, _disable, _delete])
-def test_whatever_ends_a_session_the_answer_is_the_same(
-    happens: Callable[[User], None], browser: Client, token: str, alice: User
+@pytest.mark.parametrize("end_session", [_expire, _end, _disable, _delete])
+def test_the_response_does_not_reveal_why_a_session_ended(
+    end_session: Callable[[User], None], browser: Client, token: str, alice: User
 ) -> None:
     assert browser.get(READ).status_code == 200
-    happens(alice)
-    answers = [browser.get(READ), browser.get(READ, headers=bearer(token))]
-    details = {assert_problem(answer, 401, "session-expired")["detail"] for answer in answers}
+    end_session(alice)
+    responses = [browser.get(READ), browser.get(READ, headers=bearer(token))]
+    details = {assert_problem(response, 401, "session-expired")["detail"] for response in responses}
     assert len(details) == 1
 
 
-def test_a_token_in_the_address_opens_nothing(stranger: Client, token: str) -> None:
+def test_a_token_in_the_query_string_is_ignored(stranger: Client, token: str) -> None:
     assert stranger.get(f"{READ}?token={token}&access_token={token}").status_code == 401
 
 
 @pytest.mark.parametrize(
     "kind", [single_use_tokens.create_email_verification_token, single_use_tokens.create_password_reset_token]
 )
-def test_other_tokens_are_no_log_in(kind: Any, stranger: Client, alice: User) -> None:
+def test_single_use_tokens_do_not_authenticate(kind: Any, stranger: Client, alice: User) -> None:
     _, other = kind(alice.pk, 3600)
     assert_problem(stranger.get(READ, headers=bearer(other)), 401, "session-expired")
 
 
-def test_the_admins_own_log_in_is_not_one_to_the_api(stranger: Client, charlie: User) -> None:
+def test_the_admins_session_does_not_authenticate_to_the_api(stranger: Client, charlie: User) -> None:
     stranger.force_login(charlie)
     assert_problem(stranger.get(READ), 401, "not-authenticated")
 
@@ -136,50 +136,52 @@ def test_the_admins_own_log_in_is_not_one_to_the_api(stranger: Client, charlie: 
 # --- the cookie and CSRF ------------------------------------------------------------------------------
 
 
-def test_the_cookie_is_enough_to_read(browser: Client) -> None:
+def test_the_cookie_alone_can_read(browser: Client) -> None:
     assert browser.get(READ).status_code == 200
 
 
-def test_the_cookie_with_its_csrf_proof_may_write(browser: Client) -> None:
-    proof = browser.cookies["csrftoken"].value
-    assert_problem(write(browser, **{"X-CSRFToken": proof}), 404, "not-found")
+def test_the_cookie_with_its_csrf_token_can_write(browser: Client) -> None:
+    csrf_token = browser.cookies["csrftoken"].value
+    assert_problem(write(browser, **{"X-CSRFToken": csrf_token}), 404, "not-found")
 
 
-@pytest.mark.parametrize("proof", [None, "", "x", "A" * 32, "A" * 64])
-def test_the_cookie_alone_or_with_a_wrong_proof_may_not_write(proof: str | None, browser: Client) -> None:
-    headers = {} if proof is None else {"X-CSRFToken": proof}
+@pytest.mark.parametrize("csrf_token", [None, "", "x", "A" * 32, "A" * 64])
+def test_the_cookie_cannot_write_without_the_right_csrf_token(
+    csrf_token: str | None, browser: Client
+) -> None:
+    headers = {} if csrf_token is None else {"X-CSRFToken": csrf_token}
     problem = assert_problem(write(browser, **headers), 403, "csrf-failed")
     assert "X-CSRFToken" in problem["detail"]
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
-def test_every_unsafe_method_needs_the_proof(method: str, browser: Client) -> None:
+def test_every_unsafe_method_needs_the_csrf_token(method: str, browser: Client) -> None:
     assert_problem(browser.generic(method, READ), 403, "csrf-failed")
 
 
-def test_a_page_of_somebody_else_may_not_write_even_with_the_proof(browser: Client) -> None:
-    proof = browser.cookies["csrftoken"].value
-    headers = {"X-CSRFToken": proof, "Origin": "https://evil.example"}
+def test_another_origin_cannot_write_even_with_the_csrf_token(browser: Client) -> None:
+    csrf_token = browser.cookies["csrftoken"].value
+    headers = {"X-CSRFToken": csrf_token, "Origin": "https://evil.example"}
     assert_problem(write(browser, **headers), 403, "csrf-failed")
 
 
-def test_a_bearer_token_needs_no_proof(stranger: Client, token: str) -> None:
+def test_a_bearer_token_needs_no_csrf_token(stranger: Client, token: str) -> None:
     assert_problem(write(stranger, **bearer(token)), 404, "not-found")
 
 
-def test_a_bearer_token_goes_before_the_cookie(browser: Client, bob: User) -> None:
+def test_a_bearer_token_takes_precedence_over_the_cookie(browser: Client, bob: User) -> None:
     _, bobs = sessions.create_session(bob.pk, 3600)
     assert_problem(write(browser, **bearer(bobs)), 404, "not-found")
     assert_problem(browser.get(READ, headers=bearer("dead")), 401, "session-expired")
 
 
-def test_a_dead_cookie_is_told_as_an_ended_session(browser: Client) -> None:
+def test_an_unknown_cookie_counts_as_an_expired_session(browser: Client) -> None:
     browser.cookies[COOKIE] = "dead"
     assert_problem(browser.get(READ), 401, "session-expired")
 
 
 @pytest.mark.parametrize("https", [True, False])
-def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(https: bool, settings: Any) -> None:
+def test_the_cookie_is_hidden_from_scripts_and_other_sites(https: bool, settings: Any) -> None:
     settings.PUBLIC_HTTPS = https
     response = HttpResponse()
     set_session_cookie(response, "token", 3600)
@@ -194,7 +196,7 @@ def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(https: bool, sett
     assert (cookie["path"], cookie["domain"]) == ("/", "")
 
 
-def test_removing_the_cookie_empties_it_where_it_was_set() -> None:
+def test_deleting_the_cookie_uses_the_same_path_and_attributes() -> None:
     response = HttpResponse()
     delete_session_cookie(response)
     cookie = response.cookies[COOKIE]

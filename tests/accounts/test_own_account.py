@@ -1,4 +1,4 @@
-"""/api/v1/users/me: one's own account."""
+"""/api/v1/users/me: the user's own account."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def program(user: User) -> API:
     return client
 
 
-def test_people_see_their_own_account(alice: User) -> None:
+def test_get_returns_the_users_account(alice: User) -> None:
     body = API(alice).get(ME).json()
     assert (body["id"], body["email"], body["name"], body["profile"]) == (
         str(alice.pk), "alice@example.com", "Alice", {},
@@ -30,7 +30,7 @@ def test_people_see_their_own_account(alice: User) -> None:
     assert "password" not in body
 
 
-def test_name_and_profile_are_changed_each_by_itself(alice: User, bob: User) -> None:
+def test_name_and_profile_can_be_changed_separately(alice: User, bob: User) -> None:
     client = API(alice)
     assert client.request("PATCH", ME, {"name": "  Alicia "}).json()["name"] == "Alicia"
     changed = client.request("PATCH", ME, {"profile": {"pronouns": "she"}}).json()
@@ -53,14 +53,14 @@ def test_name_and_profile_are_changed_each_by_itself(alice: User, bob: User) -> 
         ({"is_staff": True}, "/is_staff"),
     ],
 )
-def test_bad_input_is_told_by_its_field(alice: User, change: dict[str, Any], pointer: str) -> None:
+def test_an_invalid_field_is_named(alice: User, change: dict[str, Any], pointer: str) -> None:
     problem = assert_problem(API(alice).request("PATCH", ME, change), 400, "invalid-input")
     assert [error["pointer"] for error in problem["errors"]] == [pointer]
     alice.refresh_from_db()
     assert (alice.name, alice.is_staff) == ("Alice", False)
 
 
-def test_deleting_the_account_takes_the_password_and_everything_of_it(alice: User, bob: User) -> None:
+def test_deleting_the_account_requires_the_password_and_ends_all_sessions(alice: User, bob: User) -> None:
     client, elsewhere, bobs = API(alice), API(alice), API(bob)
     response = client.request("DELETE", ME, {"password": PASSWORD})
     assert response.status_code == 204
@@ -71,13 +71,13 @@ def test_deleting_the_account_takes_the_password_and_everything_of_it(alice: Use
 
 
 @pytest.mark.parametrize("body", [{"password": "not hers"}, {"password": ""}, {}, {"password": 1}])
-def test_without_the_password_nothing_is_deleted(alice: User, body: dict[str, Any]) -> None:
+def test_nothing_is_deleted_without_the_right_password(alice: User, body: dict[str, Any]) -> None:
     problem = assert_problem(API(alice).request("DELETE", ME, body), 400, "invalid-input")
     assert [error["pointer"] for error in problem["errors"]] == ["/password"]
     assert API(alice).get(ME).status_code == 200
 
 
-def test_a_stolen_session_does_not_help_to_try_passwords(alice: User, settings: Any) -> None:
+def test_password_attempts_are_limited(alice: User, settings: Any) -> None:
     settings.AUTH_ATTEMPTS_PER_ACCOUNT = 3
     client = API(alice)
     for _ in range(3):
@@ -86,13 +86,13 @@ def test_a_stolen_session_does_not_help_to_try_passwords(alice: User, settings: 
     assert User.objects.filter(pk=alice.pk).exists()
 
 
-def test_the_last_owner_stays(charlie: User) -> None:
+def test_the_last_owner_cannot_delete_their_account(charlie: User) -> None:
     client = API(charlie)
     assert_problem(client.request("DELETE", ME, {"password": PASSWORD}), 409, "last-owner")
     assert client.get(ME).status_code == 200
 
 
-def test_an_api_token_reads_the_account_and_cannot_delete_it(alice: User) -> None:
+def test_an_api_token_can_read_but_not_delete_the_account(alice: User) -> None:
     client = program(alice)
     assert client.get(ME).json()["email"] == "alice@example.com"
     assert_problem(client.request("DELETE", ME, {"password": PASSWORD}), 403, "forbidden")
@@ -100,7 +100,7 @@ def test_an_api_token_reads_the_account_and_cannot_delete_it(alice: User) -> Non
 
 
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
-def test_nobody_has_no_account(db: None, method: str) -> None:
+def test_requests_without_credentials_are_refused(db: None, method: str) -> None:
     assert_problem(API().request(method, ME, {}), 401, "not-authenticated")
 
 
@@ -108,7 +108,7 @@ def test_other_methods_are_refused(alice: User) -> None:
     assert_problem(API(alice).post(ME, {}), 405, "method-not-allowed")
 
 
-def test_with_the_cookie_alone_another_site_changes_nothing(alice: User) -> None:
+def test_the_cookie_alone_without_a_csrf_token_is_refused(alice: User) -> None:
     _session, token = sessions.create_session(alice.pk, 3600)
     client = Client(enforce_csrf_checks=True)
     client.cookies[COOKIE] = token

@@ -1,4 +1,4 @@
-"""/api/v1/sessions: where one is logged in."""
+"""/api/v1/sessions: the user's own sessions."""
 
 import uuid
 from typing import Any
@@ -15,11 +15,11 @@ from tests.conftest import API, Listen, assert_problem
 SESSIONS = "/api/v1/sessions"
 
 
-def own_id(client: API) -> str:
+def current_session_id(client: API) -> str:
     return next(row["id"] for row in client.get(SESSIONS).json()["results"] if row["current"])
 
 
-def test_people_see_their_live_sessions_and_which_is_this(alice: User, bob: User) -> None:
+def test_the_list_has_live_sessions_and_marks_the_current_one(alice: User, bob: User) -> None:
     API(bob)
     session, token = sessions.create_session(alice.pk, 60, user_agent="curl/8", ip_address="192.0.2.7")
     over, _ = sessions.create_session(alice.pk, 60)
@@ -38,7 +38,7 @@ def test_people_see_their_live_sessions_and_which_is_this(alice: User, bob: User
     assert token not in here.get(SESSIONS).content.decode()
 
 
-def test_the_list_comes_in_pages(alice: User) -> None:
+def test_the_list_is_paginated(alice: User) -> None:
     client = API(alice)
     API(alice), API(alice)
     first = client.get(f"{SESSIONS}?page_size=2").json()
@@ -47,9 +47,9 @@ def test_the_list_comes_in_pages(alice: User) -> None:
     assert_problem(client.get(f"{SESSIONS}?page=9"), 404, "not-found")
 
 
-def test_one_session_is_ended_and_told(alice: User, listen: Listen) -> None:
+def test_ending_a_session_logs_it_out_and_publishes_an_event(alice: User, listen: Listen) -> None:
     here, there = API(alice), API(alice)
-    ended = own_id(there)
+    ended = current_session_id(there)
     with listen(user_group(alice.pk)) as events:
         assert here.request("DELETE", f"{SESSIONS}/{ended}").status_code == 204
     assert [(event["type"], event["data"]["id"]) for event in events] == [("session.ended", ended)]
@@ -57,15 +57,15 @@ def test_one_session_is_ended_and_told(alice: User, listen: Listen) -> None:
     assert len(here.get(SESSIONS).json()["results"]) == 1
 
 
-def test_ending_the_own_session_logs_out(alice: User) -> None:
+def test_ending_the_current_session_deletes_the_cookie(alice: User) -> None:
     client = API(alice)
-    response = client.request("DELETE", f"{SESSIONS}/{own_id(client)}")
+    response = client.request("DELETE", f"{SESSIONS}/{current_session_id(client)}")
     assert response.status_code == 204
     assert response.cookies["hostbridge_session"]["max-age"] == 0
     assert_problem(client.get(SESSIONS), 401, "session-expired")
 
 
-def test_all_others_are_ended_and_this_one_goes_on(alice: User, bob: User) -> None:
+def test_ending_all_other_sessions_keeps_the_current_one(alice: User, bob: User) -> None:
     here, there, bobs = API(alice), API(alice), API(bob)
     API(alice)
     assert here.request("DELETE", SESSIONS).json() == {"ended": 2}
@@ -74,22 +74,26 @@ def test_all_others_are_ended_and_this_one_goes_on(alice: User, bob: User) -> No
     assert here.request("DELETE", SESSIONS).json() == {"ended": 0}
 
 
-@pytest.mark.parametrize("whose", ["bobs", "nobodys"])
-def test_only_ones_own_are_found(alice: User, bob: User, whose: str) -> None:
+@pytest.mark.parametrize("whose", ["bobs", "unknown"])
+def test_other_users_sessions_are_not_found(alice: User, bob: User, whose: str) -> None:
     bobs = API(bob)
-    session_id: Any = own_id(bobs) if whose == "bobs" else uuid.uuid4()
+    session_id: Any = current_session_id(bobs) if whose == "bobs" else uuid.uuid4()
     assert_problem(API(alice).request("DELETE", f"{SESSIONS}/{session_id}"), 404, "not-found")
     assert bobs.get(SESSIONS).status_code == 200
 
 
-def test_an_api_token_neither_sees_nor_ends_sessions(alice: User) -> None:
+def test_an_api_token_cannot_list_or_end_sessions(alice: User) -> None:
     here, client = API(alice), program(alice)
-    for method, path in [("GET", SESSIONS), ("DELETE", SESSIONS), ("DELETE", f"{SESSIONS}/{own_id(here)}")]:
+    for method, path in [
+        ("GET", SESSIONS),
+        ("DELETE", SESSIONS),
+        ("DELETE", f"{SESSIONS}/{current_session_id(here)}"),
+    ]:
         assert_problem(client.request(method, path), 403, "forbidden")
     assert here.get(SESSIONS).status_code == 200
 
 
-def test_nobody_has_no_sessions(db: None) -> None:
+def test_requests_without_credentials_are_refused(db: None) -> None:
     for method, path in [("GET", SESSIONS), ("DELETE", SESSIONS), ("DELETE", f"{SESSIONS}/{uuid.uuid4()}")]:
         assert_problem(API().request(method, path), 401, "not-authenticated")
 

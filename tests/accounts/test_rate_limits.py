@@ -1,4 +1,4 @@
-"""How often somebody may try: counted for all processes, given back to who proves who they are."""
+"""accounts.rate_limits: attempts are limited across processes, and refunded to those who log in."""
 
 import itertools
 from datetime import timedelta
@@ -19,73 +19,73 @@ HERE, ELSEWHERE = "192.0.2.1", "192.0.2.2"
 
 
 @pytest.fixture(autouse=True)
-def _few(settings: Any) -> None:
+def _low_limits(settings: Any) -> None:
     settings.AUTH_ATTEMPTS_PER_ACCOUNT, settings.AUTH_ATTEMPTS_PER_ADDRESS = 3, 5
 
 
-def test_an_account_can_be_tried_only_so_often_from_one_address(db: None) -> None:
+def test_attempts_at_an_account_are_limited_per_address(db: None) -> None:
     for email in ("alice@example.com", " Alice@Example.com", "ALICE@EXAMPLE.COM"):
-        rate_limits.begin(HERE, email)
+        rate_limits.count_attempt(HERE, email)
     with pytest.raises(RateLimited) as raised:
-        rate_limits.begin(HERE, "alice@example.com")
+        rate_limits.count_attempt(HERE, "alice@example.com")
     assert 0 < int(raised.value.headers["Retry-After"]) <= rate_limits.WINDOW_SECONDS + 1
-    rate_limits.begin(HERE, "bob@example.com")
-    rate_limits.begin(ELSEWHERE, "alice@example.com")
+    rate_limits.count_attempt(HERE, "bob@example.com")
+    rate_limits.count_attempt(ELSEWHERE, "alice@example.com")
 
 
-def test_an_address_can_try_only_so_often_whatever_it_tries(db: None) -> None:
+def test_attempts_from_an_address_are_limited_across_accounts(db: None) -> None:
     for number in range(5):
-        rate_limits.begin(HERE, f"user-{number}@example.com")
-    for _ in range(3):  # and then makes no more rows
+        rate_limits.count_attempt(HERE, f"user-{number}@example.com")
+    for _ in range(3):  # refused attempts add no rows
         with pytest.raises(RateLimited):
-            rate_limits.begin(HERE, "another@example.com")
+            rate_limits.count_attempt(HERE, "another@example.com")
     assert AttemptCount.objects.count() == 6
-    rate_limits.begin(ELSEWHERE, "another@example.com")
+    rate_limits.count_attempt(ELSEWHERE, "another@example.com")
 
 
-@pytest.mark.parametrize(("email", "most"), [("alice@example.com", 3), ("user-{}@example.com", 5)])
-def test_of_many_at_once_no_more_get_through(transactional_db: None, email: str, most: int) -> None:
+@pytest.mark.parametrize(("email", "limit"), [("alice@example.com", 3), ("user-{}@example.com", 5)])
+def test_concurrent_attempts_cannot_exceed_the_limit(transactional_db: None, email: str, limit: int) -> None:
     numbers = itertools.count()
-    rate_limits.begin(HERE, email.format("first"))
-    results = at_once(12, lambda: rate_limits.begin(HERE, email.format(next(numbers))))
-    assert sum(isinstance(result, rate_limits.Attempt) for result in results) == most - 1
-    assert sum(isinstance(result, RateLimited) for result in results) == 13 - most
+    rate_limits.count_attempt(HERE, email.format("first"))
+    results = at_once(12, lambda: rate_limits.count_attempt(HERE, email.format(next(numbers))))
+    assert sum(isinstance(result, rate_limits.Attempt) for result in results) == limit - 1
+    assert sum(isinstance(result, RateLimited) for result in results) == 13 - limit
 
 
-def test_what_is_given_back_does_not_count(db: None) -> None:
+def test_a_refunded_attempt_does_not_count(db: None) -> None:
     for _ in range(10):
-        rate_limits.begin(HERE, "alice@example.com").give_back()
+        rate_limits.count_attempt(HERE, "alice@example.com").refund()
     assert set(AttemptCount.objects.values_list("attempts", flat=True)) == {0}
 
 
-def test_after_a_while_counting_begins_anew(db: None) -> None:
+def test_counting_starts_again_after_the_window(db: None) -> None:
     for _ in range(3):
-        rate_limits.begin(HERE, "alice@example.com")
+        rate_limits.count_attempt(HERE, "alice@example.com")
     AttemptCount.objects.update(ends_at=timezone.now())
-    rate_limits.begin(HERE, "alice@example.com")
+    rate_limits.count_attempt(HERE, "alice@example.com")
     AttemptCount.objects.update(ends_at=timezone.now() - timedelta(seconds=1))
-    rate_limits.begin(ELSEWHERE, "alice@example.com")
-    rate_limits.forget_old()
+    rate_limits.count_attempt(ELSEWHERE, "alice@example.com")
+    rate_limits.delete_expired()
     assert AttemptCount.objects.count() == 2
 
 
-def test_all_addresses_of_one_ipv6_network_are_one(db: None) -> None:
+def test_addresses_of_one_ipv6_network_share_a_limit(db: None) -> None:
     for number in range(3):
-        rate_limits.begin(f"2001:db8:1:2::{number}", "alice@example.com")
+        rate_limits.count_attempt(f"2001:db8:1:2::{number}", "alice@example.com")
     with pytest.raises(RateLimited):
-        rate_limits.begin("2001:db8:1:2:ffff::1", "alice@example.com")
-    rate_limits.begin("2001:db8:1:3::1", "alice@example.com")
+        rate_limits.count_attempt("2001:db8:1:2:ffff::1", "alice@example.com")
+    rate_limits.count_attempt("2001:db8:1:3::1", "alice@example.com")
 
 
-def test_zero_is_any_number(db: None, settings: Any) -> None:
+def test_zero_means_no_limit(db: None, settings: Any) -> None:
     settings.AUTH_ATTEMPTS_PER_ACCOUNT = settings.AUTH_ATTEMPTS_PER_ADDRESS = 0
     for _ in range(10):
-        rate_limits.begin(HERE, "alice@example.com")
+        rate_limits.count_attempt(HERE, "alice@example.com")
     assert not AttemptCount.objects.exists()
 
 
-def test_no_email_is_kept(db: None) -> None:
-    rate_limits.begin(HERE, "alice@example.com")
+def test_no_email_is_stored(db: None) -> None:
+    rate_limits.count_attempt(HERE, "alice@example.com")
     assert all(
         len(key) == 64 and "alice" not in key for key in AttemptCount.objects.values_list("pk", flat=True)
     )
@@ -96,12 +96,12 @@ def admin_log_in(password: str) -> Any:
     return Client().post("/admin/login/?next=/admin/", form)
 
 
-def test_logging_in_to_the_admin_counts_as_well(charlie: User) -> None:
+def test_attempts_to_log_in_to_the_admin_are_limited(charlie: User) -> None:
     for _ in range(5):
         assert admin_log_in(PASSWORD).status_code == 302
     for _ in range(3):
         assert "correct" in admin_log_in("wrong").content.decode()
-    assert "too many attempts" in admin_log_in(PASSWORD).content.decode()
+    assert "Too many attempts" in admin_log_in(PASSWORD).content.decode()
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_logging_in_to_the_admin_counts_as_well(charlie: User) -> None:
         (True, "", "127.0.0.1"),
     ],
 )
-def test_forwarded_addresses_are_believed_from_a_trusted_proxy_only(
+def test_forwarded_addresses_are_used_only_with_trust_proxy(
     settings: Any, trusted: bool, forwarded: str, address: str
 ) -> None:
     settings.TRUST_PROXY = trusted

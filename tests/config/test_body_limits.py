@@ -1,4 +1,4 @@
-"""config.body_limits: request bodies are bounded while they arrive, each and all together."""
+"""config.body_limits: bodies are limited while they arrive, one by one and all together."""
 
 import asyncio
 from collections.abc import Mapping
@@ -15,11 +15,11 @@ SCOPE = {"type": "http", "path": "/", "headers": []}
 
 
 class Client:
-    """Sends one body, in these pieces, and then waits for its answer."""
+    """Sends one body in pieces of these sizes and waits for the response."""
 
     def __init__(self, *sizes: int) -> None:
         self.pieces = [{"type": "http.request", "body": b"x" * size, "more_body": True} for size in sizes]
-        self.answered = asyncio.Event()
+        self.responded = asyncio.Event()
         self.statuses: list[int] = []
 
     async def receive(self) -> dict[str, Any]:
@@ -28,40 +28,40 @@ class Client:
     async def send(self, message: Mapping[str, Any]) -> None:
         if "status" in message:
             self.statuses.append(message["status"])
-        self.answered.set()
+        self.responded.set()
 
 
 class Reader:
-    """The application behind: reads the whole body, and answers when it is let go."""
+    """The application behind the limit: reads the whole body, and responds when `finish` is set."""
 
     def __init__(self) -> None:
-        self.let_go = asyncio.Event()
+        self.finish = asyncio.Event()
         self.limit = BodyLimit(self, 10 * SMALL, {"/large": 20 * SMALL}, HELD)
 
     async def __call__(self, _scope: Any, receive: Any, send: Any) -> None:
         message = {"type": "http.request", "more_body": True}
         while message.get("more_body"):
             message = await receive()
-        await self.let_go.wait()
+        await self.finish.wait()
         await send({"type": "http.response.start", "status": 200, "headers": []})
 
 
-async def answer(reader: Reader, client: Client, path: str = "/") -> list[int]:
-    reader.let_go.set()
+async def respond(reader: Reader, client: Client, path: str = "/") -> list[int]:
+    reader.finish.set()
     await reader.limit(SCOPE | {"path": path}, client.receive, client.send)
     return client.statuses
 
 
-async def test_one_body_is_bounded_by_its_path() -> None:
+async def test_the_limit_of_a_body_depends_on_its_path() -> None:
     reader = Reader()
     reader.limit.max_held_bytes = 100 * SMALL
     sizes = [SMALL] * 10
-    assert await answer(reader, Client(*sizes)) == [200]
-    assert await answer(reader, Client(*sizes, 1)) == [413]
-    assert await answer(reader, Client(*sizes, 1), "/large") == [200]
+    assert await respond(reader, Client(*sizes)) == [200]
+    assert await respond(reader, Client(*sizes, 1)) == [413]
+    assert await respond(reader, Client(*sizes, 1), "/large") == [200]
 
 
-async def test_large_bodies_are_bounded_together_and_small_ones_always_come_through() -> None:
+async def test_large_bodies_are_limited_together_and_small_ones_always_pass() -> None:
     reader = Reader()
     holding = Client(SMALL, HELD)
     first = asyncio.create_task(reader.limit(SCOPE, holding.receive, holding.send))
@@ -69,10 +69,10 @@ async def test_large_bodies_are_bounded_together_and_small_ones_always_come_thro
         await asyncio.sleep(0)
     refused, small = Client(SMALL, 1), Client(SMALL)
     second = asyncio.create_task(reader.limit(SCOPE, refused.receive, refused.send))
-    await asyncio.wait_for(refused.answered.wait(), 10)
+    await asyncio.wait_for(refused.responded.wait(), 10)
     assert refused.statuses == [503]
-    assert await answer(reader, small) == [200]
+    assert await respond(reader, small) == [200]
     await asyncio.gather(first, second)
     assert holding.statuses == [200]
     assert refused.statuses == [503]
-    assert await answer(reader, Client(SMALL, HELD)) == [200], "what was held is free again"
+    assert await respond(reader, Client(SMALL, HELD)) == [200], "what was held is free again"

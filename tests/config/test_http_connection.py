@@ -1,4 +1,4 @@
-"""config.http_connection, on a real server: what comes before and after a body is bounded."""
+"""config.http_connection, on a real server: limits on headers and trailers."""
 
 import asyncio
 import contextlib
@@ -21,22 +21,22 @@ START = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
 
 
 @pytest.fixture
-def line(server: Server) -> Iterator[socket.socket]:
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as line:
-        yield line
+def client(server: Server) -> Iterator[socket.socket]:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:
+        yield client
 
 
-def memory_kib(server: Server) -> int:
+def resident_kib(server: Server) -> int:
     found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{server.process.pid}/status").read_text())
     assert found
     return int(found[1])
 
 
-def answer(line: socket.socket) -> bytes:
+def response(client: socket.socket) -> bytes:
     received = bytearray()
     with contextlib.suppress(ConnectionError):
-        while piece := line.recv(1 << 16):
-            received += piece
+        while chunk := client.recv(1 << 16):
+            received += chunk
     return bytes(received)
 
 
@@ -47,72 +47,74 @@ def answer(line: socket.socket) -> bytes:
         (START + b"X-One: ", b"a" * 1000),
         (b"GET /", b"a" * 1000),
     ],
-    ids=["many headers", "one header", "the address"],
+    ids=["many headers", "one header", "request line"],
 )
-def test_a_head_without_an_end_is_refused_before_it_fills_the_memory(
-    server: Server, line: socket.socket, start: bytes, piece: bytes
+def test_an_endless_head_is_refused_before_it_fills_the_memory(
+    server: Server, client: socket.socket, start: bytes, piece: bytes
 ) -> None:
-    before = memory_kib(server)
-    line.sendall(start)
+    before = resident_kib(server)
+    client.sendall(start)
     with pytest.raises(ConnectionError):
         for _ in range(100):
-            line.sendall(piece * 1000)
-    assert memory_kib(server) - before < 20_000
+            client.sendall(piece * 1000)
+    assert resident_kib(server) - before < 20_000
 
 
-def test_a_head_that_is_too_large_is_told_so(line: socket.socket) -> None:
-    line.sendall(START)
+def test_a_head_that_is_too_large_gets_a_problem(client: socket.socket) -> None:
+    client.sendall(START)
     for _ in range(MAX_HEAD_BYTES // 1022 + 1):
-        line.sendall(b"X-Some: %s\r\n" % (b"a" * 1012))
+        client.sendall(b"X-Some: %s\r\n" % (b"a" * 1012))
         time.sleep(0.001)
-    head, _, body = answer(line).partition(b"\r\n\r\n")
+    head, _, body = response(client).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 431 ")
     assert json.loads(body)["type"] == "urn:hostbridge:problem:headers-too-large"
 
 
-def test_trailers_without_an_end_are_cut_off(server: Server, line: socket.socket) -> None:
-    before = memory_kib(server)
-    line.sendall(b"POST /api/v1/plugins/template/call/greet HTTP/1.1\r\nHost: localhost\r\n")
-    line.sendall(b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n")
+def test_endless_trailers_are_cut_off(server: Server, client: socket.socket) -> None:
+    before = resident_kib(server)
+    client.sendall(b"POST /api/v1/plugins/template/call/greet HTTP/1.1\r\nHost: localhost\r\n")
+    client.sendall(b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n")
     with pytest.raises(ConnectionError):
         for _ in range(100):
-            line.sendall(b"X-Some: %s\r\n" % (b"a" * 1000) * 1000)
-    assert memory_kib(server) - before < 20_000
+            client.sendall(b"X-Some: %s\r\n" % (b"a" * 1000) * 1000)
+    assert resident_kib(server) - before < 20_000
 
 
-def test_a_trailer_is_no_header(server: Server, line: socket.socket) -> None:
-    """Who asks is decided by the headers: a trailer would get past what a proxy in front has set."""
+def test_trailers_are_ignored(server: Server, client: socket.socket) -> None:
+    """Otherwise a trailer could replace a header that a proxy in front has set."""
     with server.log_in("owner@example.com") as owner:
         authorization = owner.headers["Authorization"].encode()
     request = b"POST /api/v1/plugins/template/call/greet HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
-    line.sendall(request + b'Transfer-Encoding: chunked\r\n\r\nc\r\n{"name":"x"}\r\n0\r\n')
-    line.sendall(b"Authorization: " + authorization + b"\r\n\r\n")
-    assert answer(line).startswith(b"HTTP/1.1 401 ")
+    client.sendall(request + b'Transfer-Encoding: chunked\r\n\r\nc\r\n{"name":"x"}\r\n0\r\n')
+    client.sendall(b"Authorization: " + authorization + b"\r\n\r\n")
+    assert response(client).startswith(b"HTTP/1.1 401 ")
 
 
-def test_requests_after_each_other_and_in_pieces_are_answered(line: socket.socket) -> None:
+def test_several_requests_in_small_pieces_get_their_responses(client: socket.socket) -> None:
     for _ in range(3):
         for byte in START + b"\r\n":
-            line.sendall(bytes([byte]))
+            client.sendall(bytes([byte]))
         received = b""
         while not received.endswith(b'{"status": "ok"}'):
-            received += line.recv(1 << 16)
-    line.sendall(b"POST /api/v1/auth/login HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n")
-    line.sendall(b"Content-Type: application/json\r\nConnection: close\r\n\r\n")
+            received += client.recv(1 << 16)
+    client.sendall(b"POST /api/v1/auth/login HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n")
+    client.sendall(b"Content-Type: application/json\r\nConnection: close\r\n\r\n")
     for _ in range(40):
-        line.sendall(b"1000\r\n" + b" " * 0x1000 + b"\r\n")
-    line.sendall(b"0\r\n\r\n")
-    assert b"malformed-json" in answer(line)
+        client.sendall(b"1000\r\n" + b" " * 0x1000 + b"\r\n")
+    client.sendall(b"0\r\n\r\n")
+    assert b"malformed-json" in response(client)
 
 
 @pytest.mark.parametrize("start", [b"", b"GET / HTTP/1.1\r\n"], ids=["nothing", "half a head"])
-def test_a_connection_on_which_no_head_comes_is_closed(start: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_connection, "HEAD_SECONDS", 0.2)
+def test_a_connection_without_a_complete_head_is_closed(
+    start: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_connection, "HEAD_TIMEOUT_SECONDS", 0.2)
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        raise AssertionError("nobody asked for anything")
+        raise AssertionError("no request was complete")
 
-    async def wait_for_the_end() -> bytes:
+    async def read_until_closed() -> bytes:
         config = uvicorn.Config(app, port=0, lifespan="off", http=BoundedConnection, log_level="error")
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve())
@@ -127,4 +129,4 @@ def test_a_connection_on_which_no_head_comes_is_closed(start: bytes, monkeypatch
         await serving
         return received
 
-    assert asyncio.run(wait_for_the_end()) == b""
+    assert asyncio.run(read_until_closed()) == b""

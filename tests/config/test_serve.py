@@ -1,4 +1,4 @@
-"""`make run` and `manage.py serve`: the first start, the second, and what is said when something lacks."""
+"""`make run` and `manage.py serve`: the first and later starts, and errors that explain themselves."""
 
 import shutil
 import signal
@@ -14,7 +14,7 @@ import pytest
 from tests.server import PASSWORD, ROOT, Server, clean_environment, processes_gone
 
 
-def test_the_second_start_keeps_the_data_and_asks_for_no_code(tmp_path: Path) -> None:
+def test_the_second_start_keeps_the_data_and_prints_no_code(tmp_path: Path) -> None:
     first = Server.start(tmp_path / "data", from_nothing=True)
     first.make_owner()
     first.sign_up("alice@example.com")
@@ -32,7 +32,7 @@ def test_the_second_start_keeps_the_data_and_asks_for_no_code(tmp_path: Path) ->
         second.stop()
 
 
-def test_each_start_without_an_owner_prints_a_new_code_and_the_old_one_is_void(tmp_path: Path) -> None:
+def test_each_start_without_an_owner_replaces_the_code(tmp_path: Path) -> None:
     first = Server.start(tmp_path / "data", from_nothing=True)
     old = first.setup_code
     first.stop()
@@ -65,39 +65,39 @@ def serve(**environment: str) -> "subprocess.CompletedProcess[str]":
     )  # fmt: skip
 
 
-def test_a_busy_port_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_busy_port_is_reported_in_one_line(tmp_path: Path) -> None:
     with socket.socket() as busy:
         busy.bind(("127.0.0.1", 0))
         busy.listen()
         port = busy.getsockname()[1]
         done = serve(DATA_DIR=str(tmp_path / "data"), PORT=str(port))
     assert done.returncode != 0
-    assert f"Port {port} on 127.0.0.1 cannot be used" in done.stderr
+    assert f"Cannot listen on 127.0.0.1, port {port}: Address already in use." in done.stderr
     assert "make run" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
+    ("name", "value", "message"),
     [
         ("PORT", "http", "PORT must be a whole number from 1 to 65535"),
         ("PORT", "0", "PORT must be a whole number"),
-        ("PUBLIC_URL", "example.com", "PUBLIC_URL must be an http:// or https:// address"),
+        ("PUBLIC_URL", "example.com", "PUBLIC_URL must be an http:// or https:// URL"),
         ("DEBUG", "perhaps", "DEBUG must be true or false"),
         ("SECRET_KEY_FILE", "/no/such/file", "SECRET_KEY_FILE '/no/such/file' cannot be read"),
         ("SECRET_KEY_FILE", "/dev/null", "SECRET_KEY_FILE '/dev/null' is empty"),
-        ("METRICS_TOKEN", "short", "METRICS_TOKEN must have 16 or more characters"),
+        ("METRICS_TOKEN", "short", "METRICS_TOKEN must have at least 16 characters"),
         ("METRICS_TOKEN_FILE", "/no/such/file", "METRICS_TOKEN_FILE '/no/such/file' cannot be read"),
         ("PLUGIN_WORKERS", "0", "PLUGIN_WORKERS must be a whole number from 1 to 64"),
     ],
 )
-def test_a_bad_setting_is_told_by_name(tmp_path: Path, name: str, value: str, said: str) -> None:
+def test_an_invalid_setting_is_named(tmp_path: Path, name: str, value: str, message: str) -> None:
     done = serve(**{"DATA_DIR": str(tmp_path / "data"), "SECRET_KEY": "", name: value})
     assert done.returncode != 0
-    assert said in done.stderr.strip().splitlines()[-1]
+    assert message in done.stderr.strip().splitlines()[-1]
 
 
-def test_the_database_is_for_the_servers_user_alone(tmp_path: Path) -> None:
+def test_only_the_servers_user_can_read_the_database(tmp_path: Path) -> None:
     server = Server.start(tmp_path / "data", from_nothing=True)
     try:
         server.make_owner()
@@ -108,7 +108,7 @@ def test_the_database_is_for_the_servers_user_alone(tmp_path: Path) -> None:
         server.stop()
 
 
-def test_the_secret_key_is_made_once_and_private(tmp_path: Path) -> None:
+def test_the_secret_key_is_generated_once_and_private(tmp_path: Path) -> None:
     command = [
         sys.executable,
         "manage.py",
@@ -133,7 +133,7 @@ def test_the_secret_key_is_made_once_and_private(tmp_path: Path) -> None:
 
 @pytest.fixture
 def tools(tmp_path: Path) -> Path:
-    """A PATH with nothing but a shell."""
+    """A PATH with only a shell."""
     folder = tmp_path / "bin"
     folder.mkdir()
     for name in ("sh", "env"):
@@ -141,7 +141,7 @@ def tools(tmp_path: Path) -> Path:
     return folder
 
 
-def pretend(folder: Path, name: str, script: str) -> None:
+def fake_command(folder: Path, name: str, script: str) -> None:
     path = folder / name
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(0o755)
@@ -161,29 +161,29 @@ def assert_one_line(done: "subprocess.CompletedProcess[str]", *words: str) -> No
         assert word in line
 
 
-def test_missing_python_is_told(tools: Path) -> None:
+def test_missing_python_is_reported(tools: Path) -> None:
     assert_one_line(check_tools(tools), "Python is missing", "3.11")
 
 
-def test_an_old_python_is_told(tools: Path) -> None:
-    pretend(tools, "python3", '[ "$1" = --version ] && echo Python 3.9.2 && exit 0; exit 1')
+def test_an_old_python_is_reported(tools: Path) -> None:
+    fake_command(tools, "python3", '[ "$1" = --version ] && echo Python 3.9.2 && exit 0; exit 1')
     assert_one_line(check_tools(tools), "Python 3.9.2 is too old", "3.11")
 
 
-def test_missing_node_is_told(tools: Path) -> None:
-    pretend(tools, "python3", "exit 0")
+def test_missing_node_is_reported(tools: Path) -> None:
+    fake_command(tools, "python3", "exit 0")
     assert_one_line(check_tools(tools), "Node.js is missing", "Node 20")
 
 
-def test_an_old_node_is_told(tools: Path) -> None:
-    pretend(tools, "python3", "exit 0")
-    pretend(tools, "npm", "exit 0")
-    pretend(tools, "node", '[ "$1" = --version ] && echo v18.1.0 && exit 0; exit 1')
+def test_an_old_node_is_reported(tools: Path) -> None:
+    fake_command(tools, "python3", "exit 0")
+    fake_command(tools, "npm", "exit 0")
+    fake_command(tools, "node", '[ "$1" = --version ] && echo v18.1.0 && exit 0; exit 1')
     assert_one_line(check_tools(tools), "Node v18.1.0 is too old", "Node 20")
 
 
-def test_with_everything_there_nothing_is_said(tools: Path) -> None:
+def test_complete_tools_print_nothing(tools: Path) -> None:
     for name in ("python3", "npm", "node"):
-        pretend(tools, name, "exit 0")
+        fake_command(tools, name, "exit 0")
     done = check_tools(tools)
     assert (done.returncode, done.stderr) == (0, "")

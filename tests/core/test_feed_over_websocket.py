@@ -1,4 +1,4 @@
-"""The live feed over real sockets: whoever comes back hears what they missed, each event once."""
+"""The live feed over real WebSockets: a client that reconnects gets what it missed, each event once."""
 
 import asyncio
 import json
@@ -17,50 +17,49 @@ from websockets.exceptions import ConnectionClosed
 from tests.server import Server
 
 pytestmark = pytest.mark.asyncio
-QUIET_SECONDS = 0.6  # longer than a batch of the journal and a look for what other processes told
+QUIET_SECONDS = 0.6  # longer than the journal's interval between writes plus the feed's polling interval
 
 
 @asynccontextmanager
 async def feed(server: Server, client: httpx.Client, after: str = "") -> AsyncIterator[ClientConnection]:
     url = f"{server.ws_url}?after={after}" if after else server.ws_url
     headers = {"Authorization": client.headers["Authorization"]}
-    # With a bound on what it holds unread, the client would not read on, and so wait ten seconds for the
-    # answer to its Close.
+    # With a bounded queue the client would stop reading, and wait ten seconds for the reply to its Close.
     options = {"origin": None, "compression": None, "max_queue": None}
     async with connect(url, additional_headers=headers, **options) as socket:
         yield socket
 
 
-async def heard(socket: ClientConnection) -> list[dict[str, Any]]:
-    """Everything until it has been quiet for a while."""
-    told = []
+async def received(socket: ClientConnection) -> list[dict[str, Any]]:
+    """Every event until none has come for QUIET_SECONDS."""
+    events = []
     while True:
         try:
-            told.append(json.loads(await asyncio.wait_for(socket.recv(), QUIET_SECONDS)))
+            events.append(json.loads(await asyncio.wait_for(socket.recv(), QUIET_SECONDS)))
         except TimeoutError:
-            return told
+            return events
 
 
-def executions(told: list[dict[str, Any]]) -> list[str]:
-    """Ids of the calls of `call` that were told. Log-ins are executions, too, and are told a little later."""
-    finished = [event["data"] for event in told if event["type"] == "execution.finished"]
+def executions(events: list[dict[str, Any]]) -> list[str]:
+    """Ids of the executions that `call` started. Log-ins are executions too, and finish a little later."""
+    finished = [event["data"] for event in events if event["type"] == "execution.finished"]
     return [execution["id"] for execution in finished if execution["plugin"] == "template"]
 
 
-def kinds(told: list[dict[str, Any]]) -> list[str]:
-    return [event["type"] for event in told if event["type"].startswith("feed.")]
+def feed_events(events: list[dict[str, Any]]) -> list[str]:
+    return [event["type"] for event in events if event["type"].startswith("feed.")]
 
 
 async def call(client: httpx.Client, times: int = 1) -> list[str]:
-    """Ids of executions that this many calls made."""
-    made = []
+    """Ids of the executions of this many calls."""
+    ids = []
     for _ in range(times):
         response = await asyncio.to_thread(
             client.post, "/api/v1/plugins/template/call/greet", json={"name": "x"}
         )
         assert response.status_code == 200, response.text
-        made.append(response.headers["Execution-Id"])
-    return made
+        ids.append(response.headers["Execution-Id"])
+    return ids
 
 
 def person(server: Server) -> httpx.Client:
@@ -69,25 +68,25 @@ def person(server: Server) -> httpx.Client:
     return server.log_in(email)
 
 
-async def test_who_comes_back_hears_what_was_missed_once(server: Server) -> None:
+async def test_a_client_that_reconnects_gets_missed_events_once(server: Server) -> None:
     with person(server) as alice:
         async with feed(server, alice) as socket:
             first = await call(alice)
-            before = await heard(socket)
+            before = await received(socket)
         assert executions(before) == first
         missed = await call(alice, 3)
         await asyncio.sleep(QUIET_SECONDS)
         async with feed(server, alice, after=before[-1]["id"]) as socket:
             during = await call(alice)
-            after = await heard(socket)
+            after = await received(socket)
     assert executions(after) == missed + during
-    assert kinds(after) == ["feed.ready"]
+    assert feed_events(after) == ["feed.ready"]
     ids = [event["id"] for event in before + after]
     assert len(ids) == len(set(ids))
 
 
-async def test_a_connection_that_breaks_at_any_moment_loses_and_doubles_nothing(server: Server) -> None:
-    """Someone calls without a pause; the feed is cut after every third event."""
+async def test_reconnecting_at_any_moment_loses_and_repeats_nothing(server: Server) -> None:
+    """Calls follow each other without a pause; the feed disconnects after every third event."""
     with person(server) as alice:
         last, seen = "", []
         async with feed(server, alice) as socket:
@@ -104,44 +103,44 @@ async def test_a_connection_that_breaks_at_any_moment_loses_and_doubles_nothing(
         assert sorted(seen) == sorted(await calling)
 
 
-async def test_before_the_first_event_there_is_a_place_to_resume_from(server: Server) -> None:
+async def test_a_client_can_resume_before_its_first_event(server: Server) -> None:
     with person(server) as alice:
         async with feed(server, alice) as socket:
-            (ready,) = await heard(socket)
+            (ready,) = await received(socket)
         missed = await call(alice)
         await asyncio.sleep(QUIET_SECONDS)
         async with feed(server, alice, after=ready["id"]) as socket:
-            assert executions(await heard(socket)) == missed
+            assert executions(await received(socket)) == missed
 
 
-async def test_nobody_is_told_what_others_missed(server: Server) -> None:
+async def test_resuming_never_returns_other_peoples_events(server: Server) -> None:
     with person(server) as alice, person(server) as bob, server.log_in("owner@example.com") as owner:
         async with feed(server, bob) as socket:
-            (ready,) = await heard(socket)
+            (ready,) = await received(socket)
         alices = await call(alice)
         await asyncio.sleep(QUIET_SECONDS)
         async with feed(server, bob, after=ready["id"]) as socket:
-            assert executions(await heard(socket)) == []
+            assert executions(await received(socket)) == []
         async with feed(server, owner, after=ready["id"]) as socket:
-            assert executions(await heard(socket)) == alices
+            assert executions(await received(socket)) == alices
 
 
 @pytest.mark.parametrize("after", ["nonsense", "1", "-", "1-x", "9" * 40 + "-1", "999999999999-1", "0-0"])
-async def test_a_place_that_is_not_known_is_told_as_a_gap(server: Server, after: str) -> None:
+async def test_resuming_from_an_unknown_position_reports_a_gap(server: Server, after: str) -> None:
     with person(server) as alice:
-        made = await call(alice)
+        executed = await call(alice)
         await asyncio.sleep(QUIET_SECONDS)
         async with feed(server, alice, after=after) as socket:
-            told = await heard(socket)
-    assert kinds(told) == ["feed.gap", "feed.ready"]
-    assert told[0]["type"] == "feed.gap"
-    assert executions(told) == made
+            events = await received(socket)
+    assert feed_events(events) == ["feed.gap", "feed.ready"]
+    assert events[0]["type"] == "feed.gap"
+    assert executions(events) == executed
 
 
-async def test_a_session_that_ended_meanwhile_resumes_nothing(server: Server) -> None:
+async def test_an_ended_session_cannot_resume(server: Server) -> None:
     with person(server) as alice:
         async with feed(server, alice) as socket:
-            (ready,) = await heard(socket)
+            (ready,) = await received(socket)
         await asyncio.to_thread(alice.post, "/api/v1/auth/logout")
         async with feed(server, alice, after=ready["id"]) as socket:
             with pytest.raises(ConnectionClosed) as closed:
@@ -156,30 +155,30 @@ def data(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
-async def test_a_server_that_starts_again_goes_on_where_it_was(data: Path, how: signal.Signals) -> None:
+async def test_a_restarted_server_continues_the_feed(data: Path, how: signal.Signals) -> None:
     one = Server.start(data)
     one.make_owner()
     with one.log_in("owner@example.com") as owner:
         async with feed(one, owner) as socket:
             seen = await call(owner)
-            before = await heard(socket)
+            before = await received(socket)
         missed = await call(owner, 2)
-        await asyncio.sleep(QUIET_SECONDS)  # a killed server loses what it had not written
+        await asyncio.sleep(QUIET_SECONDS)  # a killed server loses what it has not written yet
     one.stop(how)
     two = Server.start(data)
     try:
         with two.log_in("owner@example.com") as owner:
             async with feed(two, owner, after=before[-1]["id"]) as socket:
                 during = await call(owner)
-                after = await heard(socket)
+                after = await received(socket)
     finally:
         two.stop()
     assert executions(before) == seen
     assert executions(after) == missed + during
-    assert kinds(after) == ["feed.ready"]
+    assert feed_events(after) == ["feed.ready"]
 
 
-async def test_two_server_processes_have_one_feed_without_redis(data: Path) -> None:
+async def test_two_server_processes_share_one_feed_without_redis(data: Path) -> None:
     one = Server.start(data)
     one.make_owner()
     two = Server.start(Path(f"{data}"))
@@ -189,16 +188,16 @@ async def test_two_server_processes_have_one_feed_without_redis(data: Path) -> N
             async with feed(one, here) as socket:
                 elsewhere = await call(there)
                 own = await call(here)
-                before = await heard(socket)
+                before = await received(socket)
             missed = [*await call(there, 2), *await call(here, 2), *await call(there)]
             await asyncio.sleep(QUIET_SECONDS)
             async with feed(two, there, after=before[-1]["id"]) as socket:
                 during = await call(here)
-                after = await heard(socket)
+                after = await received(socket)
             there.close()
     finally:
         one.stop()
         two.stop()
     assert sorted(executions(before)) == sorted(elsewhere + own)
     assert sorted(executions(after)) == sorted(missed + during)
-    assert kinds(after) == ["feed.ready"]
+    assert feed_events(after) == ["feed.ready"]

@@ -1,4 +1,4 @@
-"""Errors: one shape for all of them (RFC 9457), and none that tells more than it should."""
+"""core.problems: every error has the same shape (RFC 9457) and reveals nothing internal."""
 
 import json
 from collections.abc import Iterator
@@ -25,18 +25,18 @@ def every_problem(base: type[Problem] = Problem) -> Iterator[type[Problem]]:
     "path", ["/api/v1/nothing", "/api/", "/api/v2/setup", "/api/v1/setup/", "/host/v1/x"]
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
-def test_an_unknown_address_of_an_api_is_a_problem(method: str, path: str, db: None) -> None:
+def test_an_unknown_api_url_is_a_problem(method: str, path: str, db: None) -> None:
     assert_problem(API().request(method, path), 404, "not-found")
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "TRACE", "BREW"])
-def test_a_wrong_method_is_told_with_the_right_ones(method: str, db: None) -> None:
+def test_a_wrong_method_is_refused_with_the_allowed_ones(method: str, db: None) -> None:
     response = API().request(method, "/api/v1/setup")
     assert_problem(response, 405, "method-not-allowed")
     assert {name.strip() for name in response["Allow"].split(",")} == {"GET", "POST", "HEAD", "OPTIONS"}
 
 
-def test_a_failure_of_ours_is_a_problem_that_tells_nothing(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_error_reveals_no_details(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken() -> bool:
         raise RuntimeError("password of the database: hunter2")
 
@@ -46,7 +46,7 @@ def test_a_failure_of_ours_is_a_problem_that_tells_nothing(db: None, monkeypatch
     assert b"hunter2" not in response.content
 
 
-def test_nobody_is_asked_to_log_in_with_a_header_that_says_how(db: None) -> None:
+def test_an_unauthenticated_request_gets_a_www_authenticate_header(db: None) -> None:
     response = API().get("/api/v1/executions")
     assert_problem(response, 401, "not-authenticated")
     assert response["WWW-Authenticate"] == "Bearer"
@@ -72,7 +72,7 @@ def test_nobody_is_asked_to_log_in_with_a_header_that_says_how(db: None) -> None
         (TooManyFilesSent("inside"), 400, "malformed-multipart"),
     ],
 )
-def test_what_the_frameworks_raise_becomes_ours(error: Exception, status: int, code: str) -> None:
+def test_framework_exceptions_become_problems(error: Exception, status: int, code: str) -> None:
     problem = as_problem(error)
     assert problem is not None
     assert (problem.status, problem.code) == (status, code)
@@ -80,24 +80,24 @@ def test_what_the_frameworks_raise_becomes_ours(error: Exception, status: int, c
     assert "inside" not in json.dumps(problem.as_dict())
 
 
-def test_what_nobody_foresaw_is_left_to_the_500() -> None:
+def test_an_unknown_exception_becomes_no_problem() -> None:
     assert as_problem(RuntimeError("inside")) is None
     assert problems.exception_handler(RuntimeError("inside"), {}) is None
 
 
-def test_every_kind_has_a_code_and_a_title_and_a_status_of_an_error() -> None:
+def test_every_problem_has_a_code_a_title_and_an_error_status() -> None:
     kinds = list(every_problem())
     assert all(400 <= kind.status <= 599 and kind.title for kind in kinds)
     assert all(kind.code == kind.code.lower() and " " not in kind.code for kind in kinds)
-    told = {(kind.code, kind.status) for kind in kinds}
-    assert len({code for code, _ in told}) == len(told), "one code has two statuses"
+    statuses = {(kind.code, kind.status) for kind in kinds}
+    assert len({code for code, _ in statuses}) == len(statuses), "one code has two statuses"
 
 
-def test_a_problem_is_an_object_of_rfc_9457() -> None:
+def test_a_problem_is_serialized_as_rfc_9457() -> None:
     problem = problems.Forbidden("No.", operation="db_create_user")
     assert problem.as_dict() == {
         "type": "urn:hostbridge:problem:forbidden",
-        "title": "You may not do this",
+        "title": "Permission denied",
         "status": 403,
         "detail": "No.",
         "operation": "db_create_user",
@@ -107,7 +107,7 @@ def test_a_problem_is_an_object_of_rfc_9457() -> None:
     assert json.loads(response.content) == problem.as_dict()
 
 
-def test_nested_field_errors_are_told_by_json_pointers() -> None:
+def test_nested_field_errors_get_json_pointers() -> None:
     detail = {"name": ["Required."], "a/b": {"c~": ["Bad.", "Worse."]}, "list": [{}, {"x": ["No."]}]}
     problem = as_problem(drf.ValidationError(detail | {"non_field_errors": ["Both."]}))
     assert isinstance(problem, InvalidInput)
@@ -123,5 +123,5 @@ def test_nested_field_errors_are_told_by_json_pointers() -> None:
 @pytest.mark.parametrize(
     ("key", "pointer"), [("a", "/p/a"), ("", "/p/"), ("~1", "/p/~01"), ("/", "/p/~1"), (3, "/p/3")]
 )
-def test_pointers_escape_what_they_must(key: object, pointer: str) -> None:
+def test_json_pointers_are_escaped(key: object, pointer: str) -> None:
     assert pointer_to("/p", key) == pointer

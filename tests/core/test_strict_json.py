@@ -1,4 +1,4 @@
-"""JSON bodies: what is not strictly JSON becomes a problem, at a real endpoint and for any bytes."""
+"""Strict JSON: invalid bodies become problems, at a real endpoint and for any bytes."""
 
 import json
 from typing import Any
@@ -18,29 +18,29 @@ OWNER = {"code": "AB12-CD34-EF56-GH78", "email": "o@example.com", "name": "Owner
 
 
 def with_name(name: bytes) -> bytes:
-    """The body that makes the owner, with the name as raw JSON."""
+    """The body of a set-up request, with raw JSON as the name."""
     return json.dumps(OWNER | {"name": "NAME"}).encode().replace(b'"NAME"', name)
 
 
 @pytest.mark.parametrize(
     "body",
     [
-        pytest.param(b" ", id="only a blank"),
+        pytest.param(b" ", id="only a space"),
         pytest.param(b"{", id="cut off"),
         pytest.param(b'{"code": "x",}', id="trailing comma"),
         pytest.param(b"{'code': 'x'}", id="single quotes"),
         pytest.param(b"{} {}", id="two values"),
         pytest.param(b"code=x&email=y", id="a form"),
-        pytest.param(b'{"code": "x", "code": "y"}', id="a key twice"),
-        pytest.param(b'{"a": {"b": 1, "\\u0062": 2}}', id="a key twice, once escaped"),
+        pytest.param(b'{"code": "x", "code": "y"}', id="a duplicate key"),
+        pytest.param(b'{"a": {"b": 1, "\\u0062": 2}}', id="a duplicate key, once escaped"),
         pytest.param(with_name(b"NaN"), id="NaN"),
         pytest.param(with_name(b"-Infinity"), id="Infinity"),
         pytest.param(with_name(b"1e999"), id="a number beyond a float"),
         pytest.param(with_name(b"9" * 5000), id="a number of 5000 digits"),
         pytest.param(with_name(b'"a\x00b"'), id="a raw NUL"),
-        pytest.param(with_name(b'"a\nb"'), id="a raw line break in a text"),
+        pytest.param(with_name(b'"a\nb"'), id="a raw line break in a string"),
         pytest.param(with_name(b'"\xff"'), id="not UTF-8"),
-        pytest.param(with_name(b'"\xed\xa0\x80"'), id="half a pair in UTF-8"),
+        pytest.param(with_name(b'"\xed\xa0\x80"'), id="a lone surrogate in UTF-8"),
         pytest.param(json.dumps(OWNER).encode("utf-16"), id="UTF-16"),
         pytest.param(b"\xef\xbb\xbf" + json.dumps(OWNER).encode(), id="a byte order mark"),
         pytest.param(with_name(b"[" * 65 + b"]" * 65), id="too deep"),
@@ -48,13 +48,13 @@ def with_name(name: bytes) -> bytes:
         pytest.param(b'{"a":' * 100_000, id="a hundred thousand objects"),
     ],
 )
-def test_what_is_not_json_is_told(body: bytes, db: None) -> None:
+def test_invalid_json_is_refused(body: bytes, db: None) -> None:
     problem = assert_problem(API().post(SETUP, body), 400, "malformed-json")
     assert problem["detail"].endswith(".")
     assert not User.objects.exists()
 
 
-def test_the_place_of_the_mistake_is_told(db: None) -> None:
+def test_the_problem_names_line_and_column(db: None) -> None:
     problem = assert_problem(API().post(SETUP, b'{\n  "code": oops}'), 400, "malformed-json")
     assert "line 2, column 11" in problem["detail"]
 
@@ -70,14 +70,14 @@ def test_the_place_of_the_mistake_is_told(db: None) -> None:
         rb'{"x/y": [0, "\ud83d"]}',
     ],
 )
-def test_text_that_no_database_keeps_is_refused_with_its_place(name: bytes, db: None) -> None:
+def test_text_that_cannot_be_stored_is_refused_with_its_pointer(name: bytes, db: None) -> None:
     problem = assert_problem(API().post(SETUP, with_name(name)), 400, "invalid-input")
-    assert "neither NUL nor lone surrogates" in problem["detail"]
+    assert "NUL or lone surrogates" in problem["detail"]
     [error] = problem["errors"]
     assert error["pointer"] == ("/name/x~1y/1" if b"x/y" in name else "/name")
 
 
-def test_a_whole_pair_and_any_other_escape_are_fine() -> None:
+def test_surrogate_pairs_and_other_escapes_are_accepted() -> None:
     assert parse_json(rb'["\ud83d\udc22", "\u00e9\n"]') == ["🐢", "é\n"]
 
 
@@ -86,10 +86,12 @@ def test_a_body_of_two_megabytes_is_refused(db: None) -> None:
     assert_problem(API().post(SETUP, body), 413, "payload-too-large")
 
 
-def test_a_body_may_have_the_whole_limit_and_not_one_byte_more(db: None) -> None:
+def test_a_body_may_be_as_long_as_the_limit_but_no_longer(db: None) -> None:
     limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     whole = json.dumps(OWNER).encode().ljust(limit)
-    assert_problem(API().post(SETUP, whole), 403, "setup-code-wrong")  # read, and answered by the service
+    assert_problem(
+        API().post(SETUP, whole), 403, "setup-code-wrong"
+    )  # it was read: the problem is the service's
     assert_problem(API().post(SETUP, whole + b" "), 413, "payload-too-large")
 
 
@@ -105,18 +107,18 @@ def test_a_body_may_have_the_whole_limit_and_not_one_byte_more(db: None) -> None
     ],
 )
 def test_another_content_type_is_refused(content_type: str, db: None) -> None:
-    # Also what a form on somebody else's page could send without asking first.
+    # Includes the types that a form on another site can send without a CORS preflight.
     response = API().post(SETUP, OWNER, content_type=content_type)
     problem = assert_problem(response, 415, "unsupported-media-type")
     assert "application/json" in problem["detail"]
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "Application/JSON; charset=utf-8"])
-def test_json_is_json_however_it_is_spelt(content_type: str, db: None) -> None:
+def test_the_content_type_is_case_insensitive_and_may_have_parameters(content_type: str, db: None) -> None:
     assert_problem(API().post(SETUP, OWNER, content_type=content_type), 403, "setup-code-wrong")
 
 
-def test_an_unknown_field_is_told_and_not_dropped(db: None) -> None:
+def test_an_unknown_field_is_refused(db: None) -> None:
     problem = assert_problem(
         API().post(SETUP, OWNER | {"is_superuser": True, "a/b~": 1}), 400, "invalid-input"
     )
@@ -124,17 +126,17 @@ def test_an_unknown_field_is_told_and_not_dropped(db: None) -> None:
 
 
 @pytest.mark.parametrize("body", ["[]", '"text"', "1", "null", "true"])
-def test_json_that_is_no_object_is_refused(body: str, db: None) -> None:
+def test_json_that_is_not_an_object_is_refused(body: str, db: None) -> None:
     assert_problem(API().post(SETUP, body.encode()), 400, "invalid-input")
 
 
 @pytest.mark.parametrize("accept", ["application/xml", "text/html", "nonsense", ""])
-def test_the_answer_is_json_whatever_is_asked_for(accept: str, db: None) -> None:
+def test_the_response_is_json_whatever_accept_says(accept: str, db: None) -> None:
     response = API().get(SETUP, headers={"Accept": accept})
     assert (response.status_code, response["Content-Type"]) == (200, "application/json")
 
 
-def test_nesting_has_a_limit_that_every_later_reader_can_bear() -> None:
+def test_nesting_is_limited_to_max_depth() -> None:
     within = b"[" * MAX_DEPTH + b"]" * MAX_DEPTH
     assert json.dumps(parse_json(within)).encode() == within
     for beyond in (b"[" + within + b"]", b'{"a":' + within + b"}", b'{"a":' * 65 + b"1" + b"}" * 65):
@@ -142,7 +144,7 @@ def test_nesting_has_a_limit_that_every_later_reader_can_bear() -> None:
             parse_json(beyond)
 
 
-def test_many_brackets_side_by_side_are_not_deep() -> None:
+def test_many_brackets_side_by_side_are_accepted() -> None:
     assert len(parse_json(b"[" + b",".join([b"{}"] * 1000) + b"]")) == 1000
 
 
@@ -161,7 +163,7 @@ def test_any_bytes_become_a_value_or_a_problem(raw: bytes) -> None:
     try:
         value = parse_json(raw)
     except (InvalidInput, MalformedJSON) as problem:
-        response_for(problem)  # can be sent
+        response_for(problem)  # it can be serialized
     else:
         json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
 
@@ -180,5 +182,5 @@ storable = st.text(st.characters(exclude_characters="\x00", exclude_categories=[
     ),
     st.booleans(),
 )
-def test_ordinary_json_comes_through_unchanged(value: Any, escaped: bool) -> None:
+def test_valid_json_is_parsed_unchanged(value: Any, escaped: bool) -> None:
     assert parse_json(json.dumps(value, ensure_ascii=escaped).encode()) == value

@@ -99,7 +99,7 @@ def test_the_prefix_is_not_left(visitor: Visitor, url: str) -> None:
     visitor.page.on("request", lambda request: asked.append(request.url))
     reply = fetch(visitor, url)
     assert reply["status"] == 404
-    assert json.loads(reply["body"])["detail"] == "There is no such operation in the host API."
+    assert json.loads(reply["body"])["detail"] == "The host API has no such operation."
     assert not any("session" in url or "/host/" in url for url in asked)
 
 
@@ -145,7 +145,7 @@ def test_another_users_data_is_refused(visitor: Visitor, stage: Server) -> None:
 def test_what_was_granted_for_the_server_alone_is_refused(visitor: Visitor) -> None:
     reply = fetch(visitor, f"{HOST}/kv/key", "PUT", body='{"value": 1}')
     assert reply["status"] == 403
-    assert json.loads(reply["body"])["detail"] == "In a browser the plugin “hostcall” may not use kv_set."
+    assert json.loads(reply["body"])["detail"] == "The plugin “hostcall” cannot use kv_set in a browser."
 
 
 def test_even_code_in_the_worker_would_have_no_origin_cookie_or_storage(visitor: Visitor) -> None:

@@ -125,7 +125,7 @@ def test_an_error_shows_its_line_and_nobody_else_hears_of_it(
     convert(page)
     alert = page.get_by_role("alert")
     expect(alert).to_contain_text("This is not valid JSON")
-    expect(alert).to_contain_text('Line 3, column 3: the key "hunter2" is there twice')
+    expect(alert).to_contain_text('Line 3, column 3: the key "hunter2" appears twice')
     excerpt = alert.get_by_role("listitem")
     expect(excerpt.get_by_role("code")).to_have_text('  "hunter2": 1')
     expect(excerpt.get_by_role("mark")).to_have_text('"')

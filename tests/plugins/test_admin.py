@@ -19,29 +19,27 @@ def admin(charlie: User) -> Client:
 
 
 @pytest.mark.parametrize("model", ["plugin", "execution", "hostcall"])
-def test_the_lists_answer_and_can_be_searched(bundled: dict[str, Plugin], admin: Client, model: str) -> None:
+def test_lists_can_be_searched(bundled: dict[str, Plugin], admin: Client, model: str) -> None:
     API().post("/api/v1/auth/login", {"email": "nobody@example.com", "password": "x"})
     page = admin.get(f"/admin/plugins/{model}/?q=auth")
     assert page.status_code == 200
     assert b"auth" in page.content or model == "hostcall"
 
 
-def test_the_list_of_plugins_says_how_workers_are_confined(
-    admin: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_plugin_list_shows_sandbox_status(admin: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     def page(layers: dict[str, str]) -> str:
         monkeypatch.setattr(get_pool(), "layers", lambda: layers)
         return admin.get("/admin/plugins/plugin/").content.decode()
 
     all_on = dict.fromkeys(MISSING, "on")
-    assert "confined by every layer: descriptors, " in page(all_on)
+    assert "All sandbox layers are on: descriptors, " in page(all_on)
     some = page(all_on | {"landlock": "off: Function not implemented"})
     assert "<b>landlock</b>: off: Function not implemented; only the other layers keep files out" in some
     assert "<b>seccomp</b>" not in some
-    assert "No worker came up" in page({})
+    assert "No worker has started" in page({})
 
 
-def test_an_execution_shows_its_host_calls(bundled: dict[str, Plugin], admin: Client) -> None:
+def test_execution_shows_its_host_calls(bundled: dict[str, Plugin], admin: Client) -> None:
     API().post("/api/v1/auth/login", {"email": "nobody@example.com", "password": "x"})
     execution = history().get()
     page = admin.get(f"/admin/plugins/execution/{execution.pk}/change/").content.decode()
@@ -50,13 +48,13 @@ def test_an_execution_shows_its_host_calls(bundled: dict[str, Plugin], admin: Cl
     assert 'name="_save"' not in page
 
 
-def test_settings_are_not_shown_as_some_are_secrets(bundled: dict[str, Plugin], admin: Client) -> None:
+def test_settings_are_not_shown(bundled: dict[str, Plugin], admin: Client) -> None:
     Plugin.objects.filter(slug="auth").update(settings={"key": "s3cret"})
     page = admin.get(f"/admin/plugins/plugin/{bundled['auth'].pk}/change/").content.decode()
     assert "s3cret" not in page
 
 
-def test_a_plugin_is_switched_off_and_a_grant_taken_back(
+def test_plugin_can_be_disabled_and_grant_revoked(
     bundled: dict[str, Plugin], admin: Client, listen: Listen
 ) -> None:
     plugin = bundled["auth"]
@@ -84,17 +82,17 @@ def test_a_plugin_is_switched_off_and_a_grant_taken_back(
     }
     with listen(EVERYONE_GROUP) as events:
         assert admin.post(url, form).status_code == 302
-    told = [(event["type"], event["data"]["slug"], event["data"]["enabled"]) for event in events]
-    assert told == [("plugin.changed", "auth", True)]
+    changes = [(event["type"], event["data"]["slug"], event["data"]["enabled"]) for event in events]
+    assert changes == [("plugin.changed", "auth", True)]
     assert Grant.objects.filter(plugin=plugin).count() == len(grants) - 1
 
 
-def test_plugins_are_not_made_by_hand(bundled: dict[str, Plugin], admin: Client) -> None:
+def test_plugins_cannot_be_added(bundled: dict[str, Plugin], admin: Client) -> None:
     assert admin.get("/admin/plugins/plugin/add/").status_code == 403
     assert admin.get("/admin/plugins/execution/add/").status_code == 403
 
 
-def test_a_secret_setting_cannot_be_spelt_out_by_filters(bundled: dict[str, Plugin], admin: Client) -> None:
+def test_filters_cannot_reveal_secret_settings(bundled: dict[str, Plugin], admin: Client) -> None:
     Plugin.objects.filter(slug="auth").update(settings={"key": "s3cret"})
     for lookup in ("settings__key__startswith=s3", "settings__icontains=s3c", "settings__key=s3cret"):
         assert admin.get(f"/admin/plugins/plugin/?{lookup}").status_code == 400

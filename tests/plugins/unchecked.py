@@ -1,6 +1,7 @@
-"""Installs fixtures around the upload gate: what it lets through by mistake must not cost more than a worker.
+"""Installs fixtures without the checks of an upload.
 
-Also from `manage.py shell`, for a server in a process of its own.
+A hostile module that passes those checks by mistake must not cost more than a worker. Tests with a server in
+its own process call this from `manage.py shell`.
 """
 
 import json
@@ -15,9 +16,9 @@ FIXTURES = Path(__file__).resolve().parents[2] / "wasm-plugins" / "fixtures"
 
 
 def install_unchecked(name: str, timeout_ms: int, slug: str = "") -> Plugin:
-    """The fixture as a plugin that serves, without grants and without a look at its .wasm.
+    """Installs and activates the fixture, without grants and without any check of its .wasm.
 
-    The manifest's time limit does not hold but this one, so that a busy machine does not make a test of it.
+    `timeout_ms` replaces the manifest's limit, so that a test can allow more time on a busy machine.
     """
     manifest = json.loads((FIXTURES / name / "plugin.json").read_text())
     manifest["limits"]["timeout_ms"] = timeout_ms

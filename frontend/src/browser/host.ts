@@ -36,7 +36,7 @@ export function outgoing(asked: Uint8Array, body: Uint8Array, host: Host): Outgo
     return problem(
       'method-not-allowed',
       405,
-      'This address does not answer that method',
+      'Method not allowed',
       `There is no ${method}.`,
     );
   if (method === 'GET' && body.length > 0) return invalidInput('A GET takes no body.');
@@ -121,7 +121,7 @@ export function functionRequest(
     const value = left.get(name);
     left.delete(name);
     if (typeof value !== 'string' || value === '')
-      return invalidInput('This field is required, as text.', `/${name}`);
+      return invalidInput('This field is required and must be text.', `/${name}`);
     path = path.replace(`{${name}}`, encodeURIComponent(value));
   }
   if (operation.fields_in === 'query' && left.size > 0) {
@@ -170,14 +170,14 @@ async function bodyUpTo(response: Response, limit: number): Promise<Uint8Array<A
 
 function refusal(reason: 'elsewhere' | 'no-operation'): Answer {
   if (reason === 'no-operation')
-    return problem('not-found', 404, 'There is nothing here', 'There is no such operation in the host API.');
-  const detail = 'No network rule of the plugin covers it, or an administrator has not granted that rule.';
-  return problem('network-not-granted', 403, 'The plugin may not reach this address', detail);
+    return problem('not-found', 404, 'Not found', 'The host API has no such operation.');
+  const detail = 'No network rule of the plugin covers this address and method, or an administrator has not granted that rule.';
+  return problem('network-not-granted', 403, 'Network access not granted', detail);
 }
 
 function invalidInput(detail: string, pointer?: string): Answer {
   const errors = pointer === undefined ? undefined : [{ pointer, detail }];
-  return problem('invalid-input', 400, 'Some of the input is not valid', detail, errors);
+  return problem('invalid-input', 400, 'Invalid input', detail, errors);
 }
 
 function unreachable(): Answer {

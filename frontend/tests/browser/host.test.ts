@@ -71,8 +71,8 @@ describe('a request', () => {
     const answer = refusal({ url: 'http://example.com/' });
     expect(answer).toMatchObject({ status: 403, contentType: 'application/problem+json' });
     expect(text(answer.body)).toBe(
-      '{"type": "urn:hostbridge:problem:network-not-granted", "title": "The plugin may not reach this address", ' +
-        '"status": 403, "detail": "No network rule of the plugin covers it, or an administrator has not granted that rule."}',
+      '{"type": "urn:hostbridge:problem:network-not-granted", "title": "Network access not granted", ' +
+        '"status": 403, "detail": "No network rule of the plugin covers this address and method, or an administrator has not granted that rule."}',
     );
   });
 });

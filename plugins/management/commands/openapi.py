@@ -1,4 +1,4 @@
-"""`manage.py openapi FOLDER`: writes both OpenAPI documents, for tools that generate clients."""
+"""`manage.py openapi FOLDER`: writes the two OpenAPI documents, for tools that generate clients."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -11,7 +11,7 @@ from plugins.api.openapi import HostSchemaView, PublicSchemaView
 
 
 class Command(BaseCommand):
-    help = "Writes public.json and host.json into the folder."
+    help = "Writes the OpenAPI documents public.json and host.json to a folder."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("folder", type=Path)

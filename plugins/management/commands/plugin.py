@@ -1,4 +1,4 @@
-"""`manage.py plugin`: check, install, list, grant, switch and remove plugins from the command line."""
+"""`manage.py plugin`: check, install, list, grant, enable, disable and remove plugins."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from core.operations import PERMISSIONS
 from core.problems import InvalidInput, Problem
-from plugins.bundles.archive import Bundle, read_path, read_zip, report
+from plugins.bundles.bundle import Bundle, read_path, read_zip, report
 from plugins.bundles.manifest import NetworkKey
 from plugins.models import Plugin, Release
 from plugins.registry import catalogue, configuration, consent, downloads, installation
@@ -17,7 +17,7 @@ from plugins.registry.upgrades import widens
 
 
 def network_keys(release: Release, urls: list[str]) -> set[NetworkKey]:
-    """The rules that the release asks for with these addresses. Raises InvalidInput for others."""
+    """The release's network rules with these addresses. Raises InvalidInput for any other address."""
     found = {rule.key for rule in release.manifest.network if rule.url in urls}
     if unasked := sorted(set(urls) - {url for url, _ in found}):
         raise InvalidInput(f"{release.plugin.slug} does not ask for {', '.join(unasked)}.")
@@ -25,36 +25,50 @@ def network_keys(release: Release, urls: list[str]) -> set[NetworkKey]:
 
 
 class Command(BaseCommand):
-    help = "Manages plugins. A freshly installed plugin may do nothing until it is granted permissions."
+    help = "Manages plugins. A new plugin can do nothing until you grant it permissions."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True)
-        verbs.add_parser("list", help="What is installed.")
-        check = verbs.add_parser("check", help="Say what the upload gate finds in a bundle; install nothing.")
-        check.add_argument("path", help="A folder, a .zip, or the https:// address of one.")
-        check.add_argument("--sha256", help="Of the .zip at the address, as its author publishes it.")
+        verbs.add_parser("list", help="List the installed plugins.")
+        check = verbs.add_parser("check", help="Validate a bundle without installing it.")
+        check.add_argument("path", help="A folder, a .zip, or the https:// address of a .zip.")
+        check.add_argument(
+            "--sha256", help="The digest of the .zip at an address, as its author publishes it."
+        )
         check.set_defaults(verb="examine")  # check() is Django's own
         install = verbs.add_parser("install", help="Install a bundle.")
-        install.add_argument("path", help="A folder, a .zip, or the https:// address of one.")
-        install.add_argument("--sha256", help="Of the .zip at the address, as its author publishes it.")
+        install.add_argument("path", help="A folder, a .zip, or the https:// address of a .zip.")
         install.add_argument(
-            "--grant", nargs="*", default=[], metavar="OPERATION", help="Grant these at once."
+            "--sha256", help="The digest of the .zip at an address, as its author publishes it."
         )
-        install.add_argument("--network", nargs="*", default=[], metavar="URL", help="Grant these at once.")
+        install.add_argument(
+            "--grant",
+            nargs="*",
+            default=[],
+            metavar="OPERATION",
+            help="Activate it and grant these operations.",
+        )
+        install.add_argument(
+            "--network", nargs="*", default=[], metavar="URL", help="Activate it and grant these addresses."
+        )
         activate = verbs.add_parser("activate", help="Consent to a release, or go back to an earlier one.")
         activate.add_argument("slug")
         activate.add_argument("version")
         activate.add_argument(
-            "--grant", nargs="*", default=[], metavar="OPERATION", help="Grant exactly these."
+            "--grant", nargs="*", default=[], metavar="OPERATION", help="Grant these operations and no other."
         )
-        activate.add_argument("--network", nargs="*", default=[], metavar="URL", help="Grant exactly these.")
+        activate.add_argument(
+            "--network", nargs="*", default=[], metavar="URL", help="Grant these addresses and no other."
+        )
         for verb in ("grant", "revoke"):
             change = verbs.add_parser(verb, help=f"{verb.capitalize()} permissions.")
             change.add_argument("slug")
             change.add_argument("operations", nargs="+", metavar="OPERATION")
         for verb in ("enable", "disable"):
             verbs.add_parser(verb, help=f"{verb.capitalize()} a plugin.").add_argument("slug")
-        remove = verbs.add_parser("remove", help="Remove a plugin with its store and history, for good.")
+        remove = verbs.add_parser(
+            "remove", help="Remove a plugin with its store and history. This cannot be undone."
+        )
         remove.add_argument("slug")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -67,47 +81,49 @@ class Command(BaseCommand):
         for plugin in Plugin.objects.select_related("release").prefetch_related("grants", "network_grants"):
             network = [f"{' '.join(methods)} {url}" for url, methods in sorted(plugin.network_granted)]
             granted = ", ".join(sorted(plugin.granted) + network) or "-"
-            waits = f" {plugin.pending.version} waits for consent" if plugin.pending else ""
+            waiting = f" {plugin.pending.version} waits for consent" if plugin.pending else ""
             self.stdout.write(
-                f"{plugin.slug} {plugin.shown.version} {plugin.state}{waits} granted: {granted}"
+                f"{plugin.slug} {plugin.shown.version} {plugin.state}{waiting} granted: {granted}"
             )
 
     def examine(self, options: dict[str, Any]) -> None:
-        bundle = _read(options)
+        bundle = _read_bundle(options)
         manifest, found = bundle.manifest, report(bundle)
-        self.stdout.write(f"{manifest.name} {manifest.version}: the upload gate lets it pass.")
+        self.stdout.write(f"{manifest.name} {manifest.version} is a valid bundle.")
         self.stdout.write(
             f"  {found['wasm_bytes']} bytes of WebAssembly, "
-            f"{found['memory_mb']:g} of {manifest.limits.memory_mb} MB of memory to begin with"
+            f"{found['memory_mb']:g} of {manifest.limits.memory_mb} MB of memory at the start"
         )
         self.stdout.write(f"  functions: {', '.join(found['functions'])}")
         for imports in found["imports"]:
             self.stdout.write(f"  imports from {imports['namespace']}: {', '.join(imports['names'])}")
-        self.stdout.write(f"  asks for: {', '.join(found['permissions']) or 'no permission'}")
+        self.stdout.write(f"  asks for: {', '.join(found['permissions']) or 'no permissions'}")
         if found["network"]:
-            self.stdout.write(f"  asks for the addresses: {', '.join(found['network'])}")
+            self.stdout.write(f"  asks for addresses: {', '.join(found['network'])}")
 
     def install(self, options: dict[str, Any]) -> None:
-        release = installation.install(_read(options))
+        release = installation.install(_read_bundle(options))
         if options["grant"] or options["network"]:
             consent.activate(release, options["grant"], network_keys(release, options["network"]))
         plugin = catalogue.get_plugin(release.plugin.slug)
         self.stdout.write(f"Installed {release}.")
         if plugin.release_id == release.pk:
-            self.stdout.write("It serves now.")
+            self.stdout.write("It is active.")
             return
         self.stdout.write("It waits for consent. It asks for:")
         for permission in release.manifest.permissions:
-            known = PERMISSIONS[permission.operation]
+            registered = PERMISSIONS[permission.operation]
             optional = ", optional" if permission.optional else ""
-            self.stdout.write(f"  {known.name} (risk: {known.risk}{optional}): {known.meaning}")
-            self.stdout.write(f"    because: {permission.reason}")
+            self.stdout.write(
+                f"  {registered.name} (risk: {registered.risk}{optional}): {registered.meaning}"
+            )
+            self.stdout.write(f"    Reason: {permission.reason}")
         for rule in release.manifest.network:
             optional = " (optional)" if rule.optional else ""
-            self.stdout.write(f"  to send {', '.join(rule.methods)} to {rule.url}{optional}")
-            self.stdout.write(f"    because: {rule.reason}")
+            self.stdout.write(f"  {', '.join(rule.methods)} {rule.url}{optional}")
+            self.stdout.write(f"    Reason: {rule.reason}")
         for gain in widens(release.manifest, plugin.release.manifest) if plugin.release else ():
-            self.stdout.write(f"  besides: {gain}")
+            self.stdout.write(f"  Also: {gain}")
         self.stdout.write(
             f"To consent: manage.py plugin activate {plugin.slug} {release.version} "
             "--grant OPERATION … --network URL …"
@@ -135,13 +151,14 @@ class Command(BaseCommand):
         self.stdout.write(f"Removed {options['slug']}: {found}.")
 
 
-def _read(options: dict[str, Any]) -> Bundle:
-    """Raises what reading and fetching raise, and InvalidInput for an address without a digest, or a digest
-    without an address.
+def _read_bundle(options: dict[str, Any]) -> Bundle:
+    """Reads or fetches the bundle.
+
+    Also raises InvalidInput for an address without a digest, and for a digest without an address.
     """
     path, sha256 = str(options["path"]), options["sha256"]
     if ("://" in path) != bool(sha256):
-        raise InvalidInput("What is fetched from an address, and only that, is compared with --sha256.")
+        raise InvalidInput("Give --sha256 with an address, and only with an address.")
     if sha256:
         return read_zip(downloads.fetch(path, sha256))
     return read_path(Path(path), settings.PLUGIN_MAX_BUNDLE_BYTES)

@@ -1,4 +1,4 @@
-"""`manage.py serve`: everything between an empty folder and a running server."""
+"""`manage.py serve`: prepares the data directory and runs the server."""
 
 import multiprocessing
 import secrets
@@ -17,22 +17,22 @@ from django.core.management.base import BaseCommand, CommandError
 from accounts import owner_setup
 from plugins.registry import installation
 
-_ALPHABET = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"  # nothing that is easily misread
+_ALPHABET = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"  # without characters that are easily confused
 
 
 class Command(BaseCommand):
     help = "Prepares the database, the bundled plugins and the static files, then serves on HOST:PORT."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--prepare-only", action="store_true", help="Stop before serving.")
+        parser.add_argument("--prepare-only", action="store_true", help="Prepare, but do not serve.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["prepare_only"]:
             self.prepare()
             return
         self.check_port()
-        in_a_child(self.prepare)
-        self.say_what_next()
+        run_in_child(self.prepare)
+        self.print_next_steps()
         uvicorn.run(
             "config.asgi:application",
             host=settings.HOST,
@@ -42,7 +42,7 @@ class Command(BaseCommand):
             lifespan="on",
             http="config.http_connection:BoundedConnection",
             server_header=False,
-            # Whose address a request came from is believed from the socket alone.
+            # The client's address is the socket's. For TRUST_PROXY, see accounts.authentication.
             proxy_headers=False,
             ws_max_size=64 << 10,
             timeout_graceful_shutdown=10,
@@ -50,7 +50,7 @@ class Command(BaseCommand):
 
     def prepare(self) -> None:
         self.step("Database")
-        keep_to_ourselves(settings.DATABASES["default"])
+        restrict_database_files(settings.DATABASES["default"])
         call_command("migrate", verbosity=0, interactive=False)
         self.step("Bundled plugins")
         installation.install_bundled()
@@ -69,26 +69,26 @@ class Command(BaseCommand):
                 probe.bind((settings.HOST, settings.PORT))
             except OSError as error:
                 raise CommandError(
-                    f"Port {settings.PORT} on {settings.HOST} cannot be used ({error.strerror}). "
-                    f"Choose another: PORT={settings.PORT + 1} make run"
+                    f"Cannot listen on {settings.HOST}, port {settings.PORT}: {error.strerror}. "
+                    f"Choose another port: PORT={settings.PORT + 1} make run"
                 ) from error
 
-    def say_what_next(self) -> None:
+    def print_next_steps(self) -> None:
         url = settings.PUBLIC_URL
         lines = ["", f"Hostbridge is ready: open {url}"]
         if not owner_setup.owner_exists():
             code = new_setup_code()
             owner_setup.replace_setup_code(code)
-            lines.append(f"The first visit makes the owner's account. One-time code: {code}")
+            lines.append(f"Create the owner's account on your first visit. One-time code: {code}")
         lines += [f"Data: {Path(settings.DATA_DIR)}   API: {url}/api/docs/   Stop: Ctrl+C", ""]
         self.stdout.write("\n".join(lines))
         sys.stdout.flush()
 
 
-def in_a_child(work: Callable[[], None]) -> None:
-    """Does it in a process of its own, with which all the memory goes that it took: up to 30 MB.
+def run_in_child(work: Callable[[], None]) -> None:
+    """Runs `work` in a child process, so that its memory, up to 30 MB, is free afterwards.
 
-    Exits as that did, if it failed.
+    Exits with the child's exit code if that failed.
     """
     child = multiprocessing.get_context("fork").Process(target=work)
     child.start()
@@ -97,9 +97,10 @@ def in_a_child(work: Callable[[], None]) -> None:
         sys.exit(child.exitcode)
 
 
-def keep_to_ourselves(database: Mapping[str, Any]) -> None:
-    """SQLite makes its other files with the mode of the first: for the server's user alone, and so not for
-    workers that have another one.
+def restrict_database_files(database: Mapping[str, Any]) -> None:
+    """Lets only the server's own user read the SQLite files, not workers, which may run as another user.
+
+    SQLite gives the files it creates beside the database the mode of the database.
     """
     if database["ENGINE"] == "django.db.backends.sqlite3":
         path = Path(database["NAME"])
@@ -111,5 +112,5 @@ def keep_to_ourselves(database: Mapping[str, Any]) -> None:
 
 
 def new_setup_code() -> str:
-    """Four groups of four: 80 bits, which nobody tries out."""
+    """Four groups of four characters: about 79 bits, too many to guess."""
     return "-".join("".join(secrets.choice(_ALPHABET) for _ in range(4)) for _ in range(4))

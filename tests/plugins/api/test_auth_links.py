@@ -1,6 +1,6 @@
-"""E-mail verification, password reset and change of password: through the REST API and the auth plugin.
+"""E-mail verification, password reset and password change: through the REST API and the auth plugin.
 
-Once with passwords hashed by the host and once by the plugin, where passwords are set.
+Tests that set passwords run in both hashing modes, by the host and by the plugin.
 """
 
 import json
@@ -39,7 +39,7 @@ def ask(what: str, email: str = EMAIL) -> Any:
 
 
 def sent_token(page: str) -> str:
-    """The token in the link of the only e-mail there is, which leads to this page."""
+    """The token in the link to this page, in the only e-mail sent."""
     (sent,) = mail.outbox
     (token,) = re.findall(rf"https?://\S+/{page}#token=(\S+)", sent.body)
     mail.outbox.clear()
@@ -67,9 +67,7 @@ def pointers(problem: dict[str, Any]) -> list[str]:
 # --- e-mail verification ------------------------------------------------------------------------------
 
 
-def test_an_address_is_confirmed_with_the_link_sent_there_once(
-    bundled: dict[str, Plugin], alice: User
-) -> None:
+def test_verification_link_works_once(bundled: dict[str, Plugin], alice: User) -> None:
     asked = ask("email-verification", " Alice@Example.com ")
     assert (asked.status_code, asked.content) == (202, b"")
     token = sent_token("verify-email")
@@ -81,7 +79,7 @@ def test_an_address_is_confirmed_with_the_link_sent_there_once(
     assert_problem(API().post(f"{AUTH}/verify-email", {"token": token}), 400, "token-invalid")
 
 
-def test_a_link_is_sent_to_nobody_who_needs_none_and_the_answer_does_not_tell(
+def test_no_link_is_sent_without_need_and_answer_is_the_same(
     bundled: dict[str, Plugin], alice: User, bob: User
 ) -> None:
     users.set_email_verified(alice.pk, True)
@@ -100,13 +98,15 @@ def test_a_link_is_sent_to_nobody_who_needs_none_and_the_answer_does_not_tell(
     assert not PasswordResetToken.objects.exists()
 
 
-def test_a_confirmation_that_did_not_happen_is_not_believed(
+def test_made_up_verification_is_not_believed(
     bundled: dict[str, Plugin], alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def liar(asked: authorization.Authorization, payload: bytes) -> runner.Outcome:
-        execution = Execution(plugin=asked.plugin, release=asked.release, function=asked.function.name)
+    def liar(authorized: authorization.Authorization, payload: bytes) -> runner.Outcome:
+        execution = Execution(
+            plugin=authorized.plugin, release=authorized.release, function=authorized.function.name
+        )
         answer = {"user": {"email": EMAIL, "email_verified": True}}
-        return runner.Outcome(execution, asked.function, json.dumps(answer).encode())
+        return runner.Outcome(execution, authorized.function, json.dumps(answer).encode())
 
     monkeypatch.setattr(runner, "run_and_wait", liar)
     assert_problem(API().post(f"{AUTH}/verify-email", {"token": "x"}), 502, "plugin-output-invalid")
@@ -115,7 +115,7 @@ def test_a_confirmation_that_did_not_happen_is_not_believed(
 # --- password reset -----------------------------------------------------------------------------------
 
 
-def test_a_forgotten_password_is_replaced_with_the_link_once(hashing: str, alice: User) -> None:
+def test_password_reset_link_works_once(hashing: str, alice: User) -> None:
     session = API(alice)
     token = reset_token()
     answer = reset(token)
@@ -123,12 +123,12 @@ def test_a_forgotten_password_is_replaced_with_the_link_once(hashing: str, alice
     assert (log_in(PASSWORD), log_in(NEW)) == (401, 200)
     assert_problem(session.get("/api/v1/users/me"), 401, "session-expired")
     alice.refresh_from_db()
-    assert alice.email_verified  # the link was read at this address
+    assert alice.email_verified  # following the link proves that the address is theirs
     assert_problem(reset(token, "a third long password"), 400, "token-invalid")
     assert log_in(NEW) == 200
 
 
-def test_a_password_that_is_refused_leaves_the_link_good(bundled: dict[str, Plugin], alice: User) -> None:
+def test_refused_password_keeps_reset_link_valid(bundled: dict[str, Plugin], alice: User) -> None:
     token = reset_token()
     for weak in ("short", "password123", EMAIL):
         problem = assert_problem(reset(token, weak), 400, "invalid-input")
@@ -137,7 +137,7 @@ def test_a_password_that_is_refused_leaves_the_link_good(bundled: dict[str, Plug
     assert reset(token).status_code == 204
 
 
-def test_of_several_who_use_one_link_at_once_one_wins(bundled: dict[str, Plugin], alice: User) -> None:
+def test_one_of_several_concurrent_resets_wins(bundled: dict[str, Plugin], alice: User) -> None:
     token = reset_token()
     passwords = [f"{NEW} {n}" for n in range(4)]
     given = iter(passwords)
@@ -150,9 +150,7 @@ def test_of_several_who_use_one_link_at_once_one_wins(bundled: dict[str, Plugin]
     assert sum(alice.check_password(password) for password in passwords) == 1
 
 
-def test_a_link_ends_with_its_hour_and_with_the_next_password(
-    bundled: dict[str, Plugin], alice: User
-) -> None:
+def test_reset_link_expires_and_ends_with_next_password(bundled: dict[str, Plugin], alice: User) -> None:
     token = reset_token()
     made = PasswordResetToken.objects.get()
     assert abs(made.expires_at - made.created_at - timedelta(hours=1)) < timedelta(seconds=2)
@@ -163,7 +161,7 @@ def test_a_link_ends_with_its_hour_and_with_the_next_password(
     assert_problem(reset(token), 400, "token-invalid")
 
 
-def test_one_kind_of_link_does_nothing_of_the_other(bundled: dict[str, Plugin], alice: User) -> None:
+def test_links_of_one_kind_do_not_work_as_the_other(bundled: dict[str, Plugin], alice: User) -> None:
     ask("email-verification")
     assert_problem(reset(sent_token("verify-email")), 400, "token-invalid")
     assert_problem(API().post(f"{AUTH}/verify-email", {"token": reset_token()}), 400, "token-invalid")
@@ -174,7 +172,7 @@ def test_one_kind_of_link_does_nothing_of_the_other(bundled: dict[str, Plugin], 
 # --- asking for links ---------------------------------------------------------------------------------
 
 
-def test_a_mail_server_that_is_away_is_told(
+def test_unreachable_mail_server_is_reported(
     bundled: dict[str, Plugin], alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: Any, **__: Any) -> None:
@@ -184,7 +182,7 @@ def test_a_mail_server_that_is_away_is_told(
     assert_problem(ask("password-reset"), 424, "email-not-sent")
 
 
-def test_nobody_is_flooded_and_the_answer_does_not_tell(
+def test_link_requests_are_limited_with_same_answer(
     bundled: dict[str, Plugin], alice: User, settings: Any
 ) -> None:
     settings.AUTH_ATTEMPTS_PER_ACCOUNT = 100
@@ -193,7 +191,7 @@ def test_nobody_is_flooded_and_the_answer_does_not_tell(
 
 
 @pytest.mark.parametrize("what", ["email-verification", "password-reset"])
-def test_asking_is_counted(bundled: dict[str, Plugin], what: str, settings: Any) -> None:
+def test_link_requests_are_rate_limited(bundled: dict[str, Plugin], what: str, settings: Any) -> None:
     settings.AUTH_ATTEMPTS_PER_ACCOUNT = 3
     answers = [ask(what, "nobody@example.com").status_code for _ in range(4)]
     assert answers == [202, 202, 202, 429]
@@ -207,7 +205,7 @@ def change(client: API, current: str = PASSWORD, new: str = NEW, **options: Any)
     return client.post(f"{AUTH}/change-password", data, **options)
 
 
-def test_who_knows_the_password_changes_it_and_only_this_session_stays(hashing: str, alice: User) -> None:
+def test_password_change_keeps_only_this_session(hashing: str, alice: User) -> None:
     here, elsewhere = API(alice), API(alice)
     link = reset_token()
     answer = change(here)
@@ -218,7 +216,7 @@ def test_who_knows_the_password_changes_it_and_only_this_session_stays(hashing: 
     assert (log_in(PASSWORD), log_in(NEW)) == (401, 200)
 
 
-def test_who_does_not_know_the_password_does_not_change_it(hashing: str, alice: User) -> None:
+def test_password_change_needs_current_password(hashing: str, alice: User) -> None:
     client = API(alice)
     problem = assert_problem(change(client, current="a wrong guess"), 400, "invalid-input")
     assert pointers(problem) == ["/current_password"]
@@ -229,7 +227,9 @@ def test_who_does_not_know_the_password_does_not_change_it(hashing: str, alice: 
 
 
 @pytest.mark.parametrize("weak", ["short", "password123"])
-def test_a_weak_new_password_is_told_at_its_field(bundled: dict[str, Plugin], alice: User, weak: str) -> None:
+def test_weak_new_password_is_refused_at_its_field(
+    bundled: dict[str, Plugin], alice: User, weak: str
+) -> None:
     client = API(alice)
     problem = assert_problem(change(client, new=weak), 400, "invalid-input")
     assert pointers(problem) == ["/new_password"]
@@ -237,18 +237,18 @@ def test_a_weak_new_password_is_told_at_its_field(bundled: dict[str, Plugin], al
     assert log_in(PASSWORD) == 200
 
 
-def test_guesses_of_the_current_password_are_counted(
+def test_guesses_of_current_password_are_limited(
     bundled: dict[str, Plugin], alice: User, settings: Any
 ) -> None:
     settings.AUTH_ATTEMPTS_PER_ACCOUNT = 3
     client = API(alice)
-    assert change(client).status_code == 204  # a right one counts for nothing
+    assert change(client).status_code == 204  # a correct password does not count
     answers = [change(client, current="a wrong guess").status_code for _ in range(4)]
     assert answers == [400, 400, 400, 429]
     assert change(API(alice), current=NEW, new=PASSWORD).status_code == 204
 
 
-def test_with_the_cookie_a_change_needs_the_csrf_proof(bundled: dict[str, Plugin], alice: User) -> None:
+def test_password_change_with_cookie_needs_csrf_token(bundled: dict[str, Plugin], alice: User) -> None:
     web = API()
     web.client = Client(enforce_csrf_checks=True, raise_request_exception=False)
     web.client.get("/")
@@ -270,7 +270,7 @@ PATHS = {
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_field_that_is_missing_wrong_or_unknown_is_named(
+def test_missing_invalid_or_unknown_field_is_named(
     bundled: dict[str, Plugin], alice: User, path: str
 ) -> None:
     client, good = API(alice), PATHS[path]
@@ -286,13 +286,13 @@ def test_a_field_that_is_missing_wrong_or_unknown_is_named(
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_disabled_auth_plugin_is_told(bundled: dict[str, Plugin], alice: User, path: str) -> None:
+def test_disabled_auth_plugin_is_reported(bundled: dict[str, Plugin], alice: User, path: str) -> None:
     configuration.set_enabled(catalogue.get_plugin("auth"), False)
     problem = assert_problem(API(alice).post(f"{AUTH}/{path}", PATHS[path]), 409, "plugin-disabled")
     assert "auth" in problem["detail"]
 
 
-def test_passwords_tokens_and_addresses_leave_no_trace_in_the_history(hashing: str, alice: User) -> None:
+def test_history_holds_no_passwords_tokens_or_addresses(hashing: str, alice: User) -> None:
     client = API(alice)
     ask("email-verification")
     verification = sent_token("verify-email")

@@ -1,4 +1,4 @@
-"""/api/v1/executions: the record of what ran, for those whom it concerns."""
+"""/api/v1/executions: users see their own executions, administrators all."""
 
 import time
 import uuid
@@ -17,17 +17,19 @@ GREET = "/api/v1/plugins/template/call/greet"
 
 @pytest.fixture
 def call(bundled: dict[str, Plugin], alice: User) -> str:
-    """Alice's call of greet; the id of its execution."""
+    """The ID of the execution of Alice's call of greet."""
     return str(API(alice).post(GREET, {"name": "Ada"})["Execution-Id"])
 
 
-def test_people_see_their_own_and_staff_see_all(call: str, alice: User, bob: User, charlie: User) -> None:
+def test_users_see_their_own_executions_and_staff_see_all(
+    call: str, alice: User, bob: User, charlie: User
+) -> None:
     for user, expected in ((alice, [call]), (bob, []), (charlie, [call])):
         body = API(user).get("/api/v1/executions").json()
         assert [execution["id"] for execution in body["results"]] == expected
 
 
-def test_an_execution_tells_who_what_and_how_long(call: str, alice: User) -> None:
+def test_execution_shows_user_function_and_timing(call: str, alice: User) -> None:
     body = API(alice).get(f"/api/v1/executions/{call}").json()
     assert body["state"] == "succeeded"
     assert body["user"] == {"id": str(alice.pk), "name": "Alice", "email": "alice@example.com"}
@@ -35,13 +37,13 @@ def test_an_execution_tells_who_what_and_how_long(call: str, alice: User) -> Non
     assert body["host_calls"] == []
 
 
-def test_somebody_elses_execution_is_not_found(call: str, bob: User) -> None:
+def test_other_users_execution_is_not_found(call: str, bob: User) -> None:
     assert_problem(API(bob).get(f"/api/v1/executions/{call}"), 404, "not-found")
     assert_problem(API(bob).get(f"/api/v1/executions/{uuid.uuid4()}"), 404, "not-found")
     assert_problem(API(bob).get("/api/v1/executions/nonsense"), 404, "not-found")
 
 
-def test_staff_see_the_host_calls_of_a_sign_up(bundled: dict[str, Plugin], charlie: User) -> None:
+def test_staff_see_host_calls_of_a_sign_up(bundled: dict[str, Plugin], charlie: User) -> None:
     body = {"email": "dora@example.com", "name": "Dora", "password": "a long walk at dusk"}
     API().post("/api/v1/auth/signup", body)
     execution = history().get()
@@ -50,7 +52,7 @@ def test_staff_see_the_host_calls_of_a_sign_up(bundled: dict[str, Plugin], charl
     assert shown["user"] is None
 
 
-def test_the_list_filters_and_pages(bundled: dict[str, Plugin], alice: User) -> None:
+def test_list_can_be_filtered_and_paged(bundled: dict[str, Plugin], alice: User) -> None:
     client = API(alice)
     for name in ("a", "b", ""):
         client.post(GREET, {"name": name})
@@ -70,42 +72,40 @@ def test_the_list_filters_and_pages(bundled: dict[str, Plugin], alice: User) -> 
     "query",
     ["state=perhaps", "cursor=nonsense", f"cursor={b64encode(b'p=nonsense').decode()}", "plugin=" + "x" * 65],
 )
-def test_a_wrong_filter_is_told(bundled: dict[str, Plugin], alice: User, query: str) -> None:
+def test_invalid_filter_is_refused(bundled: dict[str, Plugin], alice: User, query: str) -> None:
     response = API(alice).get(f"/api/v1/executions?{query}")
     assert response.status_code in {400, 404}
     assert response["Content-Type"] == "application/problem+json"
 
 
-def test_an_execution_keeps_what_went_in_and_came_out(call: str, alice: User) -> None:
+def test_execution_keeps_input_and_output(call: str, alice: User) -> None:
     body = API(alice).get(f"/api/v1/executions/{call}").json()
     assert body["input"] == {"encoding": "text", "content": '{"name": "Ada"}'}
     assert body["output"] == {"encoding": "text", "content": '{"message":"Hello, Ada!"}'}
 
 
-def test_bytes_that_are_no_text_are_kept_as_well(install: Callable[..., Plugin], alice: User) -> None:
+def test_binary_output_is_kept(install: Callable[..., Plugin], alice: User) -> None:
     install("faults")
     response = API(alice).post("/api/v1/plugins/faults/call/echo", b"\xff\x00")
     body = API(alice).get(f"/api/v1/executions/{response['Execution-Id']}").json()
     assert body["output"] == {"encoding": "base64", "content": "/wA="}
 
 
-def test_words_that_no_database_takes_are_kept_as_far_as_they_can_be(
+def test_text_that_databases_refuse_is_kept_as_far_as_possible(
     install: Callable[..., Plugin], alice: User
 ) -> None:
-    """Not stored, they would keep everybody's history from being written."""
+    """If the database refused it, the whole batch of records would be lost."""
     install("odd_words")
-    said = {"status": 409, "code": "odd", "title": "a\0b", "detail": "half a pair: \ud800", "errors": []}
+    problem = {"status": 409, "code": "odd", "title": "a\0b", "detail": "half a pair: \ud800", "errors": []}
     client = API(alice)
-    response = client.post("/api/v1/plugins/odd-words/call/run", {"problem": said})
+    response = client.post("/api/v1/plugins/odd-words/call/run", {"problem": problem})
     assert response.status_code == 409
     body = client.get(f"/api/v1/executions/{response['Execution-Id']}").json()
     assert (body["problem"]["title"], body["problem"]["detail"]) == ("a\ufffdb", "half a pair: \ufffd")
     assert body["logs"] == [{"level": "info", "text": "a\ufffd word!"}]
 
 
-def test_the_log_lines_of_a_sensitive_function_are_not_kept(
-    install: Callable[..., Plugin], alice: User
-) -> None:
+def test_log_lines_of_sensitive_functions_are_not_kept(install: Callable[..., Plugin], alice: User) -> None:
     release = install("odd_words").active
     release.manifest_data["functions"][0]["sensitive"] = True
     release.save()
@@ -115,7 +115,7 @@ def test_the_log_lines_of_a_sensitive_function_are_not_kept(
     assert (body["state"], body["logs"]) == ("failed", [])
 
 
-def test_what_is_too_large_or_sensitive_is_not_kept(
+def test_oversized_or_sensitive_data_is_not_kept(
     bundled: dict[str, Plugin], alice: User, charlie: User, settings: Any
 ) -> None:
     settings.EXECUTION_KEEP_BYTES = 10
@@ -128,14 +128,14 @@ def test_what_is_too_large_or_sensitive_is_not_kept(
         assert_problem(client.post(f"/api/v1/executions/{execution['id']}/replay"), 409, "input-not-kept")
 
 
-def test_a_run_can_be_repeated(call: str, alice: User, bob: User) -> None:
+def test_execution_can_be_replayed(call: str, alice: User, bob: User) -> None:
     again = API(alice).post(f"/api/v1/executions/{call}/replay")
     assert again.json() == {"message": "Hello, Ada!"}
     assert again["Execution-Id"] != call
     assert_problem(API(bob).post(f"/api/v1/executions/{call}/replay"), 404, "not-found")
 
 
-def test_what_has_ended_cannot_be_cancelled(call: str, alice: User, bob: User) -> None:
+def test_finished_execution_cannot_be_cancelled(call: str, alice: User, bob: User) -> None:
     assert_problem(API(alice).post(f"/api/v1/executions/{call}/cancel"), 409, "run-ended")
     assert_problem(API(bob).post(f"/api/v1/executions/{call}/cancel"), 404, "not-found")
 
@@ -151,7 +151,7 @@ def ended(client: API, execution: str) -> dict[str, Any]:
     raise AssertionError(f"{execution} does not end: {body}")
 
 
-def test_a_call_can_be_left_to_itself_and_looked_up(bundled: dict[str, Plugin], alice: User) -> None:
+def test_asynchronous_call_can_be_looked_up(bundled: dict[str, Plugin], alice: User) -> None:
     client = API(alice)
     response = client.post(GREET, {"name": "Ada"}, headers={"Prefer": "respond-async"})
     assert response.status_code == 202
@@ -161,7 +161,7 @@ def test_a_call_can_be_left_to_itself_and_looked_up(bundled: dict[str, Plugin], 
     assert body["output"]["content"] == '{"message":"Hello, Ada!"}'
 
 
-def test_a_running_call_can_be_cancelled(install: Callable[..., Plugin], alice: User) -> None:
+def test_running_call_can_be_cancelled(install: Callable[..., Plugin], alice: User) -> None:
     install("faults")
     client = API(alice)
     response = client.post("/api/v1/plugins/faults/call/sleep_forever", headers={"Prefer": "respond-async"})
@@ -172,7 +172,7 @@ def test_a_running_call_can_be_cancelled(install: Callable[..., Plugin], alice: 
     assert body["problem"]["type"].endswith(":plugin-cancelled")
 
 
-def test_what_may_not_be_called_is_refused_at_once_also_when_left_to_itself(
+def test_forbidden_asynchronous_call_is_refused_at_once(
     bundled: dict[str, Plugin],
 ) -> None:
     response = API().post(GREET, {"name": "Ada"}, headers={"Prefer": "respond-async"})

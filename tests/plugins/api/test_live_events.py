@@ -29,14 +29,14 @@ async def listening(server: Server, client: httpx.Client) -> AsyncIterator[Clien
 
 
 async def ready(socket: ClientConnection) -> str:
-    """Waits until the feed says that it has begun; the id to resume from."""
+    """Waits for `feed.ready`; returns the ID to resume from."""
     first = json.loads(await asyncio.wait_for(socket.recv(), 10))
     assert first["type"] == "feed.ready"
     return str(first["id"])
 
 
 async def events_until(socket: ClientConnection, kind: str, **data: Any) -> list[dict[str, Any]]:
-    """All events up to the first of this kind whose data has these values."""
+    """All events up to the first of this type whose data has these values."""
     seen = []
     while True:
         event = json.loads(await asyncio.wait_for(socket.recv(), 10))
@@ -59,7 +59,7 @@ def person(server: Server, name: str) -> httpx.Client:
     return server.log_in(email)
 
 
-async def test_people_hear_of_their_own_executions(server: Server) -> None:
+async def test_users_get_events_of_their_own_executions(server: Server) -> None:
     with person(server, "alice") as alice:
         async with listening(server, alice) as socket:
             response = await asyncio.to_thread(
@@ -67,8 +67,8 @@ async def test_people_hear_of_their_own_executions(server: Server) -> None:
             )
             execution = response.headers["Execution-Id"]
             seen = await events_until(socket, "execution.finished", id=execution)
-    *begun, finished = seen  # of most, it is over before anybody could be told that it had begun
-    assert [event["type"] for event in begun] in ([], ["execution.started"])
+    *started, finished = seen  # a short call ends before its start would be published
+    assert [event["type"] for event in started] in ([], ["execution.started"])
     assert {event["data"]["id"] for event in seen} == {execution}
     assert finished["data"]["state"] == "succeeded"
     assert finished["data"]["plugin"] == "template"
@@ -76,7 +76,7 @@ async def test_people_hear_of_their_own_executions(server: Server) -> None:
         assert again.get(f"/api/v1/executions/{execution}").json()["state"] == "succeeded"
 
 
-async def test_of_a_longer_run_they_hear_when_it_begins_and_when_it_ends(server: Server) -> None:
+async def test_longer_run_has_events_for_start_and_end(server: Server) -> None:
     server.install_fixture("faults")
     with person(server, "alice") as alice:
         async with listening(server, alice) as socket:
@@ -89,7 +89,7 @@ async def test_of_a_longer_run_they_hear_when_it_begins_and_when_it_ends(server:
     assert len({event["id"] for event in seen}) == 2
 
 
-async def test_people_hear_nothing_of_others_and_staff_hear_everything(server: Server) -> None:
+async def test_users_get_no_events_of_others_and_staff_get_all(server: Server) -> None:
     with (
         person(server, "alice") as alice,
         person(server, "bob") as bob,
@@ -110,7 +110,7 @@ async def test_people_hear_nothing_of_others_and_staff_hear_everything(server: S
     assert [known for known in finished if known in ids] == ids  # each once
 
 
-async def test_the_feed_ends_with_its_session(server: Server) -> None:
+async def test_feed_ends_with_its_session(server: Server) -> None:
     with person(server, "alice") as alice:
         async with listening(server, alice) as socket:
             await asyncio.to_thread(alice.post, "/api/v1/auth/logout")
@@ -123,7 +123,7 @@ async def test_the_feed_ends_with_its_session(server: Server) -> None:
             assert closed.value.rcvd.code == 4401
 
 
-async def test_nobody_listens_without_a_session(server: Server) -> None:
+async def test_feed_needs_a_session(server: Server) -> None:
     assert await closing_code(server, origin=None) == 4401
     assert await closing_code(server, origin=server.url) == 4401
     headers = {"Authorization": "Bearer hbs_made_up"}
@@ -131,7 +131,7 @@ async def test_nobody_listens_without_a_session(server: Server) -> None:
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:1", None])
-async def test_a_cookie_is_accepted_from_our_own_pages_only(server: Server, origin: str | None) -> None:
+async def test_cookie_is_accepted_only_from_same_origin(server: Server, origin: str | None) -> None:
     with person(server, "alice") as alice:
         token = alice.headers["Authorization"].removeprefix("Bearer ")
         headers = {"Cookie": f"hostbridge_session={token}"}
@@ -142,7 +142,7 @@ async def test_a_cookie_is_accepted_from_our_own_pages_only(server: Server, orig
                 await asyncio.wait_for(socket.recv(), 0.3)
 
 
-async def test_what_a_client_says_is_ignored(server: Server) -> None:
+async def test_client_messages_are_ignored(server: Server) -> None:
     with person(server, "alice") as alice:
         async with listening(server, alice) as socket:
             for nonsense in ("{", "[]", "x" * 1000, b"\xff\xfe"):

@@ -12,7 +12,7 @@ from tests.conftest import API, assert_problem, history
 GREET = "/api/v1/plugins/template/call/greet"
 
 
-def test_the_catalogue_lists_what_is_installed(bundled: dict[str, Plugin], alice: User) -> None:
+def test_list_shows_installed_plugins(bundled: dict[str, Plugin], alice: User) -> None:
     body = API(alice).get("/api/v1/plugins").json()
     assert [plugin["slug"] for plugin in body["results"]] == ["auth", "convert", "template"]
     assert body["count"] == 3
@@ -20,7 +20,7 @@ def test_the_catalogue_lists_what_is_installed(bundled: dict[str, Plugin], alice
     assert greet == {"name": "greet", "title": "Greet", "access": "user", "targets": ["server", "browser"]}
 
 
-def test_the_catalogue_can_be_searched_and_paged(bundled: dict[str, Plugin], alice: User) -> None:
+def test_list_can_be_searched_and_paged(bundled: dict[str, Plugin], alice: User) -> None:
     client = API(alice)
     found = client.get("/api/v1/plugins?search=TEMP").json()
     assert [plugin["slug"] for plugin in found["results"]] == ["template"]
@@ -30,32 +30,32 @@ def test_the_catalogue_can_be_searched_and_paged(bundled: dict[str, Plugin], ali
     assert_problem(client.get("/api/v1/plugins?page=99"), 404, "not-found")
 
 
-def test_a_plugin_says_what_it_may_do_and_why(bundled: dict[str, Plugin], alice: User) -> None:
+def test_details_show_permissions_and_reasons(bundled: dict[str, Plugin], alice: User) -> None:
     body = API(alice).get("/api/v1/plugins/auth").json()
-    asked = {permission["operation"]: permission for permission in body["permissions"]}
-    assert asked["db_create_user"]["granted"]
-    assert asked["db_create_user"]["reason"]
-    assert not asked["read_password_hash"]["granted"], "optional permissions are not granted with the bundle"
-    assert asked["read_password_hash"]["risk"] == "highest"
+    permissions = {permission["operation"]: permission for permission in body["permissions"]}
+    assert permissions["db_create_user"]["granted"]
+    assert permissions["db_create_user"]["reason"]
+    assert not permissions["read_password_hash"]["granted"], "a bundled plugin gets no optional permissions"
+    assert permissions["read_password_hash"]["risk"] == "highest"
     assert body["limits"]["memory_mb"] == 64
 
 
-def test_a_function_says_how_much_it_takes(bundled: dict[str, Plugin], alice: User, settings: Any) -> None:
-    def taken() -> set[int]:
+def test_details_show_largest_input(bundled: dict[str, Plugin], alice: User, settings: Any) -> None:
+    def largest_inputs() -> set[int]:
         functions = API(alice).get("/api/v1/plugins/convert").json()["functions"]
         return {function["max_input_bytes"] for function in functions}
 
-    assert taken() == {16 << 20}
+    assert largest_inputs() == {16 << 20}
     settings.PLUGIN_MAX_INPUT_BYTES = 5000
-    assert taken() == {5000}
+    assert largest_inputs() == {5000}
 
 
 @pytest.mark.parametrize("path", ["/api/v1/plugins", "/api/v1/plugins/template", "/api/v1/executions"])
-def test_nobody_sees_plugins_without_logging_in(bundled: dict[str, Plugin], path: str) -> None:
+def test_reading_needs_a_login(bundled: dict[str, Plugin], path: str) -> None:
     assert_problem(API().get(path), 401, "not-authenticated")
 
 
-def test_an_unknown_plugin_or_function_is_not_found(bundled: dict[str, Plugin], alice: User) -> None:
+def test_unknown_plugin_or_function_is_not_found(bundled: dict[str, Plugin], alice: User) -> None:
     client = API(alice)
     assert_problem(client.get("/api/v1/plugins/nothing"), 404, "not-found")
     assert_problem(client.post("/api/v1/plugins/nothing/call/greet", {}), 404, "not-found")
@@ -63,7 +63,7 @@ def test_an_unknown_plugin_or_function_is_not_found(bundled: dict[str, Plugin], 
     assert not history().exists()
 
 
-def test_greet_answers(bundled: dict[str, Plugin], alice: User) -> None:
+def test_greet_returns_greeting(bundled: dict[str, Plugin], alice: User) -> None:
     response = API(alice).post(GREET, {"name": "Ada"})
     assert response.json() == {"message": "Hello, Ada!"}
     assert response["Content-Type"] == "application/json"
@@ -79,7 +79,7 @@ def test_greet_answers(bundled: dict[str, Plugin], alice: User) -> None:
         ("validate", {"email": "not an e-mail", "age": -1}, "/email"),
     ],
 )
-def test_the_templates_other_functions_answer(
+def test_template_functions_return_output(
     bundled: dict[str, Plugin], alice: User, function: str, given: Any, expected: str
 ) -> None:
     response = API(alice).post(f"/api/v1/plugins/template/call/{function}", given)
@@ -90,20 +90,18 @@ def test_the_templates_other_functions_answer(
 @pytest.mark.parametrize(
     "given", [b"", b"{", b"[]", b"\xff", {"name": ""}, {"name": 7}, {"nom": "x"}, {"name": "x" * 5000}]
 )
-def test_the_template_tells_bad_input(bundled: dict[str, Plugin], alice: User, given: Any) -> None:
+def test_template_refuses_bad_input(bundled: dict[str, Plugin], alice: User, given: Any) -> None:
     response = API(alice).post(GREET, given)
     assert response.status_code == 400, response.content
     assert response["Content-Type"] == "application/problem+json"
 
 
-def test_a_function_for_users_wants_one(bundled: dict[str, Plugin]) -> None:
+def test_user_function_needs_a_login(bundled: dict[str, Plugin]) -> None:
     assert_problem(API().post(GREET, {"name": "x"}), 401, "not-authenticated")
     assert not history().exists()
 
 
-def test_a_function_for_staff_is_refused_to_others(
-    bundled: dict[str, Plugin], alice: User, charlie: User
-) -> None:
+def test_staff_function_is_refused_to_others(bundled: dict[str, Plugin], alice: User, charlie: User) -> None:
     release = catalogue.get_plugin("template").active
     release.manifest_data["functions"][0]["access"] = "staff"
     release.save()
@@ -111,24 +109,24 @@ def test_a_function_for_staff_is_refused_to_others(
     assert API(charlie).post(GREET, {"name": "x"}).status_code == 200
 
 
-def test_a_disabled_plugin_answers_nobody(bundled: dict[str, Plugin], charlie: User) -> None:
+def test_disabled_plugin_cannot_be_called(bundled: dict[str, Plugin], charlie: User) -> None:
     configuration.set_enabled(bundled["template"], False)
     assert_problem(API(charlie).post(GREET, {"name": "x"}), 409, "plugin-disabled")
     configuration.set_enabled(bundled["template"], True)
     assert API(charlie).post(GREET, {"name": "x"}).status_code == 200
 
 
-def test_an_input_over_the_bound_is_refused(bundled: dict[str, Plugin], alice: User, settings: Any) -> None:
+def test_oversized_input_is_refused(bundled: dict[str, Plugin], alice: User, settings: Any) -> None:
     settings.PLUGIN_MAX_INPUT_BYTES = 1000
     assert_problem(API(alice).post(GREET, b"x" * 1001), 413, "payload-too-large")
     assert not history().exists()
 
 
-def test_get_does_not_call(bundled: dict[str, Plugin], alice: User) -> None:
+def test_get_does_not_call_the_function(bundled: dict[str, Plugin], alice: User) -> None:
     assert_problem(API(alice).get(GREET), 405, "method-not-allowed")
 
 
-def test_output_that_looks_like_a_page_is_not_one(bundled: dict[str, Plugin], alice: User) -> None:
+def test_output_is_never_rendered_as_html(bundled: dict[str, Plugin], alice: User) -> None:
     response = API(alice).post(GREET, {"name": "<script>alert(1)</script>"})
     assert response["X-Content-Type-Options"] == "nosniff"
     assert response["Content-Type"] == "application/json"

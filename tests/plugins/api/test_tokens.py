@@ -1,4 +1,4 @@
-"""/api/v1/tokens: tokens with scopes, for programs."""
+"""/api/v1/tokens: API tokens with scopes."""
 
 import json
 from typing import Any
@@ -16,7 +16,7 @@ NEW = {"name": "nightly job", "scopes": ["api"], "expires_in_days": 30}
 
 
 def make(user: User, **changes: Any) -> API:
-    """A client with a token that this user made."""
+    """A client with an API token of this user."""
     response = API(user).post(TOKENS, NEW | changes)
     assert response.status_code == 201, response.content
     client = API()
@@ -24,7 +24,7 @@ def make(user: User, **changes: Any) -> API:
     return client
 
 
-def test_a_token_is_shown_once_and_stored_hashed(alice: User) -> None:
+def test_token_is_shown_once_and_stored_hashed(alice: User) -> None:
     made = API(alice).post(TOKENS, NEW).json()
     assert made["token"].startswith("hba_")
     listed = API(alice).get(TOKENS)
@@ -33,9 +33,7 @@ def test_a_token_is_shown_once_and_stored_hashed(alice: User) -> None:
     assert made["token"] not in json.dumps(list(APIToken.objects.values()), default=str)
 
 
-def test_with_the_scope_api_a_program_acts_as_its_owner(
-    bundled: dict[str, Plugin], alice: User, bob: User
-) -> None:
+def test_token_with_api_scope_acts_as_its_owner(bundled: dict[str, Plugin], alice: User, bob: User) -> None:
     program = make(alice)
     response = program.post("/api/v1/plugins/template/call/greet", {"name": "x"})
     assert response.status_code == 200
@@ -44,7 +42,9 @@ def test_with_the_scope_api_a_program_acts_as_its_owner(
     assert APIToken.objects.get().last_used_at is not None
 
 
-def test_a_person_has_only_so_many_tokens(alice: User, bob: User, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_number_of_tokens_per_user_is_limited(
+    alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(api_tokens, "MAX_API_TOKENS", 2)
     make(bob)
     tokens = [make(alice), make(alice)]
@@ -55,18 +55,18 @@ def test_a_person_has_only_so_many_tokens(alice: User, bob: User, monkeypatch: p
     make(alice)
 
 
-def test_a_token_makes_no_tokens(alice: User) -> None:
+def test_token_cannot_create_tokens(alice: User) -> None:
     assert_problem(make(alice).post(TOKENS, NEW), 403, "forbidden")
     assert_problem(make(alice).get(TOKENS), 403, "forbidden")
 
 
-def test_host_operations_are_for_administrators_to_give(alice: User, charlie: User) -> None:
+def test_only_administrators_can_use_operations_as_scopes(alice: User, charlie: User) -> None:
     assert_problem(API(alice).post(TOKENS, NEW | {"scopes": ["db_delete_user"]}), 403, "forbidden")
     assert_problem(API(alice).post(TOKENS, NEW | {"scopes": ["api", "kv_get"]}), 403, "forbidden")
     make(charlie, scopes=["db_get_user_by_uuid"])
 
 
-def test_a_scope_opens_its_operation_and_no_other(alice: User, charlie: User) -> None:
+def test_scope_allows_its_operation_only(alice: User, charlie: User) -> None:
     program = make(charlie, scopes=["db_get_user_by_uuid"])
     found = program.get(f"/host/v1/users/{alice.pk}")
     assert found.json()["email"] == "alice@example.com"
@@ -79,7 +79,7 @@ def test_a_scope_opens_its_operation_and_no_other(alice: User, charlie: User) ->
     assert_problem(make(charlie).get(f"/host/v1/users/{alice.pk}"), 403, "operation-not-granted")
 
 
-def test_its_host_calls_are_audited_under_its_name(
+def test_host_calls_of_a_token_are_audited_under_its_name(
     transactional_db: None, alice: User, charlie: User
 ) -> None:
     make(charlie, scopes=["db_get_user_by_uuid"]).get(f"/host/v1/users/{alice.pk}")
@@ -88,7 +88,7 @@ def test_its_host_calls_are_audited_under_its_name(
     assert row.api_token == APIToken.objects.get()
 
 
-def test_operations_on_a_plugins_data_need_a_plugin(bundled: dict[str, Plugin], charlie: User) -> None:
+def test_operations_on_plugin_data_need_a_plugin(bundled: dict[str, Plugin], charlie: User) -> None:
     program = make(charlie, scopes=["kv_set", "kv_get"])
     assert_problem(program.request("PUT", "/host/v1/kv/k", {"value": 1}), 403, "forbidden")
     program = make(charlie, scopes=["kv_set", "kv_get"], plugin="template")
@@ -97,14 +97,14 @@ def test_operations_on_a_plugins_data_need_a_plugin(bundled: dict[str, Plugin], 
     assert_problem(make(charlie, scopes=["kv_get"], plugin="auth").get("/host/v1/kv/k"), 404, "not-found")
 
 
-def test_an_administrator_who_is_none_any_more_loses_the_scopes(alice: User, charlie: User) -> None:
+def test_former_administrator_loses_operation_scopes(alice: User, charlie: User) -> None:
     program = make(charlie, scopes=["db_get_user_by_uuid"])
     User.objects.filter(pk=charlie.pk).update(is_staff=False)
     assert_problem(program.get(f"/host/v1/users/{alice.pk}"), 401, "not-authenticated")
 
 
 @pytest.mark.parametrize("end", ["revoked", "expired", "disabled"])
-def test_a_token_that_has_ended_opens_nothing(alice: User, end: str) -> None:
+def test_ended_token_is_refused(alice: User, end: str) -> None:
     program = make(alice)
     token = APIToken.objects.get()
     match end:
@@ -117,7 +117,7 @@ def test_a_token_that_has_ended_opens_nothing(alice: User, end: str) -> None:
     assert_problem(program.get("/api/v1/plugins"), 401, "not-authenticated")
 
 
-def test_somebody_elses_token_cannot_be_seen_or_revoked(alice: User, bob: User) -> None:
+def test_other_users_token_cannot_be_seen_or_revoked(alice: User, bob: User) -> None:
     make(alice)
     token = APIToken.objects.get()
     assert API(bob).get(TOKENS).json()["results"] == []
@@ -138,10 +138,10 @@ def test_somebody_elses_token_cannot_be_seen_or_revoked(alice: User, bob: User) 
         ({"surprise": 1}, "/surprise"),
     ],
 )
-def test_bad_input_is_told_by_its_field(charlie: User, change: dict[str, Any], pointer: str) -> None:
+def test_invalid_field_is_named(charlie: User, change: dict[str, Any], pointer: str) -> None:
     problem = assert_problem(API(charlie).post(TOKENS, NEW | change), 400, "invalid-input")
     assert pointer in [error["pointer"] for error in problem["errors"]]
 
 
-def test_an_unknown_plugin_is_told(charlie: User) -> None:
+def test_unknown_plugin_is_not_found(charlie: User) -> None:
     assert_problem(API(charlie).post(TOKENS, NEW | {"plugin": "nothing"}), 404, "not-found")

@@ -13,7 +13,7 @@ from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from accounts import sessions
 from accounts.authentication import COOKIE
 from accounts.models import User
-from plugins.bundles.archive import read_folder, read_zip
+from plugins.bundles.bundle import read_folder, read_zip
 from plugins.models import Grant, Plugin, Release
 from plugins.registry import catalogue, installation, store
 from tests.conftest import API, assert_problem
@@ -53,14 +53,14 @@ def upload(user: User | None, data: Any, content_type: str = MULTIPART_CONTENT) 
 
 
 def stored() -> set[str]:
-    """What is in the folder of .wasm files, but for its lock."""
+    """The files in the .wasm folder, except for its lock."""
     return {path.name for path in (Path(product.DATA_DIR) / "wasm").iterdir()} - {".lock"}
 
 
 # --- what works ---------------------------------------------------------------------------------------
 
 
-def test_an_uploaded_plugin_waits_for_consent(charlie: User) -> None:
+def test_uploaded_plugin_waits_for_consent(charlie: User) -> None:
     response = upload(charlie, {"bundle": zipped()})
     assert response.status_code == 201, response.content
     assert response["Location"] == "/api/v1/plugins/hostcall"
@@ -77,7 +77,7 @@ def test_an_uploaded_plugin_waits_for_consent(charlie: User) -> None:
     assert stored() == {f"{catalogue.get_release('hostcall', '1.0.0').sha256}.wasm"}
 
 
-def test_it_serves_once_it_is_activated(charlie: User) -> None:
+def test_uploaded_plugin_runs_once_activated(charlie: User) -> None:
     upload(charlie, {"bundle": zipped(permissions=[])})
     client = API(charlie)
     assert client.post(f"{URL}/hostcall/releases/1.0.0/activate", {}).status_code == 200
@@ -85,14 +85,14 @@ def test_it_serves_once_it_is_activated(charlie: User) -> None:
     assert client.post(f"{URL}/hostcall/call/fetch", asked).status_code == 200
 
 
-def test_the_same_bundle_again_changes_nothing(charlie: User) -> None:
+def test_same_bundle_again_changes_nothing(charlie: User) -> None:
     first, second = (upload(charlie, {"bundle": zipped()}) for _ in range(2))
     assert (second.status_code, second.json()) == (201, first.json())
     assert Release.objects.count() == 1
 
 
-def test_a_browser_uploads_with_its_cookie_and_the_csrf_proof(charlie: User) -> None:
-    """Django's own check then reads the form before REST framework does."""
+def test_browser_uploads_with_cookie_and_csrf_token(charlie: User) -> None:
+    """Django's CSRF check reads the form before REST framework does."""
     browser = Client(enforce_csrf_checks=True, raise_request_exception=False)
     browser.cookies[COOKIE] = sessions.create_session(charlie.pk, 3600)[1]
     browser.get("/")
@@ -110,21 +110,21 @@ def test_a_browser_uploads_with_its_cookie_and_the_csrf_proof(charlie: User) -> 
 # --- who ----------------------------------------------------------------------------------------------
 
 
-def test_only_administrators_upload(alice: User) -> None:
+def test_only_administrators_can_upload(alice: User) -> None:
     assert_problem(upload(None, {"bundle": zipped()}), 401, "not-authenticated")
     assert_problem(upload(alice, {"bundle": zipped()}), 403, "forbidden")
     assert not Plugin.objects.exists()
-    assert API(alice).get(URL).status_code == 200, "everybody may still look"
+    assert API(alice).get(URL).status_code == 200, "every user can list plugins"
 
 
 # --- what is refused ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("code", BAD_BUNDLES)
-def test_nothing_is_left_of_a_bundle_that_is_refused(
+def test_refused_bundle_leaves_nothing_behind(
     charlie: User, code: str, settings: Any, tmp_path: Path
 ) -> None:
-    settings.FILE_UPLOAD_MAX_MEMORY_SIZE = 0  # as if it were large: Django puts those into a file first
+    settings.FILE_UPLOAD_MAX_MEMORY_SIZE = 0  # like a large one, which Django writes to a file first
     settings.FILE_UPLOAD_TEMP_DIR = tmp_path
     assert_problem(upload(charlie, {"bundle": BAD_BUNDLES[code]}), 400, code)
     assert not Plugin.objects.exists()
@@ -132,28 +132,26 @@ def test_nothing_is_left_of_a_bundle_that_is_refused(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_version_is_installed_once(charlie: User) -> None:
+def test_version_can_be_installed_once(charlie: User) -> None:
     upload(charlie, {"bundle": zipped()})
-    kept = stored()
+    before = stored()
     other = zipped(wasm=WASM + build.section(build.CUSTOM, build.name("other")))
     problem = assert_problem(upload(charlie, {"bundle": other}), 409, "release-exists")
     assert "Give the changed plugin a new version" in problem["detail"]
-    assert stored() == kept
+    assert stored() == before
     assert_problem(upload(charlie, {"bundle": zipped(title="Other")}), 409, "release-exists")
 
 
 @pytest.mark.parametrize("name", ["auth", "template"])
-def test_an_upload_cannot_take_the_place_of_what_comes_with_hostbridge(
-    bundled: dict[str, Plugin], charlie: User, name: str
-) -> None:
-    """It would serve at once, with the grants of the one before: it asks for no more."""
+def test_upload_cannot_replace_bundled_plugin(bundled: dict[str, Plugin], charlie: User, name: str) -> None:
+    """It asks for no more, so it would become active at once with the grants of the bundled release."""
     upgrade = zipped(name=name, version="99.0.0", permissions=[])
     problem = assert_problem(upload(charlie, {"bundle": upgrade}), 409, "plugin-name-reserved")
-    assert "Give the plugin another name" in problem["detail"]
+    assert "Give your plugin another name" in problem["detail"]
     assert catalogue.get_plugin(name).active.version != "99.0.0"
 
 
-def test_a_bundle_over_the_bound_is_refused(charlie: User, settings: Any) -> None:
+def test_oversized_bundle_is_refused(charlie: User, settings: Any) -> None:
     settings.PLUGIN_MAX_BUNDLE_BYTES = len(zipped())
     assert upload(charlie, {"bundle": zipped()}).status_code == 201
     settings.PLUGIN_MAX_BUNDLE_BYTES -= 1
@@ -171,12 +169,12 @@ def test_a_bundle_over_the_bound_is_refused(charlie: User, settings: Any) -> Non
     ],
     ids=["nothing", "an empty file", "text", "two files", "another field"],
 )
-def test_the_form_has_one_file(charlie: User, fields: dict[str, Any], pointer: str) -> None:
+def test_form_must_have_exactly_one_file(charlie: User, fields: dict[str, Any], pointer: str) -> None:
     problem = assert_problem(upload(charlie, fields), 400, "invalid-input")
     assert problem["errors"][0]["pointer"] == pointer
 
 
-def test_another_content_type_is_refused(charlie: User) -> None:
+def test_wrong_content_type_is_refused(charlie: User) -> None:
     for content_type in ("application/zip", "text/plain", ""):
         problem = assert_problem(upload(charlie, zipped(), content_type), 415, "unsupported-media-type")
         assert "multipart/form-data or application/json" in problem["detail"]
@@ -190,26 +188,26 @@ def test_another_content_type_is_refused(charlie: User) -> None:
     ],
     ids=["no boundary", "too many files"],
 )
-def test_a_malformed_form_is_told(charlie: User, body: bytes, content_type: str) -> None:
+def test_malformed_form_is_refused(charlie: User, body: bytes, content_type: str) -> None:
     assert_problem(upload(charlie, body, content_type), 400, "malformed-multipart")
 
 
 # --- the command line ---------------------------------------------------------------------------------
 
 
-def test_the_command_line_takes_archives(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_line_installs_archives(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     archive = tmp_path / "hostcall.zip"
     archive.write_bytes(zipped())
     call_command("plugin", "check", str(archive))
-    said = capsys.readouterr().out
-    assert "hostcall 1.0.0: the upload gate lets it pass." in said
-    assert "imports from extism:host/env: alloc" in said
-    assert "asks for: db_" in said
+    output = capsys.readouterr().out
+    assert "hostcall 1.0.0 is a valid bundle." in output
+    assert "imports from extism:host/env: alloc" in output
+    assert "asks for: db_" in output
     assert not Plugin.objects.exists()
     call_command("plugin", "install", str(archive))
     assert catalogue.get_plugin("hostcall").state == "waiting"
     archive.write_bytes(BAD_BUNDLES["invalid-wasm"])
-    with pytest.raises(CommandError, match=r"It imports env\.system"):
+    with pytest.raises(CommandError, match=r"The module imports env\.system"):
         call_command("plugin", "check", str(archive))
 
 
@@ -217,15 +215,15 @@ def test_the_command_line_takes_archives(tmp_path: Path, capsys: pytest.CaptureF
     ("fixture", "reason"),
     [("init_loop", "not ready in time"), ("init_crash", "SIGSEGV")],
 )
-def test_a_module_that_does_not_start_is_tried_out_and_refused(fixture: str, reason: str) -> None:
-    """What the gate cannot see: only running it shows it, in a worker of its own."""
+def test_module_that_fails_its_trial_start_is_refused(fixture: str, reason: str) -> None:
+    """Validation cannot see this. Only a trial start in a worker shows it."""
     with pytest.raises(installation.TrialFailed, match=reason):
         installation.install(read_folder(ROOT / "wasm-plugins" / "fixtures" / fixture))
     assert not Plugin.objects.exists()
     assert not list(Path(product.DATA_DIR, "wasm").glob("*.wasm"))
 
 
-def test_a_module_that_started_before_is_tried_out_again_within_other_limits() -> None:
+def test_module_is_tried_again_under_other_limits() -> None:
     installation.install(read_zip(zipped()))
     release = installation.install(read_zip(zipped(version="1.0.1")))
     assert release.version == "1.0.1", "the same bytes within the same limits start as before"

@@ -1,4 +1,4 @@
-"""What the convert plugin promises, of the real .wasm through the REST API."""
+"""The convert plugin's promises, tested on the real .wasm through the REST API."""
 
 import csv
 import io
@@ -26,11 +26,11 @@ class Converter:
     def __init__(self, user: User) -> None:
         self.api = API(user)
 
-    def ask(self, text: str, to: str, **options: Any) -> Any:
+    def post(self, text: str, to: str, **options: Any) -> Any:
         return self.api.post(CALL + "convert", {"text": text, "to": to} | options)
 
     def __call__(self, text: str, to: str, **options: Any) -> str:
-        response = self.ask(text, to, **options)
+        response = self.post(text, to, **options)
         assert response.status_code == 200, response.content
         return str(response.json()["text"])
 
@@ -38,17 +38,17 @@ class Converter:
         return json.loads(self(text, "json", **options))
 
     def refusal(self, text: str, to: str, code: str, **options: Any) -> str:
-        """The detail of the problem; its first error says the same and points at the text."""
-        problem = assert_problem(self.ask(text, to, **options), 422, code)
+        """The detail of the problem. Its first error must repeat the detail and point at the text."""
+        problem = assert_problem(self.post(text, to, **options), 422, code)
         assert problem["errors"][0] == {"pointer": "/text", "detail": problem["detail"]}
         return str(problem["detail"])
 
-    def ask_file(self, file: bytes, **options: Any) -> Any:
+    def post_file(self, file: bytes, **options: Any) -> Any:
         body = json.dumps(options).encode() + b"\n" + file
         return self.api.post(CALL + "convert_file", body, content_type="application/octet-stream")
 
     def file(self, file: bytes, **options: Any) -> bytes:
-        response = self.ask_file(file, **options)
+        response = self.post_file(file, **options)
         assert response.status_code == 200, response.content
         assert response["Content-Type"] == "application/octet-stream"
         return bytes(response.content)
@@ -67,83 +67,83 @@ SAME = {"name": "Ada", "tags": ["a", "b"], "address": {"city": "London", "zip": 
 
 @pytest.mark.parametrize("source", ["json", "yaml", "toml"])
 @pytest.mark.parametrize("target", ["json", "yaml", "toml"])
-def test_data_is_the_same_in_every_format(convert: Converter, source: str, target: str) -> None:
+def test_data_survives_conversion_between_all_formats(convert: Converter, source: str, target: str) -> None:
     written = convert(json.dumps(SAME), source, **{"from": "json"})
     again = convert(written, target, **{"from": source})
     load = {"json": json.loads, "yaml": yaml.safe_load, "toml": tomllib.loads}[target]
     assert load(again) == SAME
-    assert convert.data(again) == SAME  # told from the text
+    assert convert.data(again) == SAME  # the format is detected
 
 
-def test_the_caller_must_be_logged_in(bundled: dict[str, Plugin]) -> None:
+def test_log_in_is_required(bundled: dict[str, Plugin]) -> None:
     assert_problem(API().post(CALL + "convert", {"text": "{}", "to": "yaml"}), 401, "not-authenticated")
 
 
-def test_an_unknown_option_is_pointed_at(convert: Converter) -> None:
-    problem = assert_problem(convert.ask("{}", "yaml", indnet=True), 400, "invalid-input")
+def test_error_points_at_an_unknown_option(convert: Converter) -> None:
+    problem = assert_problem(convert.post("{}", "yaml", indnet=True), 400, "invalid-input")
     assert problem["errors"][0]["pointer"] == "/indnet"
 
 
-@pytest.mark.parametrize(("given", "to"), [("markdown", "json"), ("json", "html")])
-def test_only_markdown_becomes_html_and_nothing_else(convert: Converter, given: str, to: str) -> None:
-    problem = assert_problem(convert.ask("{}", to, **{"from": given}), 400, "invalid-input")
+@pytest.mark.parametrize(("source", "to"), [("markdown", "json"), ("json", "html")])
+def test_markdown_converts_only_to_html_and_data_never(convert: Converter, source: str, to: str) -> None:
+    problem = assert_problem(convert.post("{}", to, **{"from": source}), 400, "invalid-input")
     assert problem["errors"][0]["pointer"] == "/to"
 
 
 @pytest.mark.parametrize("text", ["", " \n", "\ufeff"])
-def test_nothing_has_no_format(convert: Converter, text: str) -> None:
+def test_format_of_an_empty_text_cannot_be_detected(convert: Converter, text: str) -> None:
     convert.refusal(text, "json", "empty-text")
 
 
 @pytest.mark.parametrize(("source", "expected"), [("csv", []), ("yaml", None), ("toml", {})])
-def test_nothing_is_something_in_a_format_that_allows_it(
+def test_empty_text_is_converted_if_its_format_allows_it(
     convert: Converter, source: str, expected: Any
 ) -> None:
     assert convert.data("", **{"from": source}) == expected
 
 
-# --- Errors say where ---------------------------------------------------------------------------------
+# --- Places of errors ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("source", "text", "expected"),
     [
         ("json", '{"a": 1\n "b": 2}', "Line 2, column 2: expected `,` or `}`"),
-        ("json", '{"é": 1,\n"é": 2}', 'Line 2, column 1: the key "é" is there twice'),
+        ("json", '{"é": 1,\n"é": 2}', 'Line 2, column 1: the key "é" appears twice'),
         ("json", '["é", x]', "Line 1, column 7: expected value"),
         ("json", "[1, 2", "Line 1, column 5: the text ends inside a list"),
         ("json", "[01]", "Line 1, column 3: invalid number"),
         ("json", "", "Line 1, column 1: the text ends inside a value"),
-        ("yaml", "é: 1\né: 2\n", 'Line 2, column 1: the key "é" is there twice'),
+        ("yaml", "é: 1\né: 2\n", 'Line 2, column 1: the key "é" appears twice'),
         ("yaml", "a: 1\r\nb: *x\r\n", "Line 2, column 4: while parsing node, found unknown anchor"),
-        ("yaml", "a: &x [*x]\n", "Line 1, column 8: this alias stands inside of what it names"),
+        ("yaml", "a: &x [*x]\n", "Line 1, column 8: this alias refers to a value that contains it"),
         ("yaml", "[a]: 1\n", "Line 1, column 1: a key must be a single value, not a list or mapping"),
-        ("yaml", "a: !!int x\n", "Line 1, column 4: this text is no int, as its tag says"),
+        ("yaml", "a: !!int x\n", "Line 1, column 4: this text does not match its tag, !!int"),
         ("toml", "a = 1\na = 2\n", "Line 2, column 1: duplicate key"),
         (
             "csv",
             'a,b\n1,"2\n3,4\n',
             "Line 2, column 3: this quote is never closed; a quote inside a quoted value is written twice",
         ),
-        ("csv", "a,a\n1,2\n", 'Line 1, column 1: two columns of the header are named "a"'),
+        ("csv", "a,a\n1,2\n", 'Line 1, column 1: two columns are named "a"'),
     ],
 )
-def test_an_error_names_line_and_column(convert: Converter, source: str, text: str, expected: str) -> None:
+def test_error_names_line_and_column(convert: Converter, source: str, text: str, expected: str) -> None:
     to = "yaml" if source == "json" else "json"
     detail = convert.refusal(text, to, f"invalid-{source}", **{"from": source})
     assert detail.startswith(expected)
 
 
-def test_a_programs_own_tag_is_refused(convert: Converter) -> None:
+def test_application_specific_tag_is_refused(convert: Converter) -> None:
     detail = convert.refusal("a: !!python/object:os.system x\n", "json", "invalid-yaml")
     assert detail.startswith("Line 1, column 4:")
 
 
-def test_up_to_ten_ragged_rows_are_named(convert: Converter) -> None:
+def test_up_to_ten_rows_of_the_wrong_length_are_reported(convert: Converter) -> None:
     text = "a,b\n1,2\n" + "1,2,3\n\n" * 20
-    problem = assert_problem(convert.ask(text, "json"), 422, "invalid-csv")
+    problem = assert_problem(convert.post(text, "json"), 422, "invalid-csv")
     details = [error["detail"] for error in problem["errors"]]
-    assert details[0] == "Line 3, column 1: this row has 3 values, and the first one has 2"
+    assert details[0] == "Line 3, column 1: this row has 3 values, but the first row has 2"
     assert [detail.split(",")[0] for detail in details] == [f"Line {line}" for line in range(3, 23, 2)]
 
 
@@ -151,17 +151,17 @@ def test_up_to_ten_ragged_rows_are_named(convert: Converter) -> None:
     ("text", "to", "expected"),
     [
         ('{"a":\n null}', "toml", "Line 2, column 2: /a is null"),
-        ("[1]", "toml", "Line 1, column 1: TOML is a table"),
-        ('{"a": 9223372036854775808}', "toml", "Line 1, column 7: /a is a whole number beyond"),
+        ("[1]", "toml", "Line 1, column 1: a TOML document is a table"),
+        ('{"a": 9223372036854775808}', "toml", "Line 1, column 7: /a is an integer that does not fit"),
         ('[{"a": 1},\n {"a/b": [1]}]', "csv", "Line 2, column 10: /1/a~1b is a list"),
-        ('[{"a": 1}, 2]', "csv", "Line 1, column 12: /1 is no row"),
+        ('[{"a": 1}, 2]', "csv", "Line 1, column 12: /1 is not a row"),
         ("[[1, 2], [1]]", "csv", "Line 1, column 10: /1 has 1 values"),
-        ("[{}]", "csv", "Line 1, column 2: no object has a member"),
-        ("3", "csv", "Line 1, column 1: the value is no row"),
+        ("[{}]", "csv", "Line 1, column 2: all objects are empty"),
+        ("3", "csv", "Line 1, column 1: the value is not a row"),
         ("a: .inf", "json", "Line 1, column 4: /a is inf"),
     ],
 )
-def test_what_a_format_has_not_is_refused_and_not_dropped(
+def test_value_that_the_target_cannot_express_is_refused(
     convert: Converter, text: str, to: str, expected: str
 ) -> None:
     source = "yaml" if "inf" in text else "json"
@@ -187,7 +187,7 @@ def test_keys_keep_their_order(convert: Converter) -> None:
         assert convert(convert(text, target), "json", indent=False, **{"from": target}) == text
 
 
-def test_dates_of_toml_are_text_elsewhere_and_dates_again_in_toml(convert: Converter) -> None:
+def test_toml_dates_become_text_elsewhere_and_dates_again_in_toml(convert: Converter) -> None:
     text = "at = 1979-05-27T07:32:00Z\n"
     assert convert.data(text) == {"at": "1979-05-27T07:32:00Z"}
     assert convert(text, "toml") == text
@@ -204,7 +204,7 @@ def test_toml_numbers_become_decimal(convert: Converter) -> None:
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
-def test_csv_with_any_delimiter_and_line_end(convert: Converter, delimiter: str, line_end: str) -> None:
+def test_csv_delimiter_and_line_end_are_detected(convert: Converter, delimiter: str, line_end: str) -> None:
     rows = [["name", "note"], ["Ada", f"a{delimiter}b"], ["Bob", 'two\nlines, "quoted"']]
     out = io.StringIO()
     csv.writer(out, delimiter=delimiter, lineterminator=line_end).writerows(rows)
@@ -212,7 +212,7 @@ def test_csv_with_any_delimiter_and_line_end(convert: Converter, delimiter: str,
     assert convert.data("\ufeff" + out.getvalue()) == expected
 
 
-def test_cells_are_text_unless_types_are_asked_for(convert: Converter) -> None:
+def test_cells_are_text_unless_types_are_guessed(convert: Converter) -> None:
     text = "a,b,c,d,e\n1,007,true,,1.50\n"
     assert convert.data(text) == [{"a": "1", "b": "007", "c": "true", "d": "", "e": "1.50"}]
     typed = convert(text, "json", guess_types=True, indent=False)
@@ -225,12 +225,12 @@ def test_rows_without_a_header_are_lists(convert: Converter) -> None:
     assert convert(convert(text, "json", header=False), "csv") == text
 
 
-def test_csv_has_every_key_of_every_object(convert: Converter) -> None:
+def test_csv_header_contains_the_keys_of_all_objects(convert: Converter) -> None:
     text = '[{"a": 1, "b": null}, {"c": true, "a": "x,y"}]'
     assert convert(text, "csv") == 'a,b,c\n1,,\n"x,y",,true\n'
 
 
-def test_a_delimiter_can_be_given(convert: Converter) -> None:
+def test_delimiter_can_be_chosen(convert: Converter) -> None:
     options = {"from": "csv", "delimiter": "semicolon"}
     assert convert.data("a,b;c\n1,2;3\n", **options) == [{"a,b": "1,2", "c": "3"}]
 
@@ -242,7 +242,7 @@ def test_yaml_of_several_documents_becomes_a_list(convert: Converter) -> None:
     assert convert.data("---\na: 1\n---\n- 2\n---\n", **{"from": "yaml"}) == [{"a": 1}, [2], None]
 
 
-def test_yaml_aliases_and_merges(convert: Converter) -> None:
+def test_yaml_aliases_and_merge_keys_are_resolved(convert: Converter) -> None:
     text = "base: &b {x: 1, y: 2}\none: *b\ntwo:\n  <<: *b\n  y: 3\nthree:\n  <<: [*b]\n  z: 0\n"
     data = convert.data(text)
     assert data["one"] == {"x": 1, "y": 2}
@@ -250,7 +250,7 @@ def test_yaml_aliases_and_merges(convert: Converter) -> None:
     assert data["three"] == {"x": 1, "y": 2, "z": 0}
 
 
-def test_yaml_has_the_types_of_its_core_schema(convert: Converter) -> None:
+def test_yaml_scalars_have_the_types_of_the_core_schema(convert: Converter) -> None:
     text = "[0x1F, 0o17, +12, .5, 5., 007, ~, True, yes, 2020-01-01, '1', !!str 1, ! 1, 1e3]"
     expected = [31, 15, 12, 0.5, 5.0, 7, None, True, "yes", "2020-01-01", "1", "1", "1", 1000.0]
     assert convert.data(text, **{"from": "yaml"}) == expected
@@ -262,20 +262,20 @@ TRICKY += ["*a", "&a", "!a", "%a", "@a", "`a", "|", ">", "'a", '"a', "a\u2028b",
 
 
 @pytest.mark.parametrize("word", TRICKY)
-def test_yaml_quotes_what_could_be_taken_for_something_else(convert: Converter, word: str) -> None:
+def test_yaml_quotes_ambiguous_text(convert: Converter, word: str) -> None:
     written = convert(json.dumps({word: word}), "yaml")
     assert yaml.safe_load(written) == {word: word}
     assert convert.data(written, **{"from": "yaml"}) == {word: word}
 
 
-def test_yaml_writes_long_texts_line_by_line(convert: Converter) -> None:
+def test_yaml_writes_multiline_text_as_a_literal_block(convert: Converter) -> None:
     assert convert('{"a": "one\\ntwo\\n"}', "yaml") == "a: |\n  one\n  two\n"
 
 
 # --- Markdown -----------------------------------------------------------------------------------------
 
 
-def test_markdown_becomes_a_page(convert: Converter) -> None:
+def test_markdown_becomes_an_html_page(convert: Converter) -> None:
     page = convert("# Tea & *cake*\n\n|a|b|\n|-|-|\n|1|~~2~~|\n", "html")
     assert page.startswith('<!DOCTYPE html>\n<html>\n<head>\n<meta charset="utf-8">\n')
     assert "<title>Tea &amp; cake</title>" in page
@@ -304,22 +304,22 @@ def test_markdown_becomes_a_page(convert: Converter) -> None:
         "[^1]\n\n[^1]: <script>alert(1)</script>",
     ],
 )
-def test_a_page_from_markdown_is_safe_to_show(convert: Converter, markdown: str) -> None:
+def test_html_from_markdown_is_safe_to_show(convert: Converter, markdown: str) -> None:
     page = convert(markdown, "html", **{"from": "markdown"})
     assert "content=\"default-src 'none'; img-src http: https:\"" in page
     body = page.partition("<title>")[2].lower()
-    for harm in ("<script", "<svg", "<img src=x", 'href="java', 'href="data', 'href="vb', 'src="java'):
-        assert harm not in body
+    for unsafe in ("<script", "<svg", "<img src=x", 'href="java', 'href="data', 'href="vb', 'src="java'):
+        assert unsafe not in body
     assert 'href="\x01' not in body
 
 
-def test_links_to_the_web_and_to_files_stay(convert: Converter) -> None:
+def test_safe_links_are_kept(convert: Converter) -> None:
     page = convert("[a](https://e.org/?q=a:b) [b](docs/a:b.md) [c](#x) <me@e.org>", "html")
     for link in ("https://e.org/?q=a:b", "docs/a:b.md", "#x", "mailto:me@e.org"):
         assert f'href="{link}"' in page
 
 
-# --- Telling the format -------------------------------------------------------------------------------
+# --- Format detection ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -344,19 +344,19 @@ def test_links_to_the_web_and_to_files_stay(convert: Converter) -> None:
         ("Just a sentence.", "markdown"),
     ],
 )
-def test_the_format_is_told_from_the_text(convert: Converter, text: str, expected: str) -> None:
-    told = convert.detect(text)
-    assert told["format"] == expected
-    assert told["reason"]
+def test_format_is_detected(convert: Converter, text: str, expected: str) -> None:
+    detected = convert.detect(text)
+    assert detected["format"] == expected
+    assert detected["reason"]
 
 
-def test_how_sure_that_is_and_the_delimiter_are_told(convert: Converter) -> None:
-    sure = convert.detect("a;b;c\n1;2;3\n4;5;6\n")
-    assert (sure["confidence"], sure["delimiter"]) == ("high", "semicolon")
+def test_detection_reports_confidence_and_delimiter(convert: Converter) -> None:
+    detected = convert.detect("a;b;c\n1;2;3\n4;5;6\n")
+    assert (detected["confidence"], detected["delimiter"]) == ("high", "semicolon")
     assert convert.detect("hello")["confidence"] == "low"
 
 
-def test_the_beginning_of_a_file_is_enough(convert: Converter) -> None:
+def test_detection_needs_only_the_start_of_a_file(convert: Converter) -> None:
     assert convert.detect(json.dumps([{"key": "value"}] * 9000)[:65536])["format"] == "json"
 
 
@@ -364,7 +364,7 @@ def test_the_beginning_of_a_file_is_enough(convert: Converter) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
-def test_a_file_in_any_unicode_encoding(convert: Converter, encoding: str) -> None:
+def test_file_may_have_any_unicode_encoding(convert: Converter, encoding: str) -> None:
     assert convert.file("é\tb\n1\t2\n".encode(encoding), to="json", indent=False) == (
         '[{"é":"1","b":"2"}]\n'.encode()
     )
@@ -380,19 +380,19 @@ BINARY = [
 
 
 @pytest.mark.parametrize("file", BINARY)
-def test_a_file_that_is_not_text_is_told(convert: Converter, file: bytes) -> None:
-    assert_problem(convert.ask_file(file, to="json"), 422, "invalid-encoding")
+def test_file_that_is_not_text_is_refused(convert: Converter, file: bytes) -> None:
+    assert_problem(convert.post_file(file, to="json"), 422, "invalid-encoding")
 
 
-def test_the_place_of_a_wrong_byte_is_told(convert: Converter) -> None:
+def test_error_names_the_place_of_an_invalid_byte(convert: Converter) -> None:
     problem = assert_problem(
-        convert.ask_file("é,b\né".encode() + b"\xff", to="json"), 422, "invalid-encoding"
+        convert.post_file("é,b\né".encode() + b"\xff", to="json"), 422, "invalid-encoding"
     )
     assert problem["detail"].startswith("Line 2, column 2: the byte 0xFF")
 
 
 @pytest.mark.parametrize("body", [b"", b"\n", b"{}\n[]", b'{"to": "xml"}\n[]', b"[]"])
-def test_a_file_without_good_options_is_refused(convert: Converter, body: bytes) -> None:
+def test_file_without_valid_options_is_refused(convert: Converter, body: bytes) -> None:
     response = convert.api.post(CALL + "convert_file", body)
     assert response.status_code == 400
     assert response.json()["type"] in (
@@ -401,7 +401,7 @@ def test_a_file_without_good_options_is_refused(convert: Converter, body: bytes)
     )
 
 
-def test_a_file_and_a_form_give_the_same(convert: Converter) -> None:
+def test_file_and_form_give_the_same_result(convert: Converter) -> None:
     text = "name,age\nÅda,36\n"
     assert convert.file(text.encode(), to="yaml").decode() == convert(text, "yaml")
 
@@ -419,7 +419,7 @@ def people(size: int) -> bytes:
     return (head + "".join(lines)).encode()
 
 
-def test_ten_megabytes_of_csv_become_json_and_csv_again(convert: Converter) -> None:
+def test_ten_megabytes_of_csv_convert_to_json_and_back(convert: Converter) -> None:
     file = people(TEN_MB)
     assert TEN_MB * 0.95 < len(file) <= settings.PLUGIN_MAX_INPUT_BYTES
     there = convert.file(file, to="json")
@@ -443,33 +443,33 @@ def test_ten_megabytes_of_csv_become_json_and_csv_again(convert: Converter) -> N
         ("toml", "a." * 20_000 + "a = 1"),
     ],
 )
-def test_nesting_is_bounded(convert: Converter, source: str, text: str) -> None:
+def test_nesting_is_limited(convert: Converter, source: str, text: str) -> None:
     assert "nested" in convert.refusal(text, "json", "limit-exceeded", **{"from": source})
 
 
-def test_nesting_up_to_the_bound_is_fine(convert: Converter) -> None:
+def test_nesting_up_to_the_limit_is_accepted(convert: Converter) -> None:
     text = "[" * 128 + "]" * 128
     assert convert(text, "json", indent=False).strip() == text
     assert convert.data(convert(text, "yaml"), **{"from": "yaml"}) == json.loads(text)
 
 
-def test_aliases_cannot_blow_up(convert: Converter) -> None:
+def test_alias_bomb_is_refused(convert: Converter) -> None:
     bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n"
     bomb += "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12))
     assert "aliases" in convert.refusal(bomb, "json", "limit-exceeded")
 
 
-def test_the_result_is_bounded(convert: Converter) -> None:
+def test_size_of_the_result_is_limited(convert: Converter) -> None:
     wide = [{f"key{number % 16_000}": 1} for number in range(100_000)]
     assert "48 MiB" in convert.refusal(json.dumps(wide), "csv", "limit-exceeded")
 
 
-def test_a_table_cannot_have_columns_without_end(convert: Converter) -> None:
+def test_number_of_csv_columns_is_limited(convert: Converter) -> None:
     wide = [{f"key{number}": 1} for number in range(17_000)]
     assert "16384 columns" in convert.refusal(json.dumps(wide), "csv", "limit-exceeded")
 
 
-# --- Whatever the input -------------------------------------------------------------------------------
+# --- Arbitrary input ----------------------------------------------------------------------------------
 
 properties = hypothesis_settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -479,7 +479,7 @@ floats = st.floats(allow_nan=False, allow_infinity=False)
 
 
 def nested(leaves: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """The leaves, and lists and objects of them."""
+    """The leaves, and nested lists and objects of them."""
     return st.recursive(
         leaves,
         lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
@@ -495,20 +495,20 @@ nasty = st.lists(st.sampled_from(SIGNS) | texts, max_size=30).map("".join)
 
 
 def same(one: Any, other: Any) -> bool:
-    """Equal in JSON's eyes: 1 is not true, and the order of keys does not matter."""
+    """Equality of JSON: 1 differs from true, and the order of keys does not matter."""
     return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
 @properties
 @given(value=json_values)
-def test_json_survives_yaml(convert: Converter, value: Any) -> None:
+def test_json_survives_conversion_to_yaml(convert: Converter, value: Any) -> None:
     written = convert(json.dumps(value), "yaml", **{"from": "json"})
     assert same(convert.data(written, **{"from": "yaml"}), value), written
 
 
 @properties
 @given(value=st.dictionaries(texts, toml_values, max_size=5))
-def test_json_survives_toml(convert: Converter, value: dict[str, Any]) -> None:
+def test_json_survives_conversion_to_toml(convert: Converter, value: dict[str, Any]) -> None:
     written = convert(json.dumps(value), "toml", **{"from": "json"})
     assert same(tomllib.loads(written), value), written
     assert same(convert.data(written, **{"from": "toml"}), value), written
@@ -516,14 +516,14 @@ def test_json_survives_toml(convert: Converter, value: dict[str, Any]) -> None:
 
 @properties
 @given(value=st.dictionaries(texts, nested(texts), max_size=5))
-def test_other_readers_of_yaml_read_the_same(convert: Converter, value: dict[str, Any]) -> None:
+def test_other_yaml_parsers_read_the_same_data(convert: Converter, value: dict[str, Any]) -> None:
     written = convert(json.dumps(value), "yaml", **{"from": "json"})
     assert yaml.safe_load(written) == value
 
 
 @properties
 @given(data=st.data())
-def test_rows_survive_csv(convert: Converter, data: st.DataObject) -> None:
+def test_rows_survive_conversion_to_csv(convert: Converter, data: st.DataObject) -> None:
     names = data.draw(st.lists(texts, min_size=1, max_size=4, unique=True))
     rows = data.draw(st.lists(st.fixed_dictionaries(dict.fromkeys(names, texts)), min_size=1, max_size=5))
     written = convert(json.dumps(rows), "csv", **{"from": "json"})
@@ -533,11 +533,9 @@ def test_rows_survive_csv(convert: Converter, data: st.DataObject) -> None:
 
 @properties
 @given(text=nasty, source=st.sampled_from(["auto", "csv", "json", "yaml", "toml", "markdown"]))
-def test_any_text_is_answered_or_refused_but_never_breaks_the_plugin(
-    convert: Converter, text: str, source: str
-) -> None:
+def test_arbitrary_text_never_crashes_the_plugin(convert: Converter, text: str, source: str) -> None:
     to = "html" if source == "markdown" else "json"
-    response = convert.ask(text, to, **{"from": source})
+    response = convert.post(text, to, **{"from": source})
     assert response.status_code in (200, 400, 422), response.content
     if response.status_code == 200 and to == "json":
         json.loads(response.json()["text"])
@@ -545,8 +543,6 @@ def test_any_text_is_answered_or_refused_but_never_breaks_the_plugin(
 
 @properties
 @given(file=st.binary(max_size=200), source=st.sampled_from(["auto", "csv", "json", "yaml", "toml"]))
-def test_any_bytes_are_answered_or_refused_but_never_break_the_plugin(
-    convert: Converter, file: bytes, source: str
-) -> None:
-    response = convert.ask_file(file, to="json", **{"from": source})
+def test_arbitrary_bytes_never_crash_the_plugin(convert: Converter, file: bytes, source: str) -> None:
+    response = convert.post_file(file, to="json", **{"from": source})
     assert response.status_code in (200, 400, 422), response.content

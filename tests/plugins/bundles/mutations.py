@@ -1,4 +1,4 @@
-"""Modules that a compiler made and that were damaged afterwards, always the same ones for the same seed."""
+"""Damaged copies of compiled modules, reproducible by their seed."""
 
 import random
 from collections.abc import Iterator
@@ -8,12 +8,12 @@ from tests.server import ROOT
 SOURCES = sorted((ROOT / "wasm-plugins").glob("*/*.wasm")) + sorted(
     (ROOT / "wasm-plugins" / "fixtures").glob("*/*.wasm")
 )
-# Most of a module is code, which its reader skips: half of all damage is done to what comes before it.
-_BEFORE_THE_CODE = 4_000
+# Most of a module is code, which the parser skips, so half of the damage goes to the sections before it.
+_BYTES_BEFORE_CODE = 4_000
 
 
 def mutants(count: int, seed: int) -> Iterator[bytes]:
-    """`count` modules with a few bytes flipped, cut out or replaced by others of the modules."""
+    """`count` modules with a few bytes flipped, removed or replaced by bytes of other modules."""
     rng = random.Random(seed)
     sources = [path.read_bytes() for path in SOURCES]
     for _ in range(count):
@@ -38,11 +38,11 @@ def _cut(wasm: bytearray, rng: random.Random, sources: list[bytes]) -> None:
 
 
 def _splice(wasm: bytearray, rng: random.Random, sources: list[bytes]) -> None:
-    """Puts a piece of some module in place of as many, fewer or more bytes."""
+    """Replaces up to 64 bytes, or none, with a slice of some module."""
     source, size, start = rng.choice(sources), rng.randint(1, 64), _place(wasm, rng)
-    taken = _place(source, rng)
-    wasm[start : start + rng.choice([0, size])] = source[taken : taken + size]
+    source_start = _place(source, rng)
+    wasm[start : start + rng.choice([0, size])] = source[source_start : source_start + size]
 
 
 def _place(wasm: bytearray | bytes, rng: random.Random) -> int:
-    return rng.randrange(rng.choice([len(wasm), min(len(wasm), _BEFORE_THE_CODE)]))
+    return rng.randrange(rng.choice([len(wasm), min(len(wasm), _BYTES_BEFORE_CODE)]))

@@ -17,19 +17,19 @@ Entries = dict[str, bytes] | list[tuple[str | zipfile.ZipInfo, bytes]]
 
 
 def manifest(*, wasm: bytes = WASM, **members: Any) -> bytes:
-    """hostcall's plugin.json with other members, for these bytes."""
+    """The plugin.json of `hostcall` with some members replaced, and the digest of `wasm`."""
     data = json.loads(MANIFEST) | members
     data["wasm"]["sha256"] = hashlib.sha256(wasm).hexdigest()
     return json.dumps(data).encode()
 
 
 def make_zip(entries: Entries, method: int = zipfile.ZIP_DEFLATED) -> bytes:
-    """An archive of these entries, in this order, without asking whether they make sense."""
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", method) as archive:
+    """An archive of these entries, in this order. Nothing is checked."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
         for entry, data in entries.items() if isinstance(entries, dict) else entries:
             archive.writestr(entry, data)
-    return made.getvalue()
+    return buffer.getvalue()
 
 
 def in_folder(files: dict[str, bytes]) -> dict[str, bytes]:
@@ -37,5 +37,5 @@ def in_folder(files: dict[str, bytes]) -> dict[str, bytes]:
 
 
 def zipped(*, wasm: bytes = WASM, **members: Any) -> bytes:
-    """A good archive, but for what its manifest is given here."""
+    """A valid archive, apart from the manifest members that are replaced here."""
     return make_zip({"plugin.json": manifest(wasm=wasm, **members), "hostcall.wasm": wasm})

@@ -1,4 +1,4 @@
-"""plugin.json: what is accepted, and how what is not is told."""
+"""plugin.json: what is accepted, and how errors are reported."""
 
 import json
 import time
@@ -30,7 +30,7 @@ def parse(data: Any) -> PluginManifest:
     return parse_manifest(json.dumps(data).encode(), operations=KNOWN)
 
 
-def test_what_is_left_out_is_as_strict_as_can_be() -> None:
+def test_defaults_are_strict() -> None:
     manifest = parse(SMALLEST)
     assert manifest.permissions == ()
     assert manifest.network == ()
@@ -46,9 +46,9 @@ def test_every_manifest_in_the_repository_is_valid(path: Path) -> None:
     parse_manifest(path.read_bytes(), operations=KNOWN)
 
 
-def test_every_operation_can_be_asked_for() -> None:
-    asked = [{"operation": name, "reason": "because"} for name in PERMISSIONS]
-    assert {p.operation for p in parse(SMALLEST | {"permissions": asked}).permissions} == set(PERMISSIONS)
+def test_every_operation_can_be_requested() -> None:
+    requested = [{"operation": name, "reason": "because"} for name in PERMISSIONS]
+    assert {p.operation for p in parse(SMALLEST | {"permissions": requested}).permissions} == set(PERMISSIONS)
     assert set(OPERATIONS) < set(PERMISSIONS)
 
 
@@ -95,7 +95,7 @@ RULE = {"url": "https://a.example/", "reason": "x"}
         ({"limits": {"timeout_ms": True}}, "/limits/timeout_ms"),
     ],
 )
-def test_a_wrong_member_is_named_by_its_pointer(change: dict[str, Any], pointer: str) -> None:
+def test_error_points_at_the_invalid_member(change: dict[str, Any], pointer: str) -> None:
     with pytest.raises(InvalidManifest) as raised:
         parse(SMALLEST | change)
     assert raised.value.errors[0]["pointer"] == pointer
@@ -105,7 +105,7 @@ def test_a_wrong_member_is_named_by_its_pointer(change: dict[str, Any], pointer:
 @pytest.mark.parametrize(
     "raw", [b"", b"{", b"null", b"[]", b"\xff", b'{"a":1,"a":1}', b"[" * 100_000, b" " * 300_000]
 )
-def test_what_is_no_json_object_is_told(raw: bytes) -> None:
+def test_data_that_is_not_a_json_object_is_refused(raw: bytes) -> None:
     with pytest.raises(InvalidManifest):
         parse_manifest(raw, operations=KNOWN)
 
@@ -123,7 +123,7 @@ def test_what_is_no_json_object_is_told(raw: bytes) -> None:
         (True, ""),
     ],
 )
-def test_settings_are_described_in_words_that_cost_nothing_to_judge(setting: Any, pointer: str) -> None:
+def test_setting_schema_with_costly_keywords_is_refused(setting: Any, pointer: str) -> None:
     with pytest.raises(InvalidManifest) as raised:
         parse(SMALLEST | {"settings_schema": {"type": "object", "properties": {"it": setting}}})
     assert raised.value.errors[0]["pointer"] == f"/settings_schema/properties/it{pointer}"
@@ -146,15 +146,15 @@ SLOW_PATTERN = "(?i)" + "[\u0100-\uffff]" * 10_000
         {"settings_schema": {"properties": {f"a{number}": {} for number in range(15_000)}}},
     ],
 )
-def test_more_than_anybody_means_is_refused_before_it_is_judged(change: dict[str, Any]) -> None:
-    """Judging it would take a minute, for lists whose items are to differ many."""
+def test_too_many_values_are_refused_before_validation(change: dict[str, Any]) -> None:
+    """Validating them would take a minute, and several for lists whose items must be unique."""
     began = time.process_time()
     with pytest.raises(InvalidManifest, match="at most 2000 values"):
         parse(SMALLEST | change)
     assert time.process_time() - began < 2
 
 
-def test_as_much_as_may_be_is_judged_in_seconds() -> None:
+def test_largest_allowed_manifest_is_validated_in_seconds() -> None:
     began = time.process_time()
     parse(SMALLEST | {"functions": [FUNCTION | {"input_schema": {"allOf": [{}] * 1_980}}]})
     with pytest.raises(InvalidManifest, match="not of type"):
@@ -163,8 +163,8 @@ def test_as_much_as_may_be_is_judged_in_seconds() -> None:
 
 
 @pytest.mark.parametrize("name", ["targets", "required"])
-def test_long_lists_are_not_compared_pair_by_pair(name: str) -> None:
-    """That would take longer than all else; the bound has room for the slowest machine."""
+def test_long_lists_are_not_compared_pairwise(name: str) -> None:
+    """A pairwise comparison would dominate the time. The bound leaves room for slow machines."""
     items = MIXED[:1_900]
     change = {"targets": items} if name == "targets" else {"input_schema": {"required": items}}
     began = time.process_time()
@@ -173,7 +173,7 @@ def test_long_lists_are_not_compared_pair_by_pair(name: str) -> None:
     assert time.process_time() - began < 0.5
 
 
-def test_patterns_for_forms_are_not_compiled_here() -> None:
+def test_patterns_in_function_schemas_are_not_compiled() -> None:
     began = time.monotonic()
     parse(SMALLEST | {"functions": [FUNCTION | {"input_schema": {"pattern": SLOW_PATTERN}}]})
     assert time.monotonic() - began < 20
@@ -191,7 +191,7 @@ json_values = st.recursive(
         st.sampled_from([*SMALLEST, "permissions", "network", "limits", "x"]), json_values, max_size=4
     )
 )
-def test_any_change_is_either_valid_or_told(change: dict[str, Any]) -> None:
+def test_any_change_is_valid_or_a_manifest_error(change: dict[str, Any]) -> None:
     try:
         parse(SMALLEST | change)
     except InvalidManifest as problem:
@@ -199,6 +199,6 @@ def test_any_change_is_either_valid_or_told(change: dict[str, Any]) -> None:
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_are_either_valid_or_told(raw: bytes) -> None:
+def test_arbitrary_bytes_raise_only_a_manifest_error(raw: bytes) -> None:
     with pytest.raises(InvalidManifest):
         parse_manifest(raw, operations=KNOWN)

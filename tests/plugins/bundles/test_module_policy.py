@@ -1,4 +1,4 @@
-"""The upload gate: what a module may import, export and begin with. The runtime is asked as well."""
+"""Which imports, exports and initial memory a module may have; the real runtime confirms the signatures."""
 
 import re
 from collections.abc import Iterator
@@ -36,36 +36,36 @@ EVERYTHING = [
 def check(module: bytes, *, memory_mb: int = 64, functions: tuple[str, ...] = ("run",)) -> Module:
     manifest = PluginManifest(
         manifest_version=1,
-        name="made",
-        title="Made",
+        name="sample",
+        title="Sample",
         version="1.0.0",
-        description="Made by hand.",
+        description="Built by the tests.",
         license="MIT",
-        wasm=Wasm(path="made.wasm", sha256=""),
+        wasm=Wasm(path="sample.wasm", sha256=""),
         functions=tuple(Function(name=name, title=name) for name in functions),
         limits=Limits(memory_mb=memory_mb),
     )
     return module_policy.check(module, manifest, operations=frozenset(OPERATIONS))
 
 
-def refused(module: bytes, reason: str, **options: Any) -> None:
+def assert_refused(module: bytes, reason: str, **options: Any) -> None:
     with pytest.raises(InvalidWasm, match=re.escape(reason)):
         check(module, **options)
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[Any]:
-    """Runs a module's function `run` in a real worker: its output, or the text of its failure."""
+    """Runs a module's function `run` in a real worker and returns its output or its error text."""
     pool = runtime.RunningPool(tmp_path / "cache")
 
     def run(module: bytes) -> bytes | str:
         job = runtime.make_job(module.hex()[-64:], lambda: module)
-        answer, _queue_ms = pool.run(job)
-        assert isinstance(answer, JobResult)
-        if isinstance(answer.reply, Failure):
-            return answer.reply.message
-        assert isinstance(answer.reply, Result)
-        return answer.reply.output
+        result, _queue_ms = pool.run(job)
+        assert isinstance(result, JobResult)
+        if isinstance(result.reply, Failure):
+            return result.reply.message
+        assert isinstance(result.reply, Result)
+        return result.reply.output
 
     yield run
     pool.shut_down()
@@ -74,7 +74,7 @@ def run(tmp_path: Path) -> Iterator[Any]:
 # --- imports ------------------------------------------------------------------------------------------
 
 
-def test_everything_that_may_be_imported_is_there_at_run_time(run: Any) -> None:
+def test_every_allowed_import_exists_at_run_time(run: Any) -> None:
     module = build.module(imports=EVERYTHING, functions=RUN)
     assert len(check(module).imports) == len(EXTISM) + 46 + len(OPERATIONS)
     assert run(module) == b""
@@ -86,18 +86,22 @@ def test_everything_that_may_be_imported_is_there_at_run_time(run: Any) -> None:
 )
 def test_other_namespaces_are_refused(namespace: str, name: str) -> None:
     module = build.module(imports=[(namespace, name, "() -> ()")], functions=RUN)
-    refused(module, f"It imports {namespace}.{name}. Plugins may import from extism:host/env, wasi_snapshot")
+    assert_refused(
+        module, f"The module imports {namespace}.{name}. Plugins may import only from extism:host/env, "
+    )
 
 
 @pytest.mark.parametrize("namespace", [EXTISM_NAMESPACE, WASI_NAMESPACE])
 def test_unknown_functions_of_known_namespaces_are_refused(namespace: str) -> None:
     module = build.module(imports=[(namespace, "exec", "() -> ()")], functions=RUN)
-    refused(module, f"It imports {namespace}.exec: there is no such function.")
+    assert_refused(module, f"The module imports {namespace}.exec, but there is no such function.")
 
 
-def test_only_operations_are_imported_as_host_functions() -> None:
+def test_user_namespace_offers_only_operations() -> None:
     module = build.module(imports=[(USER_NAMESPACE, "db_drop_users", "(i64) -> i64")], functions=RUN)
-    refused(module, "It imports extism:host/user.db_drop_users: there is no such operation of the host API.")
+    assert_refused(
+        module, "The module imports extism:host/user.db_drop_users, but there is no such operation"
+    )
 
 
 @pytest.mark.parametrize(
@@ -108,9 +112,9 @@ def test_only_operations_are_imported_as_host_functions() -> None:
         (USER_NAMESPACE, "kv_get", "(i64) -> i64"),
     ],
 )
-def test_imports_have_the_right_signature(namespace: str, name: str, right: str) -> None:
+def test_import_with_a_wrong_signature_is_refused(namespace: str, name: str, right: str) -> None:
     module = build.module(imports=[(namespace, name, "(i32) -> ()")], functions=RUN)
-    refused(module, f"It imports {namespace}.{name} as (i32) -> (); it is {right}.")
+    assert_refused(module, f"The module imports {namespace}.{name} as (i32) -> (); its signature is {right}.")
 
 
 # --- exports ------------------------------------------------------------------------------------------
@@ -126,17 +130,18 @@ def test_functions_that_the_runtime_can_call_are_allowed(run: Any, signature: st
 @pytest.mark.parametrize("signature", ["() -> i64", "(i32) -> i32", "(i32, i32) -> ()"])
 def test_functions_that_the_runtime_cannot_call_are_refused(run: Any, signature: str) -> None:
     module = build.module(functions={"run": signature})
-    refused(module, f"It exports run as {signature}; it must be () -> () or () -> i32.")
+    assert_refused(module, f"The module exports run as {signature}; it must be () -> () or () -> i32.")
     assert isinstance(run(module), str)
 
 
-def test_declared_functions_are_exported() -> None:
-    refused(
-        build.module(functions={"walk": "() -> i32"}), "It does not export run, which plugin.json declares."
+def test_declared_function_must_be_exported() -> None:
+    assert_refused(
+        build.module(functions={"walk": "() -> i32"}),
+        "The module does not export run, which plugin.json declares.",
     )
     memory = build.vector([build.name("run") + b"\2\0"])
     exported = build.module(functions=RUN, replaced={build.MEMORY: b"\1\0\1", build.EXPORT: memory})
-    refused(exported, "It does not export run")
+    assert_refused(exported, "The module does not export run")
 
 
 @pytest.mark.parametrize(
@@ -149,34 +154,43 @@ def test_declared_functions_are_exported() -> None:
         ("hs_init", "(i32, i32) -> i32"),
     ],
 )
-def test_initialisers_are_allowed_as_the_runtime_calls_them(run: Any, name: str, signature: str) -> None:
+def test_initialiser_must_have_the_signature_that_the_runtime_calls(
+    run: Any, name: str, signature: str
+) -> None:
     module = build.module(functions={**RUN, name: signature})
     assert check(module)
     assert run(module) == b""
-    refused(build.module(functions={**RUN, name: "() -> i32"}), f"It exports {name} as () -> i32; it must be")
+    assert_refused(
+        build.module(functions={**RUN, name: "() -> i32"}),
+        f"The module exports {name} as () -> i32; it must be",
+    )
 
 
 # --- memory -------------------------------------------------------------------------------------------
 
 
-def test_the_first_memory_fits_the_manifests_limit() -> None:
+def test_initial_memory_over_the_manifests_limit_is_refused() -> None:
     def pages(count: int) -> bytes:
         return build.module(functions=RUN, replaced={build.MEMORY: build.vector([build.limits(count)])})
 
     assert check(pages(64 * 16), memory_mb=64)
-    refused(pages(64 * 16 + 1), "It begins with 65 MB of memory, but plugin.json has memory_mb 64.")
+    assert_refused(
+        pages(64 * 16 + 1), "The module starts with 65 MB of memory, but memory_mb in plugin.json is 64."
+    )
 
 
-def test_the_first_memory_fits_the_servers_limit(settings: Any) -> None:
+def test_initial_memory_over_the_servers_limit_is_refused(settings: Any) -> None:
     settings.PLUGIN_MAX_MEMORY_MB = 8
     module = build.module(functions=RUN, replaced={build.MEMORY: build.vector([build.limits(9 * 16)])})
-    refused(module, "It begins with 9 MB of memory; this server allows 8 (PLUGIN_MAX_MEMORY_MB).")
+    assert_refused(
+        module, "The module starts with 9 MB of memory; this server allows 8 (PLUGIN_MAX_MEMORY_MB)."
+    )
 
 
 # --- damage -------------------------------------------------------------------------------------------
 
 
-def test_ten_thousand_damaged_modules_pass_or_are_refused() -> None:
+def test_damaged_module_passes_or_raises_invalid_wasm() -> None:
     passed = 0
     for mutant in mutants(10_000, seed=4):
         try:
@@ -184,9 +198,9 @@ def test_ten_thousand_damaged_modules_pass_or_are_refused() -> None:
             passed += 1
         except InvalidWasm as problem:
             assert problem.detail
-    assert 1_000 < passed < 9_000, "damage that is never or always seen tests nothing"
+    assert 1_000 < passed < 9_000, "a check that accepts or refuses everything proves nothing"
 
 
-def test_the_same_seed_gives_the_same_damage() -> None:
+def test_mutants_are_reproducible_by_seed() -> None:
     assert list(mutants(20, seed=1)) == list(mutants(20, seed=1))
     assert list(mutants(20, seed=1)) != list(mutants(20, seed=2))

@@ -1,4 +1,4 @@
-"""The functions that a module may import are those that the runtime has, with its signatures."""
+"""The functions that a module may import exist in the runtime, with the same signatures."""
 
 import asyncio
 import re
@@ -41,9 +41,11 @@ def imported(namespace: str, name: str, signature: str) -> str:
     return f'(import "{namespace}" "{name}" (func {types}))'
 
 
-def test_a_module_that_imports_all_of_them_starts(tmp_path: Path) -> None:
-    taken = NAMESPACES | {USER_NAMESPACE: dict.fromkeys(OPERATIONS, OPERATION_SIGNATURE)}
-    imports = [imported(space, name, how) for space, names in taken.items() for name, how in names.items()]
+def test_module_importing_every_function_starts(tmp_path: Path) -> None:
+    available = NAMESPACES | {USER_NAMESPACE: dict.fromkeys(OPERATIONS, OPERATION_SIGNATURE)}
+    imports = [
+        imported(space, name, how) for space, names in available.items() for name, how in names.items()
+    ]
     wasm = bytes(
         wat2wasm(f'(module {" ".join(imports)} (memory 1) (func (export "run") (result i32) i32.const 0))')
     )
@@ -56,8 +58,8 @@ def test_a_module_that_imports_all_of_them_starts(tmp_path: Path) -> None:
     asyncio.run(try_out(job, guest_memory_bytes=64 << 20, cache_dir=tmp_path))
 
 
-def test_http_is_the_hosts_even_for_a_module_that_is_said_not_to_import_it(pool: RunningPool) -> None:
-    """Nothing that reads modules may decide whether a guest gets libextism's own HTTP."""
+def test_host_handles_http_even_if_the_import_list_omits_it(pool: RunningPool) -> None:
+    """Whether a guest gets libextism's own HTTP must not depend on the parsed import list."""
     fetch = make_job("hostcall", HOSTCALL.read_bytes, "fetch", b'{"url":"http://hostbridge.invalid/x"}')
     asked: list[GuestRequest] = []
 
@@ -67,14 +69,14 @@ def test_http_is_the_hosts_even_for_a_module_that_is_said_not_to_import_it(pool:
 
     without_http = tuple(each for each in fetch.imports if not each[1].startswith("http_"))
     assert without_http != fetch.imports
-    found, _ = pool.run(replace(fetch, imports=without_http), answer)
-    assert isinstance(found.reply, Result)
+    result, _ = pool.run(replace(fetch, imports=without_http), answer)
+    assert isinstance(result.reply, Result)
     assert [request.url for request in asked if isinstance(request, HostRequest)] == [
         "http://hostbridge.invalid/x"
     ]
 
 
-def test_wasi_is_there_for_modules_that_import_it_and_for_no_others(pool: RunningPool) -> None:
+def test_wasi_is_offered_only_to_modules_that_import_it(pool: RunningPool) -> None:
     fetch = make_job("hostcall", HOSTCALL.read_bytes, "fetch", b'{"url":"http://hostbridge.invalid/x"}')
     without_wasi = tuple(each for each in fetch.imports if each[0] != WASI_NAMESPACE)
     assert without_wasi != fetch.imports

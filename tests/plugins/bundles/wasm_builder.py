@@ -1,4 +1,4 @@
-"""WebAssembly modules made by hand, section by section, also such as no tool would make.
+"""Builds WebAssembly modules section by section, including ones that no tool would produce.
 
 https://webassembly.github.io/spec/core/binary/modules.html
 """
@@ -35,7 +35,7 @@ def section(number: int, content: bytes) -> bytes:
 
 
 def function_type(signature: str) -> bytes:
-    """`(i64, i64) -> i64`, as the binary format has it."""
+    """Encodes a signature such as `(i64, i64) -> i64`."""
     params, _, results = signature.partition(" -> ")
     return b"\x60" + _value_types(params) + _value_types(results)
 
@@ -53,9 +53,10 @@ def module(
     replaced: dict[int, bytes] | None = None,
     tail: bytes = b"",
 ) -> bytes:
-    """A module that imports functions, given as (namespace, name, signature), and exports functions, given by
-    name with their signature; each returns 0. `replaced` holds the content of sections that are to be
-    otherwise, or there as well; `tail` follows the last.
+    """A module with imported and exported functions; each exported function returns 0.
+
+    Imports are (namespace, name, signature). `functions` maps the names of exports to signatures. `replaced`
+    gives sections other content, or adds them. `tail` follows the last section.
     """
     imports, functions = imports or [], functions or {}
     signatures = sorted({*(signature for *_, signature in imports), *functions.values()})
@@ -63,13 +64,13 @@ def module(
         TYPE: vector([function_type(signature) for signature in signatures]),
         IMPORT: vector(
             [
-                name(space) + name(item) + b"\0" + u32(signatures.index(taken))
-                for space, item, taken in imports
+                name(space) + name(item) + b"\0" + u32(signatures.index(signature))
+                for space, item, signature in imports
             ]
         ),
         FUNCTION: vector([u32(signatures.index(signature)) for signature in functions.values()]),
         EXPORT: vector(
-            [name(given) + b"\0" + u32(len(imports) + index) for index, given in enumerate(functions)]
+            [name(export) + b"\0" + u32(len(imports) + index) for index, export in enumerate(functions)]
         ),
         CODE: vector([_body(signature) for signature in functions.values()]),
     } | (replaced or {})

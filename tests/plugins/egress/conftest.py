@@ -1,4 +1,4 @@
-"""A server outside, and a guest that may reach it."""
+"""An outside server, and a guest that may reach it."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""A guest that asks through the gate, and the DNS that it finds there."""
+"""A guest that sends requests through the egress gate, and a fake DNS for it."""
 
 import time
 
@@ -7,39 +7,41 @@ from plugins.egress.destinations import Destinations, PrivateException
 from plugins.egress.gate import Gate, Request, Response, fetch
 from tests.plugins.egress.outside import Outside
 
-MOST = 1 << 16
+MAX_RESPONSE_BYTES = 1 << 16
 NAME = "api.example.com"
 
 
 class Resolver:
-    """DNS as a test wants it: each look-up takes the next answer, the last one stays."""
+    """Fake DNS: each look-up takes the next answer, and the last answer repeats."""
 
     def __init__(self, *answers: list[str]) -> None:
         self.answers = list(answers)
-        self.asked: list[tuple[str, int]] = []
+        self.lookups: list[tuple[str, int]] = []
 
     def __call__(self, host: str, port: int) -> list[str]:
-        self.asked.append((host, port))
+        self.lookups.append((host, port))
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
 
 class Guest:
-    """Asks through a gate that lets it connect to loopback, on the ports of the test's servers."""
+    """Sends requests through a gate that allows loopback, on the ports of the test's servers."""
 
     def __init__(self, *servers: Outside) -> None:
         self.resolver = Resolver(["127.0.0.1"])
         self.exceptions = tuple(PrivateException.parse(f"127.0.0.0/8:{server.port}") for server in servers)
         self.rules = [Rule.parse(f"http://{NAME}:{server.port}/", ["GET"]) for server in servers]
-        self.gate = Gate(Destinations(self.exceptions), MOST, 10, "hostbridge-test", resolve=self.resolver)
+        self.gate = Gate(
+            Destinations(self.exceptions), MAX_RESPONSE_BYTES, 10, "hostbridge-test", resolve=self.resolver
+        )
         self.audit: list[tuple[str, int]] = []
 
-    def may(self, url: str, *methods: str) -> "Guest":
+    def grant(self, url: str, *methods: str) -> "Guest":
         self.rules.append(Rule.parse(url, methods or ["GET"]))
         return self
 
-    def ask(self, url: str, method: str = "GET", body: bytes = b"", **headers: str) -> Response:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return self.send(Request(method, url, named, body))
+    def request(self, url: str, method: str = "GET", body: bytes = b"", **headers: str) -> Response:
+        dashed = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.send(Request(method, url, dashed, body))
 
     def send(self, request: Request, deadline: float = float("inf")) -> Response:
         def record(subject: str, status: int, started: float) -> None:

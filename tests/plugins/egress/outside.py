@@ -1,4 +1,4 @@
-"""A real HTTP server for the tests of the egress gate, which answers whatever a test wants, valid or not."""
+"""A real HTTP server outside the egress gate, which sends any response a test wants, valid or not."""
 
 import ssl
 import subprocess
@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, BinaryIO
 
-# The bytes of an answer, or what writes them until the other side is gone.
+# The bytes of a response, or a function that writes them until the client disconnects.
 Script = bytes | Callable[[BinaryIO], None]
 
 
@@ -27,7 +27,7 @@ class Seen:
 
 @dataclass
 class Outside:
-    """What it was asked, and what it says at each path."""
+    """The requests that the server has seen, and its responses by path."""
 
     address: str
     port: int
@@ -44,7 +44,7 @@ class Outside:
 def outside(
     address: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None
 ) -> Iterator[Outside]:
-    told = Outside(address, port)
+    state = Outside(address, port)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -52,12 +52,12 @@ def outside(
         def answer(self) -> None:
             self.close_connection = True
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            told.seen.append(Seen(self.command, self.path, list(self.headers.items()), body))
-            script = told.answers.get(self.path, b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
+            state.seen.append(Seen(self.command, self.path, list(self.headers.items()), body))
+            script = state.answers.get(self.path, b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
             try:
                 script(self.wfile) if callable(script) else self.wfile.write(script)
             except OSError:
-                return  # hung up on, as it should be
+                return  # the gate hung up, as it should
 
         do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = answer
 
@@ -68,16 +68,16 @@ def outside(
         daemon_threads = True
 
         def handle_error(self, *_: Any) -> None:
-            return  # a handshake that the gate broke off
+            return  # the gate aborted the handshake
 
     server = Server((address, port), Handler)
-    told.port = server.server_port
+    state.port = server.server_port
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
-        yield told
+        yield state
     finally:
         server.shutdown()
         thread.join()
@@ -85,7 +85,7 @@ def outside(
 
 
 def certificate(folder: Path, name: str) -> ssl.SSLContext:
-    """A server's context with a certificate for `name`, signed by itself (folder/cert.pem)."""
+    """A TLS server context with a self-signed certificate for `name`, saved as folder/cert.pem."""
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
          "-keyout", folder / "key.pem", "-out", folder / "cert.pem", "-days", "2", "-subj", f"/CN={name}",

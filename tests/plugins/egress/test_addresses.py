@@ -1,116 +1,117 @@
-"""Where a granted name may lead: public addresses, and never this server."""
+"""plugins.egress.addresses: the strict form of URLs, and what a rule covers."""
 
-import socket
-import time
-from contextlib import ExitStack
-from dataclasses import replace
+from urllib.parse import urlsplit
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from plugins.egress.destinations import Destinations, PrivateException
-from plugins.egress.gate import EgressRefused, EgressUnreachable, Gate, Request
-from tests.plugins.egress.guest import MOST, NAME, Guest
-from tests.plugins.egress.outside import Outside, outside
+from plugins.egress.addresses import MAX_URL_CHARS, Address, InvalidAddress, Rule
 
 
 @pytest.mark.parametrize(
-    "addresses",
-    [["127.0.0.1"], ["10.0.0.1"], ["169.254.169.254"], ["::1"], ["::ffff:127.0.0.1"], ["64:ff9b::7f00:1"],
-     ["8.8.8.8", "127.0.0.1"], ["127.0.0.1", "8.8.8.8"]],
+    ("url", "expected"),
+    [
+        ("https://api.example.com", "https://api.example.com/"),
+        ("HTTPS://API.Example.COM:443/V1", "https://api.example.com/V1"),
+        ("http://example.com:80/a?b=c&d", "http://example.com/a?b=c&d"),
+        ("http://example.com:8080/#top", "http://example.com:8080/"),
+        ("http://my_service:9000/x", "http://my_service:9000/x"),
+        ("https://xn--bcher-kva.example/%C3%BC", "https://xn--bcher-kva.example/%C3%BC"),
+        ("http://192.0.2.1/", "http://192.0.2.1/"),
+        ("http://[2001:DB8:0:0::1]:81/", "http://[2001:db8::1]:81/"),
+        ("https://example.com/a/b.c/~d;e=f/", "https://example.com/a/b.c/~d;e=f/"),
+        ("https://example.com/a?next=../%2e%2e//", "https://example.com/a?next=../%2e%2e//"),
+    ],
+)
+def test_url_is_parsed_and_normalized(url: str, expected: str) -> None:
+    assert Address.parse(url).url == expected
+
+
+REFUSED = {
+    "another scheme": "file:///etc/passwd ftp://example.com/ javascript://example.com/ //example.com/ data:,x",
+    "no host": "http:// http:///x http://:80/ https:/example.com https:example.com example.com",
+    "a user": "http://user@example.com/ http://user:pw@example.com/ http://example.com@evil.example/ http://@a/",
+    "odd numbers": "http://0x7f.1/ http://2130706433/ http://127.1/ http://0177.0.0.1/ http://127.0.0.1.2/ "
+    "http://0x7f000001/ http://127.0.0.0x1/ http://1.2.3.4.5/ http://256.1.1.1/ http://00.0.0.0/ http://a.0x/",
+    "odd IPv6": "http://[::1/ http://::1/ http://[fe80::1%25eth0]/ http://[1.2.3.4]/ http://[g::]/ http://[]/",
+    "odd names": "http://example.com./ http://.example.com/ http://a..b/ http://-a.example/ http://a-.example/ "
+    "http://bücher.example/ http://127。0。0。1/ http://ⓔxample.com/ http://a%2eb/ http://a%00b/ http://a*b/",
+    "odd ports": "http://a:0/ http://a:65536/ http://a:080/ http://a:+80/ http://a:/ http://a:8a/ http://a:80:80/",
+    "dots": "http://a/../x http://a/x/.. http://a/./x http://a/x/. http://a/..;/x http://a/x/..;y=z/w http://a/.;x",
+    "hidden dots": "http://a/%2e%2e/x http://a/.%2E/x http://a/%252e%252e/x http://a/%25252E/ http://a/%c0%ae/ http://a/%e0%80%ae/ http://a/%f0%80%80%af http://a/%25e0%2580%25ae",
+    "hidden slashes": "http://a/x%2fy http://a/x%5cy http://a/x%252Fy http://a/x%C1%9Cy",
+    "escapes": "http://a/% http://a/%z http://a/%2 http://a/%00 http://a/%0d%0aHost:x http://a/%7f",
+    "slashes": r"http://a//x http://a/x//y http://a/x// http://a\x http:\\a/ http://a/x\y http://a/?x\y",
+    "other characters": "http://a/ü http://a/<x> http://a/{x} http://a/^ http://a/`x` http://a/?ü http://a/|",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *(pytest.param(url, id=f"{kind}: {url}") for kind, urls in REFUSED.items() for url in urls.split()),
+        "", " http://a/", "http://a/ ", "http://a/\n", "http://a/\r\nX: y", "http://a b/", "http://a/b c", "http://a\t/",
+        "http://a/\0", "http://a/" + "x" * MAX_URL_CHARS, "http://" + "a." * 127 + "aa/", f"http://{'a' * 64}/",
+    ],
 )  # fmt: skip
-def test_a_name_that_leads_to_a_private_address_is_refused(
-    guest: Guest, server: Outside, base: str, addresses: list[str]
-) -> None:
-    guest.resolver.answers = [addresses]
-    guest.gate = replace(guest.gate, destinations=Destinations())
-    with pytest.raises(EgressRefused) as refused:
-        guest.ask(f"{base}/")
-    assert server.seen == []
-    assert guest.audit == [(f"GET {base}/", 403)]
-    assert not any(address in refused.value.detail for address in addresses)
+def test_ambiguous_url_is_refused(url: str) -> None:
+    with pytest.raises(InvalidAddress):
+        Address.parse(url)
 
 
-def test_a_private_address_is_refused_also_where_a_rule_names_it(guest: Guest, server: Outside) -> None:
-    guest.gate = replace(guest.gate, destinations=Destinations())
-    with pytest.raises(EgressRefused):
-        guest.may(f"http://127.0.0.1:{server.port}/").ask(f"http://127.0.0.1:{server.port}/")
-    assert server.seen == []
+@given(st.one_of(st.text(max_size=60), st.from_regex(r"https?://[a-z0-9.@:\[\]\\/%-]{0,30}\Z")))
+@example("http://a:80@b/")
+@example("http://[::ffff:1.2.3.4]/")
+def test_accepted_url_means_the_same_to_another_parser(url: str) -> None:
+    try:
+        address = Address.parse(url)
+    except InvalidAddress:
+        return
+    other = urlsplit(address.url)
+    assert (other.scheme, other.hostname) == (address.scheme, address.host)
+    assert (other.port or {"http": 80, "https": 443}[other.scheme]) == address.port
+    assert other.path == address.path
+    assert other.username is other.password is None
 
 
-def test_the_connection_goes_to_the_address_that_was_checked(server: Outside, base: str) -> None:
-    """DNS rebinding: the name has another address as soon as it was looked up once."""
-    with outside("127.0.0.2", server.port) as other:
-        guest = Guest(server)
-        guest.gate = replace(
-            guest.gate, destinations=Destinations((PrivateException.parse(f"127.0.0.1:{server.port}"),))
-        )
-        guest.resolver.answers = [["127.0.0.1"], ["127.0.0.2"]]
-        assert guest.ask(f"{base}/").status == 200
-        assert guest.resolver.asked == [(NAME, server.port)]
-        assert (len(server.seen), len(other.seen)) == (1, 0)
-        assert server.seen[0].values("host") == [f"{NAME}:{server.port}"]
-        with pytest.raises(EgressRefused):
-            guest.ask(f"{base}/")
-        assert other.seen == []
+def test_text_for_the_audit_log_omits_the_query() -> None:
+    assert str(Address.parse("https://a.example/x?key=secret")) == "https://a.example/x"
 
 
-def test_another_address_of_the_name_is_tried_if_the_first_does_not_answer(
-    guest: Guest, server: Outside, base: str
-) -> None:
-    guest.resolver.answers = [["127.0.0.3", "127.0.0.1"]]  # nobody listens on the first
-    assert guest.ask(f"{base}/").status == 200
+RULE = Rule.parse("https://api.example.com/v1/", ["GET", "POST"])
 
 
-def test_an_address_that_swallows_connections_leaves_time_for_the_next(server: Outside, base: str) -> None:
-    with socket.socket() as full, ExitStack() as waiting:
-        full.bind(("127.0.0.3", server.port))
-        full.listen(0)
-        for _ in range(4):  # they fill its queue, and from then on it does not even refuse
-            one = waiting.enter_context(socket.socket())
-            one.setblocking(False)
-            one.connect_ex(("127.0.0.3", server.port))
-        guest = Guest(server)
-        guest.resolver.answers = [["127.0.0.3", "127.0.0.1"]]
-        assert guest.send(Request("GET", f"{base}/", {}, b""), deadline=time.monotonic() + 4).status == 200
+@pytest.mark.parametrize(
+    ("method", "url", "allowed"),
+    [
+        ("GET", "https://api.example.com/v1/", True),
+        ("GET", "https://api.example.com/v1", True),
+        ("POST", "https://api.example.com/v1/users/1?x=y", True),
+        ("GET", "https://API.example.com:443/v1/", True),
+        ("GET", "https://api.example.com/v10", False),
+        ("GET", "https://api.example.com/v1x/y", False),
+        ("GET", "https://api.example.com/V1/", False),
+        ("GET", "https://api.example.com/", False),
+        ("HEAD", "https://api.example.com/v1/", False),
+        ("get", "https://api.example.com/v1/", False),
+        ("DELETE", "https://api.example.com/v1/", False),
+        ("GET", "http://api.example.com/v1/", False),
+        ("GET", "https://api.example.com:8443/v1/", False),
+        ("GET", "https://example.com/v1/", False),
+        ("GET", "https://x.api.example.com/v1/", False),
+    ],
+)
+def test_rule_matches_scheme_host_port_method_and_path_segments(method: str, url: str, allowed: bool) -> None:
+    assert RULE.allows(method, Address.parse(url)) is allowed
 
 
-@pytest.mark.parametrize("answer", [[], OSError("no such name")])
-def test_a_name_without_an_address_is_unreachable(guest: Guest, base: str, answer: object) -> None:
-    def resolve(host: str, port: int) -> list[str]:
-        if isinstance(answer, Exception):
-            raise answer
-        return []
-
-    guest.gate = replace(guest.gate, resolve=resolve)
-    with pytest.raises(EgressUnreachable):
-        guest.ask(f"{base}/")
+def test_rule_without_a_path_covers_every_path() -> None:
+    rule = Rule.parse("https://api.example.com", ["GET"])
+    assert rule.allows("GET", Address.parse("https://api.example.com/any/thing"))
 
 
-def test_the_systems_resolver_knows_localhost(server: Outside) -> None:
-    guest = Guest(server).may(f"http://localhost:{server.port}/")
-    loopback = tuple(PrivateException.parse(f"{net}:{server.port}") for net in ("127.0.0.0/8", "[::1]"))
-    guest.gate = Gate(Destinations(loopback), MOST, 10, "hostbridge-test")
-    assert guest.ask(f"http://localhost:{server.port}/").body == b"hello"
-
-
-def test_proxies_of_the_environment_are_not_used(
-    guest: Guest, server: Outside, base: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with outside() as proxy:
-        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
-            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
-        assert guest.ask(f"{base}/").status == 200
-        assert (len(server.seen), proxy.seen) == (1, [])
-
-
-def test_this_server_is_never_reached(guest: Guest, server: Outside, base: str) -> None:
-    destinations = Destinations(guest.exceptions, own_ports=frozenset({server.port}))
-    guest.gate = replace(guest.gate, destinations=destinations)
-    with pytest.raises(EgressRefused, match="this server itself"):
-        guest.ask(f"{base}/")
-    destinations = Destinations(guest.exceptions, own_names=frozenset({(NAME, server.port)}))
-    guest.gate = replace(guest.gate, destinations=destinations)
-    guest.resolver.asked.clear()
-    with pytest.raises(EgressRefused, match="this server itself"):
-        guest.ask(f"{base}/")
-    assert (server.seen, guest.resolver.asked) == ([], [])
+@pytest.mark.parametrize("url", ["https://a/?x=y", "https://a/?", "https://a/#x", "https://*.example.com/"])
+def test_rule_with_a_query_fragment_or_wildcard_is_refused(url: str) -> None:
+    with pytest.raises(InvalidAddress):
+        Rule.parse(url, ["GET"])

@@ -1,4 +1,4 @@
-"""plugins.egress.destinations: where a plugin's request may be connected to."""
+"""plugins.egress.destinations: which IP addresses a plugin's request may connect to."""
 
 import ipaddress
 
@@ -6,13 +6,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plugins.egress.destinations import Destinations, PrivateException, is_public, parse_exceptions, plain
+from plugins.egress.destinations import (
+    Destinations,
+    PrivateException,
+    embedded_ipv4,
+    is_public,
+    parse_exceptions,
+)
 
 EVERYTHING = parse_exceptions(["0.0.0.0/0:80", "[::/0]:80", "name.example:80"])
 
 
-def why_not(address: str, *exceptions: PrivateException, host: str = "name.example", port: int = 80) -> str:
-    return Destinations(exceptions).why_not(host, port, ipaddress.ip_address(address))
+def reason_to_refuse(
+    address: str, *exceptions: PrivateException, host: str = "name.example", port: int = 80
+) -> str:
+    return Destinations(exceptions).reason_to_refuse(host, port, ipaddress.ip_address(address))
 
 
 PRIVATE = {
@@ -45,10 +53,14 @@ PRIVATE = {
 
 @pytest.mark.parametrize(
     "address",
-    [pytest.param(one, id=f"{why}: {one}") for why, found in PRIVATE.items() for one in found.split()],
+    [
+        pytest.param(address, id=f"{kind}: {address}")
+        for kind, addresses in PRIVATE.items()
+        for address in addresses.split()
+    ],
 )
-def test_what_is_not_public_is_refused(address: str) -> None:
-    assert why_not(address)
+def test_address_that_is_not_public_is_refused(address: str) -> None:
+    assert reason_to_refuse(address)
 
 
 @pytest.mark.parametrize(
@@ -56,12 +68,12 @@ def test_what_is_not_public_is_refused(address: str) -> None:
     ["8.8.8.8", "1.1.1.1", "100.63.255.255", "100.128.0.1", "172.15.0.1", "172.32.0.1", "192.0.1.1", "223.255.255.1",
      "2606:4700::1111", "2a00:1450:4001::1", "2001:4860:4860::8888", "::ffff:8.8.8.8", "64:ff9b::8.8.8.8"],
 )  # fmt: skip
-def test_what_is_public_is_let_through(address: str) -> None:
-    assert why_not(address) == ""
+def test_public_address_is_allowed(address: str) -> None:
+    assert reason_to_refuse(address) == ""
 
 
 @given(st.ip_addresses())
-def test_nothing_is_public_that_the_standard_library_knows_to_be_private(
+def test_public_addresses_are_global_in_the_standard_library_too(
     address: ipaddress.IPv4Address | ipaddress.IPv6Address,
 ) -> None:
     if is_public(address):
@@ -75,12 +87,12 @@ def test_nothing_is_public_that_the_standard_library_knows_to_be_private(
      "192.0.0.192", "::", "fe80::1", "ff02::1", "fd00:ec2::254", "fd20:ce::254", "::ffff:169.254.169.254",
      "64:ff9b::169.254.169.254"],
 )  # fmt: skip
-def test_no_exception_opens_the_way_to_metadata_and_link_local(address: str) -> None:
-    assert why_not(address, *EVERYTHING) == "can never be reached from here"
+def test_no_exception_allows_metadata_or_link_local_addresses(address: str) -> None:
+    assert reason_to_refuse(address, *EVERYTHING) == "is never allowed"
 
 
 @pytest.mark.parametrize(
-    ("exception", "host", "port", "address", "opened"),
+    ("exception", "host", "port", "address", "allowed"),
     [
         ("10.0.0.0/8:80", "any.example", 80, "10.1.2.3", True),
         ("10.0.0.0/8:80", "any.example", 81, "10.1.2.3", False),
@@ -97,10 +109,12 @@ def test_no_exception_opens_the_way_to_metadata_and_link_local(address: str) -> 
         ("build.example:80", "build.example", 8080, "10.1.2.3", False),
     ],
 )
-def test_an_exception_opens_what_it_names_and_no_more(
-    exception: str, host: str, port: int, address: str, opened: bool
+def test_exception_allows_exactly_what_it_names(
+    exception: str, host: str, port: int, address: str, allowed: bool
 ) -> None:
-    assert (why_not(address, PrivateException.parse(exception), host=host, port=port) == "") is opened
+    assert (
+        reason_to_refuse(address, PrivateException.parse(exception), host=host, port=port) == ""
+    ) is allowed
 
 
 @pytest.mark.parametrize(
@@ -108,7 +122,7 @@ def test_an_exception_opens_what_it_names_and_no_more(
     ["", "host", "host:", ":80", "host:0", "host:65536", "host:080", "10.0.0.1/8:80", "10.0.0:80", "10.0.0.0/33:80",
      "fd00::/8:80", "[fd00::/129]:80", "[host]:80", "http://host:80", "host/path:80", "*.example:80", "a b:80"],
 )  # fmt: skip
-def test_an_exception_that_cannot_be_meant_is_refused(text: str) -> None:
+def test_malformed_exception_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         PrivateException.parse(text)
 
@@ -116,31 +130,31 @@ def test_an_exception_that_cannot_be_meant_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     "address", ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "64:ff9b::127.0.0.1", "0.0.0.0"]
 )
-def test_where_this_server_listens_is_never_reached(address: str) -> None:
+def test_address_on_which_this_server_listens_is_refused(address: str) -> None:
     destinations = Destinations(EVERYTHING, own_ports=frozenset({80}))
-    told = destinations.why_not("name.example", 80, ipaddress.ip_address(address))
-    assert told == "is this server itself"
+    reason = destinations.reason_to_refuse("name.example", 80, ipaddress.ip_address(address))
+    assert reason == "is this server itself"
 
 
-def test_another_port_of_this_machine_can_be_an_exception() -> None:
+def test_exception_may_allow_another_port_of_this_machine() -> None:
     destinations = Destinations(parse_exceptions(["127.0.0.1:81"]), own_ports=frozenset({80}))
-    assert destinations.why_not("name.example", 81, ipaddress.ip_address("127.0.0.1")) == ""
+    assert destinations.reason_to_refuse("name.example", 81, ipaddress.ip_address("127.0.0.1")) == ""
 
 
 @given(st.ip_addresses(v=4))
-def test_an_ipv4_address_is_found_inside_of_an_ipv6_one(address: ipaddress.IPv4Address) -> None:
-    assert plain(ipaddress.ip_address(f"::ffff:{address}")) == address
-    assert plain(ipaddress.ip_address(f"64:ff9b::{address}")) == address
+def test_ipv4_address_inside_an_ipv6_address_is_extracted(address: ipaddress.IPv4Address) -> None:
+    assert embedded_ipv4(ipaddress.ip_address(f"::ffff:{address}")) == address
+    assert embedded_ipv4(ipaddress.ip_address(f"64:ff9b::{address}")) == address
 
 
 @pytest.mark.parametrize(
-    ("host", "port", "named"),
+    ("host", "port", "expected"),
     [
         ("name.example", 80, True), ("name.example", 81, False), ("other.example", 80, False),
         ("10.1.2.3", 8080, True), ("::ffff:10.1.2.3", 8080, True), ("10.1.2.3", 80, False),
         ("11.1.2.3", 8080, False), ("in-ten.example", 8080, False),
     ],
 )  # fmt: skip
-def test_what_an_exception_names_is_told_without_a_look_up(host: str, port: int, named: bool) -> None:
+def test_is_exception_resolves_no_names(host: str, port: int, expected: bool) -> None:
     destinations = Destinations(parse_exceptions(["name.example:80", "10.0.0.0/8:8080"]))
-    assert destinations.is_exception(host, port) is named
+    assert destinations.is_exception(host, port) is expected

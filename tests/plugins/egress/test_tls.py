@@ -1,4 +1,4 @@
-"""Certificates are checked against the name, whatever address it leads to."""
+"""Certificates are verified against the host name, whatever address it resolves to."""
 
 import ssl
 from dataclasses import replace
@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from core.problems import Problem
-from plugins.egress.gate import EgressUnreachable, Response
+from plugins.egress.gate import Response
+from plugins.egress.problems import EgressUnreachable
 from tests.plugins.egress.guest import NAME, Guest
 from tests.plugins.egress.outside import Outside, certificate, outside
 
@@ -18,34 +19,34 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, Path]
     return certificate(folder, NAME), folder / "cert.pem"
 
 
-def over_tls(name: str, tls: tuple[ssl.SSLContext, Path], trusted: bool) -> Response:
+def fetch_over_tls(name: str, tls: tuple[ssl.SSLContext, Path], trusted: bool) -> Response:
     context, file = tls
     with outside(tls=context) as server:
-        guest = Guest(server).may(f"https://{name}:{server.port}/")
+        guest = Guest(server).grant(f"https://{name}:{server.port}/")
         trust = ssl.create_default_context(cafile=str(file) if trusted else None)
         guest.gate = replace(guest.gate, trust=lambda: trust)
         try:
-            return guest.ask(f"https://{name}:{server.port}/")
+            return guest.request(f"https://{name}:{server.port}/")
         except Problem:
             assert server.seen == []
             raise
 
 
-def test_https_is_checked_against_the_name_and_not_the_address(tls: tuple[ssl.SSLContext, Path]) -> None:
-    assert over_tls(NAME, tls, trusted=True).body == b"hello"
+def test_certificate_is_verified_against_the_name_not_the_address(tls: tuple[ssl.SSLContext, Path]) -> None:
+    assert fetch_over_tls(NAME, tls, trusted=True).body == b"hello"
 
 
 @pytest.mark.parametrize(
     ("name", "trusted"), [(NAME, False), ("other.example.com", True), ("127.0.0.1", True)]
 )
-def test_a_certificate_that_is_not_to_be_trusted_is_refused(
+def test_untrusted_or_mismatched_certificate_is_refused(
     tls: tuple[ssl.SSLContext, Path], name: str, trusted: bool
 ) -> None:
     with pytest.raises(EgressUnreachable, match="certificate"):
-        over_tls(name, tls, trusted)
+        fetch_over_tls(name, tls, trusted)
 
 
-def test_a_server_that_speaks_no_tls_is_unreachable(server: Outside) -> None:
-    guest = Guest(server).may(f"https://{NAME}:{server.port}/")
+def test_server_without_tls_is_unreachable(server: Outside) -> None:
+    guest = Guest(server).grant(f"https://{NAME}:{server.port}/")
     with pytest.raises(EgressUnreachable):
-        guest.ask(f"https://{NAME}:{server.port}/")
+        guest.request(f"https://{NAME}:{server.port}/")

@@ -1,4 +1,4 @@
-"""The bridge with anything that a guest could send it: it always answers, and never raises."""
+"""The bridge answers anything that a guest could send, and never raises."""
 
 import json
 import string
@@ -41,13 +41,13 @@ def assert_refused(reply: HostReply) -> None:
 @example("GET", f"{ORIGIN}/host/v1/users\n", {}, b"")
 @example("GET", f"{ORIGIN}\\@evil.example/host/v1/users", {}, b"")
 @example("POST", f"{ORIGIN}/host/v1/users", {"Content-Type": "application/json"}, b"\xff")
-def test_any_request_of_somebody_without_grants_is_refused(
+def test_any_request_without_grants_is_refused(
     method: str, url: str, headers: dict[str, str], body: bytes
 ) -> None:
     assert_refused(bridge.handle(HostRequest(1, method, url, headers, body), NOBODY))
 
 
-def test_a_query_of_too_many_fields_is_refused_and_no_failure_of_ours() -> None:
+def test_query_with_too_many_fields_is_refused() -> None:
     caller = Caller(frozenset({"db_get_user_by_email"}), "somebody")
     url = f"{ORIGIN}/host/v1/users?{'a&' * 1500}"
     reply = bridge.handle(HostRequest(1, "GET", url, {}, b""), caller)
@@ -55,15 +55,15 @@ def test_a_query_of_too_many_fields_is_refused_and_no_failure_of_ours() -> None:
     assert "too many" in json.loads(reply.body)["detail"]
 
 
-def test_fields_too_long_for_an_address_are_told_and_not_taken_for_an_unknown_operation() -> None:
+def test_overlong_fields_are_invalid_input_not_unknown_operation() -> None:
     payload = json.dumps({"email": "a" * MAX_URL_CHARS}).encode()
     reply = bridge.handle(HostFunction(1, "db_get_user_by_email", payload), NOBODY)
     assert json.loads(reply.body)["error"]["type"] == "urn:hostbridge:problem:invalid-input"
 
 
 @pytest.mark.parametrize("name", ["", "db_drop_everything", "x" * 100_000])
-def test_a_host_function_that_there_is_not_is_told(name: str) -> None:
-    """Names come from a worker, where a plugin may have broken out, and from modules of an earlier time."""
+def test_unknown_host_function_is_not_found(name: str) -> None:
+    """The name may come from a worker that was taken over, or from a module of an earlier version."""
     reply = bridge.handle(HostFunction(1, name, b"{}"), NOBODY)
     assert json.loads(reply.body)["error"]["type"] == "urn:hostbridge:problem:not-found"
     assert [call.operation for call in host_calls()] == [""]
@@ -71,7 +71,7 @@ def test_a_host_function_that_there_is_not_is_told(name: str) -> None:
 
 @relaxed
 @given(st.sampled_from(sorted(OPERATIONS)), st.binary(max_size=500))
-def test_any_payload_of_a_host_function_is_answered(name: str, payload: bytes) -> None:
+def test_any_host_function_payload_gets_an_answer(name: str, payload: bytes) -> None:
     reply = bridge.handle(HostFunction(1, name, payload), NOBODY)
     answer = json.loads(reply.body)
     assert answer["ok"] is False
@@ -93,7 +93,7 @@ def test_any_payload_of_a_host_function_is_answered(name: str, payload: bytes) -
         max_size=4,
     ),
 )
-def test_any_fields_are_answered_and_never_with_a_server_error(name: str, fields: dict[str, object]) -> None:
+def test_any_fields_get_an_answer_other_than_server_error(name: str, fields: dict[str, object]) -> None:
     everything = Caller(frozenset(OPERATIONS), "nobody")
     try:
         payload = json.dumps(fields).encode()
@@ -103,5 +103,5 @@ def test_any_fields_are_answered_and_never_with_a_server_error(name: str, fields
 
 
 @pytest.mark.parametrize("size", [bridge.MAX_URL_CHARS + 1, 1 << 20])
-def test_an_address_over_the_bound_is_refused(size: int) -> None:
+def test_overlong_address_is_refused(size: int) -> None:
     assert_refused(bridge.handle(HostRequest(1, "GET", f"{ORIGIN}/host/v1/" + "a" * size, {}, b""), NOBODY))

@@ -1,6 +1,6 @@
-"""The host API as a guest meets it: a real .wasm asks through Extism's ordinary HTTP call.
+"""The host API as a guest sees it: a real .wasm calls it through Extism's ordinary HTTP call.
 
-Per operation: it works, it is refused without its grant, bad input is told, what is missing is missing.
+For each operation: success, no grant, bad input, and objects that do not exist.
 """
 
 import json
@@ -23,7 +23,7 @@ UNKNOWN = uuid.UUID(int=7)
 
 
 class Guest:
-    """A plugin that sends what it is told to."""
+    """A plugin that sends the requests it is given."""
 
     def __init__(self, install: Install, user: User) -> None:
         self.install = install
@@ -31,7 +31,7 @@ class Guest:
         self.execution_id = ""
 
     def granted(self, *permissions: str) -> "Guest":
-        """From now on the plugin holds exactly these."""
+        """Grants the plugin exactly these permissions."""
         self.install("hostcall", *permissions)
         return self
 
@@ -67,9 +67,7 @@ def route(operation: Operation) -> str:
 
 
 @pytest.mark.parametrize("operation", OPERATIONS.values(), ids=lambda operation: operation.name)
-def test_an_operation_that_was_not_granted_is_refused_by_name_and_audited(
-    guest: Guest, operation: Operation
-) -> None:
+def test_ungranted_operation_is_refused_by_name_and_audited(guest: Guest, operation: Operation) -> None:
     others = [name for name in OPERATIONS if name != operation.name]
     guest.granted(*others)
     status, problem = guest.send(operation.method, route(operation), {} if operation.request else None)
@@ -82,7 +80,7 @@ def test_an_operation_that_was_not_granted_is_refused_by_name_and_audited(
 @pytest.mark.parametrize(
     "operation", [o for o in OPERATIONS.values() if o.request], ids=lambda operation: operation.name
 )
-def test_a_field_that_an_operation_does_not_know_is_refused(guest: Guest, operation: Operation) -> None:
+def test_unknown_field_is_refused(guest: Guest, operation: Operation) -> None:
     guest.granted(operation.name)
     status, problem = guest.send(operation.method, route(operation), {"surprise": 1})
     assert status == 400
@@ -94,13 +92,13 @@ def test_a_field_that_an_operation_does_not_know_is_refused(guest: Guest, operat
     "operation", [o for o in OPERATIONS.values() if o.request], ids=lambda operation: operation.name
 )
 @pytest.mark.parametrize("body", ["[]", '"text"', "7", "null"])
-def test_a_body_that_is_no_object_is_refused(guest: Guest, operation: Operation, body: str) -> None:
+def test_body_must_be_an_object(guest: Guest, operation: Operation, body: str) -> None:
     status, problem = guest.granted(operation.name).send(operation.method, route(operation), body)
     assert (status, problem["type"]) == (400, "urn:hostbridge:problem:invalid-input")
 
 
 @pytest.mark.parametrize("body", ["{", '{"a":1,"a":2}', '{"a":NaN}', ""])
-def test_malformed_json_is_told_apart_from_wrong_input(guest: Guest, body: str) -> None:
+def test_malformed_json_is_refused(guest: Guest, body: str) -> None:
     status, problem = guest.granted("db_create_user").send(
         "POST", "users", body, {"Content-Type": "application/json"}
     )
@@ -108,14 +106,14 @@ def test_malformed_json_is_told_apart_from_wrong_input(guest: Guest, body: str) 
     assert problem["type"].endswith(("malformed-json", "invalid-input"))
 
 
-def test_another_content_type_is_refused(guest: Guest) -> None:
+def test_wrong_content_type_is_refused(guest: Guest) -> None:
     status, problem = guest.granted("db_create_user").send(
         "POST", "users", "a=b", {"Content-Type": "text/plain"}
     )
     assert (status, problem["type"]) == (415, "urn:hostbridge:problem:unsupported-media-type")
 
 
-def test_a_method_that_a_route_does_not_know_is_refused(guest: Guest) -> None:
+def test_wrong_method_is_refused(guest: Guest) -> None:
     status, problem = guest.granted(*OPERATIONS).send("DELETE", "users")
     assert (status, problem["type"]) == (405, "urn:hostbridge:problem:method-not-allowed")
 
@@ -134,7 +132,7 @@ def test_a_method_that_a_route_does_not_know_is_refused(guest: Guest) -> None:
         "http://hostbridge.invalid/host/v1/users#fragment",
     ],
 )
-def test_no_other_address_of_the_host_can_be_reached(guest: Guest, url: str) -> None:
+def test_guest_reaches_no_other_address_of_the_host(guest: Guest, url: str) -> None:
     status, problem = guest.granted(*OPERATIONS).send("GET", url)
     assert (status, problem["type"]) == (404, "urn:hostbridge:problem:not-found")
     assert guest.audit() == [("", "", 404)]
@@ -155,12 +153,12 @@ def test_no_other_address_of_the_host_can_be_reached(guest: Guest, url: str) -> 
         "http://169.254.169.254/latest/meta-data/",
     ],
 )
-def test_no_other_host_can_be_reached(guest: Guest, url: str) -> None:
+def test_guest_reaches_no_other_host(guest: Guest, url: str) -> None:
     status, problem = guest.granted(*OPERATIONS).send("GET", url)
     assert (status, problem["type"]) == (403, "urn:hostbridge:problem:network-not-granted")
 
 
-def test_the_host_api_answers_nobody_over_the_network(alice: User, charlie: User) -> None:
+def test_host_api_over_http_needs_a_host_token(alice: User, charlie: User) -> None:
     for client in (API(), API(alice), API(charlie)):
         response = client.get("/host/v1/users?email=alice@example.com")
         assert response.status_code == 401
@@ -170,7 +168,7 @@ def test_the_host_api_answers_nobody_over_the_network(alice: User, charlie: User
 # --- users --------------------------------------------------------------------------------------------
 
 
-def test_db_create_user_makes_an_account_that_can_log_in(guest: Guest) -> None:
+def test_db_create_user_creates_usable_account(guest: Guest) -> None:
     body = {"email": " Dora@Example.COM ", "name": "Dora", "password": PASSWORD, "profile": {"a": [1]}}
     status, user = guest.granted("db_create_user").send("POST", "users", body)
     assert status == 201
@@ -182,7 +180,7 @@ def test_db_create_user_makes_an_account_that_can_log_in(guest: Guest) -> None:
     assert guest.audit() == [("db_create_user", user["id"], 201)]
 
 
-def test_db_create_user_takes_a_hash_made_by_the_guest(guest: Guest) -> None:
+def test_db_create_user_accepts_guest_made_hash(guest: Guest) -> None:
     phc = argon2.PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1).hash(PASSWORD)
     body = {"email": "dora@example.com", "name": "Dora", "password_hash": phc}
     status, user = guest.granted("db_create_user").send("POST", "users", body)
@@ -190,7 +188,7 @@ def test_db_create_user_takes_a_hash_made_by_the_guest(guest: Guest) -> None:
     assert users.verify_password(uuid.UUID(user["id"]), PASSWORD)
 
 
-def test_db_create_user_tells_a_taken_email_in_any_case(guest: Guest, alice: User) -> None:
+def test_db_create_user_refuses_taken_email_in_any_case(guest: Guest, alice: User) -> None:
     body = {"email": "ALICE@example.com", "name": "x", "password": PASSWORD}
     status, problem = guest.granted("db_create_user").send("POST", "users", body)
     assert (status, problem["type"]) == (409, "urn:hostbridge:problem:email-taken")
@@ -215,7 +213,7 @@ def test_db_create_user_tells_a_taken_email_in_any_case(guest: Guest, alice: Use
         ({"password_hash": "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0c2FsdA$aGFzaA"}, "/password"),
     ],
 )
-def test_db_create_user_names_the_wrong_field(guest: Guest, change: dict[str, Any], pointer: str) -> None:
+def test_db_create_user_names_invalid_field(guest: Guest, change: dict[str, Any], pointer: str) -> None:
     body = {"email": "dora@example.com", "name": "Dora", "password": PASSWORD} | change
     status, problem = guest.granted("db_create_user").send("POST", "users", body)
     assert (status, problem["type"]) == (400, "urn:hostbridge:problem:invalid-input"), problem
@@ -229,24 +227,24 @@ def test_lone_surrogates_are_refused(guest: Guest) -> None:
     assert (status, problem["errors"][0]["pointer"]) == (400, "/name")
 
 
-def test_db_get_user_by_email_finds_in_any_case(guest: Guest, alice: User) -> None:
+def test_db_get_user_by_email_ignores_case(guest: Guest, alice: User) -> None:
     status, user = guest.granted("db_get_user_by_email").send("GET", "users?email=ALICE%40example.com")
     assert (status, user["id"]) == (200, str(alice.pk))
     assert guest.audit() == [("db_get_user_by_email", str(alice.pk), 200)]
 
 
-def test_db_get_user_by_email_finds_nobody(guest: Guest) -> None:
+def test_db_get_user_by_email_raises_not_found(guest: Guest) -> None:
     status, problem = guest.granted("db_get_user_by_email").send("GET", "users?email=nobody@example.com")
     assert (status, problem["type"]) == (404, "urn:hostbridge:problem:not-found")
 
 
 @pytest.mark.parametrize("query", ["", "?email=", "?mail=x@example.com", "?email=a@b.example&x=1"])
-def test_db_get_user_by_email_wants_its_query(guest: Guest, query: str) -> None:
+def test_db_get_user_by_email_validates_query(guest: Guest, query: str) -> None:
     status, problem = guest.granted("db_get_user_by_email").send("GET", "users" + query)
     assert (status, problem["type"]) == (400, "urn:hostbridge:problem:invalid-input")
 
 
-def test_password_hashes_need_a_permission_of_their_own(guest: Guest, alice: User) -> None:
+def test_password_hashes_need_their_own_permission(guest: Guest, alice: User) -> None:
     _, user = guest.granted("db_get_user_by_uuid").send("GET", f"users/{alice.pk}")
     assert "password_hash" not in user
     _, user = guest.granted("db_get_user_by_uuid", "read_password_hash").send("GET", f"users/{alice.pk}")
@@ -260,9 +258,7 @@ def test_db_get_user_by_uuid(guest: Guest, alice: User) -> None:
     assert guest.send("GET", f"users/{UNKNOWN}")[0] == 404
 
 
-def test_db_update_user_password_ends_the_sessions_of_those_who_knew_the_old_one(
-    guest: Guest, alice: User
-) -> None:
+def test_db_update_user_password_ends_other_sessions(guest: Guest, alice: User) -> None:
     kept, _ = sessions.create_session(alice.pk, 3600)
     sessions.create_session(alice.pk, 3600)
     body = {"password": "another walk at dawn", "keep_session_id": str(kept.pk)}
@@ -272,7 +268,7 @@ def test_db_update_user_password_ends_the_sessions_of_those_who_knew_the_old_one
     assert [session.pk for session in Session.objects.filter(user=alice)] == [kept.pk]
 
 
-def test_db_update_user_password_refuses_weak_ones_and_unknown_users(guest: Guest, alice: User) -> None:
+def test_db_update_user_password_refuses_weak_passwords_and_unknown_users(guest: Guest, alice: User) -> None:
     guest.granted("db_update_user_password")
     assert guest.send("PUT", f"users/{alice.pk}/password", {"password": "12345678"})[0] == 400
     assert guest.send("PUT", f"users/{alice.pk}/password", {})[0] == 400
@@ -290,7 +286,7 @@ def test_db_update_user_email_verified(guest: Guest, alice: User) -> None:
     assert guest.send("PUT", f"users/{UNKNOWN}/email-verified", {"email_verified": True})[0] == 404
 
 
-def test_db_update_user_profile_changes_what_is_given(guest: Guest, alice: User) -> None:
+def test_db_update_user_profile_changes_given_fields(guest: Guest, alice: User) -> None:
     guest.granted("db_update_user_profile")
     status, user = guest.send("PATCH", f"users/{alice.pk}/profile", {"profile": {"city": "Ulm"}})
     assert (status, user["name"], user["profile"]) == (200, "Alice", {"city": "Ulm"})
@@ -300,7 +296,7 @@ def test_db_update_user_profile_changes_what_is_given(guest: Guest, alice: User)
     assert guest.send("PATCH", f"users/{alice.pk}/profile", {"email": "eve@example.com"})[0] == 400
 
 
-def test_verify_password_answers_yes_or_no_and_never_why(guest: Guest, alice: User) -> None:
+def test_verify_password_never_says_why(guest: Guest, alice: User) -> None:
     guest.granted("verify_password")
     assert guest.send("POST", f"users/{alice.pk}/password/verify", {"password": PASSWORD}) == (
         200,
@@ -324,7 +320,7 @@ def test_verify_password_answers_yes_or_no_and_never_why(guest: Guest, alice: Us
 # --- sessions -----------------------------------------------------------------------------------------
 
 
-def test_db_create_session_hands_out_a_token_that_is_nowhere_stored(guest: Guest, alice: User) -> None:
+def test_db_create_session_stores_no_plain_token(guest: Guest, alice: User) -> None:
     body = {"user_id": str(alice.pk), "ttl_seconds": 600}
     status, session = guest.granted("db_create_session").send("POST", "sessions", body)
     assert status == 201
@@ -335,7 +331,7 @@ def test_db_create_session_hands_out_a_token_that_is_nowhere_stored(guest: Guest
 
 
 @pytest.mark.parametrize("ttl", [0, -1, 59, 2_592_001, 10**30, "soon", None, 1.5])
-def test_db_create_session_bounds_its_lifetime(guest: Guest, alice: User, ttl: Any) -> None:
+def test_db_create_session_limits_lifetime(guest: Guest, alice: User, ttl: Any) -> None:
     body = {"user_id": str(alice.pk), "ttl_seconds": ttl}
     status, problem = guest.granted("db_create_session").send("POST", "sessions", body)
     assert (status, problem["errors"][0]["pointer"]) == (400, "/ttl_seconds")
@@ -349,7 +345,7 @@ def test_db_create_session_refuses_disabled_and_unknown_users(guest: Guest, alic
     assert guest.send("POST", "sessions", {"user_id": str(UNKNOWN), "ttl_seconds": 600})[0] == 404
 
 
-def test_db_get_session_knows_live_sessions_only(guest: Guest, alice: User) -> None:
+def test_db_get_session_finds_live_sessions_only(guest: Guest, alice: User) -> None:
     guest.granted("db_get_session")
     session, token = sessions.create_session(alice.pk, 600)
     status, found = guest.send("POST", "sessions/lookup", {"token": token})
@@ -361,7 +357,7 @@ def test_db_get_session_knows_live_sessions_only(guest: Guest, alice: User) -> N
     assert guest.send("POST", "sessions/lookup", {"token": "x" * 201})[0] == 400
 
 
-def test_db_delete_session_ends_it_once(guest: Guest, alice: User) -> None:
+def test_db_delete_session_works_once(guest: Guest, alice: User) -> None:
     guest.granted("db_delete_session")
     session, token = sessions.create_session(alice.pk, 600)
     assert guest.send("DELETE", f"sessions/{session.pk}") == (204, None)
@@ -372,7 +368,7 @@ def test_db_delete_session_ends_it_once(guest: Guest, alice: User) -> None:
 # --- audit --------------------------------------------------------------------------------------------
 
 
-def test_the_audit_log_keeps_neither_bodies_nor_secrets(guest: Guest, alice: User) -> None:
+def test_audit_log_holds_no_bodies_or_secrets(guest: Guest, alice: User) -> None:
     _session, token = sessions.create_session(alice.pk, 600)
     guest.granted("verify_password", "db_get_session", "db_get_user_by_email")
     guest.send("POST", f"users/{alice.pk}/password/verify", {"password": PASSWORD})
@@ -384,7 +380,7 @@ def test_the_audit_log_keeps_neither_bodies_nor_secrets(guest: Guest, alice: Use
         assert secret not in kept
 
 
-def test_several_calls_of_one_execution_are_audited_in_order(guest: Guest, alice: User) -> None:
+def test_host_calls_of_one_execution_are_audited_in_order(guest: Guest, alice: User) -> None:
     guest.granted("db_get_user_by_uuid")
     urls = [f"users/{alice.pk}", f"users/{UNKNOWN}", "elsewhere"]
     requests = [{"method": "GET", "url": HOST + url, "headers": {}, "body": None} for url in urls]
@@ -398,12 +394,12 @@ def test_several_calls_of_one_execution_are_audited_in_order(guest: Guest, alice
     ]
 
 
-def test_revoking_takes_effect_on_the_next_call(guest: Guest, alice: User) -> None:
+def test_revoked_grant_is_gone_at_next_call(guest: Guest, alice: User) -> None:
     assert guest.granted("db_get_user_by_uuid").send("GET", f"users/{alice.pk}")[0] == 200
     assert guest.granted().send("GET", f"users/{alice.pk}")[0] == 403
 
 
-def test_a_failure_of_the_host_never_looks_like_success(
+def test_host_failure_never_looks_like_success(
     guest: Guest, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: Any) -> None:
@@ -416,7 +412,7 @@ def test_a_failure_of_the_host_never_looks_like_success(
     assert guest.audit() == [("db_get_user_by_uuid", str(alice.pk), 500)]
 
 
-def test_a_body_over_the_bound_is_refused(guest: Guest) -> None:
+def test_oversized_body_is_refused(guest: Guest) -> None:
     body = {"email": "a@b.example", "name": "x" * (2 << 20), "password": PASSWORD}
     status, problem = guest.granted("db_create_user").send("POST", "users", body)
     assert (status, problem["type"]) == (413, "urn:hostbridge:problem:payload-too-large")

@@ -1,4 +1,4 @@
-"""A plugin's own store: quota, expiry, pages, compare-and-set, and many callers at once."""
+"""A plugin's own store: quota, expiry, pages, compare-and-set, and concurrent callers."""
 
 from datetime import timedelta
 from typing import Any
@@ -18,12 +18,12 @@ def plugin(transactional_db: None) -> Plugin:
 
 
 @pytest.mark.parametrize("value", [None, 0, "", [], {"ü": [1.5, True, {"x": None}]}, "x" * 60_000])
-def test_a_value_comes_back_as_it_was_kept(plugin: Plugin, value: Any) -> None:
+def test_value_is_returned_unchanged(plugin: Plugin, value: Any) -> None:
     kv.put(plugin, "key", value)
     assert kv.get(plugin, "key")["value"] == value
 
 
-def test_plugins_do_not_see_each_others_entries(plugin: Plugin) -> None:
+def test_plugins_cannot_see_each_others_entries(plugin: Plugin) -> None:
     other = Plugin.objects.create(slug="two")
     kv.put(plugin, "key", "mine")
     with pytest.raises(NotFound):
@@ -33,7 +33,7 @@ def test_plugins_do_not_see_each_others_entries(plugin: Plugin) -> None:
         kv.delete(other, "key")
 
 
-def test_an_entry_past_its_end_is_gone_for_everybody(plugin: Plugin, settings: Any) -> None:
+def test_expired_entry_is_gone(plugin: Plugin, settings: Any) -> None:
     kv.put(plugin, "key", "x" * 1000, ttl_seconds=60)
     KVEntry.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     with pytest.raises(NotFound):
@@ -41,12 +41,12 @@ def test_an_entry_past_its_end_is_gone_for_everybody(plugin: Plugin, settings: A
     with pytest.raises(NotFound):
         kv.delete(plugin, "key")
     assert kv.page(plugin)["items"] == []
-    settings.PLUGIN_KV_QUOTA_BYTES = 1400  # what has expired no longer counts
+    settings.PLUGIN_KV_QUOTA_BYTES = 1400  # expired entries no longer count
     kv.put(plugin, "other", "x" * 1000, if_version=0)
     kv.put(plugin, "key", 1, if_version=0)
 
 
-def test_without_a_ttl_an_earlier_one_is_gone(plugin: Plugin) -> None:
+def test_writing_without_ttl_clears_earlier_one(plugin: Plugin) -> None:
     assert kv.put(plugin, "key", 1, ttl_seconds=60)["expires_at"]
     assert kv.put(plugin, "key", 2)["expires_at"] is None
 
@@ -61,17 +61,17 @@ def test_compare_and_set(plugin: Plugin) -> None:
         kv.delete(plugin, "key", if_version=first["version"])
     kv.delete(plugin, "key", if_version=second["version"])
     third = kv.put(plugin, "key", 3, if_version=0)
-    assert third["version"] > second["version"], "a key that is made anew has no version that it had before"
+    assert third["version"] > second["version"], "a key that is written again gets a new version"
 
 
-def test_of_many_who_compare_and_set_one_wins(plugin: Plugin) -> None:
+def test_one_of_many_concurrent_compare_and_sets_wins(plugin: Plugin) -> None:
     version = kv.put(plugin, "key", 0)["version"]
     results = at_once(12, lambda: kv.put(plugin, "key", 1, if_version=version))
     assert len([result for result in results if isinstance(result, dict)]) == 1
     assert len([result for result in results if isinstance(result, kv.VersionMismatch)]) == 11
 
 
-def test_a_counter_by_compare_and_set_loses_nothing(plugin: Plugin) -> None:
+def test_compare_and_set_counter_loses_no_update(plugin: Plugin) -> None:
     kv.put(plugin, "count", 0)
 
     def increment() -> None:
@@ -87,7 +87,7 @@ def test_a_counter_by_compare_and_set_loses_nothing(plugin: Plugin) -> None:
     assert kv.get(plugin, "count")["value"] == 8
 
 
-def test_the_quota_holds_for_many_at_once(plugin: Plugin, settings: Any) -> None:
+def test_quota_holds_under_concurrent_writes(plugin: Plugin, settings: Any) -> None:
     settings.PLUGIN_KV_QUOTA_BYTES = 5_000
     keys = iter([f"key{n}" for n in range(12)])
     results = at_once(12, lambda: kv.put(plugin, next(keys), "x" * 1000))
@@ -97,8 +97,8 @@ def test_the_quota_holds_for_many_at_once(plugin: Plugin, settings: Any) -> None
     assert len([result for result in results if isinstance(result, kv.QuotaExceeded)]) == 8
 
 
-def test_many_small_entries_fill_a_store_as_well(plugin: Plugin, settings: Any) -> None:
-    """Each write adds up what is there, with everybody else's writes waiting."""
+def test_many_small_entries_fill_the_store(plugin: Plugin, settings: Any) -> None:
+    """Each write sums up all entries while other writes wait, so their number must be bounded."""
     settings.PLUGIN_KV_QUOTA_BYTES = 10 * kv.ENTRY_BYTES
     for number in range(9):
         kv.put(plugin, str(number), 1)
@@ -106,7 +106,7 @@ def test_many_small_entries_fill_a_store_as_well(plugin: Plugin, settings: Any) 
         kv.put(plugin, "x", 1)
 
 
-def test_overwriting_counts_once(plugin: Plugin, settings: Any) -> None:
+def test_overwritten_entry_counts_once(plugin: Plugin, settings: Any) -> None:
     settings.PLUGIN_KV_QUOTA_BYTES = 1_500
     for _ in range(5):
         kv.put(plugin, "key", "x" * 1000)
@@ -116,7 +116,7 @@ def test_overwriting_counts_once(plugin: Plugin, settings: Any) -> None:
     kv.put(plugin, "other", "x" * 1000)
 
 
-def test_a_value_over_the_bound_is_refused(plugin: Plugin) -> None:
+def test_oversized_value_is_refused(plugin: Plugin) -> None:
     with pytest.raises(PayloadTooLarge):
         kv.put(plugin, "key", "x" * (64 << 10))
 

@@ -1,4 +1,4 @@
-"""send_email and notify: what reaches a person through a plugin, and from whom."""
+"""send_email and notify: what plugins can send to people, to whom, and how often."""
 
 import re
 from collections.abc import Callable
@@ -24,9 +24,7 @@ from tests.conftest import API, Listen, assert_problem, at_once
 HOUR = 3600
 
 
-def test_an_email_goes_to_the_accounts_own_address_with_a_link_to_this_server(
-    alice: User, settings: Any
-) -> None:
+def test_email_goes_to_account_address_with_link_to_this_server(alice: User, settings: Any) -> None:
     settings.PUBLIC_URL = "https://plugins.example.com"
     _row, token = single_use_tokens.create_password_reset_token(alice.pk, HOUR)
     send_account_email(alice.pk, "reset-password", token)
@@ -36,8 +34,8 @@ def test_an_email_goes_to_the_accounts_own_address_with_a_link_to_this_server(
     assert link == f"https://plugins.example.com/reset-password#token={token}"
 
 
-def test_a_name_cannot_bring_a_link_or_a_header(alice: User) -> None:
-    """Anybody may sign up with somebody else's address, and call them what they like."""
+def test_name_cannot_inject_link_or_header(alice: User) -> None:
+    """Anyone can sign up with someone else's address under any name."""
     name = "x\r\nBcc: eve@example.com\r\nYou won! Look at https://eve.example/ "
     users.update_profile(alice.pk, name=name)
     for template, make in (
@@ -55,7 +53,7 @@ def test_a_name_cannot_bring_a_link_or_a_header(alice: User) -> None:
     assert sent.alternatives == []
 
 
-def test_a_person_gets_only_so_many_an_hour_also_of_many_at_once(transactional_db: None, alice: User) -> None:
+def test_hourly_email_limit_holds_under_concurrency(transactional_db: None, alice: User) -> None:
     _row, token = single_use_tokens.create_email_verification_token(alice.pk, HOUR)
     results = at_once(12, lambda: send_account_email(alice.pk, "verify-email", token))
     assert results.count(None) == 5
@@ -63,9 +61,7 @@ def test_a_person_gets_only_so_many_an_hour_also_of_many_at_once(transactional_d
     assert SentEmail.objects.count() == 5
 
 
-def test_an_email_that_could_not_be_sent_is_told_and_not_counted(
-    alice: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_email_is_reported_and_not_counted(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
     def down(*_: Any) -> None:
         raise SMTPServerDisconnected("secret server detail")
 
@@ -82,19 +78,19 @@ def plugin(db: None) -> Plugin:
     return Plugin.objects.create(slug="weather")
 
 
-def tell(plugin: Plugin, **data: Any) -> Any:
+def send(plugin: Plugin, **data: Any) -> Any:
     return notify(
         Caller(frozenset({"notify"}), plugin.slug), {"title": "Rain", "body": "", "level": "info"} | data
     )
 
 
 @pytest.mark.parametrize(("who", "hears"), [("alice", 1), ("bob", 0), ("staff", 0)])
-def test_a_notification_reaches_that_user_and_nobody_else(
+def test_notification_reaches_only_its_user(
     plugin: Plugin, alice: User, bob: User, listen: Listen, who: str, hears: int
 ) -> None:
     group = {"alice": user_group(alice.pk), "bob": user_group(bob.pk), "staff": STAFF_GROUP}[who]
     with listen(group) as events:
-        assert tell(plugin, user_id=alice.pk) == {"delivered_to": "user"}
+        assert send(plugin, user_id=alice.pk) == {"delivered_to": "user"}
     assert len(events) == hears
     for event in events:
         assert event["type"] == "notification"
@@ -102,52 +98,50 @@ def test_a_notification_reaches_that_user_and_nobody_else(
 
 
 @pytest.mark.parametrize(("who", "hears"), [("alice", 1), ("bob", 0)])
-def test_a_notification_to_watchers_reaches_those_who_watch(
+def test_notification_to_watchers_reaches_watchers(
     plugin: Plugin, alice: User, bob: User, listen: Listen, who: str, hears: int
 ) -> None:
     group = user_group({"alice": alice, "bob": bob}[who].pk)
     configuration.set_watching(plugin, alice, True)
     configuration.set_watching(plugin, alice, True)
     with listen(group) as events:
-        assert tell(plugin) == {"delivered_to": "watchers"}
+        assert send(plugin) == {"delivered_to": "watchers"}
     assert len(events) == hears
     configuration.set_watching(plugin, alice, False)
     with listen(group) as events:
-        tell(plugin)
+        send(plugin)
     assert events == []
 
 
 @pytest.mark.parametrize("to_watchers", [False, True])
-def test_a_plugin_shows_a_person_and_its_watchers_only_so_many_also_of_many_at_once(
+def test_notification_limit_holds_under_concurrency(
     transactional_db: None, plugin: Plugin, alice: User, listen: Listen, to_watchers: bool
 ) -> None:
     configuration.set_watching(plugin, alice, True)
     whom = {} if to_watchers else {"user_id": alice.pk}
     with listen(user_group(alice.pk)) as events:
         for _ in range(NOTIFICATIONS - 4):
-            tell(plugin, **whom)
-        results = at_once(10, lambda: tell(plugin, **whom))
+            send(plugin, **whom)
+        results = at_once(10, lambda: send(plugin, **whom))
         refused = [result for result in results if isinstance(result, RateLimited)]
         assert len(refused) == 6
     assert len(events) == NOTIFICATIONS
     assert 0 < int(refused[0].headers["Retry-After"]) <= rate_limits.WINDOW_SECONDS + 1
 
 
-def test_the_others_are_told_all_the_same_and_the_same_person_after_a_while(
-    plugin: Plugin, alice: User, bob: User
-) -> None:
+def test_notification_limit_is_per_user_and_expires(plugin: Plugin, alice: User, bob: User) -> None:
     for _ in range(NOTIFICATIONS):
-        tell(plugin, user_id=alice.pk)
+        send(plugin, user_id=alice.pk)
     with pytest.raises(RateLimited):
-        tell(plugin, user_id=alice.pk)
-    tell(plugin, user_id=bob.pk)
-    tell(plugin)
-    tell(Plugin.objects.create(slug="news"), user_id=alice.pk)
+        send(plugin, user_id=alice.pk)
+    send(plugin, user_id=bob.pk)
+    send(plugin)
+    send(Plugin.objects.create(slug="news"), user_id=alice.pk)
     AttemptCount.objects.update(ends_at=timezone.now())
-    tell(plugin, user_id=alice.pk)
+    send(plugin, user_id=alice.pk)
 
 
-def test_a_notification_that_was_not_told_does_not_count(
+def test_unpublished_notification_does_not_count(
     plugin: Plugin, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: Any, **__: Any) -> None:
@@ -156,13 +150,11 @@ def test_a_notification_that_was_not_told_does_not_count(
     with monkeypatch.context() as broken:
         broken.setattr("plugins.operations.events.publish", full)
         with pytest.raises(DatabaseError):
-            tell(plugin, user_id=alice.pk)
+            send(plugin, user_id=alice.pk)
     assert not AttemptCount.objects.exists()
 
 
-def test_one_notification_too_many_is_a_problem_like_any_other(
-    install: Callable[..., Plugin], charlie: User
-) -> None:
+def test_guest_gets_problem_over_notification_limit(install: Callable[..., Plugin], charlie: User) -> None:
     install("hostcall", "notify")
     _row, token = api_tokens.create_api_token(
         charlie, name="x", scopes=["notify"], expires_in_days=1, plugin="hostcall"
@@ -173,12 +165,12 @@ def test_one_notification_too_many_is_a_problem_like_any_other(
     for _ in range(NOTIFICATIONS):
         assert client.post(url, body).status_code == 202
     response = client.post(url, body)
-    told = assert_problem(response, 429, "rate-limited")
-    assert "30 notifications" in told["detail"]
+    problem = assert_problem(response, 429, "rate-limited")
+    assert "30 notifications" in problem["detail"]
     assert int(response["Retry-After"]) > 0
 
 
-def test_watching_is_switched_over_rest(bundled: dict[str, Plugin], alice: User) -> None:
+def test_watching_can_be_switched_over_rest(bundled: dict[str, Plugin], alice: User) -> None:
     client = API(alice)
     url = "/api/v1/plugins/template"
     assert client.get(url).json()["watching"] is False

@@ -1,6 +1,6 @@
-"""One table of cases through all three ways in: guest HTTP, real HTTP with a token, host functions.
+"""One table of cases through all three transports: guest HTTP, real HTTP with a token, host functions.
 
-The same fields must give the same answer, or the same problem, whichever way they travel.
+The same fields must give the same answer, or the same problem, over each of them.
 """
 
 import json
@@ -30,7 +30,7 @@ HOUR = 3600
 
 @dataclass
 class World:
-    """What a case may start from; each way in gets one of its own."""
+    """What a case can set up. Each transport gets its own."""
 
     plugin: Plugin
 
@@ -102,7 +102,7 @@ CASES: list[Case] = [
     ("db_delete_user_sessions", "works", 200, lambda w: {"uuid": str(w.session()[0].user_id)}),
     ("db_delete_user_sessions", "missing", 404, lambda w: {"uuid": UNKNOWN}),
     ("db_cleanup_expired_sessions", "works", 200, lambda w: {}),
-    ("db_cleanup_expired_sessions", "a field too many", 400, lambda w: {"all": True}),
+    ("db_cleanup_expired_sessions", "unknown field", 400, lambda w: {"all": True}),
     ("db_create_email_verification_token", "works", 201, lambda w: {"user_id": str(w.user().pk), "ttl_seconds": 600}),
     ("db_create_email_verification_token", "too short", 400, lambda w: {"user_id": str(w.user().pk), "ttl_seconds": 1}),
     ("db_get_email_verification_token", "works", 200, lambda w: {"token": w.verification()[1]}),
@@ -158,7 +158,7 @@ def _email(row_and_token: tuple[Any, str], template: str) -> Fields:
 
 
 def as_http(operation: Operation, fields: Fields) -> tuple[str, str]:
-    """The path with its query, and the body, that carry these fields."""
+    """The path with its query, and the body, for these fields."""
     fields = dict(fields)
     path = operation.route
     for name in operation.path_fields:
@@ -217,7 +217,7 @@ def by_host_function(
 
 
 def plain(value: Any) -> Any:
-    """The answer without what differs from one run to the next: ids, moments, tokens, versions, plugin names."""
+    """The answer without what differs between runs: IDs, times, tokens, versions, plugin names."""
     text = json.dumps(value, sort_keys=True)
     text = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "<uuid>", text)
     text = re.sub(r"\b[0-9a-f]{32}@", "<someone>@", text)
@@ -231,7 +231,7 @@ def plain(value: Any) -> Any:
     [(name, status, make) for name, _, status, make in CASES],
     ids=[f"{name}: {case}" for name, case, _, _ in CASES],
 )
-def test_the_three_ways_in_answer_alike(
+def test_three_transports_answer_alike(
     install: Install, charlie: User, name: str, status: int, make: Callable[[World], Fields]
 ) -> None:
     operation = OPERATIONS[name]
@@ -246,8 +246,8 @@ def test_the_three_ways_in_answer_alike(
     assert answers[0] == answers[1] == answers[2]
     assert answers[0][0] == status, answers[0]
     audited = list(host_calls().values_list("operation", "status"))
-    if answers[0][1] and answers[0][1].get("detail") == "There is no such operation in the host API.":
-        # The address is none: over real HTTP it reaches no view, and nobody is known to have asked.
+    if answers[0][1] and answers[0][1].get("detail") == "The host API has no such operation.":
+        # Over real HTTP an unknown address reaches no view, so its caller is unknown and it is not audited.
         assert audited == [("", 404)] * 2
     else:
         assert audited == [(name, status)] * 3
@@ -255,12 +255,12 @@ def test_the_three_ways_in_answer_alike(
         assert len(mail.outbox) == 3
 
 
-def test_every_operation_has_a_case_that_works() -> None:
+def test_every_operation_has_a_successful_case() -> None:
     assert {name for name, _, status, _ in CASES if status < 300} == set(OPERATIONS)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS.values(), ids=lambda operation: operation.name)
-def test_what_was_not_granted_is_refused_alike(install: Install, charlie: User, operation: Operation) -> None:
+def test_ungranted_operation_is_refused_alike(install: Install, charlie: User, operation: Operation) -> None:
     make = next(make for name, _, status, make in CASES if name == operation.name and status < 300)
     other = "kv_get" if operation.name != "kv_get" else "kv_set"
     answers = []
@@ -289,8 +289,32 @@ def test_what_was_not_granted_is_refused_alike(install: Install, charlie: User, 
     assert list(host_calls().values_list("status", flat=True)) == [403, 403, 403]
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("DELETE", "users", 405), ("PUT", "sessions/lookup", 405), ("GET", "x/y", 404)],
+)
+def test_wrong_methods_and_unknown_paths_are_refused_alike(
+    install: Install, charlie: User, method: str, path: str, status: int
+) -> None:
+    install("hostcall", *OPERATIONS)
+    asked = {
+        "method": method,
+        "url": f"http://hostbridge.invalid/host/v1/{path}",
+        "headers": {},
+        "body": None,
+    }
+    seen = json.loads(API(charlie).post("/api/v1/plugins/hostcall/call/fetch", asked).content)
+    assert seen["status"] == status
+    client = API()
+    _row, token = api_tokens.create_api_token(charlie, name="t", scopes=list(OPERATIONS), expires_in_days=1)
+    client.headers["Authorization"] = f"Bearer {token}"
+    response = client.request(method, f"/host/v1/{path}")
+    assert response.status_code == status
+    assert response.json() == json.loads(seen["body"])
+
+
 @pytest.mark.parametrize("given", ["[]", '"text"', "7"])
-def test_a_host_function_takes_an_object_only(install: Install, charlie: User, given: str) -> None:
+def test_host_function_takes_only_an_object(install: Install, charlie: User, given: str) -> None:
     install("hostfn", "db_get_user_by_email")
     asked = {"operation": "db_get_user_by_email", "input": json.loads(given)}
     answer = json.loads(API(charlie).post("/api/v1/plugins/hostfn/call/invoke", asked).content)

@@ -1,4 +1,4 @@
-"""Permissions and consent: what waits, what is granted, what an upgrade may not gain silently."""
+"""Consent: which releases wait for it, what it grants, and that upgrades gain nothing without it."""
 
 import json
 import shutil
@@ -12,7 +12,7 @@ from django.core.management import call_command
 from accounts.models import User
 from core.operations import PERMISSIONS
 from core.problems import InvalidInput, NotFound
-from plugins.bundles.archive import read_folder
+from plugins.bundles.bundle import read_folder
 from plugins.models import Grant, Plugin, Release
 from plugins.registry import catalogue, configuration, consent, installation
 from tests.conftest import API, ROOT, assert_problem
@@ -39,27 +39,27 @@ def build(transactional_db: None, tmp_path: Path) -> Build:
     return build
 
 
-def serving(slug: str = "hostcall") -> str | None:
+def active_version(slug: str = "hostcall") -> str | None:
     release = catalogue.get_plugin(slug).release
     return release.version if release else None
 
 
-def test_a_new_plugin_waits_and_answers_nobody(build: Build, charlie: User) -> None:
+def test_new_plugin_waits_for_consent_and_cannot_be_called(build: Build, charlie: User) -> None:
     build("1.0.0", "db_get_user_by_uuid")
     client = API(charlie)
     detail = client.get(URL).json()
     assert (detail["state"], detail["active_version"], detail["version"]) == ("waiting", None, "1.0.0")
     assert detail["pending"]["version"] == "1.0.0"
-    (asked,) = detail["pending"]["permissions"]
-    assert asked["new"]
-    assert asked["reason"] == "for db_get_user_by_uuid"
-    assert asked["meaning"] == PERMISSIONS["db_get_user_by_uuid"].meaning
-    assert not asked["granted"]
+    (permission,) = detail["pending"]["permissions"]
+    assert permission["new"]
+    assert permission["reason"] == "for db_get_user_by_uuid"
+    assert permission["meaning"] == PERMISSIONS["db_get_user_by_uuid"].meaning
+    assert not permission["granted"]
     assert_problem(client.post(f"{URL}/call/fetch", {}), 409, "plugin-waiting")
     assert not Grant.objects.exists()
 
 
-def test_consent_grants_some_and_activates(build: Build, charlie: User) -> None:
+def test_consent_activates_release_with_chosen_grants(build: Build, charlie: User) -> None:
     build("1.0.0", "db_get_user_by_uuid", "db_delete_user")
     answer = API(charlie).post(f"{URL}/releases/1.0.0/activate", {"grants": ["db_get_user_by_uuid"]})
     assert answer.status_code == 200
@@ -69,12 +69,12 @@ def test_consent_grants_some_and_activates(build: Build, charlie: User) -> None:
     assert Grant.objects.get().granted_by == charlie
 
 
-def test_only_administrators_consent_or_change(build: Build, alice: User) -> None:
+def test_only_administrators_can_consent_or_change_plugins(build: Build, alice: User) -> None:
     build("1.0.0", "db_get_user_by_uuid")
     for client, status, code in ((API(), 401, "not-authenticated"), (API(alice), 403, "forbidden")):
         assert_problem(client.post(f"{URL}/releases/1.0.0/activate", {"grants": []}), status, code)
         assert_problem(client.request("PATCH", URL, {"enabled": False}), status, code)
-    assert serving() is None
+    assert active_version() is None
 
 
 @pytest.mark.parametrize(
@@ -87,19 +87,19 @@ def test_only_administrators_consent_or_change(build: Build, alice: User) -> Non
         ("/releases/9.9.9/activate", {"grants": []}, 404),
     ],
 )
-def test_a_wrong_consent_is_told_and_changes_nothing(
+def test_invalid_consent_changes_nothing(
     build: Build, charlie: User, path: str, body: Any, status: int
 ) -> None:
     build("1.0.0", "db_get_user_by_uuid")
     assert API(charlie).post(URL + path, body).status_code == status
-    assert serving() is None
+    assert active_version() is None
     assert not Grant.objects.exists()
 
 
-def test_an_upgrade_that_asks_for_more_waits_and_the_old_one_serves(build: Build, charlie: User) -> None:
+def test_upgrade_asking_for_more_waits_while_old_release_stays_active(build: Build, charlie: User) -> None:
     consent.activate(build("1.0.0", "db_get_user_by_uuid"), ["db_get_user_by_uuid"])
     build("1.1.0", "db_get_user_by_uuid", "db_delete_user")
-    assert serving() == "1.0.0"
+    assert active_version() == "1.0.0"
     detail = API(charlie).get(URL).json()
     assert (detail["version"], detail["active_version"]) == ("1.0.0", "1.0.0")
     assert {row["operation"]: row["new"] for row in detail["pending"]["permissions"]} == {
@@ -109,52 +109,54 @@ def test_an_upgrade_that_asks_for_more_waits_and_the_old_one_serves(build: Build
     assert catalogue.get_plugin("hostcall").granted == {"db_get_user_by_uuid"}
 
 
-def test_asking_for_another_address_is_asking_for_more(build: Build, charlie: User) -> None:
+def test_upgrade_asking_for_new_address_waits(build: Build, charlie: User) -> None:
     consent.activate(build("1.0.0"), [])
     build("1.1.0", network=[{"url": "https://example.com/", "reason": "x"}])
-    assert serving() == "1.0.0"
+    assert active_version() == "1.0.0"
     shown = API(charlie).get(URL).json()
     assert shown["network"] == []
-    (asked,) = shown["pending"]["network"]
-    assert asked == {
+    (rule,) = shown["pending"]["network"]
+    assert rule == {
         "url": "https://example.com/", "methods": ["GET"], "reason": "x",
         "optional": False, "granted": False, "new": True,
     }  # fmt: skip
     assert API(charlie).get("/api/v1/plugins").json()["results"][0]["pending_version"] == "1.1.0"
 
 
-def test_an_upgrade_that_asks_for_no_more_serves_at_once_with_no_more(build: Build) -> None:
+def test_upgrade_asking_for_no_more_activates_with_same_grants(build: Build) -> None:
     consent.activate(build("1.0.0", "db_get_user_by_uuid", "kv_get"), ["db_get_user_by_uuid"])
     build("1.1.0", "db_get_user_by_uuid", "kv_get")
-    assert serving() == "1.1.0"
+    assert active_version() == "1.1.0"
     assert catalogue.get_plugin("hostcall").granted == {"db_get_user_by_uuid"}
 
 
-def test_an_upgrade_that_asks_for_less_loses_what_it_no_longer_asks_for(build: Build) -> None:
+def test_upgrade_asking_for_less_drops_unrequested_grants(build: Build) -> None:
     consent.activate(build("1.0.0", "db_get_user_by_uuid", "kv_get"), ["db_get_user_by_uuid", "kv_get"])
     build("1.1.0", "kv_get")
-    assert (serving(), catalogue.get_plugin("hostcall").granted) == ("1.1.0", {"kv_get"})
+    assert (active_version(), catalogue.get_plugin("hostcall").granted) == ("1.1.0", {"kv_get"})
 
 
-def test_going_back_to_an_earlier_release(build: Build, charlie: User) -> None:
+def test_earlier_release_can_be_activated_again(build: Build, charlie: User) -> None:
     consent.activate(build("1.0.0", "kv_get"), ["kv_get"])
     consent.activate(build("1.1.0", "kv_get", "kv_set"), ["kv_get", "kv_set"])
     client = API(charlie)
     states = {row["version"]: row["state"] for row in client.get(f"{URL}/releases").json()}
     assert states == {"1.1.0": "active", "1.0.0": "previous"}
     assert client.post(f"{URL}/releases/1.0.0/activate", {}).status_code == 200
-    assert (serving(), catalogue.get_plugin("hostcall").granted) == ("1.0.0", {"kv_get"})
+    assert (active_version(), catalogue.get_plugin("hostcall").granted) == ("1.0.0", {"kv_get"})
     assert client.get(URL).json()["pending"] is None
 
 
-def test_the_same_version_with_other_content_is_refused(build: Build, tmp_path: Path) -> None:
+def test_same_version_with_other_content_is_refused(build: Build, tmp_path: Path) -> None:
     build("1.0.0", "kv_get")
     shutil.rmtree(tmp_path / "1.0.0")
     with pytest.raises(installation.ReleaseConflict):
         build("1.0.0", "kv_set")
 
 
-def test_grants_change_with_the_next_call(install: Callable[..., Plugin], charlie: User, alice: User) -> None:
+def test_changed_grants_apply_to_next_call(
+    install: Callable[..., Plugin], charlie: User, alice: User
+) -> None:
     install("hostcall")
     client = API(charlie)
     asked = {"method": "GET", "url": f"http://hostbridge.invalid/host/v1/users/{alice.pk}", "headers": {}}
@@ -180,7 +182,7 @@ def test_grants_change_with_the_next_call(install: Callable[..., Plugin], charli
         ({"surprise": 1}, "/surprise"),
     ],
 )
-def test_a_wrong_change_is_told_and_nothing_of_it_is_kept(
+def test_invalid_change_is_refused_as_a_whole(
     bundled: dict[str, Plugin], charlie: User, body: dict[str, Any], pointer: str
 ) -> None:
     before = catalogue.get_plugin("auth").granted
@@ -201,7 +203,7 @@ def give_template_a_secret() -> None:
     release.save()
 
 
-def test_secret_settings_are_written_and_never_read(
+def test_secret_settings_can_be_written_but_never_read(
     bundled: dict[str, Plugin], charlie: User, alice: User
 ) -> None:
     give_template_a_secret()
@@ -218,8 +220,8 @@ def test_secret_settings_are_written_and_never_read(
     assert run.json()["config"] == {"colour": "blue"}
 
 
-def test_a_secret_that_was_replaced_does_not_come_back(bundled: dict[str, Plugin]) -> None:
-    """Two administrators had the page open; the second saves without having seen the first one's change."""
+def test_concurrent_settings_change_keeps_replaced_secret(bundled: dict[str, Plugin]) -> None:
+    """Two administrators have the page open, and the second saves without having seen the first change."""
     give_template_a_secret()
     first, second = catalogue.get_plugin("template"), catalogue.get_plugin("template")
     configuration.set_settings(first, {"key": "new"})
@@ -227,7 +229,7 @@ def test_a_secret_that_was_replaced_does_not_come_back(bundled: dict[str, Plugin
     assert catalogue.get_plugin("template").settings == {"key": "new", "colour": "blue"}
 
 
-def test_grants_are_judged_by_the_release_that_serves_when_they_are_set(bundled: dict[str, Plugin]) -> None:
+def test_grants_are_checked_against_current_active_release(bundled: dict[str, Plugin]) -> None:
     plugin = catalogue.get_plugin("auth")
     release = catalogue.get_release("auth", plugin.active.version)
     small = release.manifest_data | {"version": "1.0.1", "permissions": []}
@@ -241,26 +243,26 @@ def test_grants_are_judged_by_the_release_that_serves_when_they_are_set(bundled:
     assert catalogue.get_plugin("auth").granted == frozenset()
 
 
-def test_what_was_removed_meanwhile_is_not_found(install: Callable[..., Plugin]) -> None:
+def test_changing_removed_plugin_raises_not_found(install: Callable[..., Plugin]) -> None:
     plugin = install("small")
     installation.remove(catalogue.get_plugin("small"))
     with pytest.raises(NotFound):
         configuration.set_enabled(plugin, False)
 
 
-def test_bundled_plugins_keep_what_an_administrator_decided(bundled: dict[str, Plugin]) -> None:
+def test_reinstalling_bundled_plugins_keeps_revoked_grants(bundled: dict[str, Plugin]) -> None:
     consent.revoke(bundled["auth"], ["verify_password"])
     installation.install_bundled()
     assert "verify_password" not in catalogue.get_plugin("auth").granted
 
 
-def test_the_command_line_says_what_is_asked(
+def test_command_line_shows_requested_permissions(
     transactional_db: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     call_command("plugin", "install", str(HOSTCALL))
-    said = capsys.readouterr().out
-    assert "waits for consent" in said
-    assert "db_delete_user (risk: highest" in said
+    output = capsys.readouterr().out
+    assert "waits for consent" in output
+    assert "db_delete_user (risk: highest" in output
     call_command("plugin", "activate", "hostcall", "1.0.0", "--grant", "kv_get")
     call_command("plugin", "list")
     assert "hostcall 1.0.0 enabled granted: kv_get" in capsys.readouterr().out
@@ -268,7 +270,7 @@ def test_the_command_line_says_what_is_asked(
     assert not catalogue.get_plugin("hostcall").enabled
 
 
-def test_everybody_learns_what_can_be_granted(alice: User) -> None:
+def test_every_user_can_list_permissions(alice: User) -> None:
     rows = API(alice).get("/api/v1/permissions").json()
     assert {row["operation"]: row["risk"] for row in rows} == {p.name: p.risk for p in PERMISSIONS.values()}
     highest = {row["operation"] for row in rows if row["risk"] == "highest"}

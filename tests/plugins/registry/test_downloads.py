@@ -1,10 +1,11 @@
-"""POST /api/v1/plugins with an address: the server fetches the bundle, by the way of plugins' requests."""
+"""POST /api/v1/plugins with an address: the server fetches the bundle through the egress gate."""
 
 import hashlib
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,7 +16,7 @@ from django.core.management import CommandError, call_command
 
 from accounts.models import User
 from plugins.egress.destinations import parse_exceptions
-from plugins.egress.gate import get_gate
+from plugins.egress.gate import EgressUnreachable, get_gate
 from plugins.models import Grant, Plugin
 from plugins.registry import catalogue, downloads, store
 from tests.conftest import API, assert_problem
@@ -39,7 +40,7 @@ def _empty_store(transactional_db: None) -> None:
 
 @pytest.fixture
 def server(settings: Any) -> Iterator[Outside]:
-    """On a port of this machine that the operator excepted, with a bundle at /hostcall.zip."""
+    """On a local port that the operator allows, with a bundle at /hostcall.zip."""
     with outside() as server:
         server.says("/hostcall.zip", body=ZIP)
         settings.EGRESS_ALLOW_PRIVATE = parse_exceptions([f"127.0.0.1:{server.port}"])
@@ -56,7 +57,7 @@ def fetch(user: User | None, url: str, sha256: str = DIGEST) -> Any:
 
 
 def refused(user: User, url: str, status: int, code: str, sha256: str = ANY) -> str:
-    """The problem's detail; nothing was installed."""
+    """Checks that nothing was installed; returns the problem's detail."""
     problem = assert_problem(fetch(user, url, sha256), status, code)
     assert not Plugin.objects.exists()
     assert stored() == set()
@@ -66,7 +67,7 @@ def refused(user: User, url: str, status: int, code: str, sha256: str = ANY) -> 
 # --- what works ---------------------------------------------------------------------------------------
 
 
-def test_a_fetched_bundle_is_installed_as_an_uploaded_one(charlie: User, server: Outside, base: str) -> None:
+def test_fetched_bundle_is_installed_like_an_upload(charlie: User, server: Outside, base: str) -> None:
     response = fetch(charlie, f"{base}/hostcall.zip")
     assert response.status_code == 201, response.content
     assert response["Location"] == "/api/v1/plugins/hostcall"
@@ -74,15 +75,13 @@ def test_a_fetched_bundle_is_installed_as_an_uploaded_one(charlie: User, server:
     assert (body["version"], body["plugin"]["state"]) == ("1.0.0", "waiting")
     assert body["report"]["functions"] == ["fetch", "fetch_many"]
     assert not Grant.objects.exists()
-    (asked,) = server.seen
-    assert asked.method == "GET"
-    assert asked.body == b""
-    assert not asked.values("cookie") + asked.values("authorization")
+    (request,) = server.seen
+    assert request.method == "GET"
+    assert request.body == b""
+    assert not request.values("cookie") + request.values("authorization")
 
 
-def test_redirects_are_followed_and_the_digest_may_be_in_capitals(
-    charlie: User, server: Outside, base: str
-) -> None:
+def test_redirects_are_followed_and_digest_ignores_case(charlie: User, server: Outside, base: str) -> None:
     server.says("/latest", "302 Found", Location="/hostcall.zip?key=1", Set_Cookie="a=b")
     server.answers["/hostcall.zip?key=1"] = server.answers["/hostcall.zip"]
     assert fetch(charlie, f"{base}/latest", DIGEST.upper()).status_code == 201
@@ -90,7 +89,7 @@ def test_redirects_are_followed_and_the_digest_may_be_in_capitals(
     assert not server.seen[1].values("cookie")
 
 
-def test_by_https_the_certificate_is_checked(
+def test_https_certificates_are_checked(
     charlie: User, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = "plugins.example.com"
@@ -112,14 +111,14 @@ def test_by_https_the_certificate_is_checked(
 # --- who ----------------------------------------------------------------------------------------------
 
 
-def test_only_administrators_make_the_server_fetch(alice: User, server: Outside, base: str) -> None:
+def test_only_administrators_can_make_the_server_fetch(alice: User, server: Outside, base: str) -> None:
     assert_problem(fetch(None, f"{base}/hostcall.zip"), 401, "not-authenticated")
     assert_problem(fetch(alice, f"{base}/hostcall.zip"), 403, "forbidden")
     assert not server.seen
     assert not Plugin.objects.exists()
 
 
-# --- what is asked ------------------------------------------------------------------------------------
+# --- the address ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -138,14 +137,14 @@ def test_only_administrators_make_the_server_fetch(alice: User, server: Outside,
         ({"url": "http://169.254.169.254/", "sha256": ANY}, {"/url"}),
     ],
 )
-def test_it_takes_an_address_by_https_and_a_digest(
+def test_invalid_address_or_digest_is_refused(
     charlie: User, server: Outside, body: dict[str, Any], pointers: set[str]
 ) -> None:
     problem = assert_problem(API(charlie).post(URL, body), 400, "invalid-input")
     assert {error["pointer"] for error in problem["errors"]} == pointers
 
 
-def test_by_http_only_what_the_operator_excepted_with_this_very_port(
+def test_http_works_only_for_host_and_port_the_operator_allows(
     charlie: User, settings: Any, server: Outside, base: str
 ) -> None:
     assert fetch(charlie, f"{base}/hostcall.zip").status_code == 201
@@ -157,12 +156,12 @@ def test_by_http_only_what_the_operator_excepted_with_this_very_port(
 @pytest.mark.parametrize(
     "host", ["127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "10.0.0.1", "169.254.169.254", "localhost"]
 )
-def test_private_addresses_are_not_connected_to(charlie: User, host: str) -> None:
+def test_private_addresses_are_refused(charlie: User, host: str) -> None:
     detail = refused(charlie, f"https://{host}:9/x.zip", 403, "egress-refused")
     assert "EGRESS_ALLOW_PRIVATE" in detail
 
 
-def test_this_server_is_not_asked(charlie: User, settings: Any) -> None:
+def test_server_does_not_fetch_from_itself(charlie: User, settings: Any) -> None:
     settings.EGRESS_ALLOW_PRIVATE = parse_exceptions([f"127.0.0.1:{settings.PORT}"])
     detail = refused(charlie, f"http://127.0.0.1:{settings.PORT}/x.zip", 403, "egress-refused")
     assert "this server itself" in detail
@@ -181,7 +180,9 @@ def test_this_server_is_not_asked(charlie: User, settings: Any) -> None:
         "https://a:b@127.0.0.1:{other}/",
     ],
 )
-def test_redirects_lead_to_nothing_else(charlie: User, server: Outside, base: str, location: str) -> None:
+def test_redirects_to_forbidden_addresses_are_refused(
+    charlie: User, server: Outside, base: str, location: str
+) -> None:
     with outside() as other:
         server.says("/x.zip?key=geheim", "302 Found", Location=location.format(other=other.port))
         detail = refused(charlie, f"{base}/x.zip?key=geheim", 403, "egress-refused")
@@ -190,52 +191,48 @@ def test_redirects_lead_to_nothing_else(charlie: User, server: Outside, base: st
     assert "geheim" not in detail
 
 
-def test_redirects_have_an_end(charlie: User, server: Outside, base: str) -> None:
+def test_endless_redirects_are_refused(charlie: User, server: Outside, base: str) -> None:
     server.says("/x.zip", "302 Found", Location="/x.zip")
     refused(charlie, f"{base}/x.zip", 502, "egress-too-many-redirects")
     assert len(server.seen) == 6
 
 
-# --- what comes back ----------------------------------------------------------------------------------
+# --- the response ----------------------------------------------------------------------------------
 
 
-def test_other_bytes_than_those_that_were_meant_are_refused(
-    charlie: User, server: Outside, base: str
-) -> None:
+def test_bytes_with_another_digest_are_refused(charlie: User, server: Outside, base: str) -> None:
     server.says("/secret", body=b"of somebody else")
-    told = {refused(charlie, f"{base}{path}", 400, "digest-differs") for path in ("/secret", "/hostcall.zip")}
-    assert told == {downloads.DigestDiffers.default_detail}, "the same whatever was there"
+    details = {
+        refused(charlie, f"{base}{path}", 400, "digest-differs") for path in ("/secret", "/hostcall.zip")
+    }
+    assert details == {downloads.DigestDiffers.default_detail}, "the problem reveals nothing about the bytes"
 
 
 @pytest.mark.parametrize(
     "status", ["404 Not Found", "403 Forbidden", "500 Oops", "204 No Content", "304 Same"]
 )
-def test_an_answer_that_is_no_file_is_told_by_its_status(
-    charlie: User, server: Outside, base: str, status: str
-) -> None:
+def test_error_status_is_reported(charlie: User, server: Outside, base: str, status: str) -> None:
     server.says("/x.zip?key=geheim", status)
     detail = refused(charlie, f"{base}/x.zip?key=geheim", 502, "bundle-not-served")
-    assert f"{base}/x.zip answered with the status {status[:3]}." in detail
+    assert f"{base}/x.zip answered with status {status[:3]}." in detail
 
 
-def test_nobody_there(charlie: User, server: Outside, base: str, settings: Any) -> None:
+def test_unreachable_server_is_reported(charlie: User, server: Outside, base: str, settings: Any) -> None:
     settings.EGRESS_ALLOW_PRIVATE = parse_exceptions(["127.0.0.1:9"])
     detail = refused(charlie, "http://127.0.0.1:9/x.zip", 502, "egress-unreachable")
-    assert detail == "There is no connection to 127.0.0.1:9. Check the address, or upload the bundle."
+    assert detail == "The connection to 127.0.0.1:9 failed. Check the address, or upload the bundle."
 
 
-def test_a_bundle_may_be_as_large_as_an_upload(
-    charlie: User, server: Outside, base: str, settings: Any
-) -> None:
+def test_download_limit_is_that_of_uploads(charlie: User, server: Outside, base: str, settings: Any) -> None:
     settings.PLUGIN_MAX_BUNDLE_BYTES = len(ZIP) - 1
     detail = refused(charlie, f"{base}/hostcall.zip", 502, "egress-too-large", DIGEST)
     assert f"at most {len(ZIP) - 1} bytes" in detail
     settings.PLUGIN_MAX_BUNDLE_BYTES += 1
-    settings.EGRESS_MAX_RESPONSE_BYTES = 10  # is for plugins
+    settings.EGRESS_MAX_RESPONSE_BYTES = 10  # for plugins only
     assert fetch(charlie, f"{base}/hostcall.zip").status_code == 201
 
 
-def test_one_without_an_end_is_cut_off(charlie: User, server: Outside, base: str, settings: Any) -> None:
+def test_endless_response_is_cut_off(charlie: User, server: Outside, base: str, settings: Any) -> None:
     settings.PLUGIN_MAX_BUNDLE_BYTES = 1 << 20
     sent = 0
 
@@ -250,7 +247,7 @@ def test_one_without_an_end_is_cut_off(charlie: User, server: Outside, base: str
     assert sent < 1 << 27
 
 
-def test_a_slow_one_is_not_waited_for(
+def test_slow_response_times_out(
     charlie: User, server: Outside, base: str, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def drop_by_drop(out: BinaryIO) -> None:
@@ -261,7 +258,7 @@ def test_a_slow_one_is_not_waited_for(
             time.sleep(0.05)
 
     server.answers["/x.zip"] = drop_by_drop
-    settings.EGRESS_TIMEOUT_MS = 1  # is for plugins
+    settings.EGRESS_TIMEOUT_MS = 1  # for plugins only
     monkeypatch.setattr(downloads, "SECONDS", 0.5)
     started = time.monotonic()
     detail = refused(charlie, f"{base}/x.zip", 504, "egress-timeout")
@@ -270,45 +267,55 @@ def test_a_slow_one_is_not_waited_for(
 
 
 @pytest.mark.parametrize("code", BAD_BUNDLES)
-def test_it_is_judged_like_an_upload(charlie: User, server: Outside, base: str, code: str) -> None:
+def test_fetched_bundle_is_validated_like_an_upload(
+    charlie: User, server: Outside, base: str, code: str
+) -> None:
     bad = BAD_BUNDLES[code]
     server.says("/bad.zip", body=bad)
     refused(charlie, f"{base}/bad.zip", 400, code, hashlib.sha256(bad).hexdigest())
 
 
-def test_it_cannot_take_the_name_of_what_comes_with_hostbridge(
-    charlie: User, server: Outside, base: str
-) -> None:
+def test_fetched_bundle_cannot_take_name_of_bundled_plugin(charlie: User, server: Outside, base: str) -> None:
     upgrade = zipped(name="auth", version="99.0.0", permissions=[])
     server.says("/auth.zip", body=upgrade)
     refused(charlie, f"{base}/auth.zip", 409, "plugin-name-reserved", hashlib.sha256(upgrade).hexdigest())
 
 
-def test_few_are_fetched_at_once(
-    charlie: User, server: Outside, base: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(downloads, "_places", threading.BoundedSemaphore(1))
-    with downloads._places:
+def test_concurrent_downloads_are_limited(charlie: User, server: Outside, base: str) -> None:
+    finish = threading.Event()
+    server.answers["/slow.zip"] = lambda out: finish.wait(20)
+    with ThreadPoolExecutor(downloads.AT_ONCE) as threads:
+        running = [threads.submit(downloads.fetch, f"{base}/slow.zip", ANY) for _ in range(downloads.AT_ONCE)]
+        wait_until(lambda: len(server.seen) == downloads.AT_ONCE)
         response = fetch(charlie, f"{base}/hostcall.zip")
         assert_problem(response, 503, "overloaded")
         assert response["Retry-After"]
+        finish.set()
+        assert all(isinstance(future.exception(), EgressUnreachable) for future in running)
     refused(charlie, f"{base}/hostcall.zip", 400, "digest-differs")
-    assert fetch(charlie, f"{base}/hostcall.zip").status_code == 201, "the place was left"
+    assert fetch(charlie, f"{base}/hostcall.zip").status_code == 201, "a failed download must free its slot"
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 # --- the command line ---------------------------------------------------------------------------------
 
 
-def test_the_command_line_takes_addresses(
+def test_command_line_installs_from_address(
     server: Outside, base: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     url = f"{base}/hostcall.zip"
     call_command("plugin", "check", url, "--sha256", DIGEST)
-    assert "the upload gate lets it pass" in capsys.readouterr().out
+    assert "is a valid bundle" in capsys.readouterr().out
     for arguments in ([url], [str(tmp_path), "--sha256", DIGEST]):
-        with pytest.raises(CommandError, match="compared with --sha256"):
+        with pytest.raises(CommandError, match="Give --sha256 with an address"):
             call_command("plugin", "install", *arguments)
-    with pytest.raises(CommandError, match="Its sha256 is another one"):
+    with pytest.raises(CommandError, match="has another sha256"):
         call_command("plugin", "install", url, "--sha256", ANY)
     assert not Plugin.objects.exists()
     call_command("plugin", "install", url, "--sha256", DIGEST)
@@ -318,7 +325,7 @@ def test_the_command_line_takes_addresses(
 # --- on a real server ---------------------------------------------------------------------------------
 
 
-def test_the_server_answers_others_while_it_fetches(tmp_path: Path) -> None:
+def test_server_answers_other_requests_while_fetching(tmp_path: Path) -> None:
     go_on = threading.Event()
 
     def hesitant(out: BinaryIO) -> None:

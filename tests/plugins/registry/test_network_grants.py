@@ -1,4 +1,4 @@
-"""Network rules: what is asked for, granted, kept through upgrades, taken back; what a guest then gets."""
+"""Network rules: consent, upgrades, revocation, and what a guest can reach with them."""
 
 import ipaddress
 import json
@@ -15,7 +15,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
-from plugins.bundles.archive import read_folder
+from plugins.bundles.bundle import read_folder
 from plugins.bundles.manifest import InvalidManifest
 from plugins.egress.destinations import parse_exceptions
 from plugins.egress.gate import get_gate
@@ -56,7 +56,7 @@ def held() -> set[tuple[str, tuple[str, ...]]]:
 # --- consent ------------------------------------------------------------------------------------------
 
 
-def test_consent_grants_the_chosen_rules(build: Build, charlie: User) -> None:
+def test_consent_grants_chosen_rules(build: Build, charlie: User) -> None:
     build("1.0.0", GET_A, GET_B | {"optional": True})
     client = API(charlie)
     pending = client.get(URL).json()["pending"]["network"]
@@ -74,7 +74,7 @@ def test_consent_grants_the_chosen_rules(build: Build, charlie: User) -> None:
     assert (row.key, row.granted_by) == (KEY_A, charlie)
 
 
-def test_nothing_is_granted_that_nobody_granted(build: Build, charlie: User) -> None:
+def test_consent_without_rules_grants_none(build: Build, charlie: User) -> None:
     build("1.0.0", GET_A)
     assert API(charlie).post(f"{URL}/releases/1.0.0/activate", {}).status_code == 200
     assert held() == set()
@@ -94,7 +94,7 @@ def test_nothing_is_granted_that_nobody_granted(build: Build, charlie: User) -> 
         GET_A["url"],
     ],
 )
-def test_only_what_is_asked_for_can_be_granted(build: Build, charlie: User, rule: Any) -> None:
+def test_unrequested_rules_cannot_be_granted(build: Build, charlie: User, rule: Any) -> None:
     build("1.0.0", GET_A)
     client = API(charlie)
     assert_problem(
@@ -105,13 +105,13 @@ def test_only_what_is_asked_for_can_be_granted(build: Build, charlie: User, rule
     assert not NetworkGrant.objects.exists()
 
 
-def test_the_order_of_methods_does_not_matter(build: Build, charlie: User) -> None:
+def test_order_of_methods_does_not_matter(build: Build, charlie: User) -> None:
     build("1.0.0", ANY_A)
     body = {"network_grants": [ANY_A | {"methods": ["GET", "POST"]}]}
     assert API(charlie).post(f"{URL}/releases/1.0.0/activate", body).json()["network"][0]["granted"]
 
 
-def test_grants_of_one_kind_change_without_the_other(build: Build, charlie: User) -> None:
+def test_permissions_and_rules_change_independently(build: Build, charlie: User) -> None:
     consent.activate(build("1.0.0", GET_A, GET_B), ["kv_get"], [KEY_A])
     client = API(charlie)
     client.request("PATCH", URL, {"network_grants": [GET_B]})
@@ -122,7 +122,7 @@ def test_grants_of_one_kind_change_without_the_other(build: Build, charlie: User
     assert held() == set()
 
 
-def test_only_administrators_grant(build: Build, alice: User) -> None:
+def test_only_administrators_can_grant_rules(build: Build, alice: User) -> None:
     consent.activate(build("1.0.0", GET_A), [])
     for client, status in ((API(), 401), (API(alice), 403)):
         assert client.request("PATCH", URL, {"network_grants": [GET_A]}).status_code == status
@@ -133,14 +133,14 @@ def test_only_administrators_grant(build: Build, alice: User) -> None:
 
 
 @pytest.mark.parametrize("more", [[GET_A, GET_B], [ANY_A], [{**GET_A, "url": "https://a.example/"}]])
-def test_an_upgrade_that_asks_for_more_waits(build: Build, more: list[dict[str, Any]]) -> None:
+def test_upgrade_asking_for_more_waits(build: Build, more: list[dict[str, Any]]) -> None:
     consent.activate(build("1.0.0", GET_A), [], [KEY_A])
     build("1.1.0", *more)
     assert catalogue.get_plugin("hostcall").active.version == "1.0.0"
     assert held() == {KEY_A}
 
 
-def test_an_upgrade_that_asks_for_no_more_keeps_what_was_granted_and_gains_nothing(build: Build) -> None:
+def test_upgrade_asking_for_no_more_keeps_grants_and_gains_none(build: Build) -> None:
     consent.activate(build("1.0.0", GET_A, GET_B), [], [KEY_A])
     build("1.1.0", GET_A, GET_B)
     assert catalogue.get_plugin("hostcall").active.version == "1.1.0"
@@ -150,7 +150,7 @@ def test_an_upgrade_that_asks_for_no_more_keeps_what_was_granted_and_gains_nothi
     assert held() == set()
 
 
-def test_the_way_back_keeps_what_both_ask_for(build: Build, charlie: User) -> None:
+def test_earlier_release_keeps_rules_that_both_ask_for(build: Build, charlie: User) -> None:
     consent.activate(build("1.0.0", GET_A), [], [KEY_A])
     consent.activate(build("1.1.0", GET_A, GET_B), [], [KEY_A, KEY_B])
     assert API(charlie).post(f"{URL}/releases/1.0.0/activate", {}).status_code == 200
@@ -168,9 +168,7 @@ def test_the_way_back_keeps_what_both_ask_for(build: Build, charlie: User) -> No
         [ANY_A, ANY_A | {"methods": ["GET", "POST"]}],
     ],
 )
-def test_rules_that_cannot_be_meant_are_refused_at_installation(
-    build: Build, rules: list[dict[str, Any]]
-) -> None:
+def test_invalid_rules_are_refused_at_installation(build: Build, rules: list[dict[str, Any]]) -> None:
     with pytest.raises(InvalidManifest) as refused:
         build("1.0.0", *rules)
     assert refused.value.errors[0]["pointer"] == f"/network/{len(rules) - 1}/url"
@@ -179,12 +177,10 @@ def test_rules_that_cannot_be_meant_are_refused_at_installation(
 # --- the command line and the admin -------------------------------------------------------------------
 
 
-def test_the_command_line_grants_rules(
-    build: Build, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_command_line_grants_rules(build: Build, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     build("1.0.0", GET_A, GET_B)
     call_command("plugin", "install", str(tmp_path / "1.0.0"))
-    assert "to send GET to https://a.example/v1/" in capsys.readouterr().out
+    assert "GET https://a.example/v1/" in capsys.readouterr().out
     with pytest.raises(CommandError, match="does not ask for"):
         call_command("plugin", "activate", "hostcall", "1.0.0", "--network", "https://c.example/")
     call_command("plugin", "activate", "hostcall", "1.0.0", "--network", GET_A["url"])
@@ -195,7 +191,7 @@ def test_the_command_line_grants_rules(
     assert "granted: kv_get, GET https://a.example/v1/" in capsys.readouterr().out
 
 
-def test_the_admin_shows_what_is_granted_and_takes_it_back(build: Build, charlie: User) -> None:
+def test_admin_shows_rules_and_can_revoke_them(build: Build, charlie: User) -> None:
     consent.activate(build("1.0.0", GET_A), [], [KEY_A], by=charlie)
     client = Client()
     client.force_login(charlie)
@@ -222,7 +218,7 @@ def server() -> Iterator[Outside]:
 
 @pytest.fixture
 def fetch(build: Build, server: Outside, settings: Any, alice: User) -> Callable[..., Any]:
-    """What the guest got, whose only rule is GET below /v1/ of the server, which is granted."""
+    """Fetches through a guest whose only granted rule is GET below /v1/ of the server."""
     settings.EGRESS_ALLOW_PRIVATE = parse_exceptions([f"127.0.0.1:{server.port}"])
     url = f"http://127.0.0.1:{server.port}/v1/"
     consent.activate(build("1.0.0", {"url": url}), [], [(url, ("GET",))])
@@ -239,7 +235,7 @@ def fetch(build: Build, server: Outside, settings: Any, alice: User) -> Callable
 
 
 def problem_of(reply: tuple[int, dict[str, str], str]) -> tuple[int, str]:
-    """Status and code of a refusal, well-formed."""
+    """The status and code of a well-formed problem."""
     status, headers, body = reply
     problem = json.loads(body)
     assert headers["content-type"] == "application/problem+json"
@@ -248,7 +244,7 @@ def problem_of(reply: tuple[int, dict[str, str], str]) -> tuple[int, str]:
     return status, problem["type"].removeprefix("urn:hostbridge:problem:")
 
 
-def test_a_guest_reaches_what_was_granted_and_it_is_audited(
+def test_guest_reaches_granted_address_and_request_is_audited(
     fetch: Callable[..., Any], server: Outside
 ) -> None:
     server.says("/v1/x?key=secret", "201 Created", "grüß dich".encode(), X_Answer="42", Set_Cookie="a=b")
@@ -264,7 +260,7 @@ def test_a_guest_reaches_what_was_granted_and_it_is_audited(
     assert call.execution == Execution.objects.get()
 
 
-def test_a_guest_gets_a_problem_for_every_failure_and_no_trap(
+def test_guest_gets_problem_not_trap_for_every_failure(
     fetch: Callable[..., Any], server: Outside, settings: Any
 ) -> None:
     settings.EGRESS_MAX_RESPONSE_BYTES = 10
@@ -283,26 +279,24 @@ def test_a_guest_gets_a_problem_for_every_failure_and_no_trap(
     assert set(Execution.objects.values_list("state", flat=True)) == {"succeeded"}
 
 
-def test_an_unforeseen_failure_is_a_problem_as_well(
+def test_unexpected_failure_is_a_problem_too(
     fetch: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("plugins.egress.gate.look_up", lambda *_: 1 / 0)
     assert problem_of(fetch("/v1/")) == (500, "internal-error")
 
 
-def test_what_is_taken_back_is_gone_with_the_next_call(
-    fetch: Callable[..., Any], server: Outside, charlie: User
-) -> None:
+def test_revoked_rule_is_gone_at_next_call(fetch: Callable[..., Any], server: Outside, charlie: User) -> None:
     assert fetch("/v1/")[0] == 200
     API(charlie).request("PATCH", URL, {"network_grants": []})
     assert problem_of(fetch("/v1/")) == (403, "network-not-granted")
     assert len(server.seen) == 1
 
 
-def test_waiting_for_an_answer_counts_as_the_plugins_time(
+def test_waiting_for_response_counts_as_plugin_time(
     build: Build, server: Outside, settings: Any, alice: User
 ) -> None:
-    """Its own limit ends the wait, long before the gate's."""
+    """The plugin's own limit ends the wait, long before the gate's would."""
     settings.EGRESS_ALLOW_PRIVATE = parse_exceptions([f"127.0.0.1:{server.port}"])
     settings.PLUGIN_MAX_TIMEOUT_MS = 300
     settings.EGRESS_TIMEOUT_MS = 60_000
@@ -316,7 +310,9 @@ def test_waiting_for_an_answer_counts_as_the_plugins_time(
     assert host_calls().get().status == 504
 
 
-def test_the_server_itself_is_not_reached(fetch: Callable[..., Any], server: Outside, settings: Any) -> None:
+def test_guest_cannot_reach_the_server_itself(
+    fetch: Callable[..., Any], server: Outside, settings: Any
+) -> None:
     settings.PORT = server.port
     assert problem_of(fetch("/v1/")) == (403, "egress-refused")
     settings.PORT = 1
@@ -325,17 +321,17 @@ def test_the_server_itself_is_not_reached(fetch: Callable[..., Any], server: Out
     assert server.seen == []
 
 
-def test_the_gate_knows_where_this_server_listens(settings: Any) -> None:
+def test_gate_knows_where_the_server_listens(settings: Any) -> None:
     settings.HOST, settings.PORT, settings.PUBLIC_URL = "any", 8123, "https://hostbridge.example"
     destinations = get_gate().destinations
     assert destinations.is_own_name("hostbridge.example", 443)
     assert not destinations.is_own_name("hostbridge.example", 8443)
     here = ipaddress.ip_address("127.0.0.1")
-    told = [destinations.why_not("x.example", port, here) for port in (8123, 443, 8443)]
-    assert told == ["is this server itself", "is this server itself", "is not a public address"]
+    reasons = [destinations.reason_to_refuse("x.example", port, here) for port in (8123, 443, 8443)]
+    assert reasons == ["is this server itself", "is this server itself", "is not public"]
 
 
-def test_nor_through_a_proxy_in_front_of_it(fetch: Callable[..., Any], server: Outside) -> None:
+def test_guest_cannot_reach_the_server_through_its_proxy(fetch: Callable[..., Any], server: Outside) -> None:
     fetch("/v1/")
     (via,) = server.seen[0].values("via")
     for path in ("/", "/api/v1/plugins", "/healthz", "/static/x"):
@@ -344,7 +340,7 @@ def test_nor_through_a_proxy_in_front_of_it(fetch: Callable[..., Any], server: O
     assert own_pseudonym() in via
 
 
-def test_a_plugin_without_rules_costs_no_query_more(build: Build, alice: User) -> None:
+def test_plugin_without_rules_needs_no_extra_query(build: Build, alice: User) -> None:
     consent.activate(build("1.0.0"), [])
     client = API(alice)
     asked = {"url": "http://hostbridge.invalid/host/v1/kv"}

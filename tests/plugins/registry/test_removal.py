@@ -1,4 +1,4 @@
-"""DELETE /api/v1/plugins/{slug}: a plugin goes with everything that is its, and nothing else does."""
+"""DELETE /api/v1/plugins/{slug} removes everything that belongs to the plugin, and nothing else."""
 
 import threading
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from accounts import api_tokens
 from accounts.models import APIToken, User
 from core.events import EVERYONE_GROUP
 from core.problems import NotFound
-from plugins.bundles.archive import read_zip
+from plugins.bundles.bundle import read_zip
 from plugins.host import kv
 from plugins.models import Execution, KVEntry, Plugin, Release
 from plugins.registry import catalogue, installation, store
@@ -34,7 +34,7 @@ def running(plugin: Plugin, **values: Any) -> Execution:
     return Execution.objects.create(plugin=plugin, release=plugin.active, function="fetch", **values)
 
 
-def test_everything_that_is_the_plugins_goes_with_it(install: Install, charlie: User) -> None:
+def test_removal_deletes_everything_of_the_plugin(install: Install, charlie: User) -> None:
     plugin, other = install("hostcall", "kv_list"), install("faults")
     kv.put(plugin, "key", 1)
     kv.put(other, "key", 1)
@@ -52,28 +52,28 @@ def test_everything_that_is_the_plugins_goes_with_it(install: Install, charlie: 
     assert not store.wasm_path(plugin.active.sha256).exists()
     assert host_calls().count() == 0
     for left in (Plugin, Release, Execution, KVEntry, APIToken):
-        assert left.objects.count() == 1, f"{left.__name__}: what is of the other plugin stays"
+        assert left.objects.count() == 1, f"{left.__name__}: the other plugin keeps its own"
     assert API(charlie).post("/api/v1/plugins/faults/call/echo", b"x").content == b"x"
     assert_problem(API(charlie).get(URL), 404, "not-found")
 
 
-def test_plugins_say_whether_they_can_be_removed(
+def test_plugin_details_show_whether_it_is_removable(
     bundled: dict[str, Plugin], install: Install, alice: User
 ) -> None:
     install("faults")
-    told = {
+    removable = {
         slug: API(alice).get(f"/api/v1/plugins/{slug}").json()["removable"]
         for slug in ("auth", "template", "faults")
     }
-    assert told == {"auth": False, "template": False, "faults": True}
+    assert removable == {"auth": False, "template": False, "faults": True}
 
 
-def test_a_plugin_that_waits_can_be_removed(transactional_db: None, charlie: User) -> None:
+def test_waiting_plugin_can_be_removed(transactional_db: None, charlie: User) -> None:
     installation.install(read_zip(zipped()))
     assert remove(charlie).json() == {"releases": 1, "executions": 0, "stored_values": 0}
 
 
-def test_the_next_plugin_of_the_name_gets_nothing_of_it(install: Install, charlie: User) -> None:
+def test_next_plugin_of_same_name_inherits_nothing(install: Install, charlie: User) -> None:
     plugin = install("hostcall", "kv_list")
     kv.put(plugin, "key", 1)
     remove(charlie)
@@ -82,7 +82,7 @@ def test_the_next_plugin_of_the_name_gets_nothing_of_it(install: Install, charli
     assert (again.state, again.granted, again.kv_entries.count()) == ("waiting", frozenset(), 0)
 
 
-def test_a_file_that_another_release_uses_stays(install: Install, charlie: User) -> None:
+def test_file_used_by_another_release_stays(install: Install, charlie: User) -> None:
     sha256 = install("hostcall").active.sha256
     installation.install(read_zip(zipped(name="twin")))
     remove(charlie)
@@ -91,33 +91,33 @@ def test_a_file_that_another_release_uses_stays(install: Install, charlie: User)
     assert not store.wasm_path(sha256).exists()
 
 
-def test_what_a_crash_left_half_written_is_swept_up(install: Install, charlie: User) -> None:
+def test_half_written_files_are_cleaned_up(install: Install, charlie: User) -> None:
     draft = store.wasm_path(install("hostcall").active.sha256).with_suffix(".1.part")
     draft.write_bytes(b"half")
     remove(charlie)
     assert not draft.exists()
 
 
-def test_everybody_is_told(install: Install, listen: Listen) -> None:
+def test_removal_is_published_to_everyone(install: Install, listen: Listen) -> None:
     plugin = install("hostcall")
     with listen(EVERYONE_GROUP) as events:
         installation.remove(plugin)
     assert [(event["type"], event["data"]) for event in events] == [("plugin.removed", {"slug": "hostcall"})]
 
 
-def test_only_administrators_remove(install: Install, alice: User) -> None:
+def test_only_administrators_can_remove_plugins(install: Install, alice: User) -> None:
     install("hostcall")
     assert_problem(remove(None), 401, "not-authenticated")
     assert_problem(remove(alice), 403, "forbidden")
     assert catalogue.get_plugin("hostcall").state == "enabled"
 
 
-def test_what_is_not_there_is_not_found(transactional_db: None, charlie: User) -> None:
+def test_unknown_plugin_is_not_found(transactional_db: None, charlie: User) -> None:
     assert_problem(remove(charlie), 404, "not-found")
 
 
 @pytest.mark.parametrize("slug", ["auth", "template"])
-def test_what_comes_with_hostbridge_stays(bundled: dict[str, Plugin], charlie: User, slug: str) -> None:
+def test_bundled_plugins_cannot_be_removed(bundled: dict[str, Plugin], charlie: User, slug: str) -> None:
     problem = assert_problem(
         API(charlie).request("DELETE", f"/api/v1/plugins/{slug}"), 409, "plugin-not-removable"
     )
@@ -125,33 +125,33 @@ def test_what_comes_with_hostbridge_stays(bundled: dict[str, Plugin], charlie: U
     assert catalogue.get_plugin(slug).state == "enabled"
 
 
-def test_the_plugin_that_people_log_in_with_stays(install: Install, charlie: User, settings: Any) -> None:
+def test_auth_plugin_cannot_be_removed(install: Install, charlie: User, settings: Any) -> None:
     install("hostcall")
     settings.AUTH_PLUGIN = "hostcall"
     assert "AUTH_PLUGIN" in assert_problem(remove(charlie), 409, "plugin-not-removable")["detail"]
 
 
-def test_a_plugin_that_runs_stays(install: Install, charlie: User, settings: Any) -> None:
+def test_running_plugin_cannot_be_removed(install: Install, charlie: User, settings: Any) -> None:
     execution = running(install("hostcall"))
-    assert "Calls still run: 1." in assert_problem(remove(charlie), 409, "plugin-busy")["detail"]
+    assert "Calls still running: 1." in assert_problem(remove(charlie), 409, "plugin-busy")["detail"]
     execution.state = Execution.State.SUCCEEDED
     execution.save()
     assert remove(charlie).status_code == 200
 
 
-def test_runs_that_a_killed_server_left_behind_do_not_keep_it(install: Install, charlie: User) -> None:
+def test_stale_runs_do_not_block_removal(install: Install, charlie: User) -> None:
     running(install("hostcall"), created_at=timezone.now() - timedelta(minutes=5))
     assert remove(charlie).status_code == 200
 
 
-def test_runs_in_browsers_do_not_keep_it(install: Install, charlie: User) -> None:
+def test_browser_runs_do_not_block_removal(install: Install, charlie: User) -> None:
     running(install("hostcall"), target="browser")
     assert remove(charlie).status_code == 200
 
 
 @pytest.mark.parametrize("what", ["install", "remove"])
 def test_installing_and_removing_wait_for_each_other(install: Install, what: str) -> None:
-    """Or one could delete the file of a release that the other is about to write down."""
+    """Otherwise one could delete the file of a release that the other is about to record."""
     plugin = install("hostcall")
     work: dict[str, Callable[[], object]] = {
         "install": lambda: installation.install(read_zip(zipped(name="twin"))),
@@ -176,7 +176,7 @@ def test_installing_and_removing_wait_for_each_other(install: Install, what: str
     )
 
 
-def test_of_two_who_remove_it_at_once_one_is_told_that_it_is_gone(install: Install) -> None:
+def test_second_of_two_concurrent_removals_gets_not_found(install: Install) -> None:
     install("hostcall")
     seen = [catalogue.get_plugin("hostcall") for _ in range(2)]
     results = at_once(2, lambda: installation.remove(seen.pop()))
@@ -184,7 +184,7 @@ def test_of_two_who_remove_it_at_once_one_is_told_that_it_is_gone(install: Insta
     assert any(isinstance(result, NotFound) for result in results)
 
 
-def test_the_command_line_removes(install: Install, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_line_removes_plugin(install: Install, capsys: pytest.CaptureFixture[str]) -> None:
     install("hostcall")
     call_command("plugin", "remove", "hostcall")
     assert "Removed hostcall: 1 releases, 0 executions, 0 stored values." in capsys.readouterr().out

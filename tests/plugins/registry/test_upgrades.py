@@ -1,4 +1,4 @@
-"""What an upgrade would gain besides permissions: who may call, what runs in browsers, what is secret."""
+"""What an upgrade can gain besides grants: more callers, runs in browsers, settings that are not secret."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 from django.core.management import call_command
 
 from accounts.models import User
-from plugins.bundles.archive import read_zip
+from plugins.bundles.bundle import read_zip
 from plugins.bundles.manifest import PluginManifest, load_manifest
 from plugins.models import Release
 from plugins.registry import catalogue, consent, installation
@@ -36,23 +36,22 @@ SECRET, OPEN = {"key": {"type": "string", "secret": True}}, {"key": {"type": "st
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "gain"),
     [
         (
             manifest(function()),
             manifest(function(access="public")),
-            "“purge” could be called by everybody, also without logging in; until now, by administrators.",
+            "“purge” could be called by anyone, even without logging in (now: administrators).",
         ),
         (
             manifest(function(access="user")),
             manifest(function(access="public")),
-            "“purge” could be called by everybody, also without logging in; until now, by everybody who is "
-            "logged in.",
+            "“purge” could be called by anyone, even without logging in (now: anyone who is logged in).",
         ),
         (
             manifest(function(), function("list")),
             manifest(function(), function("list"), function("look", access="user")),
-            "“look”, which is new, could be called by everybody who is logged in.",
+            "The new function “look” could be called by anyone who is logged in.",
         ),
         (
             manifest(function()),
@@ -62,24 +61,24 @@ SECRET, OPEN = {"key": {"type": "string", "secret": True}}, {"key": {"type": "st
         (
             manifest(function()),
             manifest(function(), function("look", targets=["browser"])),
-            "“look”, which is new, could run in its caller's browser.",
+            "The new function “look” could run in its caller's browser.",
         ),
         (
             manifest(function(sensitive=True)),
             manifest(function()),
-            "What goes in and out of “purge” would be kept in the history.",
+            "The history would keep the input and output of “purge”.",
         ),
         (
             manifest(settings=SECRET),
             manifest(settings=OPEN),
-            "The setting “key” would no longer be secret: administrators could read it, and browsers that "
-            "run the plugin.",
+            "The setting “key” would no longer be secret. Administrators, and browsers that run the plugin, "
+            "could read it.",
         ),
     ],
 )
-def test_what_would_become_possible_is_told(old: PluginManifest, new: PluginManifest, said: str) -> None:
-    assert widens(new, old) == [said]
-    assert widens(old, new) == []  # to take it back gains nothing
+def test_gain_is_described(old: PluginManifest, new: PluginManifest, gain: str) -> None:
+    assert widens(new, old) == [gain]
+    assert widens(old, new) == []  # the opposite change gains nothing
 
 
 @pytest.mark.parametrize(
@@ -92,7 +91,7 @@ def test_what_would_become_possible_is_told(old: PluginManifest, new: PluginMani
         (manifest(settings=OPEN), manifest(settings=SECRET | {"more": {"type": "string"}})),
     ],
 )
-def test_what_was_possible_before_is_no_gain(old: PluginManifest, new: PluginManifest) -> None:
+def test_no_gain_when_nothing_widens(old: PluginManifest, new: PluginManifest) -> None:
     assert widens(new, old) == []
 
 
@@ -102,18 +101,18 @@ def install(version: str, **members: Any) -> Release:
 
 @pytest.fixture
 def serving(transactional_db: None) -> Release:
-    """The fixture as it is, with one function for administrators alone."""
+    """The active release: one function, for administrators only."""
     release = install("1.0.0", functions=[function("fetch")])
     consent.activate(release, [])
     return release
 
 
-def test_an_upgrade_that_more_people_could_call_waits_and_says_so(serving: Release, charlie: User) -> None:
+def test_upgrade_for_more_callers_waits_and_says_so(serving: Release, charlie: User) -> None:
     install("1.1.0", functions=[function("fetch", access="public")])
     detail = API(charlie).get(URL).json()
     assert (detail["active_version"], detail["pending"]["version"]) == ("1.0.0", "1.1.0")
-    (said,) = detail["pending"]["widens"]
-    assert said.startswith("“fetch” could be called by everybody, also without logging in")
+    (gain,) = detail["pending"]["widens"]
+    assert gain.startswith("“fetch” could be called by anyone, even without logging in")
     assert API().post(f"{URL}/call/fetch", {"url": "http://x/"}).status_code == 401
 
     assert API(charlie).post(f"{URL}/releases/1.1.0/activate", {}).status_code == 200
@@ -121,20 +120,20 @@ def test_an_upgrade_that_more_people_could_call_waits_and_says_so(serving: Relea
     assert API(charlie).get(URL).json()["pending"] is None
 
 
-def test_an_upgrade_that_gains_nothing_serves_at_once(serving: Release) -> None:
+def test_upgrade_without_gain_activates_at_once(serving: Release) -> None:
     install("1.1.0", functions=[function("fetch"), function("fetch_many")])
     assert catalogue.get_plugin("hostcall").active.version == "1.1.0"
 
 
-def test_a_new_plugin_gains_nothing_over_another(transactional_db: None, charlie: User) -> None:
+def test_new_plugin_has_no_gains(transactional_db: None, charlie: User) -> None:
     install("1.0.0", functions=[function("fetch", access="public")])
     assert API(charlie).get(URL).json()["pending"]["widens"] == []
 
 
-def test_the_command_line_tells_it(
+def test_command_line_shows_gains(
     serving: Release, tmp_path: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     archive = tmp_path / "hostcall.zip"
     archive.write_bytes(samples.zipped(version="1.1.0", functions=[function("fetch", access="user")]))
     call_command("plugin", "install", str(archive))
-    assert "besides: “fetch” could be called by everybody who is logged in" in capsys.readouterr().out
+    assert "“fetch” could be called by anyone who is logged in" in capsys.readouterr().out

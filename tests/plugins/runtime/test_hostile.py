@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from accounts.models import User
-from plugins.bundles.archive import read_folder
+from plugins.bundles.bundle import read_folder
 from plugins.bundles.wasm import InvalidWasm
 from plugins.models import Execution
 from plugins.runtime.service import get_pool

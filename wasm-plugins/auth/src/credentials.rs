@@ -1,7 +1,7 @@
-//! Makes accounts, verifies passwords and changes them, on the host or in here.
+//! Creates accounts, and verifies and changes passwords. The host hashes them, or this plugin does.
 //!
-//! Both ways an unknown e-mail address costs the same work and gets the same answer as a wrong
-//! password, so that a failed log-in does not tell whether the account exists.
+//! Both ways, an unknown e-mail address takes as long and gets the same answer as a wrong password,
+//! so that a failed log-in does not reveal whether the account exists.
 
 use extism_pdk::warn;
 use hostbridge_sdk::{
@@ -12,7 +12,7 @@ use crate::forms::{Claim, NewAccount, PasswordChange};
 use crate::hashing;
 use crate::settings::Hashing;
 
-/// Creates the account; the host's problems (`email-taken`, a weak password) are passed on.
+/// Creates the account. Passes on the host's problems, such as `email-taken` or a weak password.
 pub fn create_user(account: &NewAccount<'_>, hashing: Hashing) -> Result<User, Problem> {
     with_password(account.password, hashing, |password| {
         operations::db_create_user(NewUser {
@@ -24,7 +24,8 @@ pub fn create_user(account: &NewAccount<'_>, hashing: Hashing) -> Result<User, P
     })
 }
 
-/// Replaces the password; the host's problems (a weak one, a reset token that is no good) are passed on.
+/// Replaces the password. Passes on the host's problems, such as a weak password or a reset token
+/// that is not valid.
 pub fn set_password(
     user_id: &str,
     password: &str,
@@ -36,17 +37,18 @@ pub fn set_password(
     })
 }
 
-/// Replaces the password of the session's user, who knows the current one; the other sessions end.
+/// Replaces the password of the session's user, who must know the current one, and ends the user's
+/// other sessions.
 pub fn change_password(
     session: &Session,
     change: &PasswordChange<'_>,
     hashing: Hashing,
 ) -> Result<(), Problem> {
-    let known = match hashing {
+    let is_correct = match hashing {
         Hashing::Host => operations::verify_password(&session.user_id, change.current)?,
-        Hashing::Guest => verify_here(Some(&session.user), change.current)?,
+        Hashing::Guest => verify_in_guest(Some(&session.user), change.current)?,
     };
-    if !known {
+    if !is_correct {
         let detail = "This is not your password.";
         return Err(Problem::invalid_input(detail).with_error("/current_password", detail));
     }
@@ -55,7 +57,7 @@ pub fn change_password(
         ..PasswordOptions::default()
     };
     set_password(&session.user_id, change.new, hashing, options).map_err(|mut problem| {
-        // The host's name of the field; here it has another.
+        // The host names the field differently.
         for error in &mut problem.errors {
             if error.pointer == "/password" {
                 error.pointer = "/new_password".into();
@@ -65,7 +67,7 @@ pub fn change_password(
     })
 }
 
-/// Hands `send` the password as the host is to have it: as it is, or hashed.
+/// Calls `send` with the password in the form that the host gets: plain or hashed.
 fn with_password<T>(
     password: &str,
     hashing: Hashing,
@@ -77,7 +79,7 @@ fn with_password<T>(
     }
 }
 
-/// The user whose credentials these are, or `401 invalid-credentials`.
+/// Returns the user with these credentials, or fails with `401 invalid-credentials`.
 pub fn verify(claim: &Claim<'_>, hashing: Hashing) -> Result<User, Problem> {
     let user = found(operations::db_get_user_by_email(claim.email))?;
     let valid = match hashing {
@@ -85,7 +87,7 @@ pub fn verify(claim: &Claim<'_>, hashing: Hashing) -> Result<User, Problem> {
             let id = user.as_ref().map_or(NIL_UUID, |user| &user.id);
             operations::verify_password(id, claim.password)?
         }
-        Hashing::Guest => verify_here(user.as_ref(), claim.password)?,
+        Hashing::Guest => verify_in_guest(user.as_ref(), claim.password)?,
     };
     match user {
         Some(user) if valid && user.is_active => Ok(user),
@@ -98,7 +100,7 @@ pub fn verify(claim: &Claim<'_>, hashing: Hashing) -> Result<User, Problem> {
     }
 }
 
-fn verify_here(user: Option<&User>, password: &str) -> Result<bool, Problem> {
+fn verify_in_guest(user: Option<&User>, password: &str) -> Result<bool, Problem> {
     let Some(user) = user else {
         return Ok(hashing::verify_nobody(password));
     };

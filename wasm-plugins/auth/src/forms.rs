@@ -1,4 +1,4 @@
-//! The functions' input and its checks. Lengths are code points, as in JSON Schema.
+//! The input of the functions, and its validation. Lengths count code points, as in JSON Schema.
 
 use hostbridge_sdk::Problem;
 use serde::Deserialize;
@@ -51,26 +51,26 @@ pub struct ChangePassword {
     new_password: String,
 }
 
-/// A sign-up whose fields are in order.
+/// A valid sign-up.
 pub struct NewAccount<'a> {
     pub email: &'a str,
     pub name: &'a str,
     pub password: &'a str,
 }
 
-/// A log-in whose fields are in order.
+/// A valid log-in.
 pub struct Claim<'a> {
     pub email: &'a str,
     pub password: &'a str,
 }
 
-/// A new password and the link's token that allows it, both in order.
+/// A valid new password, and the token from the link that permits it.
 pub struct NewPassword<'a> {
     pub token: &'a str,
     pub password: &'a str,
 }
 
-/// A change of password whose fields are in order.
+/// A valid change of password.
 pub struct PasswordChange<'a> {
     pub token: &'a str,
     pub current: &'a str,
@@ -78,7 +78,7 @@ pub struct PasswordChange<'a> {
 }
 
 impl Signup {
-    /// Tells every wrong field at once.
+    /// Reports all invalid fields at once.
     pub fn checked(&self) -> Result<NewAccount<'_>, Problem> {
         let (email, name) = (self.email.trim(), self.name.trim());
         let mut faults = Faults::default();
@@ -95,12 +95,12 @@ impl Signup {
 }
 
 impl Login {
-    /// Lets through whatever could be the credentials of an account, however it was made.
+    /// Accepts anything that could be the credentials of an account, however it was created.
     pub fn checked(&self) -> Result<Claim<'_>, Problem> {
         let email = self.email.trim();
         let mut faults = Faults::default();
-        faults.add("/email", some_email_fault(email));
-        faults.add("/password", some_password_fault(&self.password));
+        faults.add("/email", existing_email_fault(email));
+        faults.add("/password", existing_password_fault(&self.password));
         faults.into_result()?;
         Ok(Claim {
             email,
@@ -119,11 +119,11 @@ impl TokenForm {
 }
 
 impl EmailForm {
-    /// Lets through whatever could be the address of an account.
+    /// Accepts anything that could be the address of an account.
     pub fn checked(&self) -> Result<&str, Problem> {
         let email = self.email.trim();
         let mut faults = Faults::default();
-        faults.add("/email", some_email_fault(email));
+        faults.add("/email", existing_email_fault(email));
         faults.into_result()?;
         Ok(email)
     }
@@ -148,7 +148,7 @@ impl ChangePassword {
         faults.add("/token", token_fault(&self.token));
         faults.add(
             "/current_password",
-            some_password_fault(&self.current_password),
+            existing_password_fault(&self.current_password),
         );
         faults.add("/new_password", new_password_fault(&self.new_password));
         faults.into_result()?;
@@ -160,7 +160,7 @@ impl ChangePassword {
     }
 }
 
-/// The wrong fields found so far.
+/// The invalid fields found so far.
 #[derive(Default)]
 struct Faults(Vec<(&'static str, String)>);
 
@@ -173,7 +173,8 @@ impl Faults {
         if self.0.is_empty() {
             return Ok(());
         }
-        let problem = Problem::invalid_input("Some fields are wrong; mend them and try again.");
+        let problem =
+            Problem::invalid_input("Some fields are invalid. Correct them and try again.");
         Err(self
             .0
             .into_iter()
@@ -183,7 +184,7 @@ impl Faults {
     }
 }
 
-/// Checks the shape only: whether it works is for a message to that address to show.
+/// Checks only the form. Whether the address works, a message to it must show.
 fn email_fault(email: &str) -> Option<String> {
     if let Some(fault) = length_fault("address", email, 1..=MAX_EMAIL_CHARS) {
         return Some(fault);
@@ -193,24 +194,27 @@ fn email_fault(email: &str) -> Option<String> {
             && domain.contains('.')
             && domain.split('.').all(is_domain_label)
     });
-    let odd = |c: char| c.is_whitespace() || c.is_control();
-    (!looks_right || email.contains(odd))
-        .then(|| "This is not an e-mail address, such as alice@example.org.".into())
+    let forbidden = |c: char| c.is_whitespace() || c.is_control();
+    (!looks_right || email.contains(forbidden))
+        .then(|| "Enter an e-mail address such as alice@example.org.".into())
 }
 
-/// Of an account that exists, however it was made.
-fn some_email_fault(email: &str) -> Option<String> {
+/// For the address of an existing account, however it was created.
+fn existing_email_fault(email: &str) -> Option<String> {
     length_fault("address", email, 1..=MAX_EMAIL_CHARS)
 }
 
 fn is_domain_label(label: &str) -> bool {
-    let fits = |c: char| c.is_alphanumeric() || c == '-';
-    !label.is_empty() && label.chars().all(fits) && !label.starts_with('-') && !label.ends_with('-')
+    let is_plain = |c: char| c.is_alphanumeric() || c == '-';
+    !label.is_empty()
+        && label.chars().all(is_plain)
+        && !label.starts_with('-')
+        && !label.ends_with('-')
 }
 
 fn name_fault(name: &str) -> Option<String> {
     if name.contains(char::is_control) {
-        return Some("Leave out line breaks and other control characters.".into());
+        return Some("Remove line breaks and other control characters.".into());
     }
     length_fault("name", name, 1..=MAX_NAME_CHARS)
 }
@@ -219,8 +223,8 @@ fn new_password_fault(password: &str) -> Option<String> {
     length_fault("password", password, PASSWORD_CHARS)
 }
 
-/// Of an account that exists, however it was made.
-fn some_password_fault(password: &str) -> Option<String> {
+/// For the password of an existing account, however it was created.
+fn existing_password_fault(password: &str) -> Option<String> {
     length_fault("password", password, 1..=*PASSWORD_CHARS.end())
 }
 
@@ -231,7 +235,7 @@ fn token_fault(token: &str) -> Option<String> {
 fn length_fault(what: &str, text: &str, range: std::ops::RangeInclusive<usize>) -> Option<String> {
     let length = text.chars().count();
     if length == 0 {
-        Some(format!("Give the {what}."))
+        Some(format!("Enter the {what}."))
     } else if length < *range.start() {
         Some(format!(
             "The {what} must have at least {} characters.",

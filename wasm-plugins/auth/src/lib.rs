@@ -1,7 +1,8 @@
-//! Sign-up, log-in, sessions, e-mail verification and passwords: authentication as a sandboxed, replaceable plugin.
+//! Authentication as a sandboxed, replaceable plugin: sign-up, log-in, sessions, e-mail
+//! verification and passwords.
 //!
-//! Users and sessions live in the host; this plugin decides who gets one. Passwords are hashed
-//! by the host or, with the setting `hashing` = `guest`, in here (see [`credentials`]).
+//! The host stores users and sessions; this plugin decides who gets a session. The host hashes
+//! passwords or, with the setting `hashing` = `guest`, this plugin does (see [`credentials`]).
 
 mod credentials;
 mod forms;
@@ -28,7 +29,7 @@ pub fn signup(Input(form): Input<Signup>) -> FnResult<Json<Account>> {
 pub fn login(Input(form): Input<Login>) -> FnResult<Json<LoggedIn>> {
     let settings = Settings::read()?;
     let user = credentials::verify(&form.checked()?, settings.hashing)?;
-    // Always a new session, so that a token planted before the log-in is worth nothing after it.
+    // Always create a new session, so that a token planted before the log-in is worthless.
     let session = operations::db_create_session(&user.id, settings.session_ttl_seconds)?;
     Ok(Json(LoggedIn {
         user,
@@ -48,7 +49,7 @@ pub fn verify_session(Input(form): Input<TokenForm>) -> FnResult<Json<Verified>>
 #[plugin_fn]
 pub fn logout(Input(form): Input<TokenForm>) -> FnResult<Json<Done>> {
     let session = live_session(form.checked()?)?;
-    // Another log-out may have come in between: the session is gone, which is what was asked.
+    // A concurrent log-out may have deleted the session already, which is just as good.
     found(operations::db_delete_session(&session.id))?;
     Ok(Json(DONE))
 }

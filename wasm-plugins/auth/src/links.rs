@@ -1,6 +1,6 @@
-//! Links by e-mail: one proves that an address is its account's, the other lets its owner choose a new password.
+//! Links in e-mails: one verifies the address of an account, the other resets its password.
 //!
-//! Asking for one gets the same answer whether there is such an account or not.
+//! The answer to a request for a link does not reveal whether the account exists.
 
 use extism_pdk::warn;
 use hostbridge_sdk::{
@@ -14,7 +14,7 @@ use crate::settings::Hashing;
 const VERIFICATION_SECONDS: u32 = 24 * 3600;
 const RESET_SECONDS: u32 = 3600;
 
-/// Sends the link with which the owner of `email` confirms it, if that is still to be done.
+/// Sends the link that verifies `email`, unless that is already done.
 pub fn send_verification(email: &str) -> Result<(), Problem> {
     let Some(user) = recipient(email)?.filter(|user| !user.email_verified) else {
         return Ok(());
@@ -23,7 +23,7 @@ pub fn send_verification(email: &str) -> Result<(), Problem> {
     send(&user, EmailTemplate::VerifyEmail, &token)
 }
 
-/// Sends the link with which the owner of `email` chooses a new password.
+/// Sends the link that lets the owner of `email` choose a new password.
 pub fn send_reset(email: &str) -> Result<(), Problem> {
     let Some(user) = recipient(email)? else {
         return Ok(());
@@ -32,35 +32,36 @@ pub fn send_reset(email: &str) -> Result<(), Problem> {
     send(&user, EmailTemplate::ResetPassword, &token)
 }
 
-/// Confirms the address of the link's account, or `400 token-invalid`.
+/// Marks the address of the link's account as verified, or fails with `400 token-invalid`.
 pub fn verify_email(token: &str) -> Result<User, Problem> {
-    let link = found(operations::db_use_email_verification_token(token))?.ok_or_else(dead)?;
+    let link = found(operations::db_use_email_verification_token(token))?.ok_or_else(invalid_link)?;
     operations::db_update_user_email_verified(&link.user_id, true)
 }
 
-/// Sets the password of the link's account, or `400 token-invalid`. A refused password leaves the
-/// link good.
+/// Sets the password of the link's account, or fails with `400 token-invalid`. The link stays valid
+/// if the password is refused.
 pub fn reset_password(form: &NewPassword<'_>, hashing: Hashing) -> Result<(), Problem> {
-    let link = found(operations::db_get_password_reset_token(form.token))?.ok_or_else(dead)?;
+    let link =
+        found(operations::db_get_password_reset_token(form.token))?.ok_or_else(invalid_link)?;
     let options = PasswordOptions {
         reset_token: Some(form.token),
         ..PasswordOptions::default()
     };
     credentials::set_password(&link.user_id, form.password, hashing, options).map_err(
         |problem| {
-            // Somebody else used it just now.
-            let is_dead = problem
+            // The token was used just now by another request.
+            let is_used = problem
                 .errors
                 .iter()
                 .any(|error| error.pointer == "/reset_token");
-            if is_dead {
-                dead()
+            if is_used {
+                invalid_link()
             } else {
                 problem
             }
         },
     )?;
-    // The link went to this address, and whoever has it read it there.
+    // The link was sent to this address, so its holder can read messages there.
     operations::db_update_user_email_verified(&link.user_id, true).map(drop)
 }
 
@@ -70,7 +71,7 @@ fn recipient(email: &str) -> Result<Option<User>, Problem> {
 
 fn send(user: &User, template: EmailTemplate, token: &CreatedToken) -> Result<(), Problem> {
     match operations::send_email(&user.id, template, &token.token) {
-        // To say so would tell that there is an account. This person has several links already.
+        // Reporting this would reveal that the account exists. Its owner already has several links.
         Err(problem) if problem.code == "rate-limited" => {
             warn!("user {}: {}", user.id, problem.detail);
             Ok(())
@@ -85,11 +86,11 @@ fn send(user: &User, template: EmailTemplate, token: &CreatedToken) -> Result<()
     }
 }
 
-fn dead() -> Problem {
+fn invalid_link() -> Problem {
     Problem::new(
         400,
         "token-invalid",
         "This link no longer works",
-        "It was used already, has expired or is incomplete. Ask for a new one.",
+        "The link was already used, has expired or is incomplete. Request a new one.",
     )
 }

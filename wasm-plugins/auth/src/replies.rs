@@ -1,4 +1,4 @@
-//! What the functions answer. A [`User`] never writes out its password hash.
+//! The output of the functions. A [`User`] never serialises its password hash.
 
 use hostbridge_sdk::{CreatedSession, Session, User};
 use serde::Serialize;
@@ -25,10 +25,10 @@ pub struct Done {
     ok: bool,
 }
 
-/// It was done, and there is no more to say.
+/// The answer of functions that have no other output.
 pub const DONE: Done = Done { ok: true };
 
-/// The one reply that holds the session's token.
+/// The only reply with the token of the session.
 #[derive(Serialize)]
 pub struct NewSession {
     id: String,

@@ -1,4 +1,4 @@
-//! What the administrator chose for this plugin.
+//! The plugin's settings, which the administrator chose.
 
 use hostbridge_sdk::{settings, Problem};
 
@@ -19,7 +19,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Fails when a setting makes no sense; the administrator reads the message in the history.
+    /// Fails if a setting is invalid. The administrator finds the message in the history.
     pub fn read() -> Result<Self, Problem> {
         let hashing = match settings::text("hashing").as_deref() {
             None | Some("host") => Hashing::Host,

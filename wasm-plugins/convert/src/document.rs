@@ -1,7 +1,7 @@
 //! Data of any format, as one flat list of values in the order of the text.
 //!
-//! A tree of maps would take some 20 times the text's size. Here a value takes 16 bytes, and its
-//! text stays where it was read unless it had escapes; 10 MB fit a sandbox's memory.
+//! A tree of maps would take about 20 times the size of the text. Here a value takes 16 bytes, and
+//! its text is not copied unless it has escapes, so that 10 MB fit into the sandbox's memory.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher};
@@ -9,14 +9,14 @@ use std::ops::{Index, IndexMut};
 
 use crate::fault::Fault;
 
-/// The deepest nesting: reading and writing may recurse to here, and no stack overflows.
+/// The deepest nesting. Readers and writers can recurse this deep without a stack overflow.
 pub const MAX_DEPTH: usize = 128;
-/// Keys count as values. With all else these fit into the memory that `plugin.json` asks for.
+/// Keys count as values. This many fit into the memory that `plugin.json` requests.
 const MAX_VALUES: usize = 6_000_000;
-/// Up to here a new key is compared with each earlier one, which is faster than a set.
+/// Up to this many keys, comparing a new key with each earlier one is faster than a set.
 const FEW_KEYS: usize = 16;
 
-/// Where a text lies: in the source, or after it in the arena.
+/// The place of a text: in the source or, for offsets past its end, in the arena.
 #[derive(Clone, Copy)]
 struct Span {
     start: u32,
@@ -31,9 +31,9 @@ enum Token {
     Float(Span),
     Datetime(Span),
     String(Span),
-    /// Stands in front of each value of an object.
+    /// Precedes each value of an object.
     Key(Span),
-    /// What it holds lies between it and the index `end`.
+    /// The entries up to the index `end` are its contents.
     Array {
         len: u32,
         end: u32,
@@ -51,7 +51,7 @@ struct Entry {
     at: u32,
 }
 
-/// One value without parts. Numbers are in JSON's grammar, or `nan`, `inf`, `-inf`.
+/// A value without parts. Numbers follow JSON's grammar, or are `nan`, `inf` or `-inf`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Scalar<'a> {
     Null,
@@ -69,23 +69,23 @@ pub struct Document<'a> {
     root: usize,
 }
 
-/// A list in pieces of one size: unlike a `Vec`, growing never needs room for a second copy.
+/// A list in chunks of equal size. Unlike a `Vec`, it never needs space for two copies to grow.
 #[derive(Default)]
 struct Entries {
-    pieces: Vec<Vec<Entry>>,
+    chunks: Vec<Vec<Entry>>,
     len: usize,
 }
 
 impl Entries {
-    const PIECE: usize = 1 << 14;
+    const CHUNK: usize = 1 << 14;
 
     fn push(&mut self, entry: Entry) {
-        if self.len % Self::PIECE == 0 {
-            // A small document does not need a whole piece.
-            let capacity = if self.len == 0 { 0 } else { Self::PIECE };
-            self.pieces.push(Vec::with_capacity(capacity));
+        if self.len % Self::CHUNK == 0 {
+            // A small document does not need a whole chunk.
+            let capacity = if self.len == 0 { 0 } else { Self::CHUNK };
+            self.chunks.push(Vec::with_capacity(capacity));
         }
-        self.pieces[self.len / Self::PIECE].push(entry);
+        self.chunks[self.len / Self::CHUNK].push(entry);
         self.len += 1;
     }
 }
@@ -94,13 +94,13 @@ impl Index<usize> for Entries {
     type Output = Entry;
 
     fn index(&self, index: usize) -> &Entry {
-        &self.pieces[index / Self::PIECE][index % Self::PIECE]
+        &self.chunks[index / Self::CHUNK][index % Self::CHUNK]
     }
 }
 
 impl IndexMut<usize> for Entries {
     fn index_mut(&mut self, index: usize) -> &mut Entry {
-        &mut self.pieces[index / Self::PIECE][index % Self::PIECE]
+        &mut self.chunks[index / Self::CHUNK][index % Self::CHUNK]
     }
 }
 
@@ -124,7 +124,7 @@ impl Document<'_> {
         }
     }
 
-    /// The index after the value at `index` and all that it holds.
+    /// The index after the value at `index` and its contents.
     fn after(&self, index: usize) -> usize {
         match self.entries[index].token {
             Token::Array { end, .. } | Token::Object { end, .. } => end as usize,
@@ -172,8 +172,16 @@ impl<'d> Node<'d> {
         })
     }
 
-    /// JSON Pointer from the root to here; for people, so long names are cut.
-    pub fn pointer(self) -> String {
+    /// How messages name the value: by its JSON pointer.
+    pub fn label(self) -> String {
+        match self.pointer() {
+            pointer if pointer.is_empty() => "the value".to_owned(),
+            pointer => pointer,
+        }
+    }
+
+    /// JSON Pointer from the root, for people: long names are cut.
+    fn pointer(self) -> String {
         let mut pointer = String::new();
         let mut node = self.document.root();
         while node.index < self.index {
@@ -258,7 +266,7 @@ impl<'d> Iterator for Members<'d> {
     }
 }
 
-/// A finished value that can be put in again: what a YAML anchor names.
+/// A finished value that can be repeated, such as the target of a YAML anchor.
 #[derive(Clone, Copy)]
 pub struct Part {
     start: u32,
@@ -270,20 +278,20 @@ pub struct Part {
 struct Open {
     index: u32,
     len: u32,
-    /// Of what it holds; 0 for scalars only.
+    /// The greatest height of its values; 0 if all are scalars.
     height: usize,
     first_key: usize,
-    /// Hashes of the keys, once there are more than a few.
+    /// Hashes of the keys, once there are more than [`FEW_KEYS`].
     hashes: HashSet<u64, BuildHasherDefault<DefaultHasher>>,
 }
 
-/// Takes values in the order of the text; bounds their depth and finds keys that stand twice.
+/// Takes values in the order of the text, limits their nesting and finds duplicate keys.
 pub struct Builder<'a> {
     document: Document<'a>,
     open: Vec<Open>,
-    /// Indices of the keys of every open object.
+    /// Indices of the keys of all open objects.
     keys: Vec<u32>,
-    /// Height of the last value that was finished.
+    /// Height of the last finished value.
     height: usize,
     max_open: usize,
 }
@@ -304,7 +312,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// For a stream of documents, whose list around them is not the caller's nesting.
+    /// For a stream of documents: the list around them does not count as nesting.
     pub fn of_stream(source: &'a str) -> Self {
         Self {
             max_open: MAX_DEPTH + 1,
@@ -317,27 +325,27 @@ impl<'a> Builder<'a> {
         let token = match scalar {
             Scalar::Null => Token::Null,
             Scalar::Bool(value) => Token::Bool(value),
-            Scalar::Integer(text) => Token::Integer(self.keep(text)),
-            Scalar::Float(text) => Token::Float(self.keep(text)),
-            Scalar::Datetime(text) => Token::Datetime(self.keep(text)),
-            Scalar::String(text) => Token::String(self.keep(text)),
+            Scalar::Integer(text) => Token::Integer(self.intern(text)),
+            Scalar::Float(text) => Token::Float(self.intern(text)),
+            Scalar::Datetime(text) => Token::Datetime(self.intern(text)),
+            Scalar::String(text) => Token::String(self.intern(text)),
         };
         self.push(at, token);
         self.finished(0);
         Ok(())
     }
 
-    /// The next value's key. Fails with a message if the object has it already.
+    /// Adds the key of the next value. Fails with a message if the object already has it.
     pub fn key(&mut self, at: usize, key: &str) -> Result<(), String> {
         if self.has_key(key) {
             let shown: String = key.chars().take(64).collect();
-            return Err(format!("the key {shown:?} is there twice"));
+            return Err(format!("the key {shown:?} appears twice"));
         }
-        self.checked_key(at, key);
+        self.unique_key(at, key);
         if let Some(open) = self.open.last_mut() {
             let keys = &self.keys[open.first_key..];
             if keys.len() > FEW_KEYS {
-                // The first time all of them, then the last.
+                // All of them the first time, then only the last.
                 let known = open.hashes.len();
                 for &index in &keys[if known == 0 { 0 } else { keys.len() - 1 }..] {
                     open.hashes.insert(hash(key_text(&self.document, index)));
@@ -347,9 +355,9 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    /// The next value's key, which the caller knows to be another than the earlier ones.
-    pub fn checked_key(&mut self, at: usize, key: &str) {
-        let span = self.keep(key);
+    /// Adds the key of the next value, which the caller knows to be unique.
+    pub fn unique_key(&mut self, at: usize, key: &str) {
+        let span = self.intern(key);
         self.keys.push(self.next_index());
         self.push(at, Token::Key(span));
     }
@@ -398,12 +406,12 @@ impl<'a> Builder<'a> {
         self.finished(height + 1);
     }
 
-    /// The index that the next value gets.
+    /// The index of the next value.
     pub fn next_index(&self) -> u32 {
         self.document.entries.len as u32
     }
 
-    /// The value that was finished last and began at the index `start`.
+    /// The last finished value, which started at the index `start`.
     pub fn part_from(&self, start: u32) -> Part {
         Part {
             start,
@@ -412,7 +420,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// What putting the part in again would take, in bytes.
+    /// The bytes that repeating the part would take.
     pub fn size_of(&self, part: Part) -> usize {
         let text = |entry: &Entry| match entry.token {
             Token::Integer(span)
@@ -427,7 +435,7 @@ impl<'a> Builder<'a> {
             .sum()
     }
 
-    /// Puts the part in once more. `at` is where the text asks for it.
+    /// Adds a copy of the part. `at` is the offset of the alias that requests it.
     pub fn repeat(&mut self, at: usize, part: Part) -> Result<(), Fault> {
         if self.open.len() + part.height > self.max_open {
             return Err(too_deep(at));
@@ -445,7 +453,7 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    /// The text of a part that is a single value, with its type.
+    /// The value of a part that is a scalar.
     pub fn scalar_of(&self, part: Part) -> Option<Scalar<'_>> {
         match self.node(part).value() {
             Value::Scalar(scalar) => Some(scalar),
@@ -453,7 +461,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Keys and values of a part that is an object.
+    /// The members of a part that is an object.
     pub fn members_of(&self, part: Part) -> Option<Vec<(String, Part)>> {
         let Value::Object(members) = self.node(part).value() else {
             return None;
@@ -509,7 +517,7 @@ impl<'a> Builder<'a> {
         Err(Fault::limit(
             Some(at),
             format!(
-                "until here there are {millions} million values and keys; convert less at a time"
+                "there are more than {millions} million values and keys; convert smaller parts"
             ),
         ))
     }
@@ -527,8 +535,8 @@ impl<'a> Builder<'a> {
         self.document.entries.push(Entry { token, at });
     }
 
-    /// A text of the source is found there again by its address and not copied.
-    fn keep(&mut self, text: &str) -> Span {
+    /// Copies the text to the arena, unless its address shows that it is part of the source.
+    fn intern(&mut self, text: &str) -> Span {
         let source = self.document.source;
         let offset = (text.as_ptr() as usize).wrapping_sub(source.as_ptr() as usize);
         let in_source = offset < source.len() && text.len() <= source.len() - offset;
@@ -553,7 +561,7 @@ fn key_text<'d>(document: &'d Document<'_>, index: u32) -> &'d str {
 }
 
 fn hash(key: &str) -> u64 {
-    // Without random seeds: the same input costs the same everywhere, and time is bounded anyway.
+    // No random seed: the same input costs the same everywhere, and the time is limited anyway.
     let mut hasher = DefaultHasher::default();
     key.hash(&mut hasher);
     hasher.finish()

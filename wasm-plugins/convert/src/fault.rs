@@ -1,23 +1,23 @@
-//! What is wrong with a text, and where.
+//! An error in the text or in the conversion, with the places in the text that it concerns.
 
 use hostbridge_sdk::Problem;
 
-use crate::encoding::position;
 use crate::options::{Source, Target};
+use crate::position::position;
 
 #[derive(Clone, Copy)]
 pub enum Kind {
-    /// The text is not what its format allows.
+    /// The text breaks the rules of its format.
     Syntax(Source),
-    /// The target has no way to say this.
+    /// The target format cannot express a value.
     Inexpressible(Target),
     /// The text is not Unicode.
     Encoding,
-    /// Nesting or size.
+    /// The text or the result exceeds a limit on nesting or size.
     Limit,
 }
 
-/// One or more places of the same kind, in the order of the text.
+/// One or more errors of the same kind, in the order of the text.
 pub struct Fault {
     kind: Kind,
     places: Vec<Place>,
@@ -26,7 +26,7 @@ pub struct Fault {
 struct Place {
     /// Byte offset into the text.
     at: Option<usize>,
-    /// With the line and column in front, once the text is known.
+    /// Starts with the line and column after [`Fault::located_in`].
     message: String,
 }
 
@@ -55,8 +55,8 @@ impl Fault {
         Self::new(Kind::Encoding, None, message)
     }
 
-    /// Another place of the same kind.
-    pub fn and(&mut self, other: Self) {
+    /// Adds the places of another fault of the same kind.
+    pub fn append(&mut self, other: Self) {
         self.places.extend(other.places);
     }
 
@@ -64,7 +64,7 @@ impl Fault {
         self.places.len()
     }
 
-    /// Puts the line and column, counted from 1 in characters, in front of each message.
+    /// Puts the line and column in front of each message, counted from 1, columns in characters.
     pub fn located_in(mut self, text: &str) -> Self {
         for place in &mut self.places {
             if let Some(at) = place.at.take() {
@@ -75,7 +75,7 @@ impl Fault {
         self
     }
 
-    /// As the caller gets it. `pointer` is where the caller put the text.
+    /// The problem to answer with. `pointer` is the field of the input that holds the text.
     pub fn into_problem(self, pointer: &str) -> Problem {
         let (code, title) = match self.kind {
             Kind::Syntax(format) => (
@@ -84,15 +84,15 @@ impl Fault {
             ),
             Kind::Inexpressible(format) => (
                 "inexpressible".to_owned(),
-                format!("{format} has no way to say this"),
+                format!("{format} cannot express this"),
             ),
             Kind::Encoding => (
                 "invalid-encoding".to_owned(),
-                "This is not Unicode text".to_owned(),
+                "The file is not Unicode text".to_owned(),
             ),
             Kind::Limit => (
                 "limit-exceeded".to_owned(),
-                "The data goes beyond a limit".to_owned(),
+                "Limit exceeded".to_owned(),
             ),
         };
         let detail = self.places.first().map_or("", |place| &place.message);

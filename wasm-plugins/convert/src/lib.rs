@@ -1,9 +1,9 @@
 //! Converts CSV, JSON, YAML and TOML into each other, and Markdown into HTML.
 //!
-//! The text is read into one flat [`document::Document`], whatever its format, and written from
-//! there. Every value remembers where it stood, so that what a target cannot express is told with
-//! its line and column as well. Nothing of the host is needed: the same bytes give the same answer
-//! on the server and in the browser.
+//! Every format is read into the same flat [`document::Document`] and written from there. Each
+//! value remembers its place in the text, so that an error about a value that the target cannot
+//! express also gives a line and column. The plugin needs nothing from the host: the same input
+//! gives the same output on the server and in the browser.
 
 mod document;
 mod encoding;
@@ -12,6 +12,7 @@ mod formats;
 mod number;
 mod options;
 mod output;
+mod position;
 mod sniff;
 
 use extism_pdk::{plugin_fn, FnResult, FromBytesOwned, Json};
@@ -38,7 +39,7 @@ struct Detected {
     delimiter: Option<Delimiter>,
 }
 
-/// Tells the format from how the text begins.
+/// Detects the format from the start of the text.
 #[plugin_fn]
 pub fn detect(Input(input): Input<Text>) -> FnResult<Json<Detected>> {
     let guess = sniff::guess(encoding::without_bom(&input.text));
@@ -53,21 +54,21 @@ pub fn detect(Input(input): Input<Text>) -> FnResult<Json<Detected>> {
     }))
 }
 
-// The options stand beside the text; `flatten` would turn off `deny_unknown_fields`.
+// Repeats the fields of `Options`, because `flatten` would turn off `deny_unknown_fields`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Form {
     text: String,
     to: Target,
     #[serde(default)]
-    from: options::From,
+    from: options::SourceChoice,
     #[serde(default)]
     delimiter: options::DelimiterChoice,
-    #[serde(default = "options::yes")]
+    #[serde(default = "options::default_true")]
     header: bool,
     #[serde(default)]
     guess_types: bool,
-    #[serde(default = "options::yes")]
+    #[serde(default = "options::default_true")]
     indent: bool,
 }
 
@@ -78,7 +79,7 @@ struct Converted {
     text: String,
 }
 
-/// For forms and small texts: options and text in one JSON object.
+/// For forms and small texts: one JSON object holds the options and the text.
 #[plugin_fn]
 pub fn convert(Input(form): Input<Form>) -> FnResult<Json<Converted>> {
     let options = Options {
@@ -97,8 +98,8 @@ pub fn convert(Input(form): Input<Form>) -> FnResult<Json<Converted>> {
     }))
 }
 
-/// For files: a line of JSON options, then the file's bytes as they are. Nothing is escaped on the
-/// way in or out, so the limits on size are limits on the file.
+/// For files: the options as a line of JSON, then the unchanged bytes of the file. Nothing is
+/// escaped in the input or output, so the size limits apply to the files themselves.
 #[plugin_fn]
 pub fn convert_file(input: Vec<u8>) -> FnResult<Vec<u8>> {
     set_panic_hook();
@@ -110,12 +111,12 @@ pub fn convert_file(input: Vec<u8>) -> FnResult<Vec<u8>> {
     Ok(text.into_bytes())
 }
 
-/// The format that was read and the result. `pointer` is where the caller put the text.
+/// The source format and the result. `pointer` is the field of the input that holds the text.
 fn run(text: &str, options: &Options, pointer: &str) -> Result<(Source, String), Problem> {
-    let from = match (options.from.given(), sniff::guess(text)) {
+    let from = match (options.from.explicit(), sniff::guess(text)) {
         (Some(format), _) => format,
         (None, None) => return Err(empty(pointer)),
-        // Nothing else becomes HTML.
+        // Only Markdown can be converted to HTML.
         (None, Some(_)) if options.to == Target::Html => Source::Markdown,
         (None, Some(guess)) => guess.format,
     };
@@ -135,7 +136,7 @@ fn run(text: &str, options: &Options, pointer: &str) -> Result<(Source, String),
 type Read = for<'a> fn(&'a str, &Options) -> Result<Document<'a>, Fault>;
 type Write = fn(&Document<'_>, &Options) -> Result<String, Fault>;
 
-/// `None`: no data, but a text.
+/// `None` for a format that holds prose instead of data.
 fn reader(from: Source) -> Option<Read> {
     match from {
         Source::Csv => Some(formats::csv::read),
@@ -146,7 +147,7 @@ fn reader(from: Source) -> Option<Read> {
     }
 }
 
-/// `None`: not for data.
+/// `None` for a format that cannot hold data.
 fn writer(to: Target) -> Option<Write> {
     match to {
         Target::Csv => Some(formats::csv::write),
@@ -158,6 +159,6 @@ fn writer(to: Target) -> Option<Write> {
 }
 
 fn empty(pointer: &str) -> Problem {
-    let detail = "There is no text to tell a format from. Give some, or say its format.";
+    let detail = "Enter some text, or choose its format.";
     Problem::new(422, "empty-text", "The text is empty", detail).with_error(pointer, detail)
 }

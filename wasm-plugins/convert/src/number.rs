@@ -1,8 +1,8 @@
-//! Numbers are kept as text, in JSON's grammar: no digit is lost on the way.
+//! Numbers stay text, in JSON's grammar, so that a conversion loses no digits.
 
 use crate::document::Scalar;
 
-/// What a document keeps for `nan` and infinities, which JSON has not.
+/// How a document stores not-a-number and the infinities, which JSON does not have.
 pub const NOT_A_NUMBER: &str = "nan";
 pub const INFINITE: &str = "inf";
 pub const MINUS_INFINITE: &str = "-inf";
@@ -11,7 +11,7 @@ pub fn is_finite(number: &str) -> bool {
     ![NOT_A_NUMBER, INFINITE, MINUS_INFINITE].contains(&number)
 }
 
-/// The number that `text` is in JSON's grammar; `None` if it is none.
+/// Parses `text` as a number in JSON's grammar; `None` if it is not one.
 pub fn json_number(text: &str) -> Option<Scalar<'_>> {
     let digits = |text: &str| -> usize { text.bytes().take_while(u8::is_ascii_digit).count() };
     let unsigned = text.strip_prefix('-').unwrap_or(text);

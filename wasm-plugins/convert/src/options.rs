@@ -1,4 +1,4 @@
-//! What the caller chooses.
+//! The options that the caller chooses.
 
 use std::fmt;
 
@@ -53,7 +53,7 @@ impl fmt::Display for Target {
 
 #[derive(Clone, Copy, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum From {
+pub enum SourceChoice {
     #[default]
     Auto,
     Csv,
@@ -63,9 +63,9 @@ pub enum From {
     Markdown,
 }
 
-impl From {
-    /// `None`: to be told from the text.
-    pub fn given(self) -> Option<Source> {
+impl SourceChoice {
+    /// `None` for `auto`: detect it from the text.
+    pub fn explicit(self) -> Option<Source> {
         match self {
             Self::Auto => None,
             Self::Csv => Some(Source::Csv),
@@ -77,7 +77,7 @@ impl From {
     }
 }
 
-/// What stands between the columns of CSV.
+/// The character between the columns of CSV.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Delimiter {
@@ -112,8 +112,8 @@ pub enum DelimiterChoice {
 }
 
 impl DelimiterChoice {
-    /// `None`: to be told from the text.
-    pub fn given(self) -> Option<Delimiter> {
+    /// `None` for `auto`: detect it from the text.
+    pub fn explicit(self) -> Option<Delimiter> {
         match self {
             Self::Auto => None,
             Self::Comma => Some(Delimiter::Comma),
@@ -124,46 +124,46 @@ impl DelimiterChoice {
     }
 }
 
-/// How to convert; also the first line of `convert_file`'s input.
+/// How to convert. The first line of `convert_file`'s input has this form.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Options {
     pub to: Target,
     #[serde(default)]
-    pub from: From,
-    /// Of the CSV that is read; CSV is always written with commas.
+    pub from: SourceChoice,
+    /// For reading CSV; CSV is always written with commas.
     #[serde(default)]
     pub delimiter: DelimiterChoice,
-    /// The first row of the CSV that is read names its columns.
-    #[serde(default = "yes")]
+    /// When reading CSV, whether the first row names the columns.
+    #[serde(default = "default_true")]
     pub header: bool,
-    /// Numbers, `true`, `false` and nothing in the CSV that is read are such, and not text.
+    /// When reading CSV, whether cells become numbers, booleans and nulls instead of text.
     #[serde(default)]
     pub guess_types: bool,
-    /// JSON is written with a line for each value.
-    #[serde(default = "yes")]
+    /// Whether JSON is written with indentation, each value on its own line.
+    #[serde(default = "default_true")]
     pub indent: bool,
 }
 
-pub fn yes() -> bool {
+pub fn default_true() -> bool {
     true
 }
 
 impl Options {
-    /// What to say when `from` cannot become `to`: only Markdown becomes HTML, and nothing else.
+    /// The error when `from` cannot be converted to `to`.
     pub fn refusal(&self, from: Source) -> Problem {
-        let mend = match from {
-            Source::Markdown => "Markdown becomes HTML and nothing else.",
-            _ => "Data becomes CSV, JSON, YAML or TOML.",
+        let rule = match from {
+            Source::Markdown => "Markdown can be converted to HTML only.",
+            _ => "Data can be converted to CSV, JSON, YAML or TOML only.",
         };
         let (from, to) = (from.title(), self.to);
-        let detail = match self.from.given() {
-            Some(_) => format!("{from} cannot become {to}. {mend}"),
+        let detail = match self.from.explicit() {
+            Some(_) => format!("{from} cannot be converted to {to}. {rule}"),
             None => format!(
-                "The text looks like {from}, and that cannot become {to}. {mend} \
-                 If it is something else, say its format."
+                "The text looks like {from}, which cannot be converted to {to}. {rule} \
+                 If the text has another format, choose it."
             ),
         };
-        Problem::invalid_input(detail).with_error("/to", mend)
+        Problem::invalid_input(detail).with_error("/to", rule)
     }
 }

@@ -1,14 +1,14 @@
-//! The result as it grows, up to a limit.
+//! A buffer for the result, with a size limit.
 
 use std::fmt;
 use std::io;
 
 use crate::fault::Fault;
 
-/// What `max_output_kb` in `plugin.json` allows.
+/// The same as `max_output_kb` in `plugin.json`.
 const MAX_BYTES: usize = 48 << 20;
 
-/// Takes text, and no more once the limit is reached: writing never fails, `finish` does.
+/// Writing never fails: over the limit the text is dropped, and `finish` returns an error.
 #[derive(Default)]
 pub struct Output {
     bytes: Vec<u8>,
@@ -16,7 +16,7 @@ pub struct Output {
 }
 
 impl Output {
-    /// Expects about as much text as there was to read.
+    /// Reserves space, typically as much as the source takes.
     pub fn with_capacity(bytes: usize) -> Self {
         Self {
             bytes: Vec::with_capacity(bytes),
@@ -38,7 +38,7 @@ impl Output {
         self.bytes.is_empty()
     }
 
-    /// True once something was left out: whoever writes much may stop.
+    /// True once text was dropped, so that a long loop can stop early.
     pub fn is_full(&self) -> bool {
         self.full
     }
@@ -48,10 +48,10 @@ impl Output {
             let limit = MAX_BYTES >> 20;
             return Err(Fault::limit(
                 None,
-                format!("The result would be larger than {limit} MiB. Convert less at a time."),
+                format!("The result would be larger than {limit} MiB. Convert smaller parts."),
             ));
         }
-        Ok(String::from_utf8(self.bytes).expect("only whole texts are pushed"))
+        Ok(String::from_utf8(self.bytes).expect("only valid UTF-8 is pushed"))
     }
 
     fn push_bytes(&mut self, bytes: &[u8]) {

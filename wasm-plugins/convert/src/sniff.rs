@@ -1,24 +1,24 @@
-//! Tells a text's format from how it begins.
+//! Detects the format of a text from its start.
 
 use csv::{ReaderBuilder, StringRecord};
+use json_event_parser::{JsonEvent, LowLevelJsonParser};
 use serde::Serialize;
 
-use crate::formats::json::begins_like_json;
 use crate::options::{Delimiter, Source};
 
-/// The beginning says enough, and a page can send just that of a large file.
+/// This much is enough, and a page need not send the rest of a large file.
 const SAMPLE_BYTES: usize = 64 << 10;
 const SAMPLE_ROWS: usize = 100;
 
-/// How far the guess can be trusted.
+/// How reliable the guess is.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Confidence {
-    /// Nothing else looks like this.
+    /// No other format looks like this.
     High,
-    /// It looks like this, and hardly like anything else.
+    /// Another format is unlikely.
     Medium,
-    /// Nothing else fits better.
+    /// No other format fits better.
     Low,
 }
 
@@ -26,7 +26,7 @@ pub struct Guess {
     pub format: Source,
     pub confidence: Confidence,
     pub reason: String,
-    /// Of CSV.
+    /// Only for CSV.
     pub delimiter: Option<Delimiter>,
 }
 
@@ -41,7 +41,7 @@ impl Guess {
     }
 }
 
-/// `None` for a text without anything but space.
+/// `None` for a text that is empty or only whitespace.
 pub fn guess(text: &str) -> Option<Guess> {
     let sample = Sample::of(text);
     if sample.text.trim().is_empty() {
@@ -58,8 +58,8 @@ pub fn guess(text: &str) -> Option<Guess> {
     )
 }
 
-/// What divides the first rows into the same number of values, and the most of them; if nothing
-/// does, what divides the first row into the most.
+/// The delimiter that splits the first rows into the same number of values, and into the most
+/// values. If none splits them equally, the one that splits the first row into the most values.
 pub fn delimiter(text: &str) -> Option<Delimiter> {
     columns(&Sample::of(text)).map(|columns| columns.delimiter)
 }
@@ -82,9 +82,9 @@ enum Line {
     Pair,
     /// `- item`
     Item,
-    /// What only Markdown has: a link, emphasis, a fence, a quote.
+    /// Markup that only Markdown has: a link, emphasis, a fence, a quote.
     Markup,
-    /// Indented: belongs to a line above.
+    /// Indented, so part of a line above.
     Inner,
     Other,
 }
@@ -93,11 +93,11 @@ impl<'a> Sample<'a> {
     fn of(text: &'a str) -> Self {
         let is_whole = text.len() <= SAMPLE_BYTES;
         let text = if is_whole { text } else { beginning(text) };
-        let filled = text.lines().filter(|line| !line.trim().is_empty());
+        let lines = text.lines().filter(|line| !line.trim().is_empty());
         Self {
             text,
             is_whole,
-            lines: filled.map(Line::of).collect(),
+            lines: lines.map(Line::of).collect(),
         }
     }
 
@@ -105,14 +105,14 @@ impl<'a> Sample<'a> {
         self.lines.contains(&kind)
     }
 
-    /// Of the lines that say something, how many in a hundred are of these kinds.
+    /// The percentage of these kinds among all lines but comments and indented ones.
     fn percent(&self, kinds: &[Line]) -> usize {
-        let telling = self
+        let relevant = self
             .lines
             .iter()
             .filter(|&&line| line != Line::Hash && line != Line::Inner);
-        let matching = telling.clone().filter(|line| kinds.contains(line)).count();
-        matching * 100 / telling.count().max(1)
+        let matching = relevant.clone().filter(|line| kinds.contains(line)).count();
+        matching * 100 / relevant.count().max(1)
     }
 
     fn first(&self) -> Option<Line> {
@@ -120,7 +120,7 @@ impl<'a> Sample<'a> {
     }
 }
 
-/// Whole lines of the beginning, if there are any.
+/// The first [`SAMPLE_BYTES`], without an incomplete last line unless it is the only one.
 fn beginning(text: &str) -> &str {
     let mut end = SAMPLE_BYTES;
     while !text.is_char_boundary(end) {
@@ -185,7 +185,7 @@ fn is_table_header(line: &str) -> bool {
     })
 }
 
-/// A key in front of the sign: a word or a quoted text, perhaps dotted.
+/// True if a key precedes the sign: a word or a quoted text, possibly dotted.
 fn has_key(line: &str, sign: char) -> bool {
     line.split_once(sign).is_some_and(|(key, _)| {
         let key = key.trim();
@@ -212,15 +212,30 @@ fn json(sample: &Sample<'_>) -> Option<Guess> {
     let looks = text.starts_with(['{', '[', '"']) && begins_like_json(text);
     looks.then(|| {
         let reason = if sample.is_whole {
-            "It reads as JSON."
+            "The text parses as JSON."
         } else {
-            "Its beginning reads as JSON."
+            "The start of the text parses as JSON."
         };
         Guess::new(Source::Json, Confidence::High, reason)
     })
 }
 
-/// What begins with a bracket but is no JSON: JSON with a mistake, or YAML in its flow style.
+/// True if the text is JSON or the start of JSON.
+fn begins_like_json(source: &str) -> bool {
+    let mut parser = LowLevelJsonParser::new();
+    let mut offset = 0;
+    loop {
+        let read = parser.parse_next(&source.as_bytes()[offset..], false);
+        offset += read.consumed_bytes;
+        match read.event {
+            None | Some(Ok(JsonEvent::Eof)) => return true,
+            Some(Err(_)) => return false,
+            Some(Ok(_)) => {}
+        }
+    }
+}
+
+/// A text that starts with a bracket but is not JSON: JSON with a mistake, or YAML's flow style.
 fn bracketed(sample: &Sample<'_>) -> Option<Guess> {
     let text = sample.text.trim_start();
     let inside = text.strip_prefix(['{', '['])?.trim_start();
@@ -231,22 +246,22 @@ fn bracketed(sample: &Sample<'_>) -> Option<Guess> {
     Some(
         if inside.starts_with(['"', '{', '[', '-']) || inside.starts_with(|c: char| c.is_numeric())
         {
-            let reason = format!("It begins with `{opening}` like JSON, but has a mistake.");
+            let reason = format!("The text starts with `{opening}` like JSON, but has a mistake.");
             Guess::new(Source::Json, Confidence::Medium, reason)
         } else {
-            let reason = format!("It begins with `{opening}` and has no quotes, as YAML may.");
+            let reason = format!("The text starts with `{opening}` without quotes, as YAML allows.");
             Guess::new(Source::Yaml, Confidence::Low, reason)
         },
     )
 }
 
-/// `---` begins YAML, or metadata in front of Markdown.
+/// A text that starts with `---`: YAML, or metadata before Markdown.
 fn fenced(sample: &Sample<'_>) -> Option<Guess> {
     if sample.text.starts_with("%YAML") {
         return Some(Guess::new(
             Source::Yaml,
             Confidence::High,
-            "It begins with `%YAML`.",
+            "The text starts with `%YAML`.",
         ));
     }
     let mut lines = sample.text.lines().map(str::trim_end);
@@ -258,10 +273,10 @@ fn fenced(sample: &Sample<'_>) -> Option<Guess> {
         .iter()
         .any(|line| line.starts_with("# ") || Line::of(line) == Line::Markup);
     Some(if prose {
-        let reason = "It begins with metadata between `---`, and Markdown follows.";
+        let reason = "The text starts with metadata between `---` lines, and Markdown follows.";
         Guess::new(Source::Markdown, Confidence::Medium, reason)
     } else {
-        Guess::new(Source::Yaml, Confidence::High, "It begins with `---`.")
+        Guess::new(Source::Yaml, Confidence::High, "The text starts with `---`.")
     })
 }
 
@@ -273,9 +288,9 @@ fn toml(sample: &Sample<'_>) -> Option<Guess> {
     let (confidence, reason) = match (sample.has(Line::Header), percent) {
         (true, 60..) => (
             Confidence::High,
-            "It has `[table]` headers and `key = value` lines.",
+            "The text has `[table]` headers and `key = value` lines.",
         ),
-        (_, 50..) => (Confidence::Medium, "Its lines are `key = value`."),
+        (_, 50..) => (Confidence::Medium, "The lines have the form `key = value`."),
         _ => return None,
     };
     sample
@@ -288,11 +303,11 @@ fn yaml(sample: &Sample<'_>) -> Option<Guess> {
         sample.lines.len() > 1 && sample.text.lines().any(|line| line.starts_with("# "));
     match sample.first()? {
         Line::Pair if sample.percent(&[Line::Pair, Line::Item]) >= 60 => {
-            let reason = "Its lines are `key: value`.";
+            let reason = "The lines have the form `key: value`.";
             Some(Guess::new(Source::Yaml, Confidence::Medium, reason))
         }
         Line::Item if !has_heading && sample.percent(&[Line::Item, Line::Pair]) == 100 => {
-            let reason = "Its lines are `- item`.";
+            let reason = "The lines have the form `- item`.";
             Some(Guess::new(Source::Yaml, Confidence::Low, reason))
         }
         _ => None,
@@ -311,7 +326,7 @@ fn csv(sample: &Sample<'_>) -> Option<Guess> {
     } = columns(sample)?;
     let rows = sample.lines.len();
     let confidence = match (percent, width, rows) {
-        // As a sentence has commas: with a space behind.
+        // A space after the delimiter is more typical of the commas in a sentence.
         (100, ..) if is_spaced => Confidence::Low,
         (100, 3.., 3..) => Confidence::High,
         (100, 3.., _) | (100, _, 3..) => Confidence::Medium,
@@ -325,8 +340,8 @@ fn csv(sample: &Sample<'_>) -> Option<Guess> {
         Delimiter::Pipe => "`|`",
     };
     let reason = match percent {
-        100 => format!("Its rows have {width} values each, with {name} between them."),
-        _ => format!("Its first row has {width} values with {name} between them."),
+        100 => format!("Each row has {width} values, separated by {name}."),
+        _ => format!("The first row has {width} values, separated by {name}."),
     };
     Some(Guess {
         delimiter: Some(delimiter),
@@ -334,23 +349,23 @@ fn csv(sample: &Sample<'_>) -> Option<Guess> {
     })
 }
 
-/// How a delimiter divides the rows.
+/// How a delimiter splits the rows.
 struct Columns {
     delimiter: Delimiter,
-    /// Values of the first row, at least two.
+    /// Number of values in the first row, at least two.
     width: usize,
-    /// How many rows in a hundred have as many.
+    /// Percentage of rows with the same number of values.
     percent: usize,
-    /// Some value of the first row is empty or begins with a space.
+    /// Whether a value of the first row is empty or starts with a space.
     is_spaced: bool,
 }
 
-/// The delimiter that divides the rows best; `None` if none divides the first row.
+/// The delimiter that splits the rows best; `None` if none splits the first row.
 fn columns(sample: &Sample<'_>) -> Option<Columns> {
     let all = Delimiter::ALL
         .into_iter()
         .filter_map(|delimiter| columns_by(sample, delimiter));
-    // Of equals the first of the list, which is the last here.
+    // On a tie the first of the list wins, so it must come last here.
     all.rev()
         .max_by_key(|columns| (columns.percent == 100, columns.width))
 }
@@ -373,24 +388,24 @@ fn columns_by(sample: &Sample<'_>, delimiter: Delimiter) -> Option<Columns> {
         widths.push(row.len());
     }
     if !sample.is_whole && widths.len() < SAMPLE_ROWS {
-        // The last row may go on after the sample.
+        // The last row may continue after the sample.
         widths.pop();
     }
     let width = *widths.first()?;
-    let even = widths.iter().filter(|&&other| other == width).count();
+    let equal = widths.iter().filter(|&&other| other == width).count();
     (width > 1).then_some(Columns {
         delimiter,
         width,
-        percent: even * 100 / widths.len(),
+        percent: equal * 100 / widths.len(),
         is_spaced,
     })
 }
 
 fn markdown(sample: &Sample<'_>) -> Guess {
     if sample.has(Line::Hash) || sample.has(Line::Markup) {
-        let reason = "It has headings, links or other marks of Markdown.";
+        let reason = "The text has headings, links or other Markdown markup.";
         return Guess::new(Source::Markdown, Confidence::Medium, reason);
     }
-    let reason = "It looks like plain text, which Markdown can be.";
+    let reason = "The text looks like plain text, which is valid Markdown.";
     Guess::new(Source::Markdown, Confidence::Low, reason)
 }

@@ -1,15 +1,15 @@
-//! The plugin to copy: four functions, JSON in and out, with the error patterns to follow.
+//! A plugin to copy: four functions with JSON input and output, and the error patterns to follow.
 //!
-//! None of them needs the host, so they run on the server and in the browser alike. One that
-//! does looks like this (and asks for `db_get_user_by_email` in `plugin.json`):
+//! None of them needs the host, so they run on the server and in the browser alike. A function
+//! that does looks like this, and needs the permission `db_get_user_by_email` in `plugin.json`:
 //!
 //! ```ignore
 //! use hostbridge_sdk::{found, operations};
 //!
 //! #[plugin_fn]
 //! pub fn is_member(Input(input): Input<Lookup>) -> FnResult<Json<Answer>> {
-//!     // `found` turns the host's 404 into None. Anything else that went wrong, such as an
-//!     // operation that nobody granted, becomes this function's own answer through `?`.
+//!     // `found` turns the host's 404 into None. With `?`, any other problem, such as an
+//!     // operation that is not granted, becomes this function's own answer.
 //!     let user = found(operations::db_get_user_by_email(&input.email))?;
 //!     Ok(Json(Answer { member: user.is_some() }))
 //! }
@@ -27,7 +27,7 @@ const MAX_TEXT_CHARS: usize = 1000;
 const MAX_TIMES: u32 = 100;
 
 #[derive(Deserialize)]
-// An unknown field is more often a slip of the pen than an extension: tell the caller.
+// An unknown field is more likely a typo than an extension, so report it.
 #[serde(deny_unknown_fields)]
 struct Greet {
     name: String,
@@ -61,7 +61,7 @@ struct Repeated {
 
 #[plugin_fn]
 pub fn repeat(Input(input): Input<Repeat>) -> FnResult<Json<Repeated>> {
-    // Check before working: a caller must not be able to choose how much memory is used.
+    // Check first: a caller must not be able to choose how much memory the function uses.
     text::check_length("text", &input.text, 0, MAX_TEXT_CHARS)?;
     if !(1..=MAX_TIMES).contains(&input.times) {
         let range = format!("Choose a number from 1 to {MAX_TIMES}.");
@@ -86,7 +86,7 @@ struct Verdict {
 pub fn validate(
     Input(form): Input<serde_json::Map<String, serde_json::Value>>,
 ) -> FnResult<Json<Verdict>> {
-    // Wrong data is this function's ordinary answer, so it is output and no error.
+    // Invalid data is a normal result of this function, so it is output rather than an error.
     let errors = validation::errors_in(&form);
     Ok(Json(Verdict {
         valid: errors.is_empty(),

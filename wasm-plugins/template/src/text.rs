@@ -1,8 +1,8 @@
-//! Checks on text. Lengths are code points, as in JSON Schema; bytes would punish non-English.
+//! Checks text. Lengths count code points, as in JSON Schema; bytes would penalise most languages.
 
 use hostbridge_sdk::Problem;
 
-/// Refuses text outside `min..=max` characters, pointing at `field`.
+/// Fails with an error for `field` unless the text has `min..=max` characters.
 pub fn check_length(field: &str, text: &str, min: usize, max: usize) -> Result<(), Problem> {
     let length = text.chars().count();
     if (min..=max).contains(&length) {
@@ -10,14 +10,14 @@ pub fn check_length(field: &str, text: &str, min: usize, max: usize) -> Result<(
     }
     let limits = if length < min {
         format!(
-            "Give at least {min} character{}.",
+            "Enter at least {min} character{}.",
             if min == 1 { "" } else { "s" }
         )
     } else {
-        format!("Give at most {max} characters; these are {length}.")
+        format!("Enter at most {max} characters; this text has {length}.")
     };
     Err(
-        Problem::invalid_input(format!("The length of {field} is wrong. {limits}"))
+        Problem::invalid_input(format!("The length of {field} is out of range. {limits}"))
             .with_error(format!("/{field}"), limits),
     )
 }

@@ -1,4 +1,4 @@
-//! Finds everything that is wrong with a form, instead of stopping at the first fault.
+//! Finds all errors in a form instead of stopping at the first.
 
 use hostbridge_sdk::FieldError;
 use serde_json::{Map, Value};
@@ -8,7 +8,7 @@ const MAX_AGE: u64 = 150;
 const MAX_TAGS: usize = 10;
 const MAX_TAG_CHARS: usize = 30;
 
-/// Every fault of `form`, in the order of its fields; every field may be left out.
+/// All errors in `form`, in the order of its fields. Every field is optional.
 pub fn errors_in(form: &Map<String, Value>) -> Vec<FieldError> {
     let mut errors = Vec::new();
     for (field, value) in form {
@@ -20,7 +20,7 @@ pub fn errors_in(form: &Map<String, Value>) -> Vec<FieldError> {
             _ => report(
                 &mut errors,
                 pointer,
-                Some("Unknown field; leave it out.".into()),
+                Some("Unknown field. Remove it.".into()),
             ),
         }
     }
@@ -33,10 +33,10 @@ fn report(errors: &mut Vec<FieldError>, pointer: String, fault: Option<String>) 
 
 fn email_fault(value: &Value) -> Option<String> {
     let Some(email) = value.as_str() else {
-        return Some("Give the address as text.".into());
+        return Some("Enter the address as text.".into());
     };
     if email.chars().count() > MAX_EMAIL_CHARS {
-        return Some(format!("Give at most {MAX_EMAIL_CHARS} characters."));
+        return Some(format!("Enter at most {MAX_EMAIL_CHARS} characters."));
     }
     let looks_right = email.split_once('@').is_some_and(|(local, domain)| {
         !local.is_empty()
@@ -45,13 +45,13 @@ fn email_fault(value: &Value) -> Option<String> {
             && domain.split('.').all(|label| !label.is_empty())
             && !email.contains(char::is_whitespace)
     });
-    (!looks_right).then(|| "This is not an e-mail address, such as alice@example.org.".into())
+    (!looks_right).then(|| "Enter an e-mail address such as alice@example.org.".into())
 }
 
 fn age_fault(value: &Value) -> Option<String> {
     match value.as_u64() {
         Some(age) if age <= MAX_AGE => None,
-        _ => Some(format!("Give a whole number from 0 to {MAX_AGE}.")),
+        _ => Some(format!("Enter a whole number from 0 to {MAX_AGE}.")),
     }
 }
 
@@ -60,20 +60,20 @@ fn tag_faults(errors: &mut Vec<FieldError>, pointer: &str, value: &Value) {
         return report(
             errors,
             pointer.to_owned(),
-            Some("Give a list of tags.".into()),
+            Some("Enter a list of tags.".into()),
         );
     };
     if tags.len() > MAX_TAGS {
         return report(
             errors,
             pointer.to_owned(),
-            Some(format!("Give at most {MAX_TAGS} tags.")),
+            Some(format!("Enter at most {MAX_TAGS} tags.")),
         );
     }
     for (index, tag) in tags.iter().enumerate() {
         let length = tag.as_str().map_or(0, |text| text.chars().count());
         let fault = (!(1..=MAX_TAG_CHARS).contains(&length))
-            .then(|| format!("Give a tag of 1 to {MAX_TAG_CHARS} characters."));
+            .then(|| format!("Enter a tag of 1 to {MAX_TAG_CHARS} characters."));
         report(errors, format!("{pointer}/{index}"), fault);
     }
 }

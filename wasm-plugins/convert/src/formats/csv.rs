@@ -7,23 +7,22 @@ use csv::{ReaderBuilder, StringRecord};
 
 use crate::document::{Builder, Document, Items, Members, Node, Scalar, Value};
 use crate::fault::Fault;
-use crate::formats::json::named;
 use crate::number::json_number;
 use crate::options::{Delimiter, Options, Source, Target};
 use crate::output::Output;
 use crate::sniff;
 
-/// So many rows of another length are named before reading ends.
+/// Reading stops after this many rows of the wrong length.
 const MAX_RAGGED_ROWS: usize = 10;
-/// As many as the common spreadsheets have. Without a limit the cells of a table whose every row
-/// has columns of its own would grow with the square of its size.
+/// The limit of common spreadsheets. Without one, the size of a table in which every row adds
+/// columns would grow quadratically.
 const MAX_COLUMNS: usize = 16_384;
 
-/// A list of objects, or of lists if there is no header.
+/// Returns a list of objects, or of lists if there is no header.
 pub fn read<'a>(source: &'a str, options: &Options) -> Result<Document<'a>, Fault> {
     let delimiter = options
         .delimiter
-        .given()
+        .explicit()
         .or_else(|| sniff::delimiter(source))
         .unwrap_or(Delimiter::Comma);
     let mut rows = Rows::new(source, delimiter);
@@ -40,7 +39,7 @@ pub fn read<'a>(source: &'a str, options: &Options) -> Result<Document<'a>, Faul
         if row.len() != expected {
             let fault = ragged_row(at, row.len(), expected);
             match &mut ragged {
-                Some(first) => first.and(fault),
+                Some(first) => first.append(fault),
                 None => ragged = Some(fault),
             }
         }
@@ -52,7 +51,7 @@ pub fn read<'a>(source: &'a str, options: &Options) -> Result<Document<'a>, Faul
         }
         if ragged.is_none() {
             let names = header.as_ref().map(|(_, names)| names);
-            take_row(&mut builder, at, &row, names, options.guess_types)?;
+            add_row(&mut builder, at, &row, names, options.guess_types)?;
         }
         rows.reuse(row);
     }
@@ -91,7 +90,7 @@ impl<'a> Rows<'a> {
     fn next(&mut self) -> Result<Option<(usize, StringRecord)>, Fault> {
         let mut row = std::mem::take(&mut self.spare);
         let start = self.reader.position().byte() as usize;
-        // The reader skips empty lines in front of a record.
+        // The reader skips empty lines before a record.
         let blank = self.source.as_bytes()[start..]
             .iter()
             .take_while(|byte| b"\r\n".contains(byte))
@@ -109,13 +108,13 @@ impl<'a> Rows<'a> {
         Ok(Some((at, row)))
     }
 
-    /// Gives the row's memory back for another.
+    /// Returns the row's memory for the next one.
     fn reuse(&mut self, row: StringRecord) {
         self.spare = row;
     }
 
-    /// The reader takes a quote that nobody closes as closed at the end of the text, and with it
-    /// all rows in between. Only the last record can have one.
+    /// The reader closes an open quote at the end of the text, which would silently make one value
+    /// of all rows after the quote. Only the last record can have such a quote.
     fn check_last(&self) -> Result<(), Fault> {
         let at = self.last_at;
         match unclosed_quote(&self.source.as_bytes()[at..], self.delimiter) {
@@ -129,14 +128,14 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// Where in the record a quoted value begins that does not end.
+/// The offset in the record of a quoted value that never ends.
 fn unclosed_quote(record: &[u8], delimiter: u8) -> Option<usize> {
     let mut opened = None;
     let mut value_begins = true;
     for (index, &byte) in record.iter().enumerate() {
         match (byte, opened) {
             (b'"', Some(_)) => opened = None,
-            // Again inside: the second of two quotes, which stand for one.
+            // The second of two quotes, which stand for one: the value goes on.
             (b'"', None) if value_begins || record[index - 1] == b'"' => opened = Some(index),
             _ => {}
         }
@@ -149,7 +148,7 @@ fn check_names(source: &str, at: usize, names: &StringRecord) -> Result<(), Faul
     if names.len() > MAX_COLUMNS {
         return Err(too_many_columns(at));
     }
-    // One object with every name, only to hear which stands twice.
+    // Build an object with all names, only to find duplicates.
     let mut builder = Builder::new(source);
     builder.open_object(at)?;
     for name in names {
@@ -158,7 +157,7 @@ fn check_names(source: &str, at: usize, names: &StringRecord) -> Result<(), Faul
             Fault::syntax(
                 Source::Csv,
                 at,
-                format!("two columns of the header are named {shown:?}"),
+                format!("two columns are named {shown:?}"),
             )
         })?;
         builder.scalar(at, Scalar::Null)?;
@@ -171,11 +170,11 @@ fn ragged_row(at: usize, len: usize, expected: usize) -> Fault {
     Fault::syntax(
         Source::Csv,
         at,
-        format!("this row has {len} {values}, and the first one has {expected}"),
+        format!("this row has {len} {values}, but the first row has {expected}"),
     )
 }
 
-fn take_row(
+fn add_row(
     builder: &mut Builder<'_>,
     at: usize,
     row: &StringRecord,
@@ -196,7 +195,7 @@ fn take_row(
         Some(names) => {
             builder.open_object(at)?;
             for (name, cell) in names.iter().zip(row) {
-                builder.checked_key(at, name);
+                builder.unique_key(at, name);
                 builder.scalar(at, typed(cell))?;
             }
         }
@@ -205,7 +204,7 @@ fn take_row(
     Ok(())
 }
 
-/// Only what comes back as the same text: `007` and `+1` stay text.
+/// Converts only what would be written as the same text: `007` and `+1` stay text.
 fn guess_type(cell: &str) -> Scalar<'_> {
     match cell {
         "" => Scalar::Null,
@@ -215,8 +214,8 @@ fn guess_type(cell: &str) -> Scalar<'_> {
     }
 }
 
-/// A list of objects (their keys, in order of appearance, become the header), a list of lists, or
-/// one object.
+/// Accepts a list of objects, whose keys become the header in order of appearance, a list of lists,
+/// or one object.
 pub fn write(document: &Document<'_>, _: &Options) -> Result<String, Fault> {
     let root = document.root();
     let mut table = Table::new(document.source_len());
@@ -281,7 +280,7 @@ impl<'d> Table<'d> {
                 return Err(Fault::inexpressible(
                     Target::Csv,
                     item.at(),
-                    format!("{} is not a list, and the first row is one", named(item)),
+                    format!("{} is not a list, but the first row is", item.label()),
                 ));
             };
             let cells: Vec<_> = cells.map(cell_text).collect::<Result<_, _>>()?;
@@ -291,9 +290,9 @@ impl<'d> Table<'d> {
                     Target::Csv,
                     item.at(),
                     format!(
-                        "{} has {} values, and the first row has {expected}; \
-                         rows need the same number, and at least one",
-                        named(item),
+                        "{} has {} values, but the first row has {expected}; \
+                         all rows need the same number of values, and at least one",
+                        item.label(),
                         cells.len()
                     ),
                 ));
@@ -322,7 +321,7 @@ impl<'d> Table<'d> {
             return Err(Fault::inexpressible(
                 Target::Csv,
                 first.at(),
-                "no object has a member, so there are no columns",
+                "all objects are empty, so there are no columns",
             ));
         }
         let columns = std::mem::take(&mut self.columns);
@@ -347,7 +346,7 @@ impl<'d> Table<'d> {
     fn write_row(&mut self, cells: &[&str]) {
         self.writer
             .write_record(cells)
-            .expect("Output takes everything, and rows have one length");
+            .expect("writing to Output never fails, and all rows have the same length");
     }
 
     fn finish(self) -> Result<String, Fault> {
@@ -379,8 +378,8 @@ fn not_a_cell(node: Node<'_>, kind: &str) -> Fault {
         Target::Csv,
         node.at(),
         format!(
-            "{} is {kind}, and a cell of CSV holds one value",
-            named(node)
+            "{} is {kind}, but a CSV cell holds a single value",
+            node.label()
         ),
     )
 }
@@ -390,8 +389,8 @@ fn not_a_row(node: Node<'_>) -> Fault {
         Target::Csv,
         node.at(),
         format!(
-            "{} is no row; CSV is made from a list of objects, a list of lists, or one object",
-            named(node)
+            "{} is not a row; CSV needs a list of objects, a list of lists, or one object",
+            node.label()
         ),
     )
 }

@@ -9,8 +9,8 @@ use crate::number::{is_finite, json_number};
 use crate::options::{Options, Source, Target};
 use crate::output::Output;
 
-/// Reads with numbers as they are written. A key that stands twice in an object is refused: most
-/// parsers would drop one of its values silently.
+/// Keeps the digits of numbers as written. Duplicate keys are refused, because most parsers would
+/// silently drop one of the values.
 pub fn read<'a>(source: &'a str, _: &Options) -> Result<Document<'a>, Fault> {
     let mut parser = LowLevelJsonParser::new();
     let mut builder = Builder::new(source);
@@ -21,36 +21,21 @@ pub fn read<'a>(source: &'a str, _: &Options) -> Result<Document<'a>, Fault> {
         offset += read.consumed_bytes;
         match read.event {
             Some(Ok(JsonEvent::Eof)) => return Ok(builder.finish(0)),
-            Some(Ok(event)) => take(&mut builder, at, event)?,
+            Some(Ok(event)) => add(&mut builder, at, event)?,
             Some(Err(error)) => return Err(explain(source, &error)),
             None => return Err(explain_end(source)),
         }
     }
 }
 
-/// True if `source` is JSON, or would be if it went on.
-pub fn begins_like_json(source: &str) -> bool {
-    let mut parser = LowLevelJsonParser::new();
-    let mut offset = 0;
-    loop {
-        let read = parser.parse_next(&source.as_bytes()[offset..], false);
-        offset += read.consumed_bytes;
-        match read.event {
-            None | Some(Ok(JsonEvent::Eof)) => return true,
-            Some(Err(_)) => return false,
-            Some(Ok(_)) => {}
-        }
-    }
-}
-
-fn take(builder: &mut Builder<'_>, at: usize, event: JsonEvent<'_>) -> Result<(), Fault> {
+fn add(builder: &mut Builder<'_>, at: usize, event: JsonEvent<'_>) -> Result<(), Fault> {
     match event {
         JsonEvent::Null => builder.scalar(at, Scalar::Null)?,
         JsonEvent::Boolean(value) => builder.scalar(at, Scalar::Bool(value))?,
         JsonEvent::String(text) => builder.scalar(at, Scalar::String(&text))?,
         JsonEvent::Number(text) => {
             let number = json_number(&text).ok_or_else(|| {
-                Fault::syntax(Source::Json, at, "this is not a number as JSON writes them")
+                Fault::syntax(Source::Json, at, "this is not a valid JSON number")
             })?;
             builder.scalar(at, number)?;
         }
@@ -65,7 +50,7 @@ fn take(builder: &mut Builder<'_>, at: usize, event: JsonEvent<'_>) -> Result<()
     Ok(())
 }
 
-/// An event's bytes begin with the space, comma or colon in front of it.
+/// The bytes of an event start with the space, comma or colon before it.
 fn leading_separators(bytes: &[u8]) -> usize {
     bytes
         .iter()
@@ -73,7 +58,8 @@ fn leading_separators(bytes: &[u8]) -> usize {
         .count()
 }
 
-/// serde_json names what it expected; the event parser, which keeps numbers, does not.
+/// Takes the message from serde_json, which says what it expected. The event parser, needed for the
+/// digits of numbers, does not.
 fn explain(source: &str, error: &json_event_parser::JsonSyntaxError) -> Fault {
     match serde_json::from_str::<IgnoredAny>(source) {
         Err(better) => {
@@ -91,16 +77,16 @@ fn explain(source: &str, error: &json_event_parser::JsonSyntaxError) -> Fault {
 }
 
 fn explain_end(source: &str) -> Fault {
-    Fault::syntax(Source::Json, source.len(), "the text ends too early")
+    Fault::syntax(Source::Json, source.len(), "the text ends unexpectedly")
 }
 
-/// Byte offset of serde_json's line and column: from 1, the column in bytes.
+/// Byte offset of serde_json's line and column, both counted from 1, columns in bytes.
 fn offset_of(source: &str, line: usize, column: usize) -> usize {
     let before = source.split_inclusive('\n').take(line.saturating_sub(1));
     before.map(str::len).sum::<usize>() + column.saturating_sub(1)
 }
 
-/// Writes with two spaces of indentation, or on one line; either way with a line end.
+/// Writes with an indentation of two spaces, or on one line. Both end in a line break.
 pub fn write(document: &Document<'_>, options: &Options) -> Result<String, Fault> {
     let mut writer = Writer {
         out: Output::with_capacity(document.source_len()),
@@ -159,8 +145,8 @@ impl Writer {
                 Target::Json,
                 node.at(),
                 format!(
-                    "{} is {text}, and JSON has only finite numbers",
-                    named(node)
+                    "{} is {text}, but JSON has only finite numbers",
+                    node.label()
                 ),
             )),
             Scalar::String(text) | Scalar::Datetime(text) => {
@@ -171,7 +157,7 @@ impl Writer {
     }
 
     fn string(&mut self, text: &str) {
-        serde_json::to_writer(&mut self.out, text).expect("Output takes everything");
+        serde_json::to_writer(&mut self.out, text).expect("writing to Output never fails");
     }
 
     fn literal(&mut self, text: &str) -> Result<(), Fault> {
@@ -191,13 +177,5 @@ impl Writer {
             self.out.push("\n");
             self.out.push_spaces(2 * depth);
         }
-    }
-}
-
-/// The value's address, for people.
-pub fn named(node: Node<'_>) -> String {
-    match node.pointer() {
-        pointer if pointer.is_empty() => "the value".to_owned(),
-        pointer => pointer,
     }
 }

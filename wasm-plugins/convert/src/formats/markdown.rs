@@ -1,14 +1,15 @@
-//! Markdown (CommonMark with tables, footnotes, strike-through and task lists) to a page of HTML.
+//! Converts Markdown to an HTML page: CommonMark with tables, footnotes, strikethrough and task
+//! lists.
 //!
-//! The page is safe to show: HTML in the text is shown as text, links lead only to the web, mail
-//! or the page itself, and the page's own policy allows neither scripts nor styles.
+//! The page is safe to show: HTML in the text is escaped, links lead only to the web, to mail or
+//! to the page itself, and the page's content security policy forbids scripts and styles.
 
 use pulldown_cmark::{html, CowStr, Event, LinkType, Options as Extensions, Parser, Tag, TagEnd};
 
 use crate::fault::Fault;
 use crate::output::Output;
 
-/// The parser keeps a node for each mark: up to a hundred times the text's size.
+/// The parser allocates a node for each mark, up to a hundred times the size of the text.
 const MAX_BYTES: usize = 2 << 20;
 const POLICY: &str = "default-src 'none'; img-src http: https:";
 
@@ -17,14 +18,14 @@ pub fn to_html(text: &str) -> Result<String, Fault> {
         let limit = MAX_BYTES >> 20;
         return Err(Fault::limit(
             None,
-            format!("Markdown may have at most {limit} MiB; convert it in parts"),
+            format!("Markdown may have at most {limit} MiB; convert smaller parts"),
         ));
     }
     let mut title = Title::default();
     let mut body = Output::with_capacity(text.len());
     write(
         &mut body,
-        events(text).inspect(|event| title.hear(event)).map(safe),
+        events(text).inspect(|event| title.observe(event)).map(safe),
     );
     let body = body.finish()?;
     let mut page = Output::with_capacity(body.len() + 512);
@@ -48,7 +49,7 @@ struct Title {
 }
 
 impl Title {
-    fn hear(&mut self, event: &Event<'_>) {
+    fn observe(&mut self, event: &Event<'_>) {
         match event {
             Event::Start(Tag::Heading { .. }) => self.is_open = !self.is_done,
             Event::End(TagEnd::Heading(_)) => (self.is_open, self.is_done) = (false, true),
@@ -66,7 +67,7 @@ impl Title {
 }
 
 fn write<'a>(out: &mut Output, events: impl Iterator<Item = Event<'a>>) {
-    html::write_html_io(out, events).expect("Output takes everything");
+    html::write_html_io(out, events).expect("writing to Output never fails");
 }
 
 fn events(text: &str) -> Parser<'_> {
@@ -107,12 +108,12 @@ fn safe(event: Event<'_>) -> Event<'_> {
     }
 }
 
-/// The address, or none if it is of a scheme such as `javascript:`.
+/// The URL, or an empty one if its scheme is unsafe, such as `javascript:`.
 fn safe_url(link_type: LinkType, url: CowStr<'_>) -> CowStr<'_> {
     let is_safe = match url.split_once(':') {
         _ if link_type == LinkType::Email => true,
         None => true,
-        // A colon behind one of these belongs to a path; no scheme has them.
+        // A scheme contains none of these, so the colon belongs to the path, query or fragment.
         Some((scheme, _)) if scheme.contains(['/', '?', '#']) => true,
         Some((scheme, _)) => ["http", "https", "mailto"]
             .iter()

@@ -1,4 +1,4 @@
-//! Each format's reader and writer.
+//! A reader and a writer for each format.
 
 pub mod csv;
 pub mod json;

@@ -1,4 +1,4 @@
-//! Sends one request to the host API and reads the reply.
+//! Sends a request to the host API and reads the reply.
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -18,8 +18,8 @@ pub(crate) fn call<T: DeserializeOwned>(
             "internal-error",
             "Unexpected reply from the host",
             format!(
-                "The host's reply to {method} {path} has another shape than this plugin expects \
-                 ({:?} error, column {}).",
+                "The host's reply to {method} {path} does not have the shape that this plugin \
+                 expects ({:?} error, column {}).",
                 error.classify(),
                 error.column()
             ),
@@ -56,7 +56,7 @@ fn send(method: &str, path: &str, body: Option<Value>) -> Result<Vec<u8>, Proble
     }
 }
 
-/// The path with those of the query's members that have a value.
+/// Appends to the path a query of those members that have a value.
 pub(crate) fn with_query(path: &str, members: &[(&str, Option<&str>)]) -> String {
     let mut whole = path.to_owned();
     for (name, value) in members {
@@ -68,7 +68,7 @@ pub(crate) fn with_query(path: &str, members: &[(&str, Option<&str>)]) -> String
     whole
 }
 
-/// Escapes a value for use in a query string (RFC 3986, unreserved characters stay).
+/// Escapes a value for a query string: everything but the unreserved characters of RFC 3986.
 fn query_escape(value: &str) -> String {
     let mut escaped = String::with_capacity(value.len());
     for byte in value.bytes() {
@@ -82,28 +82,28 @@ fn query_escape(value: &str) -> String {
     escaped
 }
 
-/// Checks that an id can stand in a path: an id such as `../sessions` would call another route.
+/// Checks that an id is safe in a path: an id such as `../sessions` would reach another route.
 pub(crate) fn path_id(id: &str) -> Result<&str, Problem> {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-    if (1..=64).contains(&id.len()) && id.bytes().all(plain) {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    if (1..=64).contains(&id.len()) && id.bytes().all(is_allowed) {
         Ok(id)
     } else {
         Err(Problem::invalid_input(
-            "An id may hold only letters, digits and dashes, and up to 64 of them.",
+            "An id may contain only letters, digits and dashes, and at most 64 of them.",
         ))
     }
 }
 
-/// Checks that a key of the key store can stand in a path, as [`path_id`] does for ids.
+/// Checks that a key of the key store is safe in a path, as [`path_id`] does for ids.
 pub(crate) fn path_key(key: &str) -> Result<&str, Problem> {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte);
-    let steps = [".", ".."].contains(&key);
-    if (1..=200).contains(&key.len()) && key.bytes().all(plain) && !steps {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte);
+    let is_dots = [".", ".."].contains(&key);
+    if (1..=200).contains(&key.len()) && key.bytes().all(is_allowed) && !is_dots {
         Ok(key)
     } else {
         Err(Problem::invalid_input(
-            "A key may hold only letters, digits and . _ : -, up to 200 of them, and may not be \
-             \".\" or \"..\".",
+            "A key may contain only letters, digits and . _ : -, at most 200 of them, and must not \
+             be \".\" or \"..\".",
         ))
     }
 }
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_query_holds_the_members_with_a_value() {
+    fn a_query_contains_only_members_with_a_value() {
         assert_eq!(with_query("kv", &[("prefix", None)]), "kv");
         assert_eq!(
             with_query("kv", &[("a", Some("1")), ("b", None), ("c", Some(""))]),
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_cannot_leave_its_place_in_the_path() {
+    fn a_key_that_would_change_the_path_is_refused() {
         for key in [
             "",
             ".",
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_cannot_leave_its_place_in_the_path() {
+    fn an_id_that_would_change_the_path_is_refused() {
         for id in [
             "",
             "..",

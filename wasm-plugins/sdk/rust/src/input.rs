@@ -1,4 +1,4 @@
-//! Decodes a function's JSON input, telling what is wrong in terms of its fields.
+//! Decodes a function's JSON input and reports errors by field.
 
 use extism_pdk::{Error, FromBytesOwned};
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -10,8 +10,8 @@ use crate::{set_panic_hook, Problem};
 ///
 /// Take it as the argument of a `#[plugin_fn]` function. Input that is not JSON becomes
 /// `400 malformed-json`; a missing, unknown (with `#[serde(deny_unknown_fields)]`) or wrongly
-/// typed field becomes `400 invalid-input` with a pointer to it. The input's values are never
-/// repeated in the error: they may be secrets, and errors are kept in the host's history.
+/// typed field becomes `400 invalid-input` with a pointer to it. Errors never repeat values of the
+/// input: they may be secrets, and the host's history stores errors.
 pub struct Input<T>(pub T);
 
 impl<T: DeserializeOwned> FromBytesOwned for Input<T> {
@@ -32,11 +32,11 @@ fn decode<T: DeserializeOwned>(data: &[u8]) -> Result<T, Problem> {
     Ok(value)
 }
 
-/// Serde would take a list for a struct, field by field; callers are told instead.
+/// Refuses lists too: Serde would decode one into a struct, field by field.
 fn not_an_object(data: &[u8]) -> Problem {
     match serde_json::from_slice::<IgnoredAny>(data) {
         Err(error) if !data.trim_ascii().is_empty() => malformed(&error),
-        Err(_) => malformed_because("The input is empty; send a JSON object."),
+        Err(_) => malformed_because("The input is empty. Send a JSON object."),
         Ok(_) => Problem::invalid_input("The input must be a JSON object.")
             .with_error("", "Expected a JSON object."),
     }
@@ -55,26 +55,26 @@ fn explain(error: &serde_json::Error, path: String) -> Problem {
     if let Some(field) = quoted_after(&message, "unknown field `") {
         let field = shorten(field);
         // The path already ends in the unknown field.
-        return Problem::invalid_input(format!("The field {field:?} is unknown; leave it out."))
+        return Problem::invalid_input(format!("The field {field:?} is unknown. Remove it."))
             .with_error(path, "Unknown field.");
     }
     if let Some(field) = quoted_after(&message, "duplicate field `") {
-        return Problem::invalid_input(format!("The field {field:?} is there twice."))
-            .with_error(path, "Give this field once.");
+        return Problem::invalid_input(format!("The field {field:?} appears twice."))
+            .with_error(path, "This field appears twice.");
     }
-    // "invalid type: string \"hunter2\", expected u32 at line 1 column 9": what comes before the
-    // last ", expected " may hold a secret.
+    // "invalid type: string \"hunter2\", expected u32 at line 1 column 9": the part before the last
+    // ", expected " may contain a secret.
     let expected = match message.rsplit_once(", expected ") {
         Some((_, rest)) => plain_words(rest.split(" at line ").next().unwrap_or(rest)),
         None => "another value".to_owned(),
     };
     Problem::invalid_input(format!(
-        "The value at {path} is wrong: expected {expected}."
+        "The value at {path} is invalid: expected {expected}."
     ))
     .with_error(path, format!("Expected {expected}."))
 }
 
-/// Serde's name of a type, for people who do not write Rust.
+/// Serde's name of a type, in words for people who do not know Rust.
 fn plain_words(expected: &str) -> String {
     let largest = match expected {
         "u8" => u64::from(u8::MAX),
@@ -107,7 +107,7 @@ fn quoted_after<'a>(message: &'a str, prefix: &str) -> Option<&'a str> {
     message.strip_prefix(prefix)?.split('`').next()
 }
 
-/// A field name that came with the input may be as long as the input.
+/// A field name from the input may be as long as the input.
 fn shorten(name: &str) -> String {
     name.chars().take(64).collect()
 }
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn good_input_is_decoded() {
+    fn valid_input_is_decoded() {
         let form: Form = decode(br#" {"email": "a@b.c", "tags": [1]} "#).unwrap();
         assert_eq!(form.tags, [1]);
     }
@@ -165,21 +165,21 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_field_is_pointed_at() {
+    fn an_error_points_at_a_missing_field() {
         let missing = problem("{}");
         assert_eq!(missing.code, "invalid-input");
         assert_eq!(pointers(&missing), ["/email"]);
     }
 
     #[test]
-    fn an_unknown_field_is_pointed_at() {
+    fn an_error_points_at_an_unknown_field() {
         let unknown = problem(r#"{"email":"a","x/y":1}"#);
         assert_eq!(pointers(&unknown), ["/x~1y"]);
         assert!(unknown.detail.contains("x/y"));
     }
 
     #[test]
-    fn a_wrong_type_is_told_without_repeating_the_value() {
+    fn an_error_about_a_type_does_not_repeat_the_value() {
         let wrong = problem(r#"{"email":12345678}"#);
         assert_eq!(pointers(&wrong), ["/email"]);
         assert_eq!(wrong.errors[0].detail, "Expected a string.");
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn input_that_is_no_object_is_told() {
+    fn input_that_is_not_an_object_is_refused() {
         for text in ["[]", r#"["a@b.c"]"#, "7", "null", r#""x""#] {
             assert_eq!(
                 problem(text).detail,
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn types_are_told_in_plain_words() {
+    fn expected_types_are_named_in_plain_words() {
         let wrong = problem(r#"{"email":"a","tags":[-1]}"#);
         assert_eq!(
             wrong.errors[0].detail,

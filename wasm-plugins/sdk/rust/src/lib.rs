@@ -1,9 +1,9 @@
 //! A typed client for the Hostbridge host API, for plugins written in Rust.
 //!
-//! A plugin reaches host data only by HTTP, and only through the operations that its manifest
-//! asks for and an administrator granted. This crate wraps each of them in one function of the
-//! same name ([`operations`]), decodes the plugin's input ([`Input`]) and carries errors in the
-//! shape that the host understands ([`Problem`]).
+//! A plugin reaches host data only by HTTP, and only through operations that its manifest requests
+//! and an administrator has granted. This crate wraps each operation in a function of the same
+//! name ([`operations`]), decodes the plugin's input ([`Input`]), and reports errors in the form
+//! that the host understands ([`Problem`]).
 //!
 //! ```no_run
 //! use extism_pdk::{plugin_fn, FnResult, Json};
@@ -17,7 +17,7 @@
 //!
 //! #[plugin_fn]
 //! pub fn find(Input(input): Input<Lookup>) -> FnResult<Json<User>> {
-//!     // The host's 403 or 404 becomes this plugin's own answer through `?`.
+//!     // With `?`, a 403 or 404 from the host becomes this plugin's own answer.
 //!     Ok(Json(operations::db_get_user_by_email(&input.email)?))
 //! }
 //! ```

@@ -1,12 +1,12 @@
-//! Makes a panic's message the error that the host records.
+//! Turns a panic's message into the error that the host records.
 
 use std::panic::PanicHookInfo;
 use std::sync::Once;
 
-/// After this, a panic's message and place become the Extism error; without it the host sees
-/// only a trap and its backtrace.
+/// Makes the message and location of a panic the Extism error. Otherwise the host sees only a trap
+/// and its backtrace.
 ///
-/// Decoding an [`Input`](crate::Input) calls it, so only functions that take none need to.
+/// Decoding an [`Input`](crate::Input) calls this, so only functions without one need to.
 pub fn set_panic_hook() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| std::panic::set_hook(Box::new(report)));
@@ -20,7 +20,7 @@ fn report(info: &PanicHookInfo<'_>) {
         .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("no message");
     let text = match info.location() {
-        Some(place) => format!("panicked at {}:{}: {message}", place.file(), place.line()),
+        Some(at) => format!("panicked at {}:{}: {message}", at.file(), at.line()),
         None => format!("panicked: {message}"),
     };
     crate::transport::set_error(&text);

@@ -1,4 +1,4 @@
-//! Errors, as the host tells them to a guest and as a guest tells them to the host.
+//! Errors, both from the host to a guest and from a guest to the host.
 
 use std::fmt;
 
@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 const TYPE_PREFIX: &str = "urn:hostbridge:problem:";
 
-/// What went wrong, in a form that callers can act on.
+/// An error that callers can act on.
 ///
-/// Shown with [`Display`](fmt::Display), which is what `?` in a `#[plugin_fn]` function does, it
-/// becomes the error text that the host turns into an `application/problem+json` reply:
+/// Its [`Display`](fmt::Display) text, which `?` in a `#[plugin_fn]` function uses, is the error
+/// text that the host turns into an `application/problem+json` reply:
 ///
 /// ```
 /// # use hostbridge_sdk::Problem;
@@ -20,29 +20,29 @@ const TYPE_PREFIX: &str = "urn:hostbridge:problem:";
 /// );
 /// ```
 ///
-/// The host accepts statuses 400 to 429 from a plugin. A problem with any other status is shown
-/// as plain text, and the caller gets `422 plugin-error` with that text.
+/// The host accepts statuses 400 to 429 from a plugin. A problem with any other status becomes
+/// plain text, and the caller gets `422 plugin-error` with that text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
     /// HTTP status.
     pub status: u16,
-    /// Stable name that programs compare, such as `email-taken`.
+    /// Stable name for programs, such as `email-taken`.
     pub code: String,
     /// Short summary, the same for every problem with this code.
     pub title: String,
-    /// A plain sentence: what is wrong here, and how to mend it.
+    /// A plain sentence: what is wrong, and how to fix it.
     pub detail: String,
-    /// Which fields of the input are wrong.
+    /// The invalid fields of the input.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
 }
 
-/// One wrong field of the input.
+/// An invalid field of the input.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FieldError {
     /// JSON Pointer (RFC 6901) to the field, such as `/email`.
     pub pointer: String,
-    /// What is wrong with it, and how to mend it.
+    /// What is wrong with the field, and how to fix it.
     pub detail: String,
 }
 
@@ -60,7 +60,7 @@ struct HostProblem {
 }
 
 impl Problem {
-    /// A problem of the plugin's own making.
+    /// A problem of the plugin's own.
     pub fn new(
         status: u16,
         code: impl Into<String>,
@@ -76,19 +76,19 @@ impl Problem {
         }
     }
 
-    /// `400 invalid-input`; add the wrong fields with [`with_error`](Self::with_error).
+    /// `400 invalid-input`. Add the invalid fields with [`with_error`](Self::with_error).
     pub fn invalid_input(detail: impl Into<String>) -> Self {
         Self::new(400, "invalid-input", "Invalid input", detail)
     }
 
-    /// A mistake in how the plugin was set up, which its caller cannot mend.
+    /// A mistake in the plugin's configuration, which its caller cannot fix.
     ///
-    /// It is shown as plain text, so the caller gets `422 plugin-error`.
+    /// It becomes plain text, so the caller gets `422 plugin-error`.
     pub fn misconfigured(detail: impl Into<String>) -> Self {
-        Self::new(500, "internal-error", "The plugin is not set up", detail)
+        Self::new(500, "internal-error", "The plugin is misconfigured", detail)
     }
 
-    /// Adds a wrong field, by its JSON Pointer.
+    /// Adds an invalid field by its JSON Pointer.
     #[must_use]
     pub fn with_error(mut self, pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         self.errors.push(FieldError {
@@ -98,19 +98,19 @@ impl Problem {
         self
     }
 
-    /// True for the host's answer that there is no such thing.
+    /// True if the host found no such thing.
     pub fn is_not_found(&self) -> bool {
         self.status == 404
     }
 
-    /// Reads the host's error reply; a body that is no problem document is told by its status.
+    /// Reads the host's error reply. A body that is not a problem document leaves only the status.
     pub(crate) fn from_reply(status: u16, body: &[u8]) -> Self {
         let Ok(problem) = serde_json::from_slice::<HostProblem>(body) else {
             return Self::new(
                 status,
                 "internal-error",
                 "Unexpected reply from the host",
-                format!("The host answered with status {status} and no explanation."),
+                format!("The host answered with status {status} and no details."),
             );
         };
         let code = problem
@@ -143,10 +143,10 @@ impl fmt::Display for Problem {
 
 impl std::error::Error for Problem {}
 
-/// Turns the host's "not found" into `None`, for callers to whom that is an ordinary answer.
+/// Turns a `404` from the host into `None`, for callers that expect it.
 ///
 /// # Errors
-/// Every other problem is passed on.
+/// Passes on every other problem.
 pub fn found<T>(result: Result<T, Problem>) -> Result<Option<T>, Problem> {
     match result {
         Ok(value) => Ok(Some(value)),
@@ -162,12 +162,12 @@ mod tests {
     #[test]
     fn a_problem_renders_its_wrong_fields() {
         let problem =
-            Problem::invalid_input("Mend it.").with_error("/email", "Not an e-mail address.");
+            Problem::invalid_input("Fix it.").with_error("/email", "Not an e-mail address.");
         assert_eq!(
             problem.to_string(),
             concat!(
                 r#"{"problem":{"status":400,"code":"invalid-input","title":"Invalid input","#,
-                r#""detail":"Mend it.","errors":[{"pointer":"/email","detail":"Not an e-mail address."}]}}"#
+                r#""detail":"Fix it.","errors":[{"pointer":"/email","detail":"Not an e-mail address."}]}}"#
             )
         );
     }
@@ -188,14 +188,14 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_that_is_no_problem_is_told_by_its_status() {
+    fn a_reply_that_is_not_a_problem_becomes_one_with_its_status() {
         let problem = Problem::from_reply(502, b"<html>");
         assert_eq!(problem.status, 502);
         assert!(problem.detail.contains("502"));
     }
 
     #[test]
-    fn found_keeps_other_problems() {
+    fn found_passes_on_other_problems() {
         assert_eq!(found(Ok(1)), Ok(Some(1)));
         assert_eq!(
             found::<()>(Err(Problem::new(404, "not-found", "", ""))),

@@ -1,4 +1,4 @@
-//! The plugin's settings, which an administrator chose. Extism carries them as strings.
+//! The plugin's settings, which an administrator chooses. Extism passes them as strings.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -6,15 +6,15 @@ use std::str::FromStr;
 
 use crate::{transport, Problem};
 
-/// The text of a setting; `None` when it is not set or empty.
+/// The text of a setting; `None` if it is not set or empty.
 pub fn text(name: &str) -> Option<String> {
     transport::config_value(name).filter(|value| !value.is_empty())
 }
 
-/// A number within `range`, or `default` when the setting is not set.
+/// A number within `range`, or `default` if the setting is not set.
 ///
 /// # Errors
-/// [`Problem::misconfigured`] when the setting is no number or is out of range.
+/// [`Problem::misconfigured`] if the setting is not a number or is out of range.
 pub fn number<T>(name: &str, default: T, range: RangeInclusive<T>) -> Result<T, Problem>
 where
     T: FromStr + PartialOrd + Display,

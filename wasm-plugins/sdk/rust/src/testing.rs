@@ -1,4 +1,4 @@
-//! A stand-in host, so that code built on this crate can be tested natively with `cargo test`.
+//! A fake host for native tests (`cargo test`) of code that uses this crate.
 
 use std::cell::RefCell;
 
@@ -23,7 +23,7 @@ thread_local! {
     static HOST: RefCell<Option<Host>> = const { RefCell::new(None) };
 }
 
-/// Answers this thread's host calls with `answer` (status and JSON body) from now on.
+/// Answers all further host calls of this thread with the status and JSON body from `answer`.
 pub fn answer_with(answer: impl FnMut(Request) -> (u16, Value) + 'static) {
     HOST.with_borrow_mut(|host| *host = Some(Box::new(answer)));
 }

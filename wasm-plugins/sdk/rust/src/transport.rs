@@ -1,4 +1,4 @@
-//! The calls into Extism. Elsewhere than in WebAssembly, [`crate::testing`] stands in.
+//! The calls into Extism. Outside WebAssembly, [`crate::testing`] replaces them.
 
 #[cfg(target_arch = "wasm32")]
 mod extism {
@@ -23,7 +23,7 @@ mod extism {
 
     pub fn set_error(text: &str) {
         if let Ok(memory) = Memory::from_bytes(text) {
-            // SAFETY: the offset is that of a live block, which the host owns from here on.
+            // SAFETY: the offset is that of a live block, which the host owns from now on.
             unsafe { extism_pdk::extism::error_set(memory.offset()) };
         }
     }

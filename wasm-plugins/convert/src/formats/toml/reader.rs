@@ -1,4 +1,4 @@
-//! The parser's tables, put into a document.
+//! Builds a document from the parser's tables.
 
 use toml::de::{DeFloat, DeInteger, DeTable, DeValue};
 use toml::Spanned;
@@ -8,7 +8,7 @@ use crate::fault::Fault;
 use crate::number::{INFINITE, MINUS_INFINITE, NOT_A_NUMBER};
 use crate::options::{Options, Source};
 
-/// The parser keeps every token beside the tables: some 40 times the text's size.
+/// The parser holds every token as well as the tables, about 40 times the size of the text.
 const MAX_BYTES: usize = 2 << 20;
 
 pub fn read<'a>(source: &'a str, _: &Options) -> Result<Document<'a>, Fault> {
@@ -16,7 +16,7 @@ pub fn read<'a>(source: &'a str, _: &Options) -> Result<Document<'a>, Fault> {
         let limit = MAX_BYTES >> 20;
         return Err(Fault::limit(
             None,
-            format!("TOML may have at most {limit} MiB; use JSON or CSV for more"),
+            format!("TOML may have at most {limit} MiB; use JSON or CSV for larger data"),
         ));
     }
     let root = DeTable::parse(source).map_err(|error| {
@@ -36,8 +36,8 @@ pub fn read<'a>(source: &'a str, _: &Options) -> Result<Document<'a>, Fault> {
 fn table(builder: &mut Builder<'_>, at: usize, table: &DeTable<'_>) -> Result<(), Fault> {
     builder.open_object(at)?;
     for (key, value) in table {
-        // The parser has refused keys that stand twice.
-        builder.checked_key(key.span().start, key.get_ref());
+        // The parser has already refused duplicate keys.
+        builder.unique_key(key.span().start, key.get_ref());
         self::value(builder, value)?;
     }
     builder.close();
@@ -69,13 +69,13 @@ fn integer(builder: &mut Builder<'_>, at: usize, number: &DeInteger<'_>) -> Resu
         Fault::syntax(
             Source::Toml,
             at,
-            "this whole number does not fit into the 64 bits that TOML has for it",
+            "this integer does not fit into TOML's 64 bits",
         )
     })?;
     builder.scalar(at, Scalar::Integer(&value.to_string()))
 }
 
-/// As it is written, in JSON's grammar.
+/// Keeps the digits as written, in JSON's grammar.
 fn float(builder: &mut Builder<'_>, at: usize, number: &DeFloat<'_>) -> Result<(), Fault> {
     let text = number.as_str();
     let text = text.strip_prefix('+').unwrap_or(text);

@@ -1,21 +1,20 @@
-//! Tables under headers, and in each table its plain values first, as TOML needs it.
+//! Writes tables under headers, and a table's plain values before its tables, as TOML requires.
 
 use toml_writer::{TomlKeyBuilder, TomlStringBuilder, TomlWrite as _};
 
 use crate::document::{Document, Items, Members, Node, Scalar, Value};
 use crate::fault::Fault;
-use crate::formats::json::named;
 use crate::options::{Options, Target};
 use crate::output::Output;
 
-/// The root must be an object. Null and whole numbers beyond 64 bits are refused.
+/// Refuses a root that is not an object, nulls, and integers of more than 64 bits.
 pub fn write(document: &Document<'_>, _: &Options) -> Result<String, Fault> {
     let root = document.root();
     let Value::Object(members) = root.value() else {
         return Err(Fault::inexpressible(
             Target::Toml,
             root.at(),
-            "TOML is a table, so the outermost value must be an object",
+            "a TOML document is a table, so the outermost value must be an object",
         ));
     };
     let mut writer = Writer {
@@ -28,7 +27,7 @@ pub fn write(document: &Document<'_>, _: &Options) -> Result<String, Fault> {
 
 struct Writer<'d> {
     out: Output,
-    /// Keys of the tables around.
+    /// The keys of the enclosing tables.
     path: Vec<&'d str>,
 }
 
@@ -46,7 +45,7 @@ impl<'d> Writer<'d> {
             self.path.push(key);
             match value.value() {
                 Value::Object(members) => {
-                    // Tables inside bring the name along.
+                    // The headers of inner tables already contain the name.
                     if members.is_empty() || members.clone().any(|(_, value)| !has_header(value)) {
                         self.header("[", "]");
                     }
@@ -112,9 +111,14 @@ impl<'d> Writer<'d> {
 
     fn scalar(&mut self, node: Node<'_>, scalar: Scalar<'_>) -> Result<(), Fault> {
         match scalar {
-            Scalar::Null => return Err(refused(node, "is null, and TOML has none: leave it out")),
+            Scalar::Null => {
+                return Err(refused(
+                    node,
+                    "is null, which TOML does not have; leave it out",
+                ))
+            }
             Scalar::Integer(text) if text.parse::<i64>().is_err() => {
-                return Err(refused(node, "is a whole number beyond TOML's 64 bits"))
+                return Err(refused(node, "is an integer that does not fit into TOML's 64 bits"))
             }
             Scalar::Bool(true) => self.out.push("true"),
             Scalar::Bool(false) => self.out.push("false"),
@@ -122,7 +126,7 @@ impl<'d> Writer<'d> {
                 self.out.push(text);
             }
             Scalar::String(text) => {
-                // Writing to Output cannot fail.
+                // Writing to Output never fails.
                 let _ = self.out.value(TomlStringBuilder::new(text).as_default());
             }
         }
@@ -134,7 +138,7 @@ impl<'d> Writer<'d> {
     }
 }
 
-/// A table, or a list of nothing but tables.
+/// Whether the value is a table or a list of tables only.
 fn has_header(node: Node<'_>) -> bool {
     match node.value() {
         Value::Object(_) => true,
@@ -148,6 +152,6 @@ fn has_header(node: Node<'_>) -> bool {
     }
 }
 
-fn refused(node: Node<'_>, why: &str) -> Fault {
-    Fault::inexpressible(Target::Toml, node.at(), format!("{} {why}", named(node)))
+fn refused(node: Node<'_>, reason: &str) -> Fault {
+    Fault::inexpressible(Target::Toml, node.at(), format!("{} {reason}", node.label()))
 }

@@ -1,4 +1,4 @@
-//! Puts the parser's events together to a document, with aliases bounded.
+//! Builds a document from the parser's events and limits what aliases expand to.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -11,11 +11,11 @@ use crate::fault::Fault;
 use crate::formats::yaml::schema::{resolve, Plain};
 use crate::options::{Options, Source};
 
-/// What all aliases together may repeat. Ten lines of aliases to aliases can stand for terabytes.
+/// The most that all aliases together may expand to. Ten nested aliases can mean terabytes.
 const MAX_REPEATED_BYTES: usize = 16 << 20;
 const CORE: &str = "tag:yaml.org,2002:";
 
-/// One document is itself; several become a list of them.
+/// Returns the document of the text, or a list if there are several.
 pub fn read<'a>(source: &'a str, _: &Options) -> Result<Document<'a>, Fault> {
     let mut reader = Reader {
         builder: Builder::of_stream(source),
@@ -31,7 +31,7 @@ pub fn read<'a>(source: &'a str, _: &Options) -> Result<Document<'a>, Fault> {
         let (event, span) = event.map_err(|error| reader.explain(&error))?;
         documents += usize::from(matches!(event, Event::DocumentStart(_)));
         let at = reader.offsets.of(&span.start);
-        reader.take(at, event)?;
+        reader.handle(at, event)?;
     }
     reader.finish(documents)
 }
@@ -50,7 +50,7 @@ struct Collection {
     anchor: usize,
     start: u32,
     at: usize,
-    /// Mappings that `<<` brings in.
+    /// Mappings that `<<` merges in.
     merged: Vec<Part>,
 }
 
@@ -61,14 +61,14 @@ enum Kind {
     Key,
     /// A mapping that waits for the key's value.
     Value,
-    /// A mapping that waits for what `<<` names.
+    /// A mapping that waits for the value of `<<`.
     Merge,
-    /// The list of mappings behind `<<`.
+    /// A list of mappings as the value of `<<`.
     Merges,
 }
 
 impl<'a> Reader<'a> {
-    fn take(&mut self, at: usize, event: Event<'a>) -> Result<(), Fault> {
+    fn handle(&mut self, at: usize, event: Event<'a>) -> Result<(), Fault> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let scalar = typed(at, &text, style, tag.as_deref())?;
@@ -96,14 +96,14 @@ impl<'a> Reader<'a> {
         style: ScalarStyle,
         anchor: usize,
     ) -> Result<(), Fault> {
-        match self.waits_for() {
+        match self.state() {
             Some(Kind::Key) if text == "<<" && style == ScalarStyle::Plain => {
-                self.now(Kind::Merge);
+                self.set_state(Kind::Merge);
                 return Ok(());
             }
             Some(Kind::Key) => {
                 if anchor > 0 {
-                    return Err(syntax(at, "a key cannot have an anchor here; write it out"));
+                    return Err(syntax(at, "anchors on keys are not supported; write the key out"));
                 }
                 return self.key(at, text);
             }
@@ -121,12 +121,12 @@ impl<'a> Reader<'a> {
         self.builder
             .key(at, text)
             .map_err(|message| syntax(at, message))?;
-        self.now(Kind::Value);
+        self.set_state(Kind::Value);
         Ok(())
     }
 
     fn open(&mut self, at: usize, kind: Kind, anchor: usize) -> Result<(), Fault> {
-        match (self.waits_for(), kind) {
+        match (self.state(), kind) {
             (Some(Kind::Key), _) => {
                 return Err(syntax(
                     at,
@@ -134,7 +134,7 @@ impl<'a> Reader<'a> {
                 ))
             }
             (Some(Kind::Merge), Kind::Sequence) => {
-                self.now(Kind::Merges);
+                self.set_state(Kind::Merges);
                 return Ok(());
             }
             (Some(Kind::Merge | Kind::Merges), _) => return Err(no_mapping_to_merge(at)),
@@ -156,8 +156,8 @@ impl<'a> Reader<'a> {
     }
 
     fn close(&mut self) -> Result<(), Fault> {
-        if self.waits_for() == Some(Kind::Merges) {
-            self.now(Kind::Key);
+        if self.state() == Some(Kind::Merges) {
+            self.set_state(Kind::Key);
             return Ok(());
         }
         let Some(closed) = self.collections.pop() else {
@@ -174,15 +174,15 @@ impl<'a> Reader<'a> {
 
     fn alias(&mut self, at: usize, anchor: usize) -> Result<(), Fault> {
         let Some(&part) = self.anchors.get(&anchor) else {
-            return Err(syntax(at, "this alias stands inside of what it names"));
+            return Err(syntax(at, "this alias refers to a value that contains it"));
         };
-        match self.waits_for() {
+        match self.state() {
             Some(Kind::Key) => {
                 let key = match self.builder.scalar_of(part) {
                     Some(Scalar::String(text) | Scalar::Integer(text) | Scalar::Float(text)) => {
                         text.to_owned()
                     }
-                    _ => return Err(syntax(at, "a key must be a text or a number")),
+                    _ => return Err(syntax(at, "a key must be text or a number")),
                 };
                 self.key(at, &key)
             }
@@ -191,7 +191,7 @@ impl<'a> Reader<'a> {
                     collection.merged.push(part);
                 }
                 if kind == Kind::Merge {
-                    self.now(Kind::Key);
+                    self.set_state(Kind::Key);
                 }
                 Ok(())
             }
@@ -203,21 +203,21 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Adds what the mapping has not itself; of several that are merged the first wins.
+    /// Adds the members that the mapping lacks. If several are merged, the first one wins.
     fn merge(&mut self, at: usize, part: Part) -> Result<(), Fault> {
         let Some(members) = self.builder.members_of(part) else {
             return Err(no_mapping_to_merge(at));
         };
         for (key, value) in members {
             if !self.builder.has_key(&key) {
-                self.key_again(at, &key)?;
+                self.repeat_key(at, &key)?;
                 self.repeat(at, value)?;
             }
         }
         Ok(())
     }
 
-    fn key_again(&mut self, at: usize, key: &str) -> Result<(), Fault> {
+    fn repeat_key(&mut self, at: usize, key: &str) -> Result<(), Fault> {
         self.count(at, key.len())?;
         self.builder
             .key(at, key)
@@ -235,29 +235,29 @@ impl<'a> Reader<'a> {
             let limit = MAX_REPEATED_BYTES >> 20;
             return Err(Fault::limit(
                 Some(at),
-                format!("the aliases until here stand for more than {limit} MiB"),
+                format!("the aliases up to here expand to more than {limit} MiB"),
             ));
         }
         Ok(())
     }
 
-    fn waits_for(&self) -> Option<Kind> {
+    fn state(&self) -> Option<Kind> {
         self.collections.last().map(|collection| collection.kind)
     }
 
-    fn now(&mut self, kind: Kind) {
+    fn set_state(&mut self, kind: Kind) {
         if let Some(collection) = self.collections.last_mut() {
             collection.kind = kind;
         }
     }
 
     fn value_done(&mut self) {
-        if self.waits_for() == Some(Kind::Value) {
-            self.now(Kind::Key);
+        if self.state() == Some(Kind::Value) {
+            self.set_state(Kind::Key);
         }
     }
 
-    /// An anchor's number is 0 where there is none.
+    /// `anchor` is 0 for a value without one.
     fn remember(&mut self, anchor: usize, start: u32) {
         if anchor > 0 {
             self.anchors.insert(anchor, self.builder.part_from(start));
@@ -283,7 +283,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// What a scalar is, by its tag or else by its looks.
+/// The type of a scalar, from its tag or, without one, from its text.
 fn typed<'t>(
     at: usize,
     text: &'t str,
@@ -297,15 +297,15 @@ fn typed<'t>(
         });
     };
     let name = core_name(at, tag)?;
-    let found = resolve(text);
-    match (name, &found) {
+    let resolved = resolve(text);
+    match (name, &resolved) {
         ("str" | "" | "binary" | "timestamp", _) => Ok(Plain::String),
-        ("null", Plain::Null) | ("bool", Plain::Bool(_)) => Ok(found),
-        ("int", Plain::Integer(_)) | ("float", Plain::Float(_)) => Ok(found),
+        ("null", Plain::Null) | ("bool", Plain::Bool(_)) => Ok(resolved),
+        ("int", Plain::Integer(_)) | ("float", Plain::Float(_)) => Ok(resolved),
         ("float", Plain::Integer(number)) => Ok(Plain::Float(format!("{number}.0").into())),
         _ => Err(syntax(
             at,
-            format!("this text is no {name}, as its tag says"),
+            format!("this text does not match its tag, !!{name}"),
         )),
     }
 }
@@ -319,7 +319,7 @@ fn check_collection_tag(at: usize, tag: Option<Cow<'_, Tag>>, expected: &str) ->
     Err(syntax(at, format!("the tag {tag} is not supported here")))
 }
 
-/// `str` of `!!str`; empty for the lone `!`, which says that the text is meant as it is.
+/// `str` for `!!str`; empty for a single `!`, which means plain text.
 fn core_name(at: usize, tag: &Tag) -> Result<&str, Fault> {
     let whole = format!("{}{}", tag.handle, tag.suffix);
     if whole == "!" {
@@ -332,7 +332,7 @@ fn core_name(at: usize, tag: &Tag) -> Result<&str, Fault> {
     Err(syntax(
         at,
         format!(
-            "the tag {shown} is a program's own; only YAML's tags, such as !!str, are supported"
+            "the tag {shown} is application-specific; only YAML's own tags, such as !!str, are supported"
         ),
     ))
 }
@@ -340,7 +340,7 @@ fn core_name(at: usize, tag: &Tag) -> Result<&str, Fault> {
 fn no_mapping_to_merge(at: usize) -> Fault {
     syntax(
         at,
-        "<< brings in mappings by alias, such as `<<: *defaults`",
+        "<< merges mappings by alias, such as `<<: *defaults`",
     )
 }
 
@@ -348,8 +348,8 @@ fn syntax(at: usize, message: impl Into<String>) -> Fault {
     Fault::syntax(Source::Yaml, at, message)
 }
 
-/// The parser counts characters; a document counts bytes. Events come nearly in order, so the last
-/// place is a good start for the next.
+/// Converts the parser's character offsets to byte offsets. Events come nearly in order, so each
+/// conversion starts from the previous place.
 struct Offsets<'a> {
     source: &'a str,
     is_ascii: bool,

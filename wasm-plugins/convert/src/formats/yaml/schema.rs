@@ -1,11 +1,11 @@
-//! What plain YAML text means (YAML 1.2.2, 10.3, the core schema).
+//! The types of plain scalars in YAML's core schema (YAML 1.2.2, section 10.3).
 
 use std::borrow::Cow;
 
 use crate::document::Scalar;
 use crate::number::{INFINITE, MINUS_INFINITE, NOT_A_NUMBER};
 
-/// What a plain text is, before it borrows from anything.
+/// The type and value of a plain scalar. `String` leaves the text with the caller.
 #[derive(Debug, PartialEq)]
 pub enum Plain<'a> {
     Null,
@@ -16,7 +16,7 @@ pub enum Plain<'a> {
 }
 
 impl Plain<'_> {
-    /// `text` is what was resolved.
+    /// `text` is the text that was resolved.
     pub fn scalar<'s>(&'s self, text: &'s str) -> Scalar<'s> {
         match self {
             Self::Null => Scalar::Null,
@@ -42,7 +42,7 @@ pub fn resolve(text: &str) -> Plain<'_> {
     }
 }
 
-/// `0x1F` and `0o17`; beyond 128 bits they stay text.
+/// Parses `0x1F` and `0o17`. Numbers of more than 128 bits stay text.
 fn with_radix(text: &str) -> Option<Plain<'_>> {
     let (digits, radix) = match text.split_at_checked(2)? {
         ("0x", digits) => (digits, 16),
@@ -80,13 +80,13 @@ fn decimal(text: &str) -> Option<Plain<'_>> {
     if !is_number {
         return None;
     }
-    // JSON's grammar: no leading zeros, digits on both sides of the point.
+    // Normalise to JSON's grammar: no leading zeros, digits on both sides of the point.
     let digits = match whole.trim_start_matches('0') {
         "" => "0",
         digits => digits,
     };
     if fraction.is_none() && exponent.is_none() {
-        return Some(Plain::Integer(kept_or(text, format!("{minus}{digits}"))));
+        return Some(Plain::Integer(borrow_or(text, format!("{minus}{digits}"))));
     }
     let fraction = match fraction {
         None => String::new(),
@@ -95,15 +95,15 @@ fn decimal(text: &str) -> Option<Plain<'_>> {
     };
     let exponent = exponent.map_or(String::new(), |exponent| format!("e{exponent}"));
     let number = format!("{minus}{digits}{fraction}{exponent}");
-    Some(Plain::Float(kept_or(text, number)))
+    Some(Plain::Float(borrow_or(text, number)))
 }
 
 fn are_digits(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// The text itself if it is the number already: then nothing has to be copied later.
-fn kept_or(text: &str, number: String) -> Cow<'_, str> {
+/// Borrows the text if it already is the number, so that nothing needs to be copied later.
+fn borrow_or(text: &str, number: String) -> Cow<'_, str> {
     if number == text {
         Cow::Borrowed(text)
     } else {

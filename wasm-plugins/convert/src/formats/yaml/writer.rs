@@ -1,4 +1,4 @@
-//! Block style, with quotes where a reader of YAML 1.1 or 1.2 could take a text for something else.
+//! Writes block style. Quotes each text that a YAML 1.1 or 1.2 reader could take for another type.
 
 use std::fmt::Write as _;
 
@@ -9,9 +9,9 @@ use crate::number::is_finite;
 use crate::options::Options;
 use crate::output::Output;
 
-/// A key of more than 1,024 characters needs the `? ` form; escapes can make it twelve times longer.
+/// Keys over 1,024 characters need the `? ` form, and escapes can make a key twelve times longer.
 const MAX_PLAIN_KEY_CHARS: usize = 80;
-/// YAML 1.1 takes these for booleans.
+/// Booleans in YAML 1.1.
 const OLD_BOOLEANS: [&str; 6] = ["y", "n", "yes", "no", "on", "off"];
 
 pub fn write(document: &Document<'_>, _: &Options) -> Result<String, Fault> {
@@ -25,9 +25,9 @@ struct Writer<'o> {
     out: &'o mut Output,
 }
 
-/// Where a value stands: on the line of its `- ` or `? `, or after its key's colon.
 impl Writer<'_> {
-    /// Begins where the cursor is; further lines are indented by `indent`. Ends its last line.
+    /// Starts on the current line, after `- `, `? ` or the colon of a key. Indents further lines by
+    /// `indent` and ends the last one.
     fn value(&mut self, node: Node<'_>, indent: usize) {
         match node.value() {
             Value::Array(items) if items.is_empty() => self.out.push("[]\n"),
@@ -100,14 +100,14 @@ impl Writer<'_> {
                 Some(positive) => self.out.push(&format!("-.{positive}")),
                 None => self.out.push(&format!(".{text}")),
             },
-            // YAML 1.2 has no dates: readers of 1.1 see one, others its text.
+            // YAML 1.2 has no dates: a YAML 1.1 reader sees a date, others see text.
             Scalar::Datetime(text) => self.out.push(text),
             Scalar::String(text) if indent > 0 && fits_literal(text) => self.literal(text, indent),
             Scalar::String(text) => self.flow_string(text),
         }
     }
 
-    /// Line by line, as it is, except for the end of its last line.
+    /// Writes the lines of the text unchanged, without the end of the last line.
     fn literal(&mut self, text: &str, indent: usize) {
         let (header, body) = match text.strip_suffix('\n') {
             Some(body) => ("|", body),
@@ -147,8 +147,8 @@ impl Writer<'_> {
             self.out.push(&text[start..index]);
             start = index + character.len_utf8();
             if escape.is_empty() {
-                // Writing to Output cannot fail. All that is not printable has up to 16 bits,
-                // but for U+FFFE and U+FFFF of each plane.
+                // Writing to Output never fails. Unprintable characters have up to 16 bits, except
+                // U+FFFE and U+FFFF of the higher planes.
                 let code = u32::from(character);
                 let _ = match code {
                     0..=0xFFFF => write!(self.out, "\\u{code:04X}"),
@@ -163,7 +163,7 @@ impl Writer<'_> {
     }
 }
 
-/// A literal block says its indentation by its first line and drops or keeps its last line end.
+/// A literal block takes its indentation from its first line and can keep only one final line end.
 fn fits_literal(text: &str) -> bool {
     let body = text.strip_suffix('\n').unwrap_or(text);
     body.contains('\n')
@@ -174,7 +174,7 @@ fn fits_literal(text: &str) -> bool {
             .all(|c| c == '\n' || c == '\t' || is_printable(c))
 }
 
-/// True if no reader takes it for another type or for syntax. When in doubt it is quoted.
+/// True if every reader takes the unquoted text for text. In doubt, the text is quoted.
 fn is_safe_plain(text: &str) -> bool {
     let Some(first) = text.chars().next() else {
         return false;
@@ -192,8 +192,8 @@ fn is_safe_plain(text: &str) -> bool {
             .any(|word| word.eq_ignore_ascii_case(text))
 }
 
-/// YAML's printable characters, without line ends, the byte-order mark and the unassigned ends of
-/// planes.
+/// YAML's printable characters, except line ends, the byte-order mark and the noncharacters at the
+/// end of each plane.
 fn is_printable(character: char) -> bool {
     matches!(character,
         ' '..='~' | '\u{A0}'..='\u{2027}' | '\u{202A}'..='\u{D7FF}' | '\u{E000}'..='\u{FEFE}'

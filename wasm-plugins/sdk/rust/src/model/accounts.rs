@@ -8,11 +8,11 @@ pub type Profile = Map<String, Value>;
 
 /// An id that belongs to no user.
 ///
-/// Verifying a password against it takes as long as against a real user and answers no, which
-/// keeps the time of a failed log-in from telling whether the account exists.
+/// Verifying a password against it fails after the same time as against a real user. So the time
+/// of a failed log-in does not reveal whether the account exists.
 pub const NIL_UUID: &str = "00000000-0000-0000-0000-000000000000";
 
-/// A user, as the host gives it.
+/// A user, as the host returns it.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct User {
     /// UUID.
@@ -23,13 +23,13 @@ pub struct User {
     pub name: String,
     /// Free-form data.
     pub profile: Profile,
-    /// Whether the user proved to own the address.
+    /// Whether the user has proved to own the address.
     pub email_verified: bool,
     /// Whether the user may log in.
     pub is_active: bool,
     /// ISO 8601.
     pub created_at: String,
-    /// PHC string; only there with the permission `read_password_hash`. Never written out again,
+    /// PHC string; only present with the permission `read_password_hash`. It is never serialised,
     /// so that passing a user on cannot leak it.
     #[serde(default, skip_serializing)]
     pub password_hash: Option<String>,
@@ -38,11 +38,11 @@ pub struct User {
 /// A user to create.
 #[derive(Clone, Copy, Serialize)]
 pub struct NewUser<'a> {
-    /// E-mail address; unique, upper and lower case being the same.
+    /// E-mail address; unique, ignoring case.
     pub email: &'a str,
     /// Display name.
     pub name: &'a str,
-    /// How the user will prove who they are.
+    /// The password, plain or hashed.
     #[serde(flatten)]
     pub password: Password<'a>,
     /// Free-form data.
@@ -53,33 +53,33 @@ pub struct NewUser<'a> {
 /// A password on its way to the host.
 #[derive(Clone, Copy, Serialize)]
 pub enum Password<'a> {
-    /// The host checks its strength and hashes it.
+    /// A plain password. The host checks its strength and hashes it.
     #[serde(rename = "password")]
     Plain(&'a str),
-    /// The plugin hashed it: a PHC string `$argon2id$…`. The host cannot check its strength.
+    /// A PHC string `$argon2id$…` from the plugin. The host cannot check the password's strength.
     #[serde(rename = "password_hash")]
     Hash(&'a str),
 }
 
-/// What a change of password goes with; the default ends every session of the user.
+/// Options of a change of password. The default ends all sessions of the user.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct PasswordOptions<'a> {
-    /// The session that stays: of the user who changes it.
+    /// The session that stays open: that of the user who changes the password.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keep_session_id: Option<&'a str>,
-    /// A password-reset token of the user: without a good one nothing is changed.
+    /// A password-reset token of the user. If it is not valid, nothing changes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reset_token: Option<&'a str>,
 }
 
-/// A session just created: the only time that its token is shown.
+/// A new session. Its token is shown only here.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct CreatedSession {
-    /// Id, which is no secret.
+    /// Id; not a secret.
     pub id: String,
-    /// Secret that proves the session.
+    /// The secret that authenticates the session.
     pub token: String,
-    /// Whose session it is.
+    /// The id of the session's user.
     pub user_id: String,
     /// ISO 8601.
     pub created_at: String,
@@ -87,29 +87,29 @@ pub struct CreatedSession {
     pub expires_at: String,
 }
 
-/// A live session and its user.
+/// An active session and its user.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Session {
-    /// Id, which is no secret.
+    /// Id; not a secret.
     pub id: String,
-    /// Whose session it is.
+    /// The id of the session's user.
     pub user_id: String,
     /// ISO 8601.
     pub created_at: String,
     /// ISO 8601.
     pub expires_at: String,
-    /// The user, who is active.
+    /// The user, who is always active.
     pub user: User,
 }
 
-/// An e-mail-verification or password-reset token just created: the only time that it is shown.
+/// A new e-mail-verification or password-reset token. The secret is shown only here.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct CreatedToken {
-    /// Id, which is no secret.
+    /// Id; not a secret.
     pub id: String,
     /// Secret to send to the user.
     pub token: String,
-    /// Whom it is for.
+    /// The id of the user it is for.
     pub user_id: String,
     /// ISO 8601.
     pub created_at: String,
@@ -117,12 +117,12 @@ pub struct CreatedToken {
     pub expires_at: String,
 }
 
-/// An e-mail-verification or password-reset token, found by its secret.
+/// An e-mail-verification or password-reset token, looked up by its secret.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Token {
-    /// Id, which is no secret.
+    /// Id; not a secret.
     pub id: String,
-    /// Whom it is for.
+    /// The id of the user it is for.
     pub user_id: String,
     /// ISO 8601.
     pub created_at: String,

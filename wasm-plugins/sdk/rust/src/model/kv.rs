@@ -9,51 +9,51 @@ pub struct KvItem<T> {
     pub key: String,
     /// The value, decoded.
     pub value: T,
-    /// Another one after every change; pass it as [`KvSetOptions::if_version`].
+    /// Changes with every write. Pass it as [`KvSetOptions::if_version`].
     pub version: u64,
-    /// ISO 8601; `None` for a value that stays until it is deleted.
+    /// ISO 8601; `None` for a value that does not expire.
     pub expires_at: Option<String>,
 }
 
-/// How to store a value; the default stores it for good, whatever was there.
+/// How to store a value. The default overwrites any value and never expires.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct KvSetOptions {
-    /// After how many seconds the value is gone, 1 to 31,536,000.
+    /// Seconds until the value expires, 1 to 31,536,000.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ttl_seconds: Option<u32>,
-    /// Store only if this version is there now; 0 means: only if there is none.
+    /// Store only if this is the current version; 0 means only if the key does not exist.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub if_version: Option<u64>,
 }
 
-/// What was stored.
+/// The result of storing a value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KvStored {
     /// Its key.
     pub key: String,
     /// The new version.
     pub version: u64,
-    /// ISO 8601; `None` for a value that stays until it is deleted.
+    /// ISO 8601; `None` for a value that does not expire.
     pub expires_at: Option<String>,
 }
 
-/// Which keys to list; the default lists the first ones of all.
+/// Which keys to list. The default is the first page of all keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct KvListOptions<'a> {
-    /// What the keys begin with; empty for all.
+    /// The prefix of the keys; empty for all keys.
     pub prefix: &'a str,
-    /// How many at most, 1 to 100; the host gives up to 50 when this is `None`.
+    /// The most keys to return, 1 to 100. For `None` the host returns up to 50.
     pub limit: Option<u32>,
-    /// [`KvPage::next_cursor`] of the page before.
+    /// [`KvPage::next_cursor`] of the previous page.
     pub cursor: Option<&'a str>,
 }
 
-/// Some keys, without their values.
+/// A page of keys, without their values.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KvPage {
     /// The keys.
     pub items: Vec<KvEntry>,
-    /// Gets the next page; `None` on the last one.
+    /// The cursor of the next page; `None` on the last one.
     pub next_cursor: Option<String>,
 }
 
@@ -62,10 +62,10 @@ pub struct KvPage {
 pub struct KvEntry {
     /// The key.
     pub key: String,
-    /// The version stored now.
+    /// The current version.
     pub version: u64,
-    /// What it takes of the plugin's quota.
+    /// Its share of the plugin's quota, in bytes.
     pub size_bytes: u64,
-    /// ISO 8601; `None` for a value that stays until it is deleted.
+    /// ISO 8601; `None` for a value that does not expire.
     pub expires_at: Option<String>,
 }

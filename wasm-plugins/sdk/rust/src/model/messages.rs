@@ -2,17 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The e-mails that the host knows how to write.
+/// The e-mails that the host can send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EmailTemplate {
-    /// Asks to confirm an address; takes an e-mail-verification token.
+    /// Asks the user to verify an address. Needs an e-mail-verification token.
     VerifyEmail,
-    /// Offers to choose a new password; takes a password-reset token.
+    /// Offers to choose a new password. Needs a password-reset token.
     ResetPassword,
 }
 
-/// A short message that people see at once.
+/// A short message that users see immediately.
 ///
 /// ```
 /// use hostbridge_sdk::{Level, Notification};
@@ -31,34 +31,34 @@ pub struct Notification<'a> {
     /// Up to 1,000 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<&'a str>,
-    /// How it looks.
+    /// How important it is.
     pub level: Level,
-    /// Whom it is for; `None` for those who watch the plugin.
+    /// The recipient; `None` for everyone who watches the plugin.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_id: Option<&'a str>,
 }
 
-/// How a [`Notification`] looks.
+/// How important a [`Notification`] is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// Good to know.
+    /// Information.
     #[default]
     Info,
     /// Something worked.
     Success,
-    /// Something needs a look.
+    /// Something needs attention.
     Warning,
     /// Something failed.
     Error,
 }
 
-/// Whom a [`Notification`] went to.
+/// The recipients of a [`Notification`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DeliveredTo {
-    /// The user that it named.
+    /// The user that it names.
     User,
-    /// Those who watch the plugin.
+    /// Everyone who watches the plugin.
     Watchers,
 }

@@ -1,4 +1,4 @@
-//! What the host API takes and gives. Members that this version does not know are ignored.
+//! The data types of the host API. Unknown members of replies are ignored.
 
 mod accounts;
 mod kv;

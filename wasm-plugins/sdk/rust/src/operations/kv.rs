@@ -1,4 +1,4 @@
-//! The key store: each plugin has its own.
+//! The key store. Each plugin has its own.
 
 use serde::de::DeserializeOwned;
 use serde::Serialize;
@@ -9,26 +9,26 @@ use crate::{KvItem, KvListOptions, KvPage, KvSetOptions, KvStored, Problem};
 
 /// Read its store.
 ///
-/// Reads what the plugin itself kept under a key.
+/// Reads values that the plugin itself stored.
 ///
 /// Operation `kv_get`: `GET /host/v1/kv/{key}`.
 ///
 /// # Errors
-/// `404 not-found` (no such key, or its time is over); status 502 when the value is no `T`.
+/// `404 not-found` (no such key, or it has expired); status 502 if the value is not a `T`.
 pub fn kv_get<T: DeserializeOwned>(key: &str) -> Result<KvItem<T>, Problem> {
     call("GET", &format!("kv/{}", path_key(key)?), None)
 }
 
-/// Write its store.
+/// Write to its store.
 ///
-/// Keeps values of its own under keys of its own, up to a quota.
+/// Stores values under the plugin's own keys, up to a quota.
 ///
 /// Operation `kv_set`: `PUT /host/v1/kv/{key}`. A key has 1 to 200 characters of
-/// `A-Z a-z 0-9 . _ : -`, and is neither `.` nor `..`. With
-/// [`if_version`](KvSetOptions::if_version), of two concurrent changes one succeeds.
+/// `A-Z a-z 0-9 . _ : -`, and must not be `.` or `..`. With
+/// [`if_version`](KvSetOptions::if_version), only one of two concurrent changes succeeds.
 ///
 /// # Errors
-/// `412 version-mismatch` (`if_version` is not the version stored now: read it and try again);
+/// `412 version-mismatch` (`if_version` is not the current version; read it and try again);
 /// `413 payload-too-large` (over 64 KiB of JSON); `409 quota-exceeded` (the plugin's store is
 /// full); `400 invalid-input`.
 pub fn kv_set<T: Serialize + ?Sized>(
@@ -43,13 +43,13 @@ pub fn kv_set<T: Serialize + ?Sized>(
 
 /// Delete from its store.
 ///
-/// Removes what the plugin itself kept under a key.
+/// Deletes values that the plugin itself stored.
 ///
-/// Operation `kv_delete`: `DELETE /host/v1/kv/{key}`, if the version stored now is `if_version`
-/// or whatever it is.
+/// Operation `kv_delete`: `DELETE /host/v1/kv/{key}`. With `if_version`, deletes only that
+/// version.
 ///
 /// # Errors
-/// `404 not-found`; `412 version-mismatch` (`if_version` is not the version stored now).
+/// `404 not-found`; `412 version-mismatch` (`if_version` is not the current version).
 pub fn kv_delete(key: &str, if_version: Option<u64>) -> Result<(), Problem> {
     let version = if_version.map(|version| version.to_string());
     let path = format!("kv/{}", path_key(key)?);
@@ -59,9 +59,9 @@ pub fn kv_delete(key: &str, if_version: Option<u64>) -> Result<(), Problem> {
 
 /// List its store.
 ///
-/// Lists the keys under which the plugin itself kept something.
+/// Lists the keys of the values that the plugin itself stored.
 ///
-/// Operation `kv_list`: `GET /host/v1/kv`, a page at a time.
+/// Operation `kv_list`: `GET /host/v1/kv`, one page at a time.
 ///
 /// # Errors
 /// `400 invalid-input`.
@@ -76,10 +76,10 @@ pub fn kv_list(options: KvListOptions<'_>) -> Result<KvPage, Problem> {
     call("GET", &with_query("kv", &query), None)
 }
 
-/// A type that JSON has no form for is the plugin's mistake, which its caller cannot mend.
+/// A type that JSON cannot represent is the plugin's mistake, which its caller cannot fix.
 fn as_json<T: Serialize + ?Sized>(value: &T) -> Result<Value, Problem> {
     serde_json::to_value(value).map_err(|error| {
-        let detail = format!("The value has no form in JSON: {error}.");
+        let detail = format!("JSON cannot represent the value: {error}.");
         Problem::new(500, "internal-error", "The value cannot be stored", detail)
     })
 }

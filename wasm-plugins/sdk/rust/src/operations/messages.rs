@@ -1,4 +1,4 @@
-//! What a plugin may tell people.
+//! E-mails and notifications to users.
 
 use serde::Deserialize;
 use serde_json::json;
@@ -8,13 +8,13 @@ use crate::{DeliveredTo, EmailTemplate, Notification, Problem};
 
 /// Send account e-mails.
 ///
-/// Sends this server's own verification and reset e-mails to the address of the account.
+/// Sends this server's own verification and reset e-mails to the account's own address.
 ///
-/// Operation `send_email`: `POST /host/v1/emails`. The token must be a live one of this user and
-/// of the template's kind; the host makes the link from it.
+/// Operation `send_email`: `POST /host/v1/emails`. The token must be valid, belong to this user and
+/// fit the template; the host builds the link from it.
 ///
 /// # Errors
-/// `404 not-found` (no such user); `400 invalid-input` (the token is none of those);
+/// `404 not-found` (no such user); `400 invalid-input` (no such token);
 /// `429 rate-limited`; `503 email-not-sent` (the mail server refused it).
 pub fn send_email(user_id: &str, template: EmailTemplate, token: &str) -> Result<(), Problem> {
     let body = json!({ "user_id": user_id, "template": template, "token": token });
@@ -23,7 +23,7 @@ pub fn send_email(user_id: &str, template: EmailTemplate, token: &str) -> Result
 
 /// Show notifications.
 ///
-/// Shows a short message, marked as coming from this plugin, to one person or its watchers.
+/// Shows one person or the plugin's watchers a short message, marked as coming from this plugin.
 ///
 /// Operation `notify`: `POST /host/v1/notifications`.
 ///

@@ -1,6 +1,6 @@
-//! One function per host operation, named like the operation and its permission.
+//! One function for each host operation, named after the operation and its permission.
 //!
-//! Every one of them answers `403 operation-not-granted` when no administrator granted it.
+//! Each fails with `403 operation-not-granted` unless an administrator granted the operation.
 
 mod kv;
 mod messages;
@@ -16,7 +16,7 @@ pub use users::*;
 
 use serde::Deserialize;
 
-/// The host's answer to a clean-up.
+/// The host's reply to deletions.
 #[derive(Deserialize)]
 struct Deleted {
     deleted: u64,

@@ -8,7 +8,7 @@ use crate::{CreatedSession, Problem, Session};
 
 /// Log people in.
 ///
-/// Opens a session for any account, an administrator's included. Authentication needs it.
+/// Starts a session for any account, even an administrator's. Authentication plugins need this.
 ///
 /// Operation `db_create_session`: `POST /host/v1/sessions`. `ttl_seconds` is 60 to 2,592,000.
 ///
@@ -19,9 +19,9 @@ pub fn db_create_session(user_id: &str, ttl_seconds: u32) -> Result<CreatedSessi
     call("POST", "sessions", Some(body))
 }
 
-/// Recognise sessions.
+/// Look up sessions.
 ///
-/// Given a session's token, learns whose it is.
+/// Finds the account that a session token belongs to.
 ///
 /// Operation `db_get_session`: `POST /host/v1/sessions/lookup`.
 ///
@@ -33,7 +33,7 @@ pub fn db_get_session(token: &str) -> Result<Session, Problem> {
 
 /// End a session.
 ///
-/// Logs a person out of a session whose id it has.
+/// Logs a person out of a session whose ID the plugin knows.
 ///
 /// Operation `db_delete_session`: `DELETE /host/v1/sessions/{id}`.
 ///
@@ -50,7 +50,7 @@ pub fn db_delete_session(session_id: &str) -> Result<(), Problem> {
 ///
 /// Operation `db_delete_user_sessions`: `DELETE /host/v1/users/{uuid}/sessions`.
 ///
-/// Answers how many there were.
+/// Returns the number of deleted sessions.
 ///
 /// # Errors
 /// `404 not-found`.
@@ -61,14 +61,14 @@ pub fn db_delete_user_sessions(user_id: &str) -> Result<u64, Problem> {
 
 /// Remove expired sessions.
 ///
-/// Tidies up: sessions that have ended anyway are removed.
+/// Deletes sessions that have expired.
 ///
 /// Operation `db_cleanup_expired_sessions`: `POST /host/v1/sessions/cleanup`.
 ///
-/// Answers how many there were.
+/// Returns the number of deleted sessions.
 ///
 /// # Errors
-/// None of its own.
+/// None specific to this operation.
 pub fn db_cleanup_expired_sessions() -> Result<u64, Problem> {
     call("POST", "sessions/cleanup", None).map(|reply: Deleted| reply.deleted)
 }

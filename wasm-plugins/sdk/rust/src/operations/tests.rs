@@ -26,7 +26,7 @@ fn token() -> Value {
            "user": user()})
 }
 
-/// What `operation` sent, with the host answering `status` and `reply`.
+/// The request that `operation` sends, and its result if the host answers `status` and `reply`.
 fn sent<T>(status: u16, reply: Value, operation: impl FnOnce() -> T) -> (Request, T) {
     let seen = Rc::new(RefCell::new(None));
     let slot = Rc::clone(&seen);
@@ -333,11 +333,11 @@ fn a_stored_null_is_a_value() {
 }
 
 #[test]
-fn a_value_that_json_cannot_hold_is_refused_before_any_request() {
+fn a_value_that_json_cannot_represent_is_refused_before_any_request() {
     answer_with(|_| panic!("no request expected"));
     let value = std::collections::HashMap::from([([1, 2], "x")]);
     let problem = kv_set("k", &value, KvSetOptions::default()).unwrap_err();
-    assert!(problem.detail.contains("no form in JSON"));
+    assert!(problem.detail.contains("JSON cannot represent"));
 }
 
 #[test]
@@ -349,7 +349,7 @@ fn a_version_mismatch_is_passed_on() {
 }
 
 #[test]
-fn a_password_hash_is_read_but_never_written_out() {
+fn a_password_hash_is_read_but_never_serialised() {
     let (_, user) = sent(200, user(), || db_get_user_by_uuid(ID));
     let user = user.unwrap();
     assert_eq!(user.password_hash.as_deref(), Some("$argon2id$secret"));

@@ -1,4 +1,4 @@
-//! E-mail-verification and password-reset tokens: single use, and with an end.
+//! E-mail-verification and password-reset tokens. Each expires and can be used once.
 
 use serde_json::json;
 
@@ -6,9 +6,9 @@ use super::Deleted;
 use crate::client::call;
 use crate::{CreatedToken, Problem, Token};
 
-/// Make e-mail verification tokens.
+/// Create e-mail verification tokens.
 ///
-/// Makes a token with which a person proves that an e-mail is theirs.
+/// Creates tokens that let people prove that an e-mail address is theirs.
 ///
 /// Operation `db_create_email_verification_token`: `POST /host/v1/email-verification-tokens`.
 /// `ttl_seconds` is 60 to 2,592,000.
@@ -22,9 +22,9 @@ pub fn db_create_email_verification_token(
     create("email-verification-tokens", user_id, ttl_seconds)
 }
 
-/// Recognise e-mail verification tokens.
+/// Look up e-mail verification tokens.
 ///
-/// Given such a token, learns whose it is, and leaves it good.
+/// Finds the account that a verification token belongs to. The token stays valid.
 ///
 /// Operation `db_get_email_verification_token`:
 /// `POST /host/v1/email-verification-tokens/lookup`.
@@ -37,11 +37,11 @@ pub fn db_get_email_verification_token(token: &str) -> Result<Token, Problem> {
 
 /// Use e-mail verification tokens.
 ///
-/// Spends such a token, once; the plugin can then mark the e-mail as verified.
+/// Uses up a verification token. Marking the address as verified is another permission.
 ///
 /// Operation `db_use_email_verification_token`: `POST /host/v1/email-verification-tokens/use`.
 ///
-/// Of two concurrent uses one succeeds.
+/// Only one of two concurrent uses succeeds.
 ///
 /// # Errors
 /// `404 not-found` (unknown, used or expired).
@@ -49,9 +49,9 @@ pub fn db_use_email_verification_token(token: &str) -> Result<Token, Problem> {
     present("email-verification-tokens/use", token)
 }
 
-/// Make password reset tokens.
+/// Create password reset tokens.
 ///
-/// Makes a token with which anybody's password can be reset, and sees it.
+/// Creates tokens that can reset the password of any account, and sees them.
 ///
 /// Operation `db_create_password_reset_token`: `POST /host/v1/password-reset-tokens`.
 /// `ttl_seconds` is 60 to 2,592,000.
@@ -65,9 +65,9 @@ pub fn db_create_password_reset_token(
     create("password-reset-tokens", user_id, ttl_seconds)
 }
 
-/// Recognise password reset tokens.
+/// Look up password reset tokens.
 ///
-/// Given such a token, learns whose it is, and leaves it good.
+/// Finds the account that a reset token belongs to. The token stays valid.
 ///
 /// Operation `db_get_password_reset_token`: `POST /host/v1/password-reset-tokens/lookup`.
 ///
@@ -79,11 +79,11 @@ pub fn db_get_password_reset_token(token: &str) -> Result<Token, Problem> {
 
 /// Use password reset tokens.
 ///
-/// Spends such a token, once; changing the password is another permission.
+/// Uses up a reset token. Changing the password is another permission.
 ///
 /// Operation `db_use_password_reset_token`: `POST /host/v1/password-reset-tokens/use`.
 ///
-/// Of two concurrent uses one succeeds.
+/// Only one of two concurrent uses succeeds.
 ///
 /// # Errors
 /// `404 not-found` (unknown, used or expired).
@@ -93,14 +93,14 @@ pub fn db_use_password_reset_token(token: &str) -> Result<Token, Problem> {
 
 /// Remove expired tokens.
 ///
-/// Tidies up: verification and reset tokens past their end are removed.
+/// Deletes verification and reset tokens that have expired.
 ///
-/// Operation `db_cleanup_expired_tokens`: `POST /host/v1/tokens/cleanup`, of both kinds.
+/// Operation `db_cleanup_expired_tokens`: `POST /host/v1/tokens/cleanup`, for both kinds.
 ///
-/// Answers how many there were.
+/// Returns the number of deleted tokens.
 ///
 /// # Errors
-/// None of its own.
+/// None specific to this operation.
 pub fn db_cleanup_expired_tokens() -> Result<u64, Problem> {
     call("POST", "tokens/cleanup", None).map(|reply: Deleted| reply.deleted)
 }

@@ -16,20 +16,20 @@ struct NewPassword<'a> {
 
 /// Create accounts.
 ///
-/// Makes new users with an e-mail, a name and a password.
+/// Creates accounts with an e-mail address, a name and a password.
 ///
 /// Operation `db_create_user`: `POST /host/v1/users`.
 ///
 /// # Errors
-/// `409 email-taken`; `400 invalid-input` (weak password, bad e-mail address), with the wrong
-/// fields in [`Problem::errors`].
+/// `409 email-taken`; `400 invalid-input` (weak password, invalid e-mail address), with the
+/// invalid fields in [`Problem::errors`].
 pub fn db_create_user(user: NewUser<'_>) -> Result<User, Problem> {
     call("POST", "users", Some(json!(user)))
 }
 
 /// Find an account by e-mail.
 ///
-/// Learns whether an e-mail has an account, and reads that account's name and profile.
+/// Finds out whether an e-mail address has an account, and reads its name and profile.
 ///
 /// Operation `db_get_user_by_email`: `GET /host/v1/users?email=`.
 ///
@@ -41,7 +41,7 @@ pub fn db_get_user_by_email(email: &str) -> Result<User, Problem> {
 
 /// Read an account.
 ///
-/// Reads the e-mail, name and profile of an account whose id it has.
+/// Reads the e-mail address, name and profile of any account whose ID the plugin knows.
 ///
 /// Operation `db_get_user_by_uuid`: `GET /host/v1/users/{uuid}`.
 ///
@@ -53,15 +53,16 @@ pub fn db_get_user_by_uuid(user_id: &str) -> Result<User, Problem> {
 
 /// Change passwords.
 ///
-/// Sets anybody's password, an administrator's included, and with it can take the account over.
+/// Sets the password of any account, even an administrator's, and so can take the account over.
 ///
 /// Operation `db_update_user_password`: `PUT /host/v1/users/{uuid}/password`.
 ///
-/// Ends the user's other sessions and voids what could reset the password. A reset token is spent in
-/// the same step: a refused password leaves it good, and of two concurrent changes one succeeds.
+/// Ends the user's other sessions and invalidates their reset tokens. A given reset token is used
+/// in the same step: it stays valid if the password is refused, and only one of two concurrent
+/// changes succeeds.
 ///
 /// # Errors
-/// `404 not-found`; `400 invalid-input` (weak password, or a reset token that is no good).
+/// `404 not-found`; `400 invalid-input` (weak password, or an invalid reset token).
 pub fn db_update_user_password(
     user_id: &str,
     password: Password<'_>,
@@ -72,9 +73,9 @@ pub fn db_update_user_password(
     call_without_reply("PUT", &path, Some(body))
 }
 
-/// Mark e-mails as verified.
+/// Mark e-mail addresses as verified.
 ///
-/// Says that an e-mail belongs to its account's owner, or takes that back.
+/// Marks the e-mail address of any account as verified or as not verified.
 ///
 /// Operation `db_update_user_email_verified`: `PUT /host/v1/users/{uuid}/email-verified`.
 ///
@@ -87,11 +88,11 @@ pub fn db_update_user_email_verified(user_id: &str, verified: bool) -> Result<Us
 
 /// Change profiles.
 ///
-/// Changes the name and the profile of any account.
+/// Changes the name and profile of any account.
 ///
 /// Operation `db_update_user_profile`: `PATCH /host/v1/users/{uuid}/profile`.
 ///
-/// `None` leaves a member as it is.
+/// `None` leaves a member unchanged.
 ///
 /// # Errors
 /// `404 not-found`; `400 invalid-input`.
@@ -113,27 +114,27 @@ pub fn db_update_user_profile(
 
 /// Delete accounts.
 ///
-/// Deletes anybody's account with all that belongs to it. This cannot be undone.
+/// Deletes any account with everything that belongs to it. This cannot be undone.
 ///
 /// Operation `db_delete_user`: `DELETE /host/v1/users/{uuid}`.
 ///
 /// # Errors
-/// `404 not-found`; `403 forbidden` (the last owner).
+/// `404 not-found`; `409 last-owner`.
 pub fn db_delete_user(user_id: &str) -> Result<(), Problem> {
     call_without_reply("DELETE", &format!("users/{}", path_id(user_id)?), None)
 }
 
 /// Check passwords.
 ///
-/// Asks whether a password is right. It never sees the stored hash, but can try passwords.
+/// Checks whether a password is right. The plugin never sees the hash, but it can guess passwords.
 ///
 /// Operation `verify_password`: `POST /host/v1/users/{uuid}/password/verify`.
 ///
-/// An unknown user is no error: the answer is `false`, after the same time. Verify against
-/// [`NIL_UUID`](crate::NIL_UUID) when the account was not found.
+/// For an unknown user the answer is `false`, after the same time. Verify against
+/// [`NIL_UUID`](crate::NIL_UUID) if the account was not found.
 ///
 /// # Errors
-/// None of its own.
+/// None specific to this operation.
 pub fn verify_password(user_id: &str, password: &str) -> Result<bool, Problem> {
     #[derive(Deserialize)]
     struct Verdict {

@@ -1,4 +1,4 @@
-"""No answer is larger or takes longer than allowed, however it is told."""
+"""No response exceeds the limits on size and time, however it is sent."""
 
 import gzip
 import socket
@@ -10,10 +10,11 @@ from typing import BinaryIO
 
 import pytest
 
-from plugins.egress import gate
-from plugins.egress.connector import Head, Stream, look_up
-from plugins.egress.gate import EgressTimeout, EgressTooLarge, EgressUnreachable, Request
-from tests.plugins.egress.guest import MOST, NAME, Guest
+from plugins.egress import gate, headers
+from plugins.egress.connector import HeadLimit, Stream, look_up
+from plugins.egress.gate import Request
+from plugins.egress.problems import EgressTimeout, EgressTooLarge, EgressUnreachable
+from tests.plugins.egress.guest import MAX_RESPONSE_BYTES, NAME, Guest
 from tests.plugins.egress.outside import Outside
 from tests.server import free_port
 
@@ -47,9 +48,10 @@ def endless_hints(out: BinaryIO) -> None:
         endless_hints,
         endless_body,
         endless_chunks,
-        b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (MOST + 1, b"x" * (MOST + 1)),
-        b"HTTP/1.1 200 OK\r\n%sContent-Length: 0\r\n\r\n" % (b"X-Header: value\r\n" * gate.MAX_HEADERS),
-        b"HTTP/1.1 200 OK\r\nX: %s\r\nContent-Length: 0\r\n\r\n" % (b"x" * gate.MAX_HEADER_BYTES),
+        b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s"
+        % (MAX_RESPONSE_BYTES + 1, b"x" * (MAX_RESPONSE_BYTES + 1)),
+        b"HTTP/1.1 200 OK\r\n%sContent-Length: 0\r\n\r\n" % (b"X-Header: value\r\n" * headers.MAX_HEADERS),
+        b"HTTP/1.1 200 OK\r\nX: %s\r\nContent-Length: 0\r\n\r\n" % (b"x" * headers.MAX_HEADER_BYTES),
     ],
     ids=[
         "endless hints",
@@ -60,40 +62,40 @@ def endless_hints(out: BinaryIO) -> None:
         "a long header",
     ],
 )
-def test_an_answer_over_the_bound_is_cut_off(guest: Guest, server: Outside, base: str, script: bytes) -> None:
+def test_oversized_response_is_refused(guest: Guest, server: Outside, base: str, script: bytes) -> None:
     server.answers["/"] = script
     with pytest.raises(EgressTooLarge):
-        guest.ask(f"{base}/")
+        guest.request(f"{base}/")
     assert guest.audit == [(f"GET {base}/", 502)]
 
 
-def test_an_answer_in_crumbs_is_cut_off(guest: Guest, server: Outside, base: str) -> None:
-    """Each piece costs this server more than it costs the other side."""
-    crumbs = b"1\r\nx\r\n" * (gate.MAX_PIECES + 1) + b"0\r\n\r\n"
-    assert gate.MAX_PIECES < MOST
-    server.answers["/"] = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + crumbs
-    with pytest.raises(EgressTooLarge, match="pieces"):
-        guest.ask(f"{base}/")
+def test_response_in_too_many_chunks_is_refused(guest: Guest, server: Outside, base: str) -> None:
+    """Each chunk costs this server more than it costs the other side."""
+    chunks = b"1\r\nx\r\n" * (gate.MAX_CHUNKS + 1) + b"0\r\n\r\n"
+    assert gate.MAX_CHUNKS < MAX_RESPONSE_BYTES
+    server.answers["/"] = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks
+    with pytest.raises(EgressTooLarge, match="chunks"):
+        guest.request(f"{base}/")
 
 
-def test_an_answer_at_the_bound_is_whole(guest: Guest, server: Outside, base: str) -> None:
-    server.says("/", body=b"x" * MOST)
-    assert len(guest.ask(f"{base}/").body) == MOST
+def test_response_at_the_limit_is_complete(guest: Guest, server: Outside, base: str) -> None:
+    server.says("/", body=b"x" * MAX_RESPONSE_BYTES)
+    assert len(guest.request(f"{base}/").body) == MAX_RESPONSE_BYTES
 
 
-def test_a_packed_answer_stays_packed(guest: Guest, server: Outside, base: str) -> None:
-    """A gzip bomb: a few kilobytes that would be megabytes."""
+def test_compressed_response_is_not_decompressed(guest: Guest, server: Outside, base: str) -> None:
+    """A gzip bomb: a few kilobytes that would expand to megabytes."""
     bomb = gzip.compress(b"\0" * (20 << 20))
     server.says("/", body=bomb, Content_Encoding="gzip")
-    answer = guest.ask(f"{base}/")
-    assert (answer.body, answer.headers["content-encoding"]) == (bomb, "gzip")
+    response = guest.request(f"{base}/")
+    assert (response.body, response.headers["content-encoding"]) == (bomb, "gzip")
 
 
-def test_headers_without_an_end_are_cut_off(guest: Guest, server: Outside, base: str) -> None:
+def test_endless_headers_are_refused(guest: Guest, server: Outside, base: str) -> None:
     server.answers["/"] = endless_headers
-    # By the gate or by the HTTP parser: whose bound is met first is a matter of how the bytes arrive.
+    # By the gate or by the HTTP parser: how the bytes arrive decides whose limit is reached first.
     with pytest.raises((EgressTooLarge, EgressUnreachable)):
-        guest.ask(f"{base}/")
+        guest.request(f"{base}/")
     assert guest.audit == [(f"GET {base}/", 502)]
 
 
@@ -109,18 +111,18 @@ def test_headers_without_an_end_are_cut_off(guest: Guest, server: Outside, base:
         b"",
     ],
 )
-def test_what_is_no_whole_answer_is_unreachable(
+def test_invalid_or_incomplete_response_is_unreachable(
     guest: Guest, server: Outside, base: str, script: bytes
 ) -> None:
     server.answers["/"] = script
     with pytest.raises(EgressUnreachable):
-        guest.ask(f"{base}/")
+        guest.request(f"{base}/")
     assert guest.audit == [(f"GET {base}/", 502)]
 
 
-def dripping(out: BinaryIO, first: bytes) -> None:
-    """Never silent for long, and never done."""
-    out.write(first)
+def drip(out: BinaryIO, start: bytes) -> None:
+    """Sends a byte every 20 ms, forever."""
+    out.write(start)
     while True:
         out.write(b"x")
         out.flush()
@@ -130,14 +132,14 @@ def dripping(out: BinaryIO, first: bytes) -> None:
 @pytest.mark.parametrize(
     "script",
     [
-        lambda out: dripping(out, b"HTTP/1.1 200 OK\r\n\r\n"),
-        lambda out: dripping(out, b"HTTP/1.1 200 OK\r\nX: "),
-        lambda out: dripping(out, b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n"),
+        lambda out: drip(out, b"HTTP/1.1 200 OK\r\n\r\n"),
+        lambda out: drip(out, b"HTTP/1.1 200 OK\r\nX: "),
+        lambda out: drip(out, b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n"),
         lambda out: time.sleep(3),
     ],
-    ids=["body", "header", "announced body", "silence"],
+    ids=["body", "header", "body with a length", "silence"],
 )
-def test_a_slow_answer_is_given_up(
+def test_slow_response_times_out(
     guest: Guest, server: Outside, base: str, script: Callable[[BinaryIO], None]
 ) -> None:
     server.answers["/"] = script
@@ -146,7 +148,7 @@ def test_a_slow_answer_is_given_up(
     assert guest.audit == [(f"GET {base}/", 504)]
 
 
-def test_the_gates_own_time_holds_for_all_hops_together(guest: Guest, server: Outside, base: str) -> None:
+def test_gate_timeout_covers_all_hops_together(guest: Guest, server: Outside, base: str) -> None:
     def slow_redirect(out: BinaryIO) -> None:
         time.sleep(0.3)
         out.write(b"HTTP/1.1 307 Again\r\nContent-Length: 0\r\nLocation: /\r\n\r\n")
@@ -154,29 +156,29 @@ def test_the_gates_own_time_holds_for_all_hops_together(guest: Guest, server: Ou
     server.answers["/"] = slow_redirect
     guest.gate = replace(guest.gate, timeout_seconds=0.7)
     with pytest.raises(EgressTimeout):
-        guest.ask(f"{base}/")
+        guest.request(f"{base}/")
     assert len(server.seen) <= 3
 
 
-def test_a_server_that_reads_in_sips_is_given_up() -> None:
-    """Each piece gets away in time; all of them together would not."""
+def test_server_that_reads_slowly_times_out() -> None:
+    """Each write succeeds in time, but all of them together take too long."""
     ours, theirs = socket.socketpair()
 
-    def sip() -> None:
+    def read_slowly() -> None:
         while theirs.recv(1 << 16):
             time.sleep(0.02)
 
-    reader = threading.Thread(target=sip)
+    reader = threading.Thread(target=read_slowly)
     reader.start()
     with ours, theirs:
         ours.settimeout(1)
         with pytest.raises(TimeoutError):
-            Stream(ours, time.monotonic() + 0.3, Head()).write(b"x" * (4 << 20))
+            Stream(ours, time.monotonic() + 0.3, HeadLimit()).write(b"x" * (4 << 20))
         ours.shutdown(socket.SHUT_WR)
         reader.join()
 
 
-def test_a_name_server_that_does_not_answer_is_given_up(guest: Guest, base: str) -> None:
+def test_unresponsive_dns_server_times_out(guest: Guest, base: str) -> None:
     done, answered = threading.Event(), threading.Event()
 
     def resolve(host: str, port: int) -> list[str]:
@@ -193,7 +195,7 @@ def test_a_name_server_that_does_not_answer_is_given_up(guest: Guest, base: str)
         done.set()
 
 
-def test_a_name_server_that_does_not_answer_keeps_no_other_name_waiting() -> None:
+def test_unresponsive_dns_server_does_not_delay_other_names() -> None:
     answered = threading.Event()
 
     def resolve(host: str, _port: int) -> list[str]:
@@ -205,14 +207,14 @@ def test_a_name_server_that_does_not_answer_keeps_no_other_name_waiting() -> Non
         for _ in range(20):  # more than there are threads
             with pytest.raises(TimeoutError):
                 look_up("slow.example.com", 80, resolve, time.monotonic() + 0.01)
-        found = look_up("fast.example.com", 80, resolve, time.monotonic() + 10)
+        addresses = look_up("fast.example.com", 80, resolve, time.monotonic() + 10)
     finally:
         answered.set()
-    assert [str(address) for address in found] == ["192.0.2.1"]
+    assert [str(address) for address in addresses] == ["192.0.2.1"]
 
 
-def test_nobody_listens(guest: Guest) -> None:
+def test_closed_port_is_unreachable(guest: Guest) -> None:
     port = free_port()
     guest = Guest(Outside("127.0.0.1", port))
     with pytest.raises(EgressUnreachable):
-        guest.ask(f"http://{NAME}:{port}/")
+        guest.request(f"http://{NAME}:{port}/")
