@@ -39,6 +39,24 @@ from plugins.runtime.service import shut_down_engine
 from tests.server import PASSWORD, Server
 
 ROOT = Path(__file__).resolve().parent.parent
+# What each folder or module below tests/ needs beyond Python and the fixtures (pyproject.toml, "markers").
+MARKERS = {
+    "e2e": "browser",
+    "soak": "soak",
+    "test_conformance.py": "conformance",
+    "test_postgresql.py": "postgresql",
+}
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    for item in items:
+        marker = MARKERS.get(item.path.relative_to(ROOT / "tests").parts[0])
+        if marker is not None:
+            item.add_marker(marker)
+    yield
+    # The longest test first: begun last, it would keep one core busy while the others have nothing to do.
+    items.sort(key=lambda item: item.get_closest_marker("postgresql") is None)
 
 
 @pytest.fixture(scope="session", autouse=True)
