@@ -1,7 +1,7 @@
-"""The cast and the stage of the tests: real workers, real .wasm, a data directory of their own.
+"""Fixtures for all tests: users, a REST client, plugins, a server. Workers and .wasm are the real ones.
 
-alice    a user like any other
-bob      another user, who must not see what is alice's
+alice    an ordinary user
+bob      another user, who must not see what belongs to alice
 charlie  an administrator
 """
 
@@ -39,7 +39,7 @@ from plugins.runtime.service import shut_down_engine
 from tests.server import PASSWORD, Server
 
 ROOT = Path(__file__).resolve().parent.parent
-# What each folder or module below tests/ needs beyond Python and the fixtures (pyproject.toml, "markers").
+# The marker of every test in a folder or module below tests/. pyproject.toml describes the markers.
 MARKERS = {
     "e2e": "browser",
     "soak": "soak",
@@ -61,7 +61,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
         if marker is not None:
             item.add_marker(marker)
     yield
-    # The longest test first: begun last, it would keep one core busy while the others have nothing to do.
+    # The longest test runs first. If it ran last, the other processes would wait for it with nothing to do.
     items.sort(key=lambda item: item.get_closest_marker("postgresql") is None)
 
 
@@ -76,21 +76,21 @@ def _no_threads_of_its_own() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _nothing_is_made_twice() -> Iterator[None]:
-    """What is dear, and the same each time for hundreds of tests, is made for the first of them."""
+def _cache_repeated_work() -> Iterator[None]:
+    """Does expensive work that hundreds of tests repeat with the same result only once."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(trial, "try_out", once_each(trial.try_out))
         patch.setattr(installation, "read_folder", read_folder_of_ours)
-        # Django would write permissions and content types anew after each test that commits.
-        patch.setattr(flush, "sql_flush", sql_flush_but_for_what_never_changes)
+        # Django would delete and recreate permissions and content types after each test that commits.
+        patch.setattr(flush, "sql_flush", sql_flush_except_constant_tables)
         patch.setattr(flush, "emit_post_migrate_signal", lambda *_: None)
-        # A client would read all the world's certificates, to talk http:// to this machine.
+        # Each httpx client would load all root certificates, although it only talks http:// to this machine.
         patch.setattr("httpx._transports.default.create_ssl_context", cache(httpx.create_ssl_context))
         yield
 
 
 def once_each(real: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
-    """A module that came through its trial is not put to the same one again."""
+    """A trial that skips jobs that passed it before with the same options."""
     passed = set()
 
     async def try_out(job: Job, **options: Any) -> None:
@@ -109,7 +109,7 @@ def read_folder_of_ours(folder: Path) -> Bundle:
     return (_read_once if folder.is_relative_to(ROOT) else read_folder)(folder)
 
 
-def sql_flush_but_for_what_never_changes(style: Any, connection: Any, **options: Any) -> list[str]:
+def sql_flush_except_constant_tables(style: Any, connection: Any, **options: Any) -> list[str]:
     tables = connection.introspection.django_table_names(only_existing=True, include_views=False)
     emptied = set(tables) - {"auth_permission", "django_content_type"}
     statements: list[str] = connection.ops.sql_flush(style, sorted(emptied), **options)
@@ -126,7 +126,7 @@ def _journal_of_this_test_only() -> None:
 
 @cache
 def password_hash() -> str:
-    """Of PASSWORD. Hashing is slow on purpose."""
+    """The hash of PASSWORD, computed once because hashing is slow on purpose."""
     return to_phc(make_password(PASSWORD))
 
 
@@ -152,7 +152,7 @@ def charlie(db: None) -> User:
 
 
 class API:
-    """A REST client: JSON in, JSON out, as one user or nobody."""
+    """A REST client that sends and receives JSON, logged in as `user` or anonymous."""
 
     def __init__(self, user: User | None = None) -> None:
         self.client = Client(raise_request_exception=False)
@@ -181,16 +181,16 @@ def api() -> Callable[[User | None], API]:
 
 @pytest.fixture
 def bundled(transactional_db: None) -> dict[str, Plugin]:
-    """The plugins that come with Hostbridge, installed and granted as `make run` does it.
+    """The bundled plugins, installed and granted as `make run` does it.
 
-    Transactional, because plugins refuse to run inside a transaction.
+    Needs real commits, because plugins refuse to run inside a transaction.
     """
     return {release.plugin.slug: release.plugin for release in installation.install_bundled()}
 
 
 @pytest.fixture
 def install(transactional_db: None) -> Callable[..., Plugin]:
-    """Installs a plugin of wasm-plugins/fixtures with exactly these permissions granted."""
+    """Installs a plugin from wasm-plugins/fixtures and grants it exactly these permissions."""
 
     def install(name: str, *permissions: str) -> Plugin:
         release = installation.install(read_folder_of_ours(ROOT / "wasm-plugins" / "fixtures" / name))
@@ -217,7 +217,7 @@ Listen = Callable[[str], AbstractContextManager[list[dict[str, Any]]]]
 
 @pytest.fixture
 def listen(db: None) -> Listen:
-    """`with listen(group) as events:` fills the list with what the group was told by the end of the block."""
+    """`with listen(group) as events:` fills `events` at the end of the block with what the group got."""
 
     @contextmanager
     def listen(group: str) -> Iterator[list[dict[str, Any]]]:
@@ -232,11 +232,11 @@ def listen(db: None) -> Listen:
 
 
 def at_once(times: int, work: Callable[[], Any]) -> list[Any]:
-    """What `times` threads got that all began `work` at the same moment; an exception is a result as well."""
+    """Starts `work` in `times` threads at the same moment; returns their results, exceptions included."""
     gate = threading.Barrier(times)
 
     def one(_: int) -> Any:
-        connection.ensure_connection()  # opening one takes longer than what is to collide
+        connection.ensure_connection()  # connecting takes longer than the race that the test provokes
         gate.wait()
         try:
             return work()
@@ -250,7 +250,7 @@ def at_once(times: int, work: Callable[[], Any]) -> list[Any]:
 
 
 def assert_problem(response: Any, status: int, code: str) -> dict[str, Any]:
-    """The response is this problem, well-formed (RFC 9457); its body."""
+    """Checks that the response is this problem, well-formed (RFC 9457), and returns its body."""
     assert response.status_code == status, response.content
     assert response["Content-Type"] == "application/problem+json"
     body: dict[str, Any] = response.json()
@@ -263,7 +263,7 @@ def assert_problem(response: Any, status: int, code: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One real server for the tests that need one; its owner is owner@example.com."""
+    """A real server, shared by all tests that do not stop or configure one. owner@example.com owns it."""
     server = Server.start(tmp_path_factory.mktemp("server") / "data")
     server.make_owner()
     yield server
