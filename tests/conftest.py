@@ -6,11 +6,14 @@ charlie  an administrator
 """
 
 import json
+import os
+import shutil
+import tempfile
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -36,7 +39,7 @@ from plugins.registry import catalogue, consent, installation
 from plugins.runtime import trial
 from plugins.runtime.job import Job
 from plugins.runtime.service import shut_down_engine
-from tests.server import PASSWORD, Server
+from tests.server import PASSWORD, SHARED_FOLDER, Server
 
 ROOT = Path(__file__).resolve().parent.parent
 # The marker of every test in a folder or module below tests/. pyproject.toml describes the markers.
@@ -52,6 +55,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--screenshots", action="store_true", help="save screenshots of the pages in artifacts/screenshots/"
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if SHARED_FOLDER not in os.environ:
+        folder = os.environ[SHARED_FOLDER] = tempfile.mkdtemp(prefix="hostbridge-shared-")
+        config.add_cleanup(partial(shutil.rmtree, folder, ignore_errors=True))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -2,6 +2,7 @@
 
 import atexit
 import contextlib
+import fcntl
 import json
 import os
 import random
@@ -25,6 +26,8 @@ import httpx
 ROOT = Path(__file__).resolve().parent.parent
 PASSWORD = "a long walk at dusk"
 PATIENCE_SECONDS = 30
+# Names an empty folder, where several test processes then share what one of them has prepared.
+SHARED_FOLDER = "HOSTBRIDGE_TESTS_FOLDER"
 
 
 def free_port() -> int:
@@ -45,14 +48,24 @@ def clean_environment() -> dict[str, str]:
 @cache
 def prepared_data() -> Path:
     """The data directory that `manage.py serve` makes in an empty folder. Each server starts with a copy."""
-    folder = Path(tempfile.mkdtemp(prefix="hostbridge-prepared-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    shared = os.environ.get(SHARED_FOLDER)
+    if shared is None or "DATABASE_URL" in os.environ:  # with SQLite, the database is in the directory
+        folder = Path(tempfile.mkdtemp(prefix="hostbridge-prepared-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    else:
+        folder = Path(shared)
     data = folder / "data"
-    subprocess.run(
-        [sys.executable, "manage.py", "serve", "--prepare-only"],
-        cwd=ROOT, env=clean_environment() | {"DATA_DIR": str(data)}, check=True, capture_output=True,
-    )  # fmt: skip
-    (data / "secret-key").unlink()  # each server generates its own
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not data.exists():
+            draft = folder / "draft"
+            shutil.rmtree(draft, ignore_errors=True)
+            subprocess.run(
+                [sys.executable, "manage.py", "serve", "--prepare-only"],
+                cwd=ROOT, env=clean_environment() | {"DATA_DIR": str(draft)}, check=True, capture_output=True,
+            )  # fmt: skip
+            (draft / "secret-key").unlink()  # each server generates its own
+            draft.rename(data)
     return data
 
 
