@@ -6,14 +6,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Use the system's certificates, like pip and npm where a proxy signs for the package registry.
 UV := UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv --system-certs
+QUICK_TESTS := not browser and not conformance and not postgresql and not soak
 FRONTEND_SOURCES := $(shell find frontend/src frontend/public -type f 2>/dev/null) $(wildcard frontend/*.json frontend/*.ts frontend/*.html)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fix plugins check-plugins api-types screenshots bench soak fuzz frontend clean check-tools
+.PHONY: help run test test-quick test-frontend test-python lint fix plugins check-plugins api-types screenshots bench soak fuzz frontend clean check-tools
 
 help: ## List the commands.
 	@echo "make run            set everything up and serve on http://127.0.0.1:8000 (set PORT, HOST or DATA_DIR to change that)"
-	@echo "make test           set up what the tests need and run them all"
+	@echo "make test           set up what the tests need and run them all, on every core"
+	@echo "make test-quick     run them without Chromium, PostgreSQL, generated requests and soak (under two minutes)"
 	@echo "make lint           check with ruff, mypy, import-linter, eslint, prettier and the TypeScript compiler"
 	@echo "make fix            format, and apply automatic fixes"
 	@echo "make plugins        build the bundled plugins and fixtures from source (needs Rust)"
@@ -28,11 +30,22 @@ help: ## List the commands.
 run: .make/python .make/frontend
 	@$(BIN)/python manage.py serve
 
+# Both run to their end at the same time; make fails if either fails.
 test: .make/python-dev .make/frontend
-	@echo "Running front-end tests"
-	@cd frontend && npm test --silent
-	@echo "Running tests"
-	@$(BIN)/pytest -q $(PYTEST_ARGS)
+	@echo "Running front-end tests and tests"
+	@$(MAKE) --no-print-directory -j 2 test-frontend test-python
+
+test-quick: .make/python-dev .make/frontend
+	@echo "Running front-end tests and quick tests"
+	@$(MAKE) --no-print-directory -j 2 test-frontend test-python QUICK=1
+
+# Keep the output in a file until the end, so that it does not mix with pytest's.
+test-frontend:
+	@cd frontend && npm test --silent >../.make/test-frontend.log 2>&1 || { cat ../.make/test-frontend.log; exit 1; }
+	@tail -n 5 .make/test-frontend.log
+
+test-python:
+	@$(BIN)/pytest -q -n auto --dist worksteal $(if $(QUICK),-m "$(QUICK_TESTS)") $(PYTEST_ARGS)
 
 api-types: .make/python-dev .make/node
 	@mkdir -p frontend/openapi

@@ -1,4 +1,4 @@
-"""A real PostgreSQL server for tests: started on a free port, stopped by pid, nothing left behind."""
+"""A real PostgreSQL server for tests, on a free port. It leaves nothing behind."""
 
 import os
 import pwd
@@ -18,12 +18,12 @@ from tests.server import free_port
 
 @contextmanager
 def postgresql() -> Iterator[str]:
-    """A fresh cluster's DATABASE_URL. Skips the test where PostgreSQL is not installed."""
+    """The DATABASE_URL of a new cluster. Skips the test where PostgreSQL is not installed."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb")) or [Path(shutil.which("initdb") or "")]
     binaries = found[-1].parent
     if not (binaries / "initdb").exists():
         pytest.skip("PostgreSQL is not installed.")
-    # It refuses to run as root.
+    # PostgreSQL refuses to run as root.
     account = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
     ids = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
     folder = Path(tempfile.mkdtemp(prefix="hostbridge-postgresql-"))
@@ -53,7 +53,7 @@ def postgresql() -> Iterator[str]:
         wait_for(lambda: subprocess.run(ready, capture_output=True, check=False).returncode == 0)
         yield f"postgres://hostbridge@127.0.0.1:{port}/postgres"
     finally:
-        server.send_signal(signal.SIGINT)  # SIGTERM would wait for whoever is still connected
+        server.send_signal(signal.SIGINT)  # SIGTERM would wait for open connections
         server.wait(timeout=30)
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -61,5 +61,5 @@ def postgresql() -> Iterator[str]:
 def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "it did not become ready"
+        assert time.monotonic() < deadline, f"nothing changed within {seconds} s"
         time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""Starts the machine's Chromium, or the one that CHROMIUM names."""
+"""Starts the installed Chromium, or the one that the environment variable CHROMIUM names."""
 
 import os
 import shutil
@@ -9,16 +9,16 @@ _QUIET = ("--disable-background-networking", "--disable-component-update", "--di
 
 
 def launch(kind: BrowserType, *more: str) -> Browser:
-    """Raises FileNotFoundError where there is no Chromium."""
+    """Raises FileNotFoundError if Chromium is not installed."""
     return kind.launch(executable_path=executable(), args=[*arguments(), *more])
 
 
 def executable() -> str:
-    """Raises FileNotFoundError."""
+    """The path of Chromium. Raises FileNotFoundError if it is not installed."""
     names = (os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
     path = next((found for name in names if name and (found := shutil.which(name))), None)
     if path is None:
-        raise FileNotFoundError("There is no Chromium on this machine; install it, or name it in CHROMIUM.")
+        raise FileNotFoundError("Chromium is not installed. Install it, or set CHROMIUM to its path.")
     return path
 
 

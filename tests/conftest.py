@@ -1,16 +1,19 @@
-"""The cast and the stage of the tests: real workers, real .wasm, a data directory of their own.
+"""Fixtures for all tests: users, a REST client, plugins, a server. Workers and .wasm are the real ones.
 
-alice    a user like any other
-bob      another user, who must not see what is alice's
+alice    an ordinary user
+bob      another user, who must not see what belongs to alice
 charlie  an administrator
 """
 
 import json
+import os
+import shutil
+import tempfile
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -36,9 +39,39 @@ from plugins.registry import catalogue, consent, installation
 from plugins.runtime import trial
 from plugins.runtime.job import Job
 from plugins.runtime.service import shut_down_engine
-from tests.server import PASSWORD, Server
+from tests.server import PASSWORD, SHARED_FOLDER, Server
 
 ROOT = Path(__file__).resolve().parent.parent
+# The marker of every test in a folder or module below tests/. pyproject.toml describes the markers.
+MARKERS = {
+    "e2e": "browser",
+    "soak": "soak",
+    "test_conformance.py": "conformance",
+    "test_postgresql.py": "postgresql",
+}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--screenshots", action="store_true", help="save screenshots of the pages in artifacts/screenshots/"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if SHARED_FOLDER not in os.environ:
+        folder = os.environ[SHARED_FOLDER] = tempfile.mkdtemp(prefix="hostbridge-shared-")
+        config.add_cleanup(partial(shutil.rmtree, folder, ignore_errors=True))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    for item in items:
+        marker = MARKERS.get(item.path.relative_to(ROOT / "tests").parts[0])
+        if marker is not None:
+            item.add_marker(marker)
+    yield
+    # The longest test runs first. If it ran last, the other processes would wait for it with nothing to do.
+    items.sort(key=lambda item: item.get_closest_marker("postgresql") is None)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -49,21 +82,21 @@ def _no_threads_of_its_own() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _nothing_is_made_twice() -> Iterator[None]:
-    """What is dear, and the same each time for hundreds of tests, is made for the first of them."""
+def _cache_repeated_work() -> Iterator[None]:
+    """Does expensive work that hundreds of tests repeat with the same result only once."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(trial, "try_out", once_each(trial.try_out))
         patch.setattr(installation, "read_folder", read_folder_of_ours)
-        # Django would write permissions and content types anew after each test that commits.
-        patch.setattr(flush, "sql_flush", sql_flush_but_for_what_never_changes)
+        # Django would delete and recreate permissions and content types after each test that commits.
+        patch.setattr(flush, "sql_flush", sql_flush_except_constant_tables)
         patch.setattr(flush, "emit_post_migrate_signal", lambda *_: None)
-        # A client would read all the world's certificates, to talk http:// to this machine.
+        # Each httpx client would load all root certificates, although it only talks http:// to this machine.
         patch.setattr("httpx._transports.default.create_ssl_context", cache(httpx.create_ssl_context))
         yield
 
 
 def once_each(real: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
-    """A module that came through its trial is not put to the same one again."""
+    """A trial that skips jobs that passed it before with the same options."""
     passed = set()
 
     async def try_out(job: Job, **options: Any) -> None:
@@ -82,7 +115,7 @@ def read_folder_of_ours(folder: Path) -> Bundle:
     return (_read_once if folder.is_relative_to(ROOT) else read_folder)(folder)
 
 
-def sql_flush_but_for_what_never_changes(style: Any, connection: Any, **options: Any) -> list[str]:
+def sql_flush_except_constant_tables(style: Any, connection: Any, **options: Any) -> list[str]:
     tables = connection.introspection.django_table_names(only_existing=True, include_views=False)
     emptied = set(tables) - {"auth_permission", "django_content_type"}
     statements: list[str] = connection.ops.sql_flush(style, sorted(emptied), **options)
@@ -100,7 +133,7 @@ def journal() -> Journal:
 
 @cache
 def password_hash() -> str:
-    """Of PASSWORD. Hashing is slow on purpose."""
+    """The hash of PASSWORD, computed once because hashing is slow on purpose."""
     return to_phc(make_password(PASSWORD))
 
 
@@ -126,7 +159,7 @@ def charlie(db: None) -> User:
 
 
 class API:
-    """A REST client: JSON in, JSON out, as one user or nobody."""
+    """A REST client that sends and receives JSON, logged in as `user` or anonymous."""
 
     def __init__(self, user: User | None = None) -> None:
         self.client = Client(raise_request_exception=False)
@@ -155,16 +188,16 @@ def api() -> Callable[[User | None], API]:
 
 @pytest.fixture
 def bundled(transactional_db: None) -> dict[str, Plugin]:
-    """The plugins that come with Hostbridge, installed and granted as `make run` does it.
+    """The bundled plugins, installed and granted as `make run` does it.
 
-    Transactional, because plugins refuse to run inside a transaction.
+    Needs real commits, because plugins refuse to run inside a transaction.
     """
     return {release.plugin.slug: release.plugin for release in installation.install_bundled()}
 
 
 @pytest.fixture
 def install(transactional_db: None) -> Callable[..., Plugin]:
-    """Installs a plugin of wasm-plugins/fixtures with exactly these permissions granted."""
+    """Installs a plugin from wasm-plugins/fixtures and grants it exactly these permissions."""
 
     def install(name: str, *permissions: str) -> Plugin:
         release = installation.install(read_folder_of_ours(ROOT / "wasm-plugins" / "fixtures" / name))
@@ -191,7 +224,7 @@ Listen = Callable[[str], AbstractContextManager[list[dict[str, Any]]]]
 
 @pytest.fixture
 def listen(db: None) -> Listen:
-    """`with listen(group) as events:` fills the list with what the group was told by the end of the block."""
+    """`with listen(group) as events:` fills `events` at the end of the block with what the group got."""
 
     @contextmanager
     def listen(group: str) -> Iterator[list[dict[str, Any]]]:
@@ -217,11 +250,11 @@ def failing_database(error: type[DatabaseError] = OperationalError) -> Iterator[
 
 
 def at_once(times: int, work: Callable[[], Any]) -> list[Any]:
-    """What `times` threads got that all began `work` at the same moment; an exception is a result as well."""
+    """Starts `work` in `times` threads at the same moment; returns their results, exceptions included."""
     gate = threading.Barrier(times)
 
     def one(_: int) -> Any:
-        connection.ensure_connection()  # opening one takes longer than what is to collide
+        connection.ensure_connection()  # connecting takes longer than the race that the test provokes
         gate.wait()
         try:
             return work()
@@ -235,7 +268,7 @@ def at_once(times: int, work: Callable[[], Any]) -> list[Any]:
 
 
 def assert_problem(response: Any, status: int, code: str) -> dict[str, Any]:
-    """The response is this problem, well-formed (RFC 9457); its body."""
+    """Checks that the response is this problem, well-formed (RFC 9457), and returns its body."""
     assert response.status_code == status, response.content
     assert response["Content-Type"] == "application/problem+json"
     body: dict[str, Any] = response.json()
@@ -248,7 +281,7 @@ def assert_problem(response: Any, status: int, code: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One real server for the tests that need one; its owner is owner@example.com."""
+    """A real server, shared by all tests that do not stop or configure one. owner@example.com owns it."""
     server = Server.start(tmp_path_factory.mktemp("server") / "data")
     server.make_owner()
     yield server

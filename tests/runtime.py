@@ -1,4 +1,4 @@
-"""Calls of modules through the runtime alone, without the plugins, users and records around it."""
+"""Calls modules through the runtime alone, without plugins, users and records."""
 
 import uuid
 from collections.abc import Callable
@@ -24,7 +24,7 @@ def make_job(
     timeout_ms: int = 5000,
     memory_mb: int = 64,
 ) -> Job:
-    """`name` stands for the module's sha256: the same name is the same module."""
+    """A job for a module. `name` replaces the module's sha256: the same name means the same module."""
     return Job(
         sha256=name,
         wasm=wasm,
@@ -40,7 +40,7 @@ def make_job(
 
 
 def refuse(request: GuestRequest, deadline: float) -> HostReply:
-    raise AssertionError(f"nobody asked for {request}")
+    raise AssertionError(f"unexpected host call: {request}")
 
 
 class RunningWorker:

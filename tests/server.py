@@ -1,7 +1,8 @@
-"""A real server for tests: `manage.py serve` in a process of its own, on a free port, with its own data."""
+"""A real server for tests: `manage.py serve` in its own process, on a free port, with its own data."""
 
 import atexit
 import contextlib
+import fcntl
 import json
 import os
 import random
@@ -25,10 +26,12 @@ import httpx
 ROOT = Path(__file__).resolve().parent.parent
 PASSWORD = "a long walk at dusk"
 PATIENCE_SECONDS = 30
+# Names an empty folder, where several test processes then share what one of them has prepared.
+SHARED_FOLDER = "HOSTBRIDGE_TESTS_FOLDER"
 
 
 def free_port() -> int:
-    """Below those that systems give to outgoing connections: one could take it before it is used."""
+    """A port below the range for outgoing connections, which could take it before the server binds it."""
     while True:
         port = random.randrange(20_000, 32_000)
         with socket.socket() as probe, contextlib.suppress(OSError):
@@ -37,22 +40,32 @@ def free_port() -> int:
 
 
 def clean_environment() -> dict[str, str]:
-    """Ours without what would make a child take the tests' settings for its own, or read all Python anew."""
-    ours = {"DJANGO_SETTINGS_MODULE", "PYTHONDONTWRITEBYTECODE"}
-    return {name: value for name, value in os.environ.items() if name not in ours}
+    """The environment without the tests' settings, and with bytecode caching, for a child process."""
+    removed = {"DJANGO_SETTINGS_MODULE", "PYTHONDONTWRITEBYTECODE"}
+    return {name: value for name, value in os.environ.items() if name not in removed}
 
 
 @cache
 def prepared_data() -> Path:
-    """What `manage.py serve` makes of an empty folder before it serves; made once, copied for each server."""
-    folder = Path(tempfile.mkdtemp(prefix="hostbridge-prepared-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    """The data directory that `manage.py serve` makes in an empty folder. Each server starts with a copy."""
+    shared = os.environ.get(SHARED_FOLDER)
+    if shared is None or "DATABASE_URL" in os.environ:  # with SQLite, the database is in the directory
+        folder = Path(tempfile.mkdtemp(prefix="hostbridge-prepared-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    else:
+        folder = Path(shared)
     data = folder / "data"
-    subprocess.run(
-        [sys.executable, "manage.py", "serve", "--prepare-only"],
-        cwd=ROOT, env=clean_environment() | {"DATA_DIR": str(data)}, check=True, capture_output=True,
-    )  # fmt: skip
-    (data / "secret-key").unlink()  # each server makes its own
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not data.exists():
+            draft = folder / "draft"
+            shutil.rmtree(draft, ignore_errors=True)
+            subprocess.run(
+                [sys.executable, "manage.py", "serve", "--prepare-only"],
+                cwd=ROOT, env=clean_environment() | {"DATA_DIR": str(draft)}, check=True, capture_output=True,
+            )  # fmt: skip
+            (draft / "secret-key").unlink()  # each server generates its own
+            draft.rename(data)
     return data
 
 
@@ -67,15 +80,19 @@ class Server:
     def start(
         cls, data_dir: Path, *, from_nothing: bool = False, python: str = sys.executable, **environment: str
     ) -> "Server":
-        """Where there is no such folder: one that has been started before and that nobody has visited."""
+        """Starts a server and waits until it is ready.
+
+        Without `from_nothing`, a new data directory is the one of a server that was started once before and
+        has no users yet. `environment` holds settings; PORT chooses the port.
+        """
         if not data_dir.exists() and not from_nothing:
-            # With the owners of its files, which shutil leaves out.
+            # shutil would not copy the files' owners.
             subprocess.run(["cp", "-a", prepared_data(), data_dir], check=True)
         port = int(environment.pop("PORT", 0)) or free_port()
         log = data_dir.with_suffix(".log")
-        # The tests' people all come from one address.
-        ours = {"DATA_DIR": str(data_dir), "PORT": str(port), "AUTH_ATTEMPTS_PER_ADDRESS": "0"}
-        environment = clean_environment() | ours | environment
+        # No limit per address, because all test users come from the same one.
+        defaults = {"DATA_DIR": str(data_dir), "PORT": str(port), "AUTH_ATTEMPTS_PER_ADDRESS": "0"}
+        environment = clean_environment() | defaults | environment
         with log.open("w") as output:
             process = subprocess.Popen(
                 [python, "manage.py", "serve"],
@@ -111,7 +128,7 @@ class Server:
         raise AssertionError(f"The server did not start:\n{self.log.read_text()}")
 
     def workers(self) -> list[int]:
-        """The pids of its worker processes."""
+        """The PIDs of its worker processes."""
         found = []
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit():
@@ -132,9 +149,9 @@ class Server:
     def install_fixture(
         self, name: str, *, functions: Mapping[str, dict[str, int]] = MappingProxyType({}), **limits: int
     ) -> None:
-        """Installs a plugin of wasm-plugins/fixtures by the commands for that, while the server runs.
+        """Installs a plugin from wasm-plugins/fixtures with `manage.py plugin` while the server runs.
 
-        `limits` take the place of those in its manifest; `functions` has those of single ones.
+        `limits` override those in the manifest; `functions` sets the limits of single functions by name.
         """
         folder = self.data_dir.with_name(f"{self.data_dir.name}-{name}")
         shutil.copytree(ROOT / "wasm-plugins" / "fixtures" / name, folder, dirs_exist_ok=True)
@@ -146,18 +163,18 @@ class Server:
         (folder / "plugin.json").write_text(json.dumps(manifest))
         steps = (("install", str(folder)), ("activate", name.replace("_", "-"), "1.0.0"))
         calls = "; ".join(f"call_command('plugin', *{step})" for step in steps)
-        # In one process: to start one takes longest.
+        # One process for both steps, because starting it takes longest.
         self.manage("shell", "-v", "0", "-c", f"from django.core.management import call_command; {calls}")
 
     def manage(self, *arguments: str) -> None:
-        """Runs manage.py beside the server, with its data."""
+        """Runs manage.py with the server's data while the server runs."""
         subprocess.run(
             [sys.executable, "manage.py", *arguments],
             cwd=ROOT, env=clean_environment() | {"DATA_DIR": str(self.data_dir)},
             check=True, capture_output=True,
         )  # fmt: skip
 
-    # --- people ---------------------------------------------------------------------------------------
+    # --- users ----------------------------------------------------------------------------------------
 
     def make_owner(self) -> None:
         body = {"code": self.setup_code, "email": "owner@example.com", "name": "Olga", "password": PASSWORD}
@@ -170,7 +187,7 @@ class Server:
         assert response.status_code == 201, response.text
 
     def log_in(self, email: str) -> httpx.Client:
-        """A REST client that is logged in as this person; use it as a context manager."""
+        """A REST client that is logged in as this user. Use it as a context manager."""
         body = {"email": email, "password": PASSWORD}
         response = httpx.post(f"{self.url}/api/v1/auth/login", json=body, timeout=PATIENCE_SECONDS)
         assert response.status_code == 200, response.text

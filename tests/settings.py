@@ -1,4 +1,4 @@
-"""The product's settings with a data directory of the tests' own; nothing touches what is under var/."""
+"""The product's settings with a temporary data directory for each test process. Nothing touches var/."""
 
 import atexit
 import os
@@ -17,5 +17,5 @@ from config.settings import DATABASES, STATIC_ROOT  # noqa: E402
 
 Path(STATIC_ROOT).mkdir()
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
-    # On disk, as in the product: in memory, SQLite lets no writer wait for another.
+    # On disk, as in the product. In memory, a SQLite writer fails instead of waiting for another.
     DATABASES["default"]["TEST"] = {"NAME": f"{_directory}/test.sqlite3"}

@@ -1,4 +1,4 @@
-"""The bench measures what it says: wrong answers are no figures, the peers run what we run."""
+"""Checks that the bench measures what it claims, rejects wrong answers and compares equal libraries."""
 
 import os
 import subprocess
@@ -42,7 +42,10 @@ Serve = Callable[..., int]
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    """The port of a server that answers each request with these pieces in turn, or hangs up without any."""
+    """Starts a server that answers each request with these pieces, or hangs up if there are none.
+
+    Returns its port.
+    """
     servers = []
 
     def serve(*pieces: bytes, seen: list[bytes] | None = None) -> int:
@@ -57,7 +60,7 @@ def serve() -> Iterator[Serve]:
                         return
                     for piece in pieces:
                         self.wfile.write(piece)
-                        time.sleep(0.01)  # or the next piece may arrive with this one
+                        time.sleep(0.01)  # so that the pieces arrive separately
 
         server = ThreadingTCPServer(("127.0.0.1", 0), Handler)
         server.daemon_threads = True
@@ -72,7 +75,7 @@ def serve() -> Iterator[Serve]:
         server.server_close()
 
 
-def test_each_connection_sends_the_request_and_waits_for_its_answer(load: Generator, serve: Serve) -> None:
+def test_each_connection_sends_the_next_request_after_the_answer(load: Generator, serve: Serve) -> None:
     seen: list[bytes] = []
     port = serve(GOOD, seen=seen)
     figures = load.measure(port, HELLO, 3, 0)
@@ -82,13 +85,13 @@ def test_each_connection_sends_the_request_and_waits_for_its_answer(load: Genera
     assert 0 < figures.p50 <= figures.p95 <= figures.p99
 
 
-def test_it_goes_on_until_the_time_is_up(load: Generator, serve: Serve) -> None:
+def test_the_load_lasts_for_the_given_time(load: Generator, serve: Serve) -> None:
     seen: list[bytes] = []
     load.measure(serve(GOOD, seen=seen), HELLO, 2, 0.5)
     assert len(seen) > 2
 
 
-def test_an_answer_may_come_in_pieces(load: Generator, serve: Serve) -> None:
+def test_an_answer_may_arrive_in_pieces(load: Generator, serve: Serve) -> None:
     load.measure(serve(GOOD[:9], GOOD[9:30], GOOD[30:-2], GOOD[-2:]), HELLO, 1, 0.05)
 
 
@@ -106,7 +109,7 @@ def test_a_wrong_answer_is_an_error(load: Generator, serve: Serve, answer: bytes
         load.measure(serve(answer), HELLO, 1, 0)
 
 
-def test_a_body_that_varies_is_checked_for_its_length_alone(load: Generator, serve: Serve) -> None:
+def test_only_the_length_of_a_varying_body_is_checked(load: Generator, serve: Serve) -> None:
     varies = Request("varies", "GET", "/")
     load.measure(serve(GOOD), varies, 1, 0)
     with pytest.raises(WrongAnswer):
@@ -124,7 +127,7 @@ def test_figures_are_in_milliseconds() -> None:
     assert Figures.of(array("d", [0.25]), 0.5) == (2, 250, 250, 250)
 
 
-def test_targets_take_turns_and_each_is_first_once(load: Generator, serve: Serve) -> None:
+def test_targets_take_turns_in_going_first(load: Generator, serve: Serve) -> None:
     asked: list[bytes] = []
     targets = [Target(serve(GOOD, seen=asked), Request(name, "GET", f"/{name}")) for name in "ab"]
     seen = in_turns(load, targets, 1, rounds=2, seconds=0)
@@ -134,21 +137,21 @@ def test_targets_take_turns_and_each_is_first_once(load: Generator, serve: Serve
     assert after_warm_up == "/a/b/b/a"
 
 
-def test_ratios_are_of_the_same_round() -> None:
+def test_ratios_compare_figures_of_the_same_round() -> None:
     ours = [Figures(rate, 1, 1, 1) for rate in (100, 50, 10)]
     theirs = [Figures(rate, 1, 1, 1) for rate in (50, 25, 40)]
     assert ratio(ours, theirs) == 2
     assert medians(ours).per_second == 50
 
 
-def test_goals_are_judged_by_their_side() -> None:
+def test_a_goal_is_an_upper_or_a_lower_bound() -> None:
     assert Goal(4.5).judge(4.5) == "at least 4.5, met"
     assert Goal(4.5).judge(4.4) == "at least 4.5, not met"
     assert Goal(20, at_most=True).judge(20) == "at most 20, met"
     assert Goal(20, at_most=True).judge(21) == "at most 20, not met"
 
 
-def test_our_own_calls_answer_what_the_bench_expects_of_every_server(
+def test_hostbridge_gives_the_answers_that_the_bench_expects(
     bundled: dict[str, Plugin], install: Any, api: Any, alice: User
 ) -> None:
     install("small")
@@ -158,13 +161,13 @@ def test_our_own_calls_answer_what_the_bench_expects_of_every_server(
         assert len(guest.goals) == 1 + len(PEERS)
 
 
-def test_the_peers_run_the_same_libextism_and_the_same_server() -> None:
+def test_the_peers_use_our_versions_of_libextism_and_uvicorn() -> None:
     lines = (peers.SOURCES / "requirements.txt").read_text().split()
     for package in ("extism", "extism-sys", "uvicorn", "uvloop", "httptools"):
         assert f"{package}=={version(package)}" in lines
 
 
-def test_the_large_module_is_large_the_same_each_time_and_runs(tmp_path: Path) -> None:
+def test_the_large_module_is_reproducible_and_runs(tmp_path: Path) -> None:
     wasm = big_module.build(60_000)
     assert 60_000 <= len(wasm) < 61_000
     assert wasm == big_module.build(60_000)
@@ -178,7 +181,7 @@ def test_the_large_module_is_large_the_same_each_time_and_runs(tmp_path: Path) -
     assert result.reply.output == b""
 
 
-def test_memory_is_counted_for_the_whole_tree_of_processes() -> None:
+def test_memory_includes_all_descendants() -> None:
     parent = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'print(1, flush=True); input()'])"
     with subprocess.Popen(
         [sys.executable, "-c", parent], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -192,7 +195,7 @@ def test_memory_is_counted_for_the_whole_tree_of_processes() -> None:
         process.communicate(b"\n")
 
 
-def test_the_servers_are_measured_as_they_come(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_servers_are_measured_with_default_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "environ", {"PLUGIN_WORKERS": "7", "PLUGIN_QUEUE": "1", "HOME": "/home/olga"})
     use_default_settings()
     assert os.environ == {"HOME": "/home/olga"}

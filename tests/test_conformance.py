@@ -1,6 +1,6 @@
-"""Both APIs against their OpenAPI documents, with what schemathesis can think of.
+"""Tests both APIs against their OpenAPI documents with requests that schemathesis generates.
 
-No 5xx, no status and no content type that is not documented, no answer of another shape than promised.
+No response may be a 5xx, or have a status, a content type or a shape that its document does not describe.
 """
 
 from functools import lru_cache
@@ -37,18 +37,18 @@ quick = settings(max_examples=30, deadline=None, derandomize=True, suppress_heal
 
 @lru_cache
 def described(path: str) -> dict[str, Any]:
-    """The document's operations by operationId, ready to be called in this process."""
+    """The document's operations by operationId. Calls to them stay in this process."""
     schema = schemathesis.openapi.from_wsgi(path, get_wsgi_application())
-    operations = (found.ok() for found in schema.get_all_operations())
+    operations = (result.ok() for result in schema.get_all_operations())
     return {operation.definition.raw["operationId"]: operation for operation in operations}
 
 
-def try_out(operation: Any, headers: dict[str, str]) -> None:
-    """Calls the operation with whatever its description allows, and with some that it does not."""
-    kinds = operation.as_strategy(), operation.as_strategy(generation_mode=GenerationMode.NEGATIVE)
+def call_with_generated_input(operation: Any, headers: dict[str, str]) -> None:
+    """Calls the operation with input that its description allows, and with input that it does not allow."""
+    strategies = operation.as_strategy(), operation.as_strategy(generation_mode=GenerationMode.NEGATIVE)
 
     @quick
-    @given(case=st.one_of(kinds))
+    @given(case=st.one_of(strategies))
     def check(case: Any) -> None:
         case.call_and_validate(headers=headers, checks=CHECKS)
 
@@ -56,13 +56,13 @@ def try_out(operation: Any, headers: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(PUBLIC_OPERATIONS))
-def test_the_public_api_keeps_to_its_document(bundled: dict[str, Plugin], charlie: User, name: str) -> None:
-    try_out(described("/api/schema/")[name], API(charlie).headers)
+def test_public_api_conforms_to_its_document(bundled: dict[str, Plugin], charlie: User, name: str) -> None:
+    call_with_generated_input(described("/api/schema/")[name], API(charlie).headers)
 
 
 @pytest.mark.parametrize("name", sorted(OPERATIONS))
-def test_the_host_api_keeps_to_its_document(bundled: dict[str, Plugin], charlie: User, name: str) -> None:
+def test_host_api_conforms_to_its_document(bundled: dict[str, Plugin], charlie: User, name: str) -> None:
     _row, token = api_tokens.create_api_token(
         charlie, name="t", scopes=list(OPERATIONS), expires_in_days=1, plugin="template"
     )
-    try_out(described("/api/schema/host/")[name], {"Authorization": f"Bearer {token}"})
+    call_with_generated_input(described("/api/schema/host/")[name], {"Authorization": f"Bearer {token}"})

@@ -1,4 +1,4 @@
-"""The OpenAPI documents: valid, complete, and in step with the code."""
+"""Checks that the OpenAPI documents are valid, complete and in step with the code."""
 
 import re
 from typing import Any
@@ -40,9 +40,7 @@ def operations(path: str) -> dict[str, tuple[str, str, dict[str, Any]]]:
 
 
 @pytest.mark.parametrize("path", ["/api/schema/", "/api/schema/host/"])
-def test_the_document_is_made_once_whoever_asks_for_it_how(
-    path: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_document_is_generated_once_for_all_requests(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     first = Client().get(path)
     monkeypatch.setattr(SchemaGenerator, "get_schema", None)
     for query in ("", "?lang=de", "?version=2", "?version=%0A"):

@@ -1,4 +1,4 @@
-"""On PostgreSQL all is as on SQLite: the tests in which the database matters, once more."""
+"""Runs the tests for which the database matters on PostgreSQL, too. All others run on SQLite only."""
 
 import subprocess
 import sys
@@ -6,7 +6,7 @@ import sys
 from tests.backing import postgresql
 from tests.server import ROOT, clean_environment
 
-MATTERS = [
+MODULES = [
     "tests/core/test_access_version.py",
     "tests/core/test_feed.py",
     "tests/accounts/test_api_tokens.py",
@@ -30,10 +30,10 @@ MATTERS = [
 ]
 
 
-def test_the_same_tests_pass_on_postgresql() -> None:
+def test_database_tests_pass_on_postgresql() -> None:
     with postgresql() as url:
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--create-db", *MATTERS],
+            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--create-db", *MODULES],
             cwd=ROOT, env=clean_environment() | {"DATABASE_URL": url},
             capture_output=True, text=True, timeout=600, check=False,
         )  # fmt: skip

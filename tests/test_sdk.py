@@ -1,4 +1,4 @@
-"""The Rust SDK says of each operation what the host says of it."""
+"""Checks that the Rust SDK documents each operation in the host's words."""
 
 import re
 
@@ -12,7 +12,7 @@ FUNCTION = re.compile(r"((?:^///.*\n)+)(?:^#\[.*\n)*^pub fn (\w+)", re.MULTILINE
 
 
 def documented() -> dict[str, list[str]]:
-    """The paragraphs above each public function, unwrapped."""
+    """The doc comment's paragraphs, unwrapped, by public function."""
     found = {}
     for source in SOURCES:
         for comment, name in FUNCTION.findall(source.read_text()):
@@ -21,12 +21,12 @@ def documented() -> dict[str, list[str]]:
     return found
 
 
-def test_the_sdk_has_every_operation_and_no_other() -> None:
+def test_the_sdk_has_exactly_the_hosts_operations() -> None:
     assert set(documented()) == set(OPERATIONS)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS.values(), ids=lambda operation: operation.name)
-def test_its_comments_are_the_hosts_own_words(operation: Operation) -> None:
+def test_doc_comments_match_the_hosts_descriptions(operation: Operation) -> None:
     title, meaning, *rest = documented()[operation.name]
     assert title == f"{operation.title}."
     assert meaning == operation.meaning

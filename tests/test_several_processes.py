@@ -1,4 +1,4 @@
-"""Two server processes with one database and nothing else: what one is told, the other acts on."""
+"""Two server processes that share a database and nothing else act on each other's changes."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Two]:
 
 
 @pytest.mark.asyncio
-async def test_an_event_of_one_is_heard_at_the_other(two: Two) -> None:
+async def test_an_event_reaches_clients_of_the_other_process(two: Two) -> None:
     one, other = two
     with one.log_in("owner@example.com") as owner:
         headers = {"Authorization": owner.headers["Authorization"]}
@@ -40,12 +40,12 @@ async def test_an_event_of_one_is_heard_at_the_other(two: Two) -> None:
             )
             execution = response.headers["Execution-Id"]
             heard = json.loads(await asyncio.wait_for(socket.recv(), 10))
-            while heard["data"]["id"] != execution:  # the log-in's, too, is told a moment later
+            while heard["data"]["id"] != execution:  # the log-in publishes an event, too
                 heard = json.loads(await asyncio.wait_for(socket.recv(), 10))
     assert heard["type"] == "execution.finished"
 
 
-def test_what_is_revoked_at_one_is_gone_at_the_other(two: Two) -> None:
+def test_a_revoked_permission_is_refused_by_the_other_process(two: Two) -> None:
     one, other = two
     with one.log_in("owner@example.com") as here:
         token = here.headers["Authorization"]
@@ -61,7 +61,7 @@ def test_what_is_revoked_at_one_is_gone_at_the_other(two: Two) -> None:
             assert there.post(f"{url}/call/login", json=asked).status_code == 401
 
 
-def test_logging_out_at_one_logs_out_at_the_other(two: Two) -> None:
+def test_a_log_out_ends_the_session_in_the_other_process(two: Two) -> None:
     one, other = two
     with one.log_in("owner@example.com") as here:
         token = here.headers["Authorization"]
@@ -71,7 +71,7 @@ def test_logging_out_at_one_logs_out_at_the_other(two: Two) -> None:
             assert there.get("/api/v1/plugins").status_code == 401
 
 
-def test_what_runs_at_one_is_cancelled_at_the_other(two: Two) -> None:
+def test_a_run_is_cancelled_through_the_other_process(two: Two) -> None:
     one, other = two
     with one.log_in("owner@example.com") as here:
         asked = here.post("/api/v1/plugins/faults/call/sleep_forever", headers={"Prefer": "respond-async"})

@@ -207,6 +207,8 @@ class WorkerProcess:
                 case HostRequest(call_id=id_) | HostFunction(call_id=id_) if id_ == call_id:
                     meter.request(frame)
                     reply = await handle(frame, deadline)
+                    if time.monotonic() >= deadline:  # or a quick guest could still answer, on a busy machine
+                        raise TimeoutError
                     meter.reply(reply)
                     self.channel.send(reply)
                 case _:

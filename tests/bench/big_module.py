@@ -1,4 +1,4 @@
-"""Writes a large WebAssembly module of real code: what a plugin of a bigger language comes to.
+"""Builds a large WebAssembly module of real code, the size of a plugin in a language with a big runtime.
 
 https://webassembly.github.io/spec/core/binary/modules.html
 """
@@ -13,11 +13,11 @@ _LOAD, _STORE = b"\x28\x02", b"\x36\x02"  # i32, aligned to 4; the offset follow
 _OPERATORS = bytes([0x6A, 0x6B, 0x6C, 0x71, 0x72, 0x73, 0x74, 0x75, 0x76, 0x77])  # i32 arithmetic
 _LOOP, _IF, _BRANCH_IF = b"\x03\x40", b"\x04\x40", b"\x0d"
 _A, _B, _X, _COUNT = (bytes([index]) for index in range(4))  # two parameters, two locals
-_MASK = 0xFFF0  # what keeps an address inside the one page of memory, with room for an offset below 16
+_MASK = 0xFFF0  # keeps an address within the one page of memory, with room for an offset below 16
 
 
 def build(size: int, seed: int = 1) -> bytes:
-    """About `size` bytes, the same for the same seed. Its `run` takes nothing and answers nothing."""
+    """A module of about `size` bytes that depends on the seed only. `run` has no input and no output."""
     chance = random.Random(seed)
     bodies: list[bytes] = []
     written = 0
@@ -52,7 +52,7 @@ def build(size: int, seed: int = 1) -> bytes:
 
 
 def _function(chance: random.Random, index: int) -> bytes:
-    """A short loop over arithmetic, memory and branches; now and then a call of an earlier function."""
+    """A short loop of arithmetic, memory access and branches. A quarter of them call an earlier function."""
     parts = [b"\1\2" + bytes([_I32]), _CONST, _i32(chance.randint(2, 9)), _SET, _COUNT, _LOOP]
     parts += [chance.choice(_STATEMENTS)(chance) for _ in range(chance.randint(8, 40))]
     if index and not chance.randrange(4):

@@ -1,8 +1,8 @@
-"""What a person waits for in the browser: a run there, the first load, frames of a long list.
+"""Measures what users wait for in the browser: a run, the first load, and the frames of a long list.
 
-A real server and a real Chromium without a window, on this machine. The page is used as a person would; only
-what notes the times (browser_probe.js) is added to it. Nothing is looked for by its role while frames are
-counted: that would take longer than a frame.
+Uses a real server and a real headless Chromium on this machine. The page is used as a user would use it, with
+one addition: a script that records times (browser_probe.js). While frames are counted, nothing is located by
+role, because that would take longer than a frame.
 """
 
 import json
@@ -30,7 +30,7 @@ from tests.chromium import launch
 from tests.server import PASSWORD, Server
 
 RUNS = 60
-PAUSE_MS = 250  # between two runs: nobody presses the button sooner
+PAUSE_MS = 250  # between two runs; no user presses the button sooner
 LOADS = 9
 ROWS = 1000
 SCROLLS = 100
@@ -66,7 +66,7 @@ def main(folder: Path) -> None:
         try:
             browser = launch(playwright.chromium)
         except FileNotFoundError as missing:
-            print(f"  left out: {missing}")
+            print(f"  skipped: {missing}")
             return
         server = Server.start(folder / "browser", LOG_LEVEL="ERROR")
         try:
@@ -108,7 +108,7 @@ def log_in(browser: Browser, server: Server) -> StorageState:
 
 @contextmanager
 def fresh_page(browser: Browser, visitor: StorageState) -> Any:
-    """Somebody who is logged in, with an empty cache."""
+    """A page of a logged-in user with an empty cache."""
     context = browser.new_context(storage_state=visitor, viewport=SIZE)
     page = context.new_page()
     page.add_init_script(path=PROBE)
@@ -149,7 +149,7 @@ def measure_runs(playwright: Playwright, visitor: StorageState, server: Server) 
     parts = [parts_of(run["times"], records[run["id"]]["timing"]) for run in runs]
     print(f"\n  A run in the browser with two host calls, {RUNS} of them, p50 and p95 in ms")
     totals = [run["times"]["end"] for run in runs]
-    print(single("the first run, everything loaded for it", f"{first['times']['end']:.1f}"))
+    print(single("the first run, which loads everything", f"{first['times']['end']:.1f}"))
     print(spread("from the button until the page has the output", totals, RUN.judge(median(totals))))
     for name in parts[0]:
         print(spread(f"  {name}", [part[name] for part in parts]))
@@ -164,15 +164,15 @@ def run_once(evaluate: Callable[[str], Any]) -> dict[str, Any]:
 
 
 def parts_of(at: dict[str, float], timing: dict[str, float]) -> dict[str, float]:
-    """Where the time of one run went, in milliseconds, one part after the other."""
+    """The consecutive parts of one run, in milliseconds."""
     guest = at["end"] - at["compiled"]
     accounted = timing["run_ms"] + timing["host_ms"]
     return {
-        "the page, until it asks": at["asked"],
-        "the server begins the run": at["answered"] - at["asked"],
-        "the worker and the module are there": at["job"] - at["answered"],
-        "the worker gets the job and has a module": at["compiled"] - at["job"],
-        "an instance, and messages": guest - accounted,
+        "the page sends its request": at["asked"],
+        "the server starts the run": at["answered"] - at["asked"],
+        "the worker and the module are loaded": at["job"] - at["answered"],
+        "the worker receives the job and compiles": at["compiled"] - at["job"],
+        "instantiation and messages": guest - accounted,
         "the guest": timing["run_ms"],
         "two host calls": timing["host_ms"],
     }
@@ -202,8 +202,10 @@ def measure_list(browser: Browser, visitor: StorageState, server: Server) -> Non
         page.wait_for_timeout(500)
         say_frames("while it is loaded page by page", frames_of(page, load_all))
         say_frames(f"while it is scrolled, {SCROLLS} times {SCROLL_PX} px", frames_of(page, scroll))
-        say_frames("while 20 calls elsewhere are told in it", frames_of(page, lambda page: call(owner, page)))
-        say_frames("while it is filtered, and no longer", frames_of(page, choose_failed))
+        say_frames(
+            "while 20 calls made elsewhere appear in it", frames_of(page, lambda page: call(owner, page))
+        )
+        say_frames("while a filter is set and removed", frames_of(page, choose_failed))
 
 
 def frames_of(page: Page, act: Callable[[Page], None]) -> list[float]:
@@ -244,7 +246,7 @@ def choose_failed(page: Page) -> None:
     page.evaluate(f"probe.when(() => {succeeded} ? true : null)")
 
 
-# --- how it is written down ---------------------------------------------------------------------------
+# --- output -------------------------------------------------------------------------------------------
 
 
 def spread(name: str, values: Sequence[float], note: str = "") -> str:

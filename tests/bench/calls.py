@@ -1,6 +1,4 @@
-"""Calls of two guests: ours, logged in and recorded, beside peers that do neither, and beside a view of ours
-that does nothing.
-"""
+"""Compares calls of two guests with peers that have no log-in or history, and with our no-op view."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -21,12 +19,12 @@ NOOP = Request("Hostbridge, a view that does nothing", "GET", "/healthz")
 JSON = ("Content-Type", "application/json")
 NAME = b'{"name":"Ada Lovelace"}'
 
-TAIL = Goal(1.5, at_most=True)  # p99 / p50 of ours at 32 connections
+TAIL = Goal(1.5, at_most=True)  # our p99 / p50 with 32 connections
 
 
 @dataclass(frozen=True)
 class Guest:
-    """A module whose `greet` is called. `goals` are for our throughput beside each other's, 8 connections."""
+    """A module with a `greet`. `goals` are for the ratio of our throughput to others', with 8 connections."""
 
     name: str
     wasm: Path
@@ -72,7 +70,7 @@ def say_ceiling(load: Generator) -> None:
 
 
 def targets_of(server: Server, ports: Sequence[int]) -> dict[str, list[Target]]:
-    """By guest: ours, the no-op view, then the peers. The view is the same one in both."""
+    """For each guest: Hostbridge, the no-op view, the peers. Both guests share the no-op view."""
     server.make_owner()
     server.install_fixture("small")
     bearer = log_in(server)
@@ -104,9 +102,9 @@ def say_guest(guest: Guest, connections: int, seen: Mapping[str, Sequence[Figure
     print(row(OURS, medians(ours)))
     others = [name for name in seen if name != OURS]
     for name, goal in zip(others, guest.goals, strict=True):
-        beside = ratio(ours, seen[name])
-        judged = f"   {goal.judge(beside)}" if connections == 8 else ""
-        print(row(name, medians(seen[name]), f"{beside:>14.2f}", judged))
+        value = ratio(ours, seen[name])
+        judged = f"   {goal.judge(value)}" if connections == 8 else ""
+        print(row(name, medians(seen[name]), f"{value:>14.2f}", judged))
     if connections == 32:
         tail = medians(ours).p99 / medians(ours).p50
-        print(single("p99 / p50 of ours", f"{tail:.2f}", TAIL.judge(tail)))
+        print(single("our p99 / p50", f"{tail:.2f}", TAIL.judge(tail)))

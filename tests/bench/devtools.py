@@ -1,6 +1,6 @@
-"""A Chromium that nobody watches: set up through Playwright, measured after that has let go of it.
+"""A Chromium that is set up through Playwright, and measured after Playwright has disconnected.
 
-While Playwright is attached, the browser tells it of every request, which takes a tenth of the time of a run.
+While Playwright is connected, the browser reports every request to it, which takes a tenth of a run's time.
 """
 
 import contextlib
@@ -25,11 +25,11 @@ _START_SECONDS = 30
 def unwatched(
     playwright: Playwright, size: dict[str, int], set_up: Callable[[BrowserContext], Page]
 ) -> Iterator[Callable[[str], Any]]:
-    """What evaluates an expression in the page that `set_up` leaves, and waits if it is a promise.
+    """A function that evaluates an expression, or awaits a promise, in the page that `set_up` returns.
 
-    Raises FileNotFoundError where there is no Chromium.
+    Raises FileNotFoundError if Chromium is not installed.
     """
-    # Its processes may write for a moment longer than it lives.
+    # Its processes may still write for a moment after it has ended.
     with tempfile.TemporaryDirectory(prefix="hostbridge-bench-", ignore_cleanup_errors=True) as profile:
         window = f"--window-size={size['width']},{size['height']}"
         own = ["--headless=new", "--remote-debugging-port=0", f"--user-data-dir={profile}", window]
@@ -40,7 +40,7 @@ def unwatched(
             browser = playwright.chromium.connect_over_cdp(address)
             page = set_up(browser.contexts[0])
             url = page.url
-            browser.close()  # lets go of it; the page stays
+            browser.close()  # disconnects; the page stays open
             (target,) = (each for each in httpx.get(f"{address}/json").json() if each["url"] == url)
             with connect(target["webSocketDebuggerUrl"], max_size=None) as socket:
                 yield lambda expression: _evaluate(socket, expression)

@@ -1,4 +1,4 @@
-"""The first call of a large module after a restart: with what the compile cache kept, and without."""
+"""The first call of a large module after a restart, with and without the compile cache."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ from tests.server import Server
 MODULE_BYTES = 1_900_000
 RESTARTS = 5
 LATER_SECONDS = 4.0
-SETTLE_SECONDS = 1.0  # so that the start of the server and its workers is not measured with the call
+SETTLE_SECONDS = 1.0  # so that the call does not compete with the start of the server and its workers
 FROM_CACHE = Goal(20, at_most=True)
 
 
@@ -33,15 +33,15 @@ def main(folder: Path) -> None:
         compiled, _ = first_and_later_calls(data_dir, load, request, keep_cache=False)
         calls = [first_and_later_calls(data_dir, load, request, keep_cache=True) for _ in range(RESTARTS)]
     first, later = (median(column) for column in zip(*calls, strict=True))
-    print(single("compiled, its cache emptied", f"{compiled:.1f} ms"))
+    print(single("compiled, with an empty cache", f"{compiled:.1f} ms"))
     print(single("from the compile cache", f"{first:.1f} ms", FROM_CACHE.judge(first)))
-    print(single("later calls, when every worker has it", f"{later:.1f} ms"))
+    print(single("later calls, with the module in every worker", f"{later:.1f} ms"))
 
 
 def first_and_later_calls(
     data_dir: Path, load: Generator, request: Request, *, keep_cache: bool
 ) -> tuple[float, float]:
-    """Milliseconds of a server that was just started: the very first call, the median of later ones."""
+    """The milliseconds of a new server's first call, and the median of later calls."""
     if not keep_cache:
         shutil.rmtree(data_dir / "compile-cache")
     with serving(data_dir) as server:
@@ -61,7 +61,7 @@ def serving(data_dir: Path) -> Iterator[Server]:
 
 
 def install(server: Server, folder: Path) -> None:
-    """A bundle with a module of MODULE_BYTES, made now: it would be a waste to keep one in the repository."""
+    """Installs a module of MODULE_BYTES, built now to keep it out of the repository."""
     wasm = build(MODULE_BYTES)
     folder.mkdir()
     (folder / "big.wasm").write_bytes(wasm)
@@ -70,7 +70,7 @@ def install(server: Server, folder: Path) -> None:
         "name": "big",
         "title": "Large module",
         "version": "1.0.0",
-        "description": "Code in quantity, for the bench.",
+        "description": "A lot of code, for the bench.",
         "license": "MIT",
         "wasm": {"path": "big.wasm", "sha256": hashlib.sha256(wasm).hexdigest()},
         "functions": [{"name": "run", "title": "Run"}],

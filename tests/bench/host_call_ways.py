@@ -1,6 +1,6 @@
-"""What one host call costs that reads one row: relayed, through libextism's own HTTP, as a plain function.
+"""Measures a host call that reads one row: relayed, through libextism's own HTTP, and as a plain function.
 
-Run in a process of its own, with the data of a running server. Prints JSON: samples in microseconds.
+Runs in its own process with the data of a running server. Prints samples in microseconds as JSON.
 """
 
 import json
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def microseconds_each(run: Callable[[int], None]) -> float:
-    """Of one host call: a run with CALLS of them, less a run with none."""
+    """The time of one host call: a run with CALLS of them, minus a run without any."""
     started = time.perf_counter()
     run(0)
     none = time.perf_counter()
@@ -68,7 +68,7 @@ def requests(count: int, origin: str, user_id: str, headers: dict[str, str]) -> 
 
 
 def relayed(user_id: str) -> Sample:
-    """As the product does it: worker, socket, bridge, host API."""
+    """As Hostbridge does it: worker, socket, bridge, host API."""
     pool = runtime.RunningPool(Path(settings.DATA_DIR) / "compile-cache")
     wasm = FIXTURES / "hostcall" / "hostcall.wasm"
     caller = Caller(frozenset(OPERATIONS), "bench", api_token_id=None)
@@ -100,7 +100,7 @@ def without_audit(way: Sample) -> Sample:
 
 
 def own_http(url: str, token: str, user_id: str) -> Sample:
-    """What people write first: the same module with libextism's `http_request`, over loopback."""
+    """The obvious way: the same module with libextism's `http_request`, over loopback."""
     manifest = {
         "wasm": [{"data": (FIXTURES / "hostcall" / "hostcall.wasm").read_bytes()}],
         "allowed_hosts": ["127.0.0.1"],
@@ -117,7 +117,7 @@ def own_http(url: str, token: str, user_id: str) -> Sample:
 
 
 def plain_function(user_id: str) -> Sample:
-    """A host function in the same process as libextism, with nothing around the query."""
+    """A host function in the process of libextism that does nothing but the query."""
 
     def answer(payload: bytes) -> bytes:
         asked = json.loads(payload)
@@ -145,7 +145,7 @@ def plain_function(user_id: str) -> Sample:
     query = json.dumps({"operation": operation, "input": {"uuid": user_id}}).encode()
 
     def run(count: int) -> None:
-        # One call of the guest makes one call of the host, so the guest's own cost is taken off by the pair.
+        # Each guest call makes one host call. The run without host calls subtracts the guest's own cost.
         for _ in range(CALLS):
             plugin.call("invoke", query if count else nothing)
 

@@ -1,4 +1,4 @@
-"""One host call that reads one row: relayed, and by the other ways a plugin could have."""
+"""Compares one relayed host call that reads one row with other ways in which a plugin could read it."""
 
 import json
 import statistics
@@ -14,16 +14,16 @@ def main(folder: Path) -> None:
     server = Server.start(folder / "host", LOG_LEVEL="ERROR")
     try:
         server.make_owner()
-        seen = measure_beside(server)
+        seen = measure_with_data_of(server)
     finally:
         server.stop()
     for name, microseconds in seen.items():
-        beside = f"relayed / this: {seen['relayed'] / microseconds:.2f}"
-        print(single(name, f"{microseconds:.0f} µs", beside))
+        note = f"relayed / this: {seen['relayed'] / microseconds:.2f}"
+        print(single(name, f"{microseconds:.0f} µs", note))
 
 
-def measure_beside(server: Server) -> dict[str, float]:
-    """Microseconds by way, measured in a process that has the running server's data."""
+def measure_with_data_of(server: Server) -> dict[str, float]:
+    """Microseconds by way, measured in a process that uses the running server's data."""
     with server.log_in("owner@example.com") as owner:
         asked = {"name": "bench", "scopes": ["db_get_user_by_uuid"], "expires_in_days": 1}
         token = owner.post("/api/v1/tokens", json=asked).json()["token"]

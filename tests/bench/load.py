@@ -1,6 +1,6 @@
-"""The load generator: keep-alive connections that each send the next request when the last was answered.
+"""The load generator: keep-alive connections that each send a request as soon as the last one is answered.
 
-It runs in a process of its own and does no more than it must, so that what is measured is the server.
+It runs in its own process and does as little as possible, so that the figures are the server's.
 """
 
 import asyncio
@@ -17,17 +17,17 @@ from typing import NamedTuple, cast
 
 import uvloop
 
-_PATIENCE_SECONDS = 30  # for the answers that are still out when the time is up
+_PATIENCE_SECONDS = 30  # for answers that are outstanding when the time is up
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 
 
 class WrongAnswer(Exception):
-    """The server answered something else than it should: figures of it would mean nothing."""
+    """The server gave an unexpected answer, so its figures would be meaningless."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is sent, and what must come back. `answer` is the whole body, or None if it varies."""
+    """A request and the response it must get. `answer` is the whole body, or None if the body varies."""
 
     name: str
     method: str
@@ -44,7 +44,7 @@ class Request:
 
 
 class Figures(NamedTuple):
-    """What one round came to: requests per second, latencies in milliseconds."""
+    """The result of one round: requests per second, and latencies in milliseconds."""
 
     per_second: float
     p50: float
@@ -61,13 +61,13 @@ class Figures(NamedTuple):
 
 
 class Generator:
-    """The other process. One load at a time."""
+    """Runs one load at a time in the other process."""
 
     def __init__(self, executor: ProcessPoolExecutor) -> None:
         self._executor = executor
 
     def measure(self, port: int, request: Request, connections: int, seconds: float) -> Figures:
-        """Loads 127.0.0.1:port for so long; with 0 seconds, each connection sends one request.
+        """Sends requests to 127.0.0.1:port for `seconds`. With 0, each connection sends one request.
 
         Raises WrongAnswer, OSError or TimeoutError.
         """
@@ -101,7 +101,7 @@ async def _load(port: int, request: Request, connections: int, seconds: float) -
 
 
 class _Round:
-    """What the connections of one measurement share."""
+    """The state that the connections of one measurement share."""
 
     def __init__(self, request: Request, raw: bytes, finished: "asyncio.Future[None]") -> None:
         self.request = request
@@ -131,8 +131,6 @@ class _Round:
 
 
 class _Client(asyncio.Protocol):
-    """One connection."""
-
     def __init__(self, round_: _Round) -> None:
         self.round = round_
         self.received = b""
@@ -170,7 +168,7 @@ class _Client(asyncio.Protocol):
 
 
 def _is_expected(data: bytes, request: Request) -> bool:
-    """Whether the whole answer is here. Raises WrongAnswer if it is not the one that is expected."""
+    """Whether the whole answer has arrived. Raises WrongAnswer if it is not the expected one."""
     head_end = data.find(b"\r\n\r\n")
     if head_end < 0:
         return False

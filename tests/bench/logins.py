@@ -1,4 +1,4 @@
-"""A log-in through the auth plugin, with its host calls, beside Django's admin form, same Argon2id."""
+"""Compares a log-in through the auth plugin with Django's admin log-in. Both use the same Argon2id."""
 
 import json
 from pathlib import Path
@@ -27,7 +27,7 @@ def main(folder: Path) -> None:
         server.stop()
     print(heading(1, "log-ins", f"{'p50 ours / this':>17}"))
     print(row("log-in through the plugin", medians(ours)))
-    print(row("log-in of Django", medians(theirs), f"{ratio(ours, theirs, 'p50'):>17.2f}"))
+    print(row("log-in through Django", medians(theirs), f"{ratio(ours, theirs, 'p50'):>17.2f}"))
 
 
 def plugin_log_in() -> Request:
@@ -41,4 +41,4 @@ def django_log_in(server: Server) -> Request:
         httpx.QueryParams(csrfmiddlewaretoken=token, username="owner@example.com", password=PASSWORD)
     ).encode()
     headers = (("Content-Type", "application/x-www-form-urlencoded"), ("Cookie", f"csrftoken={token}"))
-    return Request("log-in of Django", "POST", "/admin/login/?next=/healthz", headers, body, status=302)
+    return Request("log-in through Django", "POST", "/admin/login/?next=/healthz", headers, body, status=302)

@@ -1,4 +1,4 @@
-"""Measures servers in turns: what disturbs the machine for a while then disturbs all of them."""
+"""Measures servers in turns, so that a disturbance of the machine affects all of them."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,7 +10,7 @@ WARM_UP_SECONDS = 0.3
 
 
 def log_in(server: Server) -> tuple[str, str]:
-    """The header by which the owner calls."""
+    """Logs the owner in and returns the header for further calls."""
     with server.log_in("owner@example.com") as client:
         return "Authorization", client.headers["Authorization"]
 
@@ -23,7 +23,7 @@ class Target(NamedTuple):
 def in_turns(
     generator: Generator, targets: Sequence[Target], connections: int, *, rounds: int, seconds: float
 ) -> list[list[Figures]]:
-    """The rounds of each target, in the order of the targets. Each round begins with another one."""
+    """Each target's figures, round by round. The targets take turns in going first."""
     seen: list[list[Figures]] = [[] for _ in targets]
     for target in targets:
         generator.measure(*target, connections, WARM_UP_SECONDS)

@@ -1,7 +1,7 @@
-"""What an idle server takes, its workers included: PSS, which shares out a page among those who map it.
+"""The memory of an idle server and its workers, as PSS, which divides a page among the processes that map it.
 
-It runs with the packages that `make run` installs. With those for development REST framework would load some
-of them, because they are there.
+The server runs with the packages that `make run` installs. REST framework would load some of the development
+packages if they were there.
 """
 
 import os
@@ -16,18 +16,18 @@ from tests.bench.measuring import log_in
 from tests.bench.report import Goal, single
 from tests.server import ROOT, Server
 
-SETTLE_SECONDS = 12.0  # by then the server has given back what it holds and does not need
+SETTLE_SECONDS = 12.0  # by then the server has released the memory that it does not need
 TWO_WORKERS = Goal(120, at_most=True)
 JSON = ("Content-Type", "application/json")
 
 
 def main(folder: Path) -> None:
-    if measure(folder / "memory", "as it comes") != 2:
+    if measure(folder / "memory", "default settings") != 2:
         measure(folder / "memory-2", "PLUGIN_WORKERS=2", PLUGIN_WORKERS="2")
 
 
 def measure(data_dir: Path, name: str, **settings: str) -> int:
-    """Of a first start, in which the workers compile, and of a restart. How many workers there were."""
+    """Measures a first start, in which the workers compile, and a restart. Returns the number of workers."""
     observe(data_dir, f"{name}, first start", **settings)
     return observe(data_dir, f"{name}, restarted", **settings)
 
@@ -38,7 +38,7 @@ def observe(data_dir: Path, name: str, **settings: str) -> int:
     try:
         if first_start:
             server.make_owner()
-        bearer = log_in(server)  # by then there are workers
+        bearer = log_in(server)  # which starts the workers
         time.sleep(SETTLE_SECONDS)
         workers = len(server.workers())
         goal = TWO_WORKERS if workers == 2 else None
@@ -81,7 +81,7 @@ def say(name: str, server: Server, goal: Goal | None) -> None:
 
 
 def pss_mb(pid: int) -> float:
-    """Megabytes (of a million bytes). Raises OSError if the process cannot be looked into."""
+    """In megabytes of a million bytes. Raises OSError if the process may not be inspected."""
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
         if line.startswith("Pss:"):
             return int(line.split()[1]) * 1024 / 1e6
@@ -89,13 +89,13 @@ def pss_mb(pid: int) -> float:
 
 
 def tree(pid: int) -> list[int]:
-    """The process, then all that it and its children started."""
+    """The process and all its descendants."""
     parents: dict[int, int] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             parents[int(stat.parent.name)] = int(stat.read_text().rsplit(")", 1)[1].split()[1])
         except OSError:
-            continue  # it ended meanwhile
+            continue  # the process has ended
     found = [pid]
     for member in found:
         found += [child for child, parent in parents.items() if parent == member]

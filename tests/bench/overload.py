@@ -1,4 +1,4 @@
-"""A plugin that hangs has taken all it can get: what do its next callers wait, and what those of another?"""
+"""How long callers wait while one plugin hangs in every worker that it can get: its own, and another's."""
 
 import time
 from pathlib import Path
@@ -33,19 +33,19 @@ def main(folder: Path) -> None:
     print(
         single(f"refused with 503, slowest of {SAMPLES}", f"{slowest:.1f} ms", REFUSED_WITHIN.judge(slowest))
     )
-    print(single("another plugin meanwhile, p50", f"{median(others):.1f} ms"))
+    print(single("another plugin at the same time, p50", f"{median(others):.1f} ms"))
     print(single("another plugin on an idle server, p50", f"{median(alone):.1f} ms"))
 
 
 def fill(client: httpx.Client) -> None:
-    """Calls that never end, until no more of them are let in."""
+    """Starts calls that never end until the server refuses more of them."""
     hang = CALL.format("faults", "sleep_forever")
     while client.post(hang, headers={"Prefer": "respond-async"}).status_code == 202:
         pass
 
 
 def times(client: httpx.Client, path: str, status: int) -> list[float]:
-    """Milliseconds of SAMPLES calls that all end with this status."""
+    """The milliseconds that each of SAMPLES calls took. All of them must end with this status."""
     found = []
     for _ in range(SAMPLES):
         started = time.perf_counter()

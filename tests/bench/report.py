@@ -1,4 +1,4 @@
-"""How figures are written down: tables of one width, and goals with whether this run met them."""
+"""Formats figures as tables, and judges them against goals."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from tests.bench.load import Figures
 
 @dataclass(frozen=True)
 class Goal:
-    """What a figure should come to: at least, or at most, so much."""
+    """A lower bound for a figure, or an upper bound with `at_most`."""
 
     bound: float
     at_most: bool = False
@@ -24,7 +24,7 @@ def medians(rounds: Iterable[Figures]) -> Figures:
 
 
 def ratio(ours: Sequence[Figures], theirs: Sequence[Figures], field: str = "per_second") -> float:
-    """The median of the rounds' own ratios: a machine that slows down for a while slows both sides down."""
+    """The median of the rounds' ratios. A slow spell of the machine slows down both sides of a round."""
     pairs = zip(ours, theirs, strict=True)
     return float(median(getattr(mine, field) / getattr(other, field) for mine, other in pairs))
 

@@ -140,6 +140,18 @@ async def test_signals_are_sent_in_the_thread_of_the_view() -> None:
     assert len({thread for _, thread in seen} - {threading.get_ident()}) == 1
 
 
+class ClosingResponse(StreamingHttpResponse):
+    """Calls `on_close` when it is closed."""
+
+    def __init__(self, pieces: Iterator[bytes], on_close: Callable[[], None]) -> None:
+        super().__init__(pieces)
+        self.on_close = on_close
+
+    def close(self) -> None:
+        super().close()
+        self.on_close()
+
+
 async def test_a_streamed_response_is_read_while_it_is_sent_and_then_closed() -> None:
     seen: list[str] = []
 
@@ -149,9 +161,7 @@ async def test_a_streamed_response_is_read_while_it_is_sent_and_then_closed() ->
             yield piece
 
     def view(request: HttpRequest) -> StreamingHttpResponse:
-        response = StreamingHttpResponse(pieces())
-        response._resource_closers.append(lambda: seen.append("closed"))
-        return response
+        return ClosingResponse(pieces(), lambda: seen.append("closed"))
 
     assert await respond(ViewHandler(view)) == (200, b"one two")
     assert seen == ["one ", "two", "closed"]
@@ -161,9 +171,7 @@ async def test_a_streamed_response_is_closed_even_if_its_client_has_disconnected
     closed = threading.Event()
 
     def view(request: HttpRequest) -> StreamingHttpResponse:
-        response = StreamingHttpResponse(iter([b"one", b"two"]))
-        response._resource_closers.append(closed.set)
-        return response
+        return ClosingResponse(iter([b"one", b"two"]), closed.set)
 
     async def send(message: Any) -> None:
         raise OSError("the client is gone")

@@ -33,13 +33,13 @@ def test_the_second_start_keeps_the_data_and_prints_no_code(tmp_path: Path) -> N
 
 
 def test_each_start_without_an_owner_replaces_the_code(tmp_path: Path) -> None:
-    first = Server.start(tmp_path / "data", from_nothing=True)
+    first = Server.start(tmp_path / "data")
     old = first.setup_code
     first.stop()
     second = Server.start(tmp_path / "data")
     try:
         body = {"code": old, "email": "eve@example.com", "name": "Eve", "password": PASSWORD}
-        assert httpx.post(f"{second.url}/api/v1/setup", json=body).status_code == 403
+        assert httpx.post(f"{second.url}/api/v1/setup", json=body, timeout=30).status_code == 403
         second.make_owner()
     finally:
         second.stop()

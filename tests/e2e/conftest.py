@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 from playwright.sync_api import Browser, BrowserType, ConsoleMessage, Page, expect, sync_playwright
@@ -67,10 +68,28 @@ def page(chromium: Browser) -> Iterator[Page]:
     assert complaints == []
 
 
-@pytest.fixture
-def shoot(page: Page) -> Callable[[str], None]:
-    """Keeps pictures of the page: phone and desktop, light and dark."""
+class SaveScreenshot(Protocol):
+    def __call__(self, page: Page, name: str, *, full_page: bool = False) -> None: ...
+
+
+@pytest.fixture(scope="session")
+def save_screenshot(pytestconfig: pytest.Config) -> SaveScreenshot:
+    """Saves a screenshot under this name if pytest was started with --screenshots; no test looks at it."""
+    if not pytestconfig.getoption("screenshots"):
+        return lambda page, name, full_page=False: None
     ARTIFACTS.mkdir(parents=True, exist_ok=True)
+
+    def save(page: Page, name: str, *, full_page: bool = False) -> None:
+        if full_page:
+            page.evaluate("scrollTo(0, 0)")  # or the sticky top bar is in the middle of the picture
+        page.screenshot(path=ARTIFACTS / f"{name}.png", full_page=full_page)
+
+    return save
+
+
+@pytest.fixture
+def shoot(page: Page, save_screenshot: SaveScreenshot) -> Callable[[str], None]:
+    """Checks that the page fits a phone and a desktop in light and dark, and saves a screenshot of each."""
 
     def shoot(name: str) -> None:
         for size, viewport in SIZES.items():
@@ -78,7 +97,7 @@ def shoot(page: Page) -> Callable[[str], None]:
             for scheme in ("light", "dark"):
                 page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
                 checks.at_rest(page)
-                page.screenshot(path=ARTIFACTS / f"{name}-{size}-{scheme}.png")
+                save_screenshot(page, f"{name}-{size}-{scheme}")
                 width = page.evaluate("document.documentElement.scrollWidth")
                 assert width <= viewport["width"], f"{name} scrolls sideways at {size}"
         page.emulate_media(color_scheme="light")

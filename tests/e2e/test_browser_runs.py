@@ -36,10 +36,27 @@ def client(stage: Server) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def visitor(stage: Server, chromium: Browser) -> Iterator[Visitor]:
+def new_visitor(stage: Server, chromium: Browser) -> Iterator[Visitor]:
+    """Logged in, on a page that has run nothing yet."""
     context = chromium.new_context()
     yield Visitor(context.new_page(), stage)
     context.close()
+
+
+@pytest.fixture(scope="module")
+def shared_visitor(stage: Server, chromium: Browser) -> Iterator[Visitor]:
+    context = chromium.new_context()
+    yield Visitor(context.new_page(), stage)
+    context.close()
+
+
+@pytest.fixture
+def visitor(shared_visitor: Visitor) -> Iterator[Visitor]:
+    """Logged in, on a page on which nothing runs. Tests share the page, which takes longer than most of
+    them, so each has to leave it like that.
+    """
+    yield shared_visitor
+    expect_no_worker(shared_visitor.page)
 
 
 def fetch(visitor: Visitor, url: str, method: str = "GET", **members: object) -> dict[str, Any]:
@@ -148,9 +165,9 @@ def test_what_was_granted_for_the_server_alone_is_refused(visitor: Visitor) -> N
     assert json.loads(reply["body"])["detail"] == "The plugin “hostcall” cannot use kv_set in a browser."
 
 
-def test_even_code_in_the_worker_would_have_no_origin_cookie_or_storage(visitor: Visitor) -> None:
+def test_even_code_in_the_worker_would_have_no_origin_cookie_or_storage(new_visitor: Visitor) -> None:
     """The second wall: whoever breaks out of WebAssembly stands in this worker."""
-    page = visitor.page
+    page = new_visitor.page
     with page.expect_worker() as started:
         page.evaluate(
             """async (pattern) => {
@@ -158,11 +175,11 @@ def test_even_code_in_the_worker_would_have_no_origin_cookie_or_storage(visitor:
               const file = /plugin-worker-[\\w-]+\\.js/.exec(run)[0];
               window.kept = new Worker(`/static/assets/${file}`, { type: 'module' });
             }""",
-            visitor.chunk,
+            new_visitor.chunk,
         )
     worker = started.value
     assert worker.evaluate("self.origin") == "null"
-    base = visitor.server.url
+    base = new_visitor.server.url
     tried = worker.evaluate(
         """async (base) => {
           const attempt = async (action) => {
@@ -187,7 +204,7 @@ def test_even_code_in_the_worker_would_have_no_origin_cookie_or_storage(visitor:
         "evaluates": "EvalError",
     }
     # The forged log-out was sent without the session, so the session is there.
-    assert visitor.run("faults", "echo", b"still here")["output"] == b"still here"
+    assert new_visitor.run("faults", "echo", b"still here")["output"] == b"still here"
 
 
 def test_after_the_end_the_token_opens_nothing(visitor: Visitor, client: httpx.Client) -> None:
@@ -216,13 +233,13 @@ def test_memory_is_bounded(visitor: Visitor) -> None:
     assert visitor.run("faults", "exhaust")["problem"]["code"] == "plugin-out-of-memory"
 
 
-def test_bytes_that_are_not_those_installed_do_not_run(visitor: Visitor, client: httpx.Client) -> None:
+def test_bytes_that_are_not_those_installed_do_not_run(new_visitor: Visitor, client: httpx.Client) -> None:
     def swap(route: Route) -> None:
         response = route.fetch()
         route.fulfill(response=response, body=response.body() + b"\0\1\0")
 
-    visitor.page.route("**/wasm", swap)
-    found = visitor.run("faults", "echo", b"x")
+    new_visitor.page.route("**/wasm", swap)
+    found = new_visitor.run("faults", "echo", b"x")
     assert found["problem"]["code"] == "plugin-invalid"
     execution(client, found["executionId"], "failed")
 

@@ -143,7 +143,11 @@ def test_the_activity_on_a_phone_keeps_the_focus_and_gives_it_back(visited: Page
     page = visited
     page.set_viewport_size({"width": 360, "height": 740})
     opener = page.get_by_role("button", name="Activity", exact=True)
+    expect(
+        opener
+    ).to_be_visible()  # it appears when the page has followed the window, and takes no focus before
     opener.focus()
+    expect(opener).to_be_focused()
     keyboard.press("Enter")
     drawer = page.get_by_role("dialog", name="Activity")
     expect(drawer.get_by_role("button", name="Close activity")).to_be_focused()

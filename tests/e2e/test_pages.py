@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from tests.e2e import checks
-from tests.e2e.conftest import ARTIFACTS
+from tests.e2e.conftest import SaveScreenshot
 from tests.e2e.states import BROKEN, HELD, OFFLINE, OWNER, STATES, Answer, Refusal, Stage, State
 from tests.server import PASSWORD, ROOT
 
@@ -73,7 +73,9 @@ def give(page: Page, path: str, answer: Answer) -> None:
 
 
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.name)
-def test_a_page_is_without_fault(state: State, stage: Stage, visitors: Visitors) -> None:
+def test_a_page_is_without_fault(
+    state: State, stage: Stage, visitors: Visitors, save_screenshot: SaveScreenshot
+) -> None:
     page = visitors(state.visitor).new_page()
     watch = checks.Watch(page, stage.server.url, state.failing(stage))
     page.set_viewport_size({"width": WIDTHS["desktop"], "height": 1000})
@@ -84,7 +86,6 @@ def test_a_page_is_without_fault(state: State, stage: Stage, visitors: Visitors)
     expect(page.get_by_text(state.shows).locator("visible=true").first).to_be_visible(timeout=PATIENCE_MS)
     expect(page).to_have_title(state.title)
     faults = checks.structure(page) + checks.motion(page)
-    page.evaluate("scrollTo(0, 0)")  # for the pictures, whose top bar would be in the middle
     for size, width in WIDTHS.items():
         page.set_viewport_size({"width": width, "height": 1000})
         for scheme in SCHEMES:
@@ -94,8 +95,7 @@ def test_a_page_is_without_fault(state: State, stage: Stage, visitors: Visitors)
             found = checks.overflow(page) + checks.barriers(page, colours_only=scheme != SCHEMES[0])
             faults += [f"{size} {scheme}: {fault}" for fault in found]
             if size != "tablet":
-                ARTIFACTS.mkdir(parents=True, exist_ok=True)
-                page.screenshot(path=ARTIFACTS / f"page-{state.name}-{size}-{scheme}.png", full_page=True)
+                save_screenshot(page, f"page-{state.name}-{size}-{scheme}", full_page=True)
     page.close()
     assert faults + watch.complaints == []
 

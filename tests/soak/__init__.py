@@ -1,1 +1,1 @@
-"""Good and hostile calls on a real server for minutes, and what is left behind afterwards (`make soak`)."""
+"""Makes good and hostile calls for minutes, then checks what broke or leaked (`make soak`)."""

@@ -1,4 +1,4 @@
-"""`make soak` and `make fuzz`: what they find, and an exit code of 1 if a promise is broken.
+"""The commands behind `make soak` and `make fuzz`. The exit code is 1 if a promise is broken.
 
 python -m tests.soak [--minutes 10] [--seed 1]     32 clients with good and hostile calls
 python -m tests.soak --fuzz 10000 [--seed 1]       damaged modules through the upload gate and the trial
@@ -26,10 +26,14 @@ WARM_UP_SECONDS = 60
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.soak", description="Soaks a server, or fuzzes.")
-    parser.add_argument("--minutes", type=float, default=10, help="of soaking, warm-up included (10)")
-    parser.add_argument("--fuzz", type=int, metavar="MUTANTS", help="fuzz with so many modules instead")
-    parser.add_argument("--seed", type=int, default=1, help="of what the clients do, or of the damage (1)")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.soak", description="Soaks a server, or fuzzes the upload gate."
+    )
+    parser.add_argument("--minutes", type=float, default=10, help="duration, including the warm-up (10)")
+    parser.add_argument(
+        "--fuzz", type=int, metavar="MUTANTS", help="fuzz with this number of modules instead"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="seed of the clients' choices or the damage (1)")
     options = parser.parse_args()
     if options.minutes < SHORTEST_MINUTES:
         parser.error(f"--minutes must be {SHORTEST_MINUTES} or more: memory is compared after a warm-up")

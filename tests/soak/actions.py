@@ -1,6 +1,6 @@
-"""What a client does, and what has to come back.
+"""The clients' actions, and the answers that they must get.
 
-Nothing is sent twice, so that an answer to somebody else would show.
+No input is sent twice, so that an answer meant for another client would be noticed.
 """
 
 import json
@@ -20,11 +20,9 @@ from tests.soak.stage import email_of
 from tests.soak.tally import Tally
 
 STORE = "http://hostbridge.invalid/host/v1/kv"
-LEFT = "left behind"  # the input of a call whose client hung up begins so
+LEFT = "left behind"  # the start of the input of a call whose client hung up
 MAX_ECHO_BYTES = 60_000
-END_SECONDS = (
-    60.0  # within which an execution that nobody waits for has ended, its time in the queue included
-)
+END_SECONDS = 60.0  # by then an asynchronous execution has ended, including its time in the queue
 
 
 class WrongAnswer(Exception):
@@ -32,22 +30,22 @@ class WrongAnswer(Exception):
 
 
 class Busy(Exception):
-    """503 `overloaded`: the client was told to come back later, as it should be."""
+    """503 `overloaded`: the server correctly asked the client to try again later."""
 
 
 class NoAnswer(Exception):
-    """504 for a call that takes no time: the plugin was kept from answering."""
+    """504 for a call that takes no time: something kept the plugin from answering."""
 
 
 class HungUp(Exception):
-    """This client did, before it was answered."""
+    """This client hung up before it was answered."""
 
 
 @dataclass
 class Actor:
-    """One client, with a user of its own. Used by one thread at a time.
+    """A client with its own user. Only one thread may use it at a time.
 
-    `http`: logged in as that user. `stored`: what it put into the plugin's store last.
+    `http` is logged in as that user. `stored` is the last value that it put into the plugin's store.
     """
 
     number: int
@@ -67,7 +65,7 @@ class Actor:
     def call(
         self, plugin: str, function: str, content: bytes | Iterator[bytes], *states: str, **options: Any
     ) -> httpx.Response:
-        """The answer to a call, whose record must end in one of the states. Raises Busy."""
+        """Calls a function whose execution must end in one of the states. Raises Busy."""
         path = f"/api/v1/plugins/{plugin}/call/{function}"
         response = self.http.post(path, content=content, **options)
         busy = is_busy(response)
@@ -89,7 +87,7 @@ def is_busy(response: httpx.Response) -> bool:
 
 
 def expect(response: httpx.Response, status: int, code: str = "", content: bytes | None = None) -> None:
-    """`code`: of the problem. Raises Busy, NoAnswer or WrongAnswer."""
+    """Checks a response. `code` is the problem's. Raises Busy, NoAnswer or WrongAnswer."""
     if is_busy(response):
         raise Busy
     if response.status_code == 504 and status != 504:
@@ -116,7 +114,7 @@ def echo(actor: Actor) -> None:
 
 
 def store(actor: Actor) -> None:
-    """Reads what it wrote the time before, writes anew and reads that."""
+    """Reads the value that it wrote last time, writes a new one and reads that."""
     url, value = f"{STORE}/client-{actor.number}", actor.unique()
     headers = {"Content-Type": "application/json"}
     write = {"method": "PUT", "url": url, "headers": headers, "body": json.dumps({"value": value})}
@@ -131,7 +129,7 @@ def store(actor: Actor) -> None:
 
 
 def later(actor: Actor) -> None:
-    """A call that nobody waits for: its output is in its record."""
+    """Makes an asynchronous call and reads the output from its record."""
     sent = actor.unique()
     response = actor.call("echo", "run", sent.encode(), "succeeded", headers={"Prefer": "respond-async"})
     expect(response, 202)
@@ -141,7 +139,7 @@ def later(actor: Actor) -> None:
 
 
 def cancel(actor: Actor) -> None:
-    """Ends a call that goes on or still waits; it may be too late for that."""
+    """Cancels a call that runs or waits in the queue. The call may end before that."""
     sent, headers = actor.unique().encode(), {"Prefer": "respond-async"}
     response = actor.call("sleeper", "sleep_forever", sent, "cancelled", "timed_out", headers=headers)
     expect(response, 202)
@@ -170,7 +168,7 @@ def wait_for_end(actor: Actor, where: str) -> dict[str, Any]:
 
 
 def hang_up(actor: Actor) -> None:
-    """Leaves while the call goes on, or before all of it is sent."""
+    """Hangs up during a call, or before the whole request is sent."""
     plugin, function, state = actor.chance.choice(
         [("echo", "run", "succeeded"), ("sleeper", "sleep_forever", "timed_out")]
     )
@@ -206,7 +204,7 @@ def be_hostile(actor: Actor) -> None:
 
 
 def log_in(actor: Actor) -> None:
-    """In, asked who it is, and out again; then once with a wrong password."""
+    """Logs in, reads its session and logs out; then tries a wrong password."""
     name = {"email": actor.email}
     response = actor.http.post("/api/v1/auth/login", json=name | {"password": PASSWORD})
     expect(response, 200)
@@ -214,14 +212,14 @@ def log_in(actor: Actor) -> None:
     who = actor.http.get("/api/v1/auth/session", headers=headers)
     expect(who, 200)
     if who.json()["user"]["email"] != actor.email:
-        raise WrongAnswer(f"{actor.email} is told to be {who.json()}")
+        raise WrongAnswer(f"{actor.email} has the session {who.json()}")
     expect(actor.http.post("/api/v1/auth/logout", headers=headers), 204)
     expect(actor.http.get("/api/v1/auth/session", headers=headers), 401)
     expect(actor.http.post("/api/v1/auth/login", json=name | {"password": actor.unique()}), 401)
 
 
 def look(actor: Actor) -> None:
-    """Reads the catalogue, and its own history, in which is nothing of anybody else."""
+    """Reads the catalogue and its own history, which must not contain other users' executions."""
     plugins = actor.http.get("/api/v1/plugins")
     expect(plugins, 200)
     history = actor.http.get("/api/v1/executions", params={"page_size": actor.chance.randint(1, 50)})
@@ -231,8 +229,8 @@ def look(actor: Actor) -> None:
         raise WrongAnswer(f"{actor.email} sees executions of {users}")
 
 
-# How often, relative to each other. A hostile call takes a second of a worker, or a new worker, and so do
-# those that are left or cancelled: with more of them there would be hardly anything else.
+# The relative frequency of each action. A hostile, abandoned or cancelled call takes a second of a worker, or
+# a new worker, so more of them would crowd out everything else.
 MIX: dict[Action, int] = {
     greet: 30,
     echo: 20,

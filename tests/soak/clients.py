@@ -1,4 +1,4 @@
-"""The clients, each a thread that does one thing after the other until it is told to stop."""
+"""The clients: threads that each perform one action after another until they are stopped."""
 
 import threading
 import time
@@ -11,14 +11,14 @@ import httpx
 from tests.server import Server
 from tests.soak.actions import MIX, Action, Actor, Busy, HungUp, NoAnswer, WrongAnswer
 
-ANSWER_SECONDS = 60  # more than any call may take, its time in the queue included
+ANSWER_SECONDS = 60  # longer than any call may take, including its time in the queue
 
 
 @contextmanager
 def at_work(server: Server, actors: Sequence[Actor]) -> Iterator[None]:
-    """All of them at work until the end of the block; then each ends what it has begun and leaves.
+    """Keeps all clients at work until the end of the block, then lets each finish its action.
 
-    Raises what any of them died of: what it did not expect is a fault of the soak itself.
+    Raises a client's unexpected exception, which means that the soak itself is wrong.
     """
     stop = threading.Event()
     with ThreadPoolExecutor(len(actors), thread_name_prefix="client") as threads:
@@ -56,7 +56,7 @@ def _work(server: Server, actor: Actor, stop: threading.Event) -> None:
 
 
 def _kinds(actor: Actor) -> Iterator[Action]:
-    """Without an end. The clients begin with different ones, so that each is tried however short it lasts."""
+    """Endless actions. The clients start with different ones, so that even a short soak tries them all."""
     kinds, weights = [*MIX], [*MIX.values()]
     yield kinds[actor.number % len(kinds)]
     while True:

@@ -1,4 +1,4 @@
-"""The course of a soak: warm up, rest, soak, rest, read what was recorded, stop."""
+"""The steps of a soak: warm up, rest, soak, rest, read the records, stop."""
 
 import time
 from collections import Counter
@@ -19,15 +19,15 @@ from tests.soak.tally import Outcome, Tally
 from tests.soak.watch import Sample, sample, watching
 
 SAY_EVERY_SECONDS = 60
-REST_SECONDS = 90  # by then what was left behind has ended, and killed workers are replaced
-SETTLE_SECONDS = 2  # for sockets that were closed on the other side
+REST_SECONDS = 90  # by then abandoned calls have ended and killed workers are replaced
+SETTLE_SECONDS = 2  # until the server has closed the sockets that clients closed
 
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """`workers`: the server's PLUGIN_WORKERS."""
+    """`workers` is the server's PLUGIN_WORKERS."""
 
     warm_up_seconds: float
     soak_seconds: float
@@ -38,7 +38,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Record:
-    """An execution, as the API tells it. `left_behind`: by a client that hung up and never knew its id."""
+    """An execution as the API returns it. `left_behind`: its client hung up before it learned the ID."""
 
     plugin: str
     state: str
@@ -47,10 +47,11 @@ class Record:
 
 @dataclass(frozen=True)
 class Findings:
-    """What is judged. `warm` and `rested`: at rest, before and after the soak; `samples`: during it.
+    """The result of a soak, for the promises to judge.
 
-    `longest_pause`: in seconds, between two samples, which should be one. `outliving`: workers that were
-    there when the server stopped, and still are.
+    `warm` and `rested` are the server at rest before and after the soak; `samples` are from the soak.
+    `longest_pause` is the longest time between two samples, in seconds; it should be one. `outliving` are
+    workers that are still alive after the server has stopped.
     """
 
     plan: Plan
@@ -92,14 +93,14 @@ def longest_pause(samples: Sequence[Sample]) -> float:
 
 
 def work(server: Server, actors: Sequence[Actor], seconds: float, progress: "Progress") -> list[Sample]:
-    """The samples of so many seconds in which the clients are at work."""
-    with watching(server, progress.tell) as samples, at_work(server, actors):
+    """Lets the clients work for `seconds`. Returns the samples taken meanwhile."""
+    with watching(server, progress.report) as samples, at_work(server, actors):
         time.sleep(seconds)
     return samples
 
 
 class Progress:
-    """Says every minute how it goes."""
+    """Reports the progress every minute."""
 
     def __init__(self, tally: Tally, say: Say) -> None:
         self.tally = tally
@@ -107,7 +108,7 @@ class Progress:
         self.since = time.monotonic()
         self.before = self._outcomes()
 
-    def tell(self, now: Sample) -> None:
+    def report(self, now: Sample) -> None:
         seconds = now.at - self.since
         if seconds < SAY_EVERY_SECONDS:
             return
@@ -122,7 +123,7 @@ class Progress:
 
 
 def rest(server: Server, workers: int) -> Sample:
-    """Waits until nothing goes on any more; how it is then, or, if that does not come, after REST_SECONDS."""
+    """Waits until no execution is running, for at most REST_SECONDS. Returns a sample of the server then."""
     deadline = time.monotonic() + REST_SECONDS
     with server.log_in("owner@example.com") as owner:
         while time.monotonic() < deadline:
@@ -134,7 +135,7 @@ def rest(server: Server, workers: int) -> Sample:
 
 
 def unfinished(owner: httpx.Client) -> list[str]:
-    """The executions that have no end, of everybody."""
+    """The IDs of all users' unfinished executions."""
     found = []
     for state in ("queued", "running"):
         response = owner.get("/api/v1/executions", params={"state": state})
@@ -144,7 +145,7 @@ def unfinished(owner: httpx.Client) -> list[str]:
 
 
 def read_records(server: Server, tally: Tally) -> dict[str, Record]:
-    """All executions there are, by id."""
+    """All executions by ID."""
     with server.log_in("owner@example.com") as owner:
         return {
             execution["id"]: Record(

@@ -1,7 +1,7 @@
-"""Damaged modules through the upload gate and, if it lets them pass, the trial.
+"""Sends damaged modules through the upload gate and, if they pass it, the trial.
 
-The process this runs in stands for a web process: whatever a module is, it ends in an error that is declared,
-and no worker is left over.
+This process stands for a web process: any module must pass or raise a declared error, and no worker may be
+left running.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ SAY_EVERY = 500
 
 @dataclass
 class Fates:
-    """How many mutants ended how. `broken`: what should not have happened."""
+    """The number of mutants by fate. `broken` lists what should not have happened."""
 
     counts: Counter[str] = field(default_factory=Counter)
     broken: list[str] = field(default_factory=list)
@@ -41,12 +41,12 @@ class Fates:
 
 
 def fuzz(count: int, seed: int, folder: Path, say: Callable[[str], None]) -> Fates:
-    """`folder`: for the trials' caches, which are emptied after each."""
+    """Tries `count` mutants. `folder` holds the trials' caches, each of which is deleted after its trial."""
     fates = Fates()
     before = {*children(os.getpid())}
     numbered = enumerate(mutants(count, seed))
     with ThreadPoolExecutor(os.cpu_count()) as threads:
-        while some := [*islice(numbered, SAY_EVERY)]:  # not all of them at once: that is gigabytes
+        while some := [*islice(numbered, SAY_EVERY)]:  # all of them at once would take gigabytes
             fates_of_some = threads.map(partial(_fate, folder=folder), some)
             for (number, _), fate in zip(some, fates_of_some, strict=True):
                 if isinstance(fate, str):
@@ -55,12 +55,12 @@ def fuzz(count: int, seed: int, folder: Path, say: Callable[[str], None]) -> Fat
                     fates.broken.append(f"mutant {number} of seed {seed}: {fate!r}")
             say(f"  {fates}")
     if left := {*children(os.getpid())} - before:
-        fates.broken.append(f"child processes that are left over: {left}")
+        fates.broken.append(f"child processes left running: {left}")
     return fates
 
 
 def _fate(mutant: tuple[int, bytes], folder: Path) -> str | Exception:
-    """What became of it; an exception if that is none of those that are declared."""
+    """The mutant's fate, or the exception if it is not a declared one."""
     number, wasm = mutant
     try:
         return _through_gate_and_trial(wasm, folder / str(number))

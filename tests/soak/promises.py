@@ -1,4 +1,4 @@
-"""What must hold after a soak, and whether it does."""
+"""The promises that must hold after a soak, and their checks."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -12,21 +12,21 @@ from tests.soak.watch import SAMPLE_SECONDS
 
 RSS_GROWTH = 0.05
 GOING_ON = {"queued", "running"}
-AUTH_PLUGIN = "auth"  # its calls are behind log-in and the like, which do not name their executions
-# A thread keeps a connection to the database, which is two files in SQLite (itself and its log); the memory
-# that connections share is one more for all. As many threads are started as calls once came together.
+AUTH_PLUGIN = "auth"  # log-in and similar endpoints call it, and do not return the execution's ID
+# Each thread keeps a database connection, which holds two SQLite files open (database and log). One more, the
+# shared memory, is common to all. The server has as many threads as it once had simultaneous calls.
 DATABASE_FILES_PER_THREAD, DATABASE_FILES_SHARED = 2, 1
-# What Django says of 503 and 504, with which clients are told of others' failures. Our own are tracebacks.
+# Django logs 503 and 504 as errors, although they are the right answers here. Our own errors have tracebacks.
 DJANGO_SAYS = re.compile(r"ERROR django\.request: (Service Unavailable|Gateway Timeout)")
-# A server may end a connection that was idle for so long. Clients send at once; only where the whole machine
-# stands still (a paused virtual machine) can both happen together. Then the time of calls is up, too.
+# The server may close a connection that has been idle for this long. Clients never idle, so that only happens
+# when the whole machine stands still (a paused virtual machine). Calls then run out of time, too.
 KEEP_ALIVE_SECONDS = 5 - SAMPLE_SECONDS
 SHOWN = 5
 
 
 class Verdict(NamedTuple):
     promise: str
-    broken: list[str]  # what speaks against it; empty if it holds
+    broken: list[str]  # the reasons why it is broken; empty if it holds
     found: str = ""
 
     def __str__(self) -> str:
@@ -46,9 +46,7 @@ def judge(findings: Findings) -> list[Verdict]:
 def answers(findings: Findings) -> Verdict:
     tally = findings.tally
     right, busy, left, lost, wrong = map(tally.total, get_args(Outcome))
-    found = (
-        f"{right} right, {busy} told to come back later, {left} left by clients, {lost} lost, {wrong} wrong"
-    )
+    found = f"{right} right, {busy} overloaded, {left} abandoned by clients, {lost} lost, {wrong} wrong"
     if findings.longest_pause < KEEP_ALIVE_SECONDS:
         return Verdict("No answer is wrong or lost", [*tally.wrong, *tally.lost], found)
     found += f"; the machine stood still for {findings.longest_pause:.0f} s, which ends connections and calls"
@@ -65,29 +63,31 @@ def ends(findings: Findings) -> Verdict:
     going_on = [
         f"{id_}: {record.state}" for id_, record in findings.records.items() if record.state in GOING_ON
     ]
-    return Verdict("Every execution has an end", going_on, f"{len(findings.records)} of them")
+    return Verdict("Every execution has ended", going_on, f"{len(findings.records)} executions")
 
 
 def records(findings: Findings) -> Verdict:
-    return Verdict("Each call is recorded, once, with the end that its caller saw", [*_misrecorded(findings)])
+    return Verdict(
+        "Each call is recorded once, with the outcome that its caller saw", [*_misrecorded(findings)]
+    )
 
 
 def _misrecorded(findings: Findings) -> Iterator[str]:
-    told = findings.tally.ends
-    for id_, states in told.items():
+    expected = findings.tally.ends
+    for id_, states in expected.items():
         record = findings.records.get(id_)
         if record is None or record.state not in states:
             yield f"{id_} should be {' or '.join(states)}: {record}"
     for id_, record in findings.records.items():
-        if id_ not in told and not record.left_behind and record.plugin != AUTH_PLUGIN:
-            yield f"{id_} is nobody's: {record}"
+        if id_ not in expected and not record.left_behind and record.plugin != AUTH_PLUGIN:
+            yield f"{id_} belongs to no call: {record}"
 
 
 def workers(findings: Findings) -> Verdict:
     wanted, children = findings.plan.workers, findings.rested.children
     broken = [] if len(children) == wanted else [f"{len(children)} child processes, not {wanted}: {children}"]
     broken += [f"{pid} outlived the server" for pid in findings.outliving]
-    return Verdict("No worker is lost, none is left over", broken)
+    return Verdict("No worker is lost or left running", broken)
 
 
 def descriptors(findings: Findings) -> Verdict:
@@ -104,7 +104,7 @@ def descriptors(findings: Findings) -> Verdict:
 
 
 def process(findings: Findings) -> Verdict:
-    return Verdict("The web process lives", [] if findings.alive else [findings.log[-2000:]])
+    return Verdict("The web process is alive", [] if findings.alive else [findings.log[-2000:]])
 
 
 def log(findings: Findings) -> Verdict:
@@ -113,11 +113,11 @@ def log(findings: Findings) -> Verdict:
         for line in findings.log.splitlines()
         if line.startswith("Traceback") or (" ERROR " in line and not DJANGO_SAYS.search(line))
     ]
-    return Verdict("The server's log tells of no failure of its own", bad)
+    return Verdict("The server's log has no errors of its own", bad)
 
 
 def memory(findings: Findings) -> Verdict:
-    """Medians of the soak's first and last fifth."""
+    """Compares the medians of the soak's first and last fifth."""
     rss = [sample.rss_mb for sample in findings.samples]
     fifth = max(1, len(rss) // 5)
     first, last = median(rss[:fifth]), median(rss[-fifth:])
@@ -127,7 +127,7 @@ def memory(findings: Findings) -> Verdict:
     return Verdict("The web process does not grow", broken, found)
 
 
-# Those that hold for a soak of any length.
+# The promises that even a short soak can check.
 PROMISES: list[Callable[[Findings], Verdict]] = [
     answers, everything_was_tried, ends, records, workers, descriptors, process, log,
 ]  # fmt: skip

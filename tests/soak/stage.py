@@ -1,4 +1,4 @@
-"""The server that is soaked: everything installed that the clients call, and a user for each client."""
+"""The server for a soak, with the plugins that the clients call and a user for each client."""
 
 from pathlib import Path
 
@@ -8,14 +8,14 @@ from tests.server import Server
 
 KV = ["kv_get", "kv_set"]
 SLEEPER_MS = 1000
-# At the default budgets every hostile plugin would be paused within the first minutes, and the rest of the
-# time would go by with good calls. Without them workers are killed up to the last second, which is harder.
-# Likewise wrong passwords are tried all the time.
+# With the default budgets, every hostile plugin would be paused within minutes, and only good calls would be
+# left. Without budgets, workers are killed until the end, which is harder. In the same way, clients may try
+# wrong passwords all the time.
 SETTINGS = {"PLUGIN_FAULT_BUDGET": "0", "PLUGIN_SLOW_BUDGET": "0", "AUTH_ATTEMPTS_PER_ACCOUNT": "0"}
 
 
 def start(data_dir: Path, clients: int) -> Server:
-    """The caller stops it."""
+    """Starts the server. The caller must stop it."""
     server = Server.start(data_dir, **SETTINGS)
     try:
         server.make_owner()
@@ -29,7 +29,7 @@ def start(data_dir: Path, clients: int) -> Server:
 
 
 def email_of(number: int) -> str:
-    """The user that this client is."""
+    """The e-mail address of this client's user."""
     return f"client-{number}@example.com"
 
 

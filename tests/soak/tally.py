@@ -1,16 +1,16 @@
-"""What the clients saw, added up."""
+"""Counts the answers that the clients get."""
 
 import threading
 from collections import Counter
 from typing import Literal
 
-# busy: told to come back later. left: the client hung up before the answer. lost: none came.
+# busy: the server was overloaded. left: the client hung up before the answer. lost: no answer came.
 Outcome = Literal["right", "busy", "left", "lost", "wrong"]
-_WORDS_KEPT = 20
+_MAX_DETAILS = 20
 
 
 class Tally:
-    """Of all clients; thread-safe."""
+    """The answers to all clients. Thread-safe."""
 
     def __init__(self) -> None:
         self.outcomes: Counter[tuple[str, Outcome]] = Counter()
@@ -19,13 +19,13 @@ class Tally:
         self.ends: dict[str, set[str]] = {}
         self._lock = threading.Lock()
 
-    def count(self, kind: str, outcome: Outcome, words: str = "") -> None:
-        """`words`: what was wrong, or how it was lost."""
+    def count(self, kind: str, outcome: Outcome, detail: str = "") -> None:
+        """`detail` says what was wrong, or how the answer was lost."""
         with self._lock:
             self.outcomes[kind, outcome] += 1
-            kept = {"wrong": self.wrong, "lost": self.lost}.get(outcome)
-            if kept is not None and len(kept) < _WORDS_KEPT:
-                kept.append(f"{kind}: {words}")
+            details = {"wrong": self.wrong, "lost": self.lost}.get(outcome)
+            if details is not None and len(details) < _MAX_DETAILS:
+                details.append(f"{kind}: {detail}")
 
     def expect_end(self, execution_id: str, states: set[str]) -> None:
         """The server named this execution; its record must end in one of these states."""

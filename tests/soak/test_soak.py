@@ -1,4 +1,4 @@
-"""A short soak, so that `make soak` works when it is wanted, and that its verdicts see what they look for."""
+"""Soaks for a short time, so that `make soak` keeps working, and checks that verdicts see violations."""
 
 import time
 from collections import Counter
@@ -16,7 +16,7 @@ from tests.soak.tally import Outcome, Tally
 from tests.soak.watch import Sample
 
 
-def test_a_short_soak_keeps_all_promises_but_that_on_memory(tmp_path: Path) -> None:
+def test_a_short_soak_keeps_all_promises_except_memory(tmp_path: Path) -> None:
     plan = Plan(warm_up_seconds=8, soak_seconds=12, workers=settings.PLUGIN_WORKERS, clients=16)
     findings = run(plan, tmp_path, print)
     for promise in PROMISES:
@@ -32,10 +32,11 @@ def good() -> Findings:
     tally = Tally()
     for kind in MIX:
         tally.count(kind.__name__, "right")
-    tally.expect_end("told", {"succeeded"})
+    tally.expect_end("expected", {"succeeded"})
     return Findings(
         Plan(1, 1, workers=2), tally, sample(socket=5, database=21), [sample()] * 10, 1.1,
-        sample(socket=5, database=21), {"told": Record("echo", "succeeded", False)}, True, [], "WARNING slow",
+        sample(socket=5, database=21), {"expected": Record("echo", "succeeded", False)}, True, [],
+        "WARNING slow",
     )  # fmt: skip
 
 
@@ -56,22 +57,22 @@ def with_record(plugin: str, state: str, left_behind: bool) -> dict[str, Any]:
             None,
         ),
         ({"tally": Tally()}, "Everything was tried"),
-        (with_record("echo", "running", True), "Every execution has an end"),
+        (with_record("echo", "running", True), "Every execution has ended"),
         (with_record("echo", "succeeded", False), "Each call is recorded"),
         ({"records": {}}, "Each call is recorded"),
-        ({"records": {"told": Record("echo", "failed", False)}}, "Each call is recorded"),
+        ({"records": {"expected": Record("echo", "failed", False)}}, "Each call is recorded"),
         ({"rested": sample(workers=3)}, "No worker"),
         ({"rested": sample(workers=1)}, "No worker"),
         ({"outliving": [1]}, "No worker"),
         ({"rested": sample(socket=6)}, "No descriptor"),
         ({"rested": sample(database=22)}, "No descriptor"),
-        ({"alive": False}, "The web process lives"),
+        ({"alive": False}, "The web process is alive"),
         ({"log": "Traceback (most recent call last):"}, "The server's log"),
         ({"log": "2026-11-22 16:00:00,000 ERROR hostbridge.journal: full"}, "The server's log"),
         ({"samples": [sample(100)] * 5 + [sample(106)] * 5}, "The web process does not grow"),
     ],
 )
-def test_each_promise_is_seen_to_be_broken(found: dict[str, Any], broken: str | None) -> None:
+def test_each_broken_promise_is_reported(found: dict[str, Any], broken: str | None) -> None:
     findings = replace(good(), **found)
     if "tally" in found:
         findings = replace(findings, records={})
@@ -90,11 +91,11 @@ def test_each_promise_is_seen_to_be_broken(found: dict[str, Any], broken: str | 
         ("busy", 1.1, False),
     ],
 )
-def test_answers_that_are_wrong_or_lost_are_told_in_their_words(
+def test_wrong_or_lost_answers_are_reported_with_details(
     outcome: Outcome, pause: float, broken: bool
 ) -> None:
-    """But a connection may end while the whole machine stands still."""
+    """Except connections that end while the whole machine stands still."""
     findings = replace(good(), longest_pause=pause)
     findings.tally.count("greet", outcome, "Hello, somebody else!")
-    told = [line for verdict in judge(findings) for line in verdict.broken]
-    assert told == (["greet: Hello, somebody else!"] if broken else [])
+    reasons = [line for verdict in judge(findings) for line in verdict.broken]
+    assert reasons == (["greet: Hello, somebody else!"] if broken else [])

@@ -1,4 +1,4 @@
-"""The server's process as the kernel sees it, from second to second."""
+"""Samples the server's process from /proc every second."""
 
 import threading
 import time
@@ -15,7 +15,7 @@ SAMPLE_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Sample:
-    """`rss_mb`, `anonymous_mb`: of the web process alone, in megabytes (of a million bytes)."""
+    """`rss_mb` and `anonymous_mb` are those of the web process alone, in megabytes of a million bytes."""
 
     at: float
     rss_mb: float
@@ -49,13 +49,13 @@ def _kilobytes(text: str) -> float:
 
 
 def _descriptors(process: Path) -> Counter[str]:
-    """How many of what: database, socket, anything else by its own name."""
+    """The number of descriptors by kind: "database", "socket", or the file's name."""
     found: Counter[str] = Counter()
     for entry in (process / "fd").iterdir():
         try:
             target = str(entry.readlink())
         except FileNotFoundError:
-            continue  # closed meanwhile
+            continue  # it has been closed
         if ".sqlite3" in target:
             found["database"] += 1
         else:
@@ -64,13 +64,13 @@ def _descriptors(process: Path) -> Counter[str]:
 
 
 def children(pid: int) -> list[int]:
-    """Processes that it started and has not collected: also the dead ones."""
+    """The processes that it started, including dead ones that it has not reaped."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             parent = int(stat.read_text().rsplit(")", 1)[1].split()[1])
         except OSError:
-            continue  # it ended meanwhile
+            continue  # the process has ended
         if parent == pid:
             found.append(int(stat.parent.name))
     return found
@@ -78,7 +78,7 @@ def children(pid: int) -> list[int]:
 
 @contextmanager
 def watching(server: Server, each: Callable[[Sample], None]) -> Iterator[list[Sample]]:
-    """Gathers a sample a second until the end of the block, and hands each over as well."""
+    """Takes a sample every second until the end of the block, and passes each one to `each`."""
     samples: list[Sample] = []
     done = threading.Event()
 

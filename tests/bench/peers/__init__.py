@@ -1,7 +1,7 @@
-"""What `make bench` compares with: other servers that run the same guests, set up and served here.
+"""The servers that `make bench` compares Hostbridge with. They run the same guests.
 
-Each is served as its users would serve it: FastAPI by one uvicorn process with uvloop and httptools, fastify
-by one node process. All are set up below .make/peers, from exact versions.
+Each runs as its users would run it: FastAPI in one uvicorn process with uvloop and httptools, fastify in one
+Node process. All are installed in .make/peers, in exact versions.
 """
 
 import contextlib
@@ -27,14 +27,14 @@ _START_SECONDS = 30
 
 @dataclass(frozen=True)
 class Peer:
-    """A server to compare with; `command` is what starts it on a port with guests by name."""
+    """A server to compare with. `command` gives its command line for a port and guests by name."""
 
     name: str
     command: Callable[[int, Mapping[str, Path]], list[str]]
 
     @contextlib.contextmanager
     def serving(self, guests: Mapping[str, Path]) -> Iterator[int]:
-        """Its port. Needs set_up(). Raises RuntimeError with what it printed if it does not start."""
+        """Serves and yields the port. Needs set_up(). Raises RuntimeError, with its output, if it fails."""
         port = free_port()
         environment = clean_environment() | {
             "NODE_ENV": "production",
@@ -76,14 +76,16 @@ RESPONDER = Peer(
 
 
 def set_up() -> None:
-    """Installs what the peers need, once for each change of their versions. Asks the package registries."""
+    """Installs the peers from the package registries if their versions have changed."""
     fill(MADE / "python", SOURCES / "requirements.txt", _install_python_packages)
     fill(MADE / "node", SOURCES / "node" / "package-lock.json", _install_node_packages)
-    shutil.copy(SOURCES / "node" / "app.mjs", MADE / "node")  # node looks for packages beside the importer
+    shutil.copy(
+        SOURCES / "node" / "app.mjs", MADE / "node"
+    )  # Node looks for packages next to the importing file
 
 
 def fill(folder: Path, versions: Path, install: Callable[[Path, Path], None]) -> None:
-    """Makes the folder from what `versions` names, unless that was done before."""
+    """Installs what `versions` names in the folder, unless that has been done before."""
     stamp = folder.with_suffix(".sha256")
     digest = hashlib.sha256(versions.read_bytes()).hexdigest()
     if stamp.exists() and stamp.read_text() == digest:
@@ -111,7 +113,7 @@ def _install_node_packages(folder: Path, lock: Path) -> None:
 
 
 def _compile_cache() -> Path:
-    """libextism's cache is on by default, in the user's home; here it is on, too, but kept with the peers."""
+    """libextism's cache is on by default, in the user's home. Here it is next to the peers instead."""
     config = MADE / "cache.toml"
     config.write_text(f'[cache]\ndirectory = "{MADE / "compile-cache"}"\n')
     return config

@@ -1,9 +1,9 @@
-"""Extism behind FastAPI in the two ways that come first to mind; the peers' own environment runs it.
+"""Extism behind FastAPI in the two obvious ways. Runs in the peers' environment.
 
     uvicorn --factory fastapi_app:plugin_per_request
     uvicorn --factory fastapi_app:shared_compiled_plugin
 
-Neither isolates anything: a guest that loops, hoards memory or crashes takes the server with it.
+Neither of them isolates guests: one that loops, hoards memory or crashes takes the server down.
 """
 
 import os
@@ -24,12 +24,12 @@ MakePlugin = Callable[[str], extism.Plugin]
 
 
 def plugin_per_request() -> FastAPI:
-    """What people write first. libextism's compile cache, which is on by default, saves the compiling."""
+    """The first version that people write. libextism's compile cache, on by default, saves compiling."""
     return serve(lambda guest: extism.Plugin(GUESTS[guest], wasi=True))
 
 
 def shared_compiled_plugin() -> FastAPI:
-    """Compiled once, and a fresh instance for each call."""
+    """Compiles each module once and makes a new instance for each call."""
     compiled = {name: CompiledPlugin(wasm, wasi=True) for name, wasm in GUESTS.items()}
     return serve(lambda guest: extism.Plugin(compiled[guest]))
 

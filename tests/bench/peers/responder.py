@@ -1,4 +1,4 @@
-"""Answers every request with the same few bytes and reads nothing of it: the load generator's own ceiling.
+"""Answers every request with the same bytes without reading it, which shows the load generator's own limit.
 
 python -m tests.bench.peers.responder PORT
 """
@@ -17,7 +17,7 @@ ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 
 
 
 class Responder(asyncio.Protocol):
-    """Takes what arrives at once for one whole request, as the load generator sends it."""
+    """Treats each chunk that arrives as one whole request, which is how the load generator sends them."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)  # uvloop's own type is not registered as one
