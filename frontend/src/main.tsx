@@ -1,10 +1,10 @@
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { BrowserRouter } from 'react-router';
-import { App } from './App';
+import { App } from './app/App';
 import { ErrorBoundary } from './components/ErrorBoundary';
-import { PageFailure } from './components/PageFailure';
-import { SessionProvider } from './session';
+import { PageError } from './components/PageError';
+import { SessionProvider } from './hooks/useSession';
 import './styles/tokens.css';
 import './styles/base.css';
 import './styles/layout.css';
@@ -19,7 +19,7 @@ createRoot(root).render(
     <ErrorBoundary
       fallback={
         <main>
-          <PageFailure />
+          <PageError />
         </main>
       }
     >

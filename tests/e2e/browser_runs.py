@@ -78,7 +78,7 @@ class Visitor:
     @property
     def chunk(self) -> str:
         """The address of the page's runner."""
-        (chunk,) = (ROOT / "frontend" / "dist" / "assets").glob("run-*.js")
+        (chunk,) = (ROOT / "frontend" / "dist" / "assets").glob("runInBrowser-*.js")
         return f"/static/assets/{chunk.name}"
 
     def run(self, slug: str, function: str, body: bytes = b"", cancel_after_ms: int | None = None) -> Any:

@@ -300,7 +300,7 @@ def test_without_a_network_a_conversion_says_so_and_works_again_with_one(
 
 def test_a_runner_that_cannot_be_loaded_is_told(server: Server, email: str, chromium: Browser) -> None:
     page = chromium.new_context().new_page()
-    page.route("**/assets/run-*.js", lambda route: route.abort())
+    page.route("**/assets/runInBrowser-*.js", lambda route: route.abort())
     log_in(page, server, email)
     choose(page, "people.csv", b"name,age\nAda,36\n")
     convert(page)

@@ -14,7 +14,7 @@ from tests.server import PASSWORD, ROOT
 WIDTHS = {"desktop": 1920, "tablet": 768, "phone": 360}
 SCHEMES = ("light", "dark")
 PATIENCE_MS = 20_000
-APP = (ROOT / "frontend" / "src" / "App.tsx").read_text()
+APP = (ROOT / "frontend" / "src" / "app" / "App.tsx").read_text()
 # Shown by what is so, not by where one is; and the state below that holds each.
 WITHOUT_ADDRESS = {"StartPage": "start-failed", "SetUpPage": "set-up", "NotFoundPage": "not-found"}
 

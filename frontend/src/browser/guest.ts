@@ -1,11 +1,18 @@
 // Runs one function of one plugin with Extism's SDK, once. Where the SDK's host functions differ from those of
 // the server's runtime, or have no bound, ours stand in: prepareModule points the guest's imports to them.
 import createPlugin, { type CurrentPlugin } from '@extism/extism';
-import { GUEST_ORIGIN } from './address';
-import { functionAnswer, functionRequest, outgoing, sendSynchronously, type Answer } from './host';
-import { RunFailure, type End, type HostFunction, type Job, type RunEnd } from './messages';
-import { OURS } from './module';
-import { backtrace } from './trap';
+import { GUEST_ORIGIN } from './hostAddress';
+import { functionResult, functionRequest, guardRequest, sendSynchronously } from './hostRequests';
+import {
+  RunFailure,
+  type End,
+  type HostFunction,
+  type HostResponse,
+  type Job,
+  type RunEnd,
+} from './messages';
+import { OURS } from './prepareModule';
+import { backtrace } from './backtrace';
 import { wasiImports } from './wasi';
 
 const PAGE_BYTES = 64 << 10;
@@ -27,7 +34,7 @@ const promising = jspi.Suspending ? jspi.promising : undefined;
 export const suspends = promising !== undefined;
 
 /** Has the page ask the host. */
-export type Ask = (asked: Uint8Array<ArrayBuffer>, body: Uint8Array<ArrayBuffer>) => Promise<Answer>;
+export type Ask = (asked: Uint8Array<ArrayBuffer>, body: Uint8Array<ArrayBuffer>) => Promise<HostResponse>;
 type Request = [asked: Uint8Array<ArrayBuffer>, body: Uint8Array<ArrayBuffer>];
 
 /** `onCompiled` is called before anything of the guest's runs, with the module if it was not compiled before. */
@@ -56,7 +63,7 @@ class Guest {
   private inputAddress: bigint | null = null;
   private output: Span | null = null;
   private error: Span | null = null;
-  private answer: Answer | null = null;
+  private answer: HostResponse | null = null;
   /** The first failure of ours, which the guest must not be able to turn into success. */
   private failure: RunFailure | null = null;
   private startMs = 0;
@@ -189,7 +196,7 @@ class Guest {
       this.countCall(sent.length);
       return [bytesAt(context, asked), sent];
     };
-    const keep = (context: CurrentPlugin, answer: Answer) => {
+    const keep = (context: CurrentPlugin, answer: HostResponse) => {
       this.answer = answer;
       this.countBytes(answer.body.length);
       return this.give(context, answer.body);
@@ -210,13 +217,13 @@ class Guest {
 
   /** A host function of the older interface: JSON in, JSON out, by the same way as HTTP. */
   private operation(operation: HostFunction) {
-    const request = (context: CurrentPlugin, payload: bigint): Request | Answer => {
+    const request = (context: CurrentPlugin, payload: bigint): Request | HostResponse => {
       const sent = bytesAt(context, payload);
       this.countCall(sent.length);
       return functionRequest(operation, sent);
     };
-    const give = (context: CurrentPlugin, answer: Answer) => {
-      const told = functionAnswer(answer);
+    const give = (context: CurrentPlugin, answer: HostResponse) => {
+      const told = functionResult(answer);
       this.countBytes(told.length);
       return this.give(context, told);
     };
@@ -227,7 +234,7 @@ class Guest {
           give(context, this.answeredSynchronously(request(context, payload)));
   }
 
-  private async answered(request: Request | Answer): Promise<Answer> {
+  private async answered(request: Request | HostResponse): Promise<HostResponse> {
     if ('status' in request) return request;
     const started = performance.now();
     const answer = await this.ask(...request);
@@ -235,12 +242,12 @@ class Guest {
     return answer;
   }
 
-  private answeredSynchronously(request: Request | Answer): Answer {
+  private answeredSynchronously(request: Request | HostResponse): HostResponse {
     if ('status' in request) return request;
     const { host } = this.job;
     if (!host) throw new Error('The page did not say how to ask the host.');
     const started = performance.now();
-    const guarded = outgoing(...request, host);
+    const guarded = guardRequest(...request, host);
     const answer = 'url' in guarded ? sendSynchronously(guarded) : guarded;
     this.hostMs += performance.now() - started;
     return answer;

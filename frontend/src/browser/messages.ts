@@ -1,6 +1,5 @@
 // What the page and the worker of one run say to each other.
 import type { components } from '../generated/public';
-import type { Answer } from './host';
 
 type Schemas = components['schemas'];
 
@@ -27,11 +26,18 @@ export interface Host {
   token: string;
 }
 
+/** The host's response to a request of the guest. */
+export interface HostResponse {
+  status: number;
+  contentType: string;
+  body: Uint8Array<ArrayBuffer>;
+}
+
 export type ToWorker =
   /** The one run. It is the first message. */
   | { type: 'job'; job: Job }
   /** To the last `ask`. */
-  | { type: 'answer'; answer: Answer };
+  | { type: 'answer'; answer: HostResponse };
 
 /** How a run ended. `message` is the guest's error text or the runtime's; times are milliseconds. */
 export interface End {

@@ -1,8 +1,7 @@
 // The worker of one run. Its file is served with a policy of its own (config/headers.py) that takes the page's origin
 // from it: no cookies, no storage, no reading of the page's API. Where that does not hold, it runs nothing.
 import { runGuest, suspends } from './guest';
-import type { Answer } from './host';
-import type { FromWorker, ToWorker } from './messages';
+import type { FromWorker, HostResponse, ToWorker } from './messages';
 
 // V8 keeps ten frames by default; the frame that names the guest's function may lie deeper.
 Error.stackTraceLimit = 50;
@@ -24,10 +23,10 @@ function tell(message: FromWorker, transfer: Transferable[] = []): void {
   self.postMessage(message, { transfer });
 }
 
-let answered: (answer: Answer) => void = () => undefined;
+let answered: (answer: HostResponse) => void = () => undefined;
 
 /** Has the page ask. A guest waits for one answer at a time. */
-function ask(asked: Uint8Array<ArrayBuffer>, body: Uint8Array<ArrayBuffer>): Promise<Answer> {
+function ask(asked: Uint8Array<ArrayBuffer>, body: Uint8Array<ArrayBuffer>): Promise<HostResponse> {
   tell({ type: 'ask', asked, body }, [asked.buffer, body.buffer]);
   return new Promise((resolve) => (answered = resolve));
 }

@@ -1,5 +1,5 @@
 import { useEffect, useId, useRef, useState, type ReactNode } from 'react';
-import { asProblem, type ApiProblem } from '../problem';
+import { asProblem, type ApiProblem } from '../lib/problem';
 import { Button } from './Button';
 import { ProblemNotice } from './ProblemNotice';
 import { TextField } from './TextField';

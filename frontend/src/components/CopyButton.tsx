@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'react';
-import { copyText } from '../clipboard';
+import { copyText } from '../lib/clipboard';
 import { Button } from './Button';
 
 /** `hiddenLabel` leaves only the icon, for places with little room. */

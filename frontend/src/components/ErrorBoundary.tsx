@@ -1,5 +1,5 @@
 import { Component, type ReactNode } from 'react';
-import { PageFailure } from './PageFailure';
+import { PageError } from './PageError';
 
 interface Props {
   children: ReactNode;
@@ -28,6 +28,6 @@ export class ErrorBoundary extends Component<Props, { failed: boolean }> {
 
   override render() {
     if (!this.state.failed) return this.props.children;
-    return this.props.fallback === undefined ? <PageFailure /> : this.props.fallback;
+    return this.props.fallback === undefined ? <PageError /> : this.props.fallback;
   }
 }

@@ -1,5 +1,5 @@
 import type { ReactNode } from 'react';
-import type { Tone } from './Badge';
+import type { Tone } from '../lib/tone';
 import { Icon, type IconName } from './Icon';
 
 export const TONE_ICON: Record<Tone, IconName> = {

@@ -1,4 +1,4 @@
-import type { ApiProblem } from '../problem';
+import type { ApiProblem } from '../lib/problem';
 import { Notice } from './Notice';
 
 /** A problem in plain words. Errors whose field shows them itself are left to the field. */

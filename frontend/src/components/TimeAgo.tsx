@@ -1,4 +1,5 @@
-import { fullTime, relativeTime, useTimeText } from '../time';
+import { fullTime, relativeTime } from '../lib/time';
+import { useTimeText } from '../hooks/useNow';
 
 /** "12 sec. ago", kept current; the full time on hover. */
 export function TimeAgo({ at }: { at: string }) {

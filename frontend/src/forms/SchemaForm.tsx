@@ -3,9 +3,9 @@
 import withTheme from '@rjsf/core/lib/withTheme.js';
 import type { UiSchema } from '@rjsf/utils';
 import { useEffect, useMemo } from 'react';
-import type { FieldError } from '../problem';
-import type { JsonSchema } from '../types';
-import { toFormErrors } from './errors';
+import type { FieldError } from '../lib/problem';
+import type { JsonSchema } from '../lib/types';
+import { toFormErrors } from './fieldErrors';
 import { templates } from './templates';
 import { buildUiSchema } from './uiSchema';
 import { validator } from './validator';

@@ -1,0 +1,43 @@
+import { changeAccount } from '../lib/api';
+import { errorFor } from '../lib/problem';
+import { useSession } from '../hooks/useSession';
+import { useToasts } from '../hooks/useToasts';
+import type { User } from '../lib/types';
+import { useDraft } from '../hooks/useDraft';
+import { useSubmit } from '../hooks/useSubmit';
+import { Button } from '../components/Button';
+import { EmailStatus } from './EmailStatus';
+import { ProblemNotice } from '../components/ProblemNotice';
+import { TextField } from '../components/TextField';
+
+export function NameForm({ user }: { user: User }) {
+  const { update } = useSession();
+  const { show } = useToasts();
+  const [draft, change, drop] = useDraft('name', { name: user.name });
+  const { submit, busy, problem } = useSubmit(async () => {
+    update(await changeAccount({ name: draft.name }));
+    drop();
+    show({ tone: 'success', title: 'Your name is saved' });
+  });
+  return (
+    <form className="card profile-card" onSubmit={submit} noValidate>
+      {problem && <ProblemNotice problem={problem} shownFields={['name']} />}
+      <EmailStatus user={user} />
+      <TextField
+        label="Name"
+        name="name"
+        required
+        maxLength={150}
+        autoComplete="name"
+        value={draft.name}
+        onChange={(event) => change({ name: event.target.value })}
+        error={errorFor(problem, 'name')}
+      />
+      <div>
+        <Button type="submit" look="primary" busy={busy}>
+          Save
+        </Button>
+      </div>
+    </form>
+  );
+}

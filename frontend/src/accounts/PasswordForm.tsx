@@ -1,0 +1,59 @@
+import { useState } from 'react';
+import { changePassword } from '../lib/api';
+import { errorFor } from '../lib/problem';
+import { useToasts } from '../hooks/useToasts';
+import { useSubmit } from '../hooks/useSubmit';
+import { Button } from '../components/Button';
+import { NewPasswordField } from './NewPasswordField';
+import { ProblemNotice } from '../components/ProblemNotice';
+import { TextField } from '../components/TextField';
+
+const EMPTY = { current_password: '', new_password: '' };
+
+/** No draft: what is typed here is gone with the page. */
+export function PasswordForm({ email, onChanged }: { email: string; onChanged: () => void }) {
+  const { show } = useToasts();
+  const [typed, setTyped] = useState(EMPTY);
+  const { submit, busy, problem } = useSubmit(async () => {
+    await changePassword(typed);
+    setTyped(EMPTY);
+    show({
+      tone: 'success',
+      title: 'Your password is changed',
+      body: 'Wherever else you were logged in, you are logged out.',
+    });
+    onChanged();
+  });
+  return (
+    <section aria-labelledby="password-heading" className="section">
+      <h2 id="password-heading">Change your password</h2>
+      <form className="card profile-card" onSubmit={submit} noValidate>
+        {problem && <ProblemNotice problem={problem} shownFields={Object.keys(EMPTY)} />}
+        {/* For password managers, which keep a password under a name. */}
+        <input type="text" name="username" autoComplete="username" value={email} readOnly hidden />
+        <TextField
+          label="Current password"
+          name="current_password"
+          type="password"
+          required
+          autoComplete="current-password"
+          value={typed.current_password}
+          onChange={(event) => setTyped({ ...typed, current_password: event.target.value })}
+          error={errorFor(problem, 'current_password')}
+        />
+        <NewPasswordField
+          label="New password"
+          name="new_password"
+          value={typed.new_password}
+          onChange={(event) => setTyped({ ...typed, new_password: event.target.value })}
+          error={errorFor(problem, 'new_password')}
+        />
+        <div>
+          <Button type="submit" look="primary" busy={busy}>
+            Change password
+          </Button>
+        </div>
+      </form>
+    </section>
+  );
+}

@@ -1,0 +1,92 @@
+import { useState } from 'react';
+import { Link, useNavigate } from 'react-router';
+import { Button } from '../components/Button';
+import { NewPasswordField } from './NewPasswordField';
+import { Notice } from '../components/Notice';
+import { PageHeading } from '../components/PageHeading';
+import { ProblemNotice } from '../components/ProblemNotice';
+import { errorFor } from '../lib/problem';
+import { useSession } from '../hooks/useSession';
+import type { User } from '../lib/types';
+import { useFocusFallback } from '../hooks/useFocusFallback';
+import { INCOMPLETE, useLinkToken } from './useLinkToken';
+import { useSubmit } from '../hooks/useSubmit';
+import type { LogInState } from './logInState';
+
+const TITLE = 'Choose a new password';
+
+export default function ResetPasswordPage() {
+  const token = useLinkToken();
+  return (
+    <div className="auth-card">
+      {token ? (
+        <ResetForm key={token} token={token} />
+      ) : (
+        <DeadLink title={INCOMPLETE.title} detail={INCOMPLETE.detail} />
+      )}
+    </div>
+  );
+}
+
+function ResetForm({ token }: { token: string }) {
+  const { user: before, resetPassword } = useSession();
+  const navigate = useNavigate();
+  const [staying, setStaying] = useState<User | null>(null);
+  const { submit, busy, problem } = useSubmit(async (form) => {
+    const user = await resetPassword({ token, password: form('password') });
+    setStaying(user);
+    const state: LogInState = { from: null, notice: 'password-changed', email: before?.email ?? '' };
+    if (!user) await navigate('/login', { replace: true, state });
+  });
+  const dead = problem?.code === 'token-invalid';
+  useFocusFallback(dead || staying);
+  if (staying) return <SomebodyElse user={staying} />;
+  if (dead) return <DeadLink title={problem.title} detail={problem.detail} />;
+  return (
+    <>
+      <PageHeading title={TITLE}>{TITLE}</PageHeading>
+      <p className="lead">You are then logged out everywhere, and log in with the new one.</p>
+      {problem && <ProblemNotice problem={problem} shownFields={['password']} />}
+      <form onSubmit={submit} noValidate>
+        <NewPasswordField label="New password" name="password" error={errorFor(problem, 'password')} />
+        <Button type="submit" look="primary" busy={busy} className="button-wide">
+          Change password
+        </Button>
+      </form>
+    </>
+  );
+}
+
+function DeadLink({ title, detail }: { title: string; detail: string }) {
+  return (
+    <>
+      <PageHeading title={TITLE}>{TITLE}</PageHeading>
+      <Notice tone="warning" title={title} live="status">
+        <p>{detail}</p>
+      </Notice>
+      <Link to="/forgot-password" className="button button-primary button-wide">
+        Ask for a new link
+      </Link>
+      <p className="auth-switch">
+        <Link to="/login">Back to log-in</Link>
+      </p>
+    </>
+  );
+}
+
+/** The link belonged to one account, this browser to another: its log-in goes on. */
+function SomebodyElse({ user }: { user: User }) {
+  return (
+    <>
+      <PageHeading title="Your password is changed">Your password is changed</PageHeading>
+      <Notice tone="success" live="status">
+        <p>
+          It belongs to another account. In this browser, <strong>{user.email}</strong> is still logged in.
+        </p>
+      </Notice>
+      <Link to="/" className="button button-primary button-wide">
+        Go to the start
+      </Link>
+    </>
+  );
+}

@@ -1,0 +1,132 @@
+import { useState } from 'react';
+import { Link } from 'react-router';
+import { verifyEmail } from '../lib/api';
+import { Button } from '../components/Button';
+import { Notice } from '../components/Notice';
+import { PageHeading } from '../components/PageHeading';
+import { ProblemNotice } from '../components/ProblemNotice';
+import { SendVerification } from './SendVerification';
+import { useSession } from '../hooks/useSession';
+import { notifyOtherTabs } from '../lib/otherTabs';
+import type { User } from '../lib/types';
+import { useAction } from '../hooks/useAction';
+import { useFocusFallback } from '../hooks/useFocusFallback';
+import { INCOMPLETE, useLinkToken } from './useLinkToken';
+import type { LogInState } from './logInState';
+
+const TITLE = 'Confirm your address';
+
+export default function VerifyEmailPage() {
+  const token = useLinkToken();
+  return (
+    <div className="auth-card">
+      {token ? (
+        <Confirmation key={token} token={token} />
+      ) : (
+        <DeadLink title={INCOMPLETE.title} detail={INCOMPLETE.detail} />
+      )}
+    </div>
+  );
+}
+
+/** Never by itself: what looks through e-mails for harm opens their links. */
+function Confirmation({ token }: { token: string }) {
+  const { user, update } = useSession();
+  const [confirmed, setConfirmed] = useState<User | null>(null);
+  const { run, busy, problem } = useAction(async () => {
+    const answer = await verifyEmail(token);
+    if (answer.user.id === user?.id) {
+      update(answer.user);
+      // The link opens a tab of its own, beside the one that asked for it.
+      notifyOtherTabs('changed');
+    }
+    setConfirmed(answer.user);
+  });
+  const dead = problem?.code === 'token-invalid';
+  useFocusFallback(dead || confirmed);
+  if (confirmed) return <Confirmed email={confirmed.email} />;
+  if (dead) return <DeadLink title={problem.title} detail={problem.detail} />;
+  return (
+    <>
+      <PageHeading title={TITLE}>{TITLE}</PageHeading>
+      <p className="lead">So that this server knows that the address of your account is yours.</p>
+      {problem && <ProblemNotice problem={problem} />}
+      <Button look="primary" busy={busy} className="button-wide" onClick={run}>
+        Confirm this address
+      </Button>
+    </>
+  );
+}
+
+function Confirmed({ email }: { email: string }) {
+  const { user } = useSession();
+  const logInState: LogInState = { from: null, notice: null, email };
+  return (
+    <>
+      <PageHeading title="Your address is confirmed">Your address is confirmed</PageHeading>
+      <Notice tone="success" live="status">
+        <p>
+          <strong>{email}</strong> is confirmed. Thank you.
+        </p>
+      </Notice>
+      {user ? (
+        <Link to="/" className="button button-primary button-wide">
+          Go to the start
+        </Link>
+      ) : (
+        <Link to="/login" state={logInState} className="button button-primary button-wide">
+          Log in
+        </Link>
+      )}
+    </>
+  );
+}
+
+function DeadLink({ title, detail }: { title: string; detail: string }) {
+  const { user } = useSession();
+  return (
+    <>
+      <PageHeading title={TITLE}>{TITLE}</PageHeading>
+      <Notice tone="warning" title={title} live="status">
+        <p>{detail}</p>
+      </Notice>
+      <WayOn user={user} />
+    </>
+  );
+}
+
+function WayOn({ user }: { user: User | null }) {
+  if (!user) {
+    return (
+      <>
+        <p className="auth-aside">
+          Log in: your profile sends you a new one, unless your address is confirmed already.
+        </p>
+        {/* Who is not logged in logs in on the way there. */}
+        <Link to="/profile" className="button button-primary button-wide">
+          Log in
+        </Link>
+      </>
+    );
+  }
+  if (user.email_verified) {
+    return (
+      <>
+        <p className="auth-aside">
+          Your address, <strong>{user.email}</strong>, is confirmed already.
+        </p>
+        <Link to="/" className="button button-primary button-wide">
+          Go to the start
+        </Link>
+      </>
+    );
+  }
+  return (
+    <>
+      <SendVerification email={user.email} label="Send a new link" wide />
+      <p className="auth-switch">
+        <Link to="/">Go to the start</Link>
+      </p>
+    </>
+  );
+}

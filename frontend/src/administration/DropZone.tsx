@@ -1,0 +1,28 @@
+import { useId } from 'react';
+import { useFileDrop } from '../hooks/useFileDrop';
+import { FileInput } from '../components/FileInput';
+import { Icon } from '../components/Icon';
+
+/** A place for a bundle: dropped there, or chosen. */
+export function DropZone({
+  hint,
+  onFiles,
+  onFolder,
+}: {
+  hint: string;
+  onFiles: (files: File[]) => void;
+  onFolder: () => void;
+}) {
+  const id = useId();
+  const { over, handlers } = useFileDrop(onFiles, onFolder);
+  return (
+    <div className={over ? 'drop-zone drop-zone-over' : 'drop-zone'} {...handlers}>
+      <span className="empty-icon">
+        <Icon name="upload" size={22} />
+      </span>
+      <p className="empty-title">Drop a bundle here</p>
+      <p id={id}>{hint}</p>
+      <FileInput accept=".zip,application/zip" describedBy={id} onFiles={onFiles} />
+    </div>
+  );
+}

@@ -1,0 +1,34 @@
+import type { SandboxLayer } from '../lib/types';
+import { Badge } from '../components/Badge';
+import { type Tone } from '../lib/tone';
+import type { IconName } from '../components/Icon';
+
+const STATES: Record<SandboxLayer['state'], { tone: Tone; icon: IconName; label: string }> = {
+  on: { tone: 'success', icon: 'check', label: 'Holds' },
+  partial: { tone: 'accent', icon: 'info', label: 'Holds in part' },
+  off: { tone: 'warning', icon: 'alert', label: 'Missing' },
+};
+
+/** One layer of the confinement of workers: what it keeps out, and what it means where it is missing. */
+export function SandboxLayerRow({ layer }: { layer: SandboxLayer }) {
+  const { tone, icon, label } = STATES[layer.state];
+  return (
+    <li className="row">
+      <div className="row-text">
+        <p className="row-title">
+          <code>{layer.name}</code>
+        </p>
+        <p>Keeps out {layer.keeps_out}.</p>
+        {layer.state === 'partial' && <p className="text-accent">Here {layer.detail}.</p>}
+        {layer.state === 'off' && (
+          <p className="text-warning">
+            Without it: {layer.if_missing}. Why it is missing: {layer.detail}.
+          </p>
+        )}
+      </div>
+      <Badge tone={tone} icon={icon}>
+        {label}
+      </Badge>
+    </li>
+  );
+}

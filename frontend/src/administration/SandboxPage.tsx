@@ -1,0 +1,81 @@
+import { getServer } from '../lib/api';
+import { EmptyState } from '../components/EmptyState';
+import { SandboxLayerRow } from './SandboxLayerRow';
+import { LoadFailure } from '../components/LoadFailure';
+import { Notice } from '../components/Notice';
+import { PageHeading } from '../components/PageHeading';
+import { Skeleton } from '../components/Skeleton';
+import { useSession } from '../hooks/useSession';
+import type { ServerStatus } from '../lib/types';
+import { useLoaded } from '../hooks/useLoaded';
+import { NotFoundPage } from '../components/NotFoundPage';
+
+export default function SandboxPage() {
+  const { user } = useSession();
+  if (!user?.is_staff) return <NotFoundPage what="Only administrators see the sandbox" />;
+  return (
+    <>
+      <div className="page-head">
+        <div>
+          <PageHeading title="Sandbox">Sandbox</PageHeading>
+          <p className="lead">
+            What holds a plugin that breaks out of WebAssembly: the worker process it then finds itself in
+            gave all of this up before it ran anything.
+          </p>
+        </div>
+      </div>
+      <Layers />
+    </>
+  );
+}
+
+function Layers() {
+  const { state, retry } = useLoaded(getServer);
+  if (state.status === 'loading') return <Skeleton lines={9} />;
+  if (state.status === 'failed') return <LoadFailure problem={state.problem} onRetry={retry} />;
+  const { sandbox } = state.value;
+  if (sandbox.length === 0) {
+    return (
+      <EmptyState icon="alert" title="No worker has started">
+        <p>Nothing can be run before one does. The log of the server says why.</p>
+      </EmptyState>
+    );
+  }
+  return (
+    <>
+      <Verdict server={state.value} />
+      <section aria-labelledby="layers-heading" className="section">
+        <h2 id="layers-heading">Layers, in the order in which they are applied</h2>
+        <ul className="card rows">
+          {sandbox.map((layer) => (
+            <SandboxLayerRow key={layer.name} layer={layer} />
+          ))}
+        </ul>
+      </section>
+    </>
+  );
+}
+
+function Verdict({ server: { sandbox, workers } }: { server: ServerStatus }) {
+  const missing = sandbox.filter((layer) => layer.state === 'off').length;
+  const partial = sandbox.filter((layer) => layer.state === 'partial').length;
+  const each = workers === 1 ? 'One call runs at a time.' : `Up to ${workers} calls run at a time.`;
+  if (missing === 0) {
+    return (
+      <Notice
+        tone="success"
+        title={`All ${sandbox.length} layers hold on this system${partial ? `, ${partial} of them in part` : ''}`}
+      >
+        <p>{each}</p>
+      </Notice>
+    );
+  }
+  return (
+    <Notice tone="warning" title={`${missing} of ${sandbox.length} layers are missing on this system`}>
+      <p>
+        Plugins run all the same, held by the others. {each} The guide to deployment says what each layer
+        needs.
+      </p>
+    </Notice>
+  );
+}

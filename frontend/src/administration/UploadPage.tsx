@@ -1,0 +1,117 @@
+import { useEffect, useRef, useState } from 'react';
+import { Link } from 'react-router';
+import { getServer, installPlugin } from '../lib/api';
+import { DropZone } from './DropZone';
+import { Icon } from '../components/Icon';
+import { LoadFailure } from '../components/LoadFailure';
+import { Notice } from '../components/Notice';
+import { PageHeading } from '../components/PageHeading';
+import { ProblemNotice } from '../components/ProblemNotice';
+import { Skeleton } from '../components/Skeleton';
+import { UploadProgress } from './UploadProgress';
+import { UploadReport } from './UploadReport';
+import { pickFile } from '../lib/files';
+import { asProblem, type ApiProblem } from '../lib/problem';
+import { useSession } from '../hooks/useSession';
+import { formatBytes } from '../lib/format';
+import type { Installed } from '../lib/types';
+import { useFocusFallback } from '../hooks/useFocusFallback';
+import { useLoaded } from '../hooks/useLoaded';
+import { NotFoundPage } from '../components/NotFoundPage';
+
+export default function UploadPage() {
+  const { user } = useSession();
+  if (!user?.is_staff) return <NotFoundPage what="Only administrators can install plugins" />;
+  return (
+    <>
+      <nav aria-label="Breadcrumb" className="breadcrumb">
+        <Link to="/plugins">
+          <Icon name="arrowLeft" size={14} />
+          All plugins
+        </Link>
+      </nav>
+      <div className="page-head">
+        <div>
+          <PageHeading title="Upload a plugin">Upload a plugin</PageHeading>
+          <p className="lead">
+            A bundle is a .zip with a <code>plugin.json</code> and the <code>.wasm</code> that it names. It is
+            looked through before anything of it runs, and may do nothing until you consent.
+          </p>
+        </div>
+      </div>
+      <UploaderOfThisServer />
+    </>
+  );
+}
+
+type Step =
+  | { name: 'choosing' }
+  | { name: 'sending'; file: File; sent: number }
+  | { name: 'refused'; file: File; problem: ApiProblem }
+  | { name: 'installed'; installed: Installed };
+
+/** Nothing can be chosen before the limit is known: what is over it would be sent in vain. */
+function UploaderOfThisServer() {
+  const { state, retry } = useLoaded(getServer);
+  if (state.status === 'loading') return <Skeleton lines={4} />;
+  if (state.status === 'failed') return <LoadFailure problem={state.problem} onRetry={retry} />;
+  return <Uploader maxBytes={state.value.max_bundle_bytes} />;
+}
+
+function Uploader({ maxBytes }: { maxBytes: number }) {
+  const [step, setStep] = useState<Step>({ name: 'choosing' });
+  const [complaint, setComplaint] = useState('');
+  const controller = useRef<AbortController>(null);
+  useEffect(() => () => controller.current?.abort(), []);
+  useFocusFallback(step.name);
+
+  async function send(file: File) {
+    const { signal } = (controller.current = new AbortController());
+    setStep({ name: 'sending', file, sent: 0 });
+    try {
+      const onProgress = (sent: number) => setStep({ name: 'sending', file, sent });
+      setStep({ name: 'installed', installed: await installPlugin(file, { onProgress, signal }) });
+    } catch (error) {
+      setStep(signal.aborted ? { name: 'choosing' } : { name: 'refused', file, problem: asProblem(error) });
+    }
+  }
+
+  function choose(files: readonly File[]) {
+    const picked = pickFile(files, maxBytes, 'bundle');
+    setComplaint(picked.ok ? '' : picked.reason);
+    if (picked.ok) void send(picked.file);
+    else setStep({ name: 'choosing' });
+  }
+
+  if (step.name === 'installed') {
+    return <UploadReport installed={step.installed} onAnother={() => setStep({ name: 'choosing' })} />;
+  }
+  if (step.name === 'sending') {
+    return <UploadProgress file={step.file} sent={step.sent} onCancel={() => controller.current?.abort()} />;
+  }
+  return (
+    <div className="upload">
+      {complaint && (
+        <Notice tone="danger" title="This was not sent" live="alert">
+          <p>{complaint}</p>
+        </Notice>
+      )}
+      {!complaint && step.name === 'refused' && (
+        <>
+          <p className="muted">
+            “{step.file.name}” ({formatBytes(step.file.size)}) was refused; nothing of it was kept.
+          </p>
+          <ProblemNotice problem={step.problem} />
+        </>
+      )}
+      <DropZone
+        hint={`One .zip file of at most ${formatBytes(maxBytes)}`}
+        onFiles={choose}
+        onFolder={() => {
+          setComplaint('That is a folder. Pack what is in it as a .zip first.');
+          setStep({ name: 'choosing' });
+        }}
+      />
+    </div>
+  );
+}

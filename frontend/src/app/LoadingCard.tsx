@@ -1,0 +1,14 @@
+import { PageHeading } from '../components/PageHeading';
+import { Skeleton } from '../components/Skeleton';
+
+/** Until the code of a page for anybody is there. */
+export function LoadingCard() {
+  return (
+    <div className="auth-card">
+      <PageHeading title="Loading" hidden>
+        Loading
+      </PageHeading>
+      <Skeleton lines={4} />
+    </div>
+  );
+}

@@ -1,0 +1,210 @@
+// Carries a guest's requests to the host API. Whatever goes wrong is a status with a problem, never a trap.
+import { GUEST_ORIGIN, hostAddress } from './hostAddress';
+import type { HostResponse, Host, HostFunction } from './messages';
+
+/** A request that passed the guard, as it goes over the network. */
+export interface GuardedRequest {
+  url: URL;
+  method: string;
+  headers: Record<string, string>;
+  body: Uint8Array<ArrayBuffer> | null;
+}
+
+const JSON_TYPE = 'application/json';
+const MAX_REQUEST_BYTES = 1 << 20;
+const MAX_ANSWER_BYTES = 4 << 20;
+const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
+
+/** What is asked, guarded: either the request to send or the answer that is given here. */
+export function guardRequest(asked: Uint8Array, body: Uint8Array, host: Host): GuardedRequest | HostResponse {
+  let request;
+  try {
+    request = readRequest(asked);
+  } catch (error) {
+    return invalidInput(`The request cannot be read: ${error}.`);
+  }
+  const verdict = hostAddress(request.url, host.origin);
+  if ('refused' in verdict) return refusal(verdict.refused);
+  const { method } = request;
+  if (!METHODS.includes(method))
+    return problem(
+      'method-not-allowed',
+      405,
+      'This address does not answer that method',
+      `There is no ${method}.`,
+    );
+  if (method === 'GET' && body.length > 0) return invalidInput('A GET takes no body.');
+  return {
+    url: verdict.url,
+    method,
+    // Nothing else of the guest's: no header of its own reaches the host.
+    headers: { Authorization: `Bearer ${host.token}`, 'Content-Type': request.contentType },
+    // One byte more than is allowed, for the host to see that it is too long.
+    body: body.length > 0 ? body.slice(0, MAX_REQUEST_BYTES + 1) : null,
+  };
+}
+
+/** https://extism.org/docs/concepts/http: JSON with `method`, `url` and `headers` (older: `header`). */
+function readRequest(asked: Uint8Array): { method: string; url: string; contentType: string } {
+  const { method, url, headers, header } = JSON.parse(new TextDecoder().decode(asked));
+  if (url === undefined) throw new TypeError('it has no url');
+  const given = Object.entries(headers ?? header ?? {});
+  const contentType = given.find(([name]) => name.toLowerCase() === 'content-type')?.[1];
+  return {
+    method: String(method || 'GET').toUpperCase(),
+    url: String(url),
+    contentType: contentType === undefined ? JSON_TYPE : String(contentType),
+  };
+}
+
+/** What the host answers. A request that is aborted, as any that fails, is answered as well. */
+export async function send({ url, ...init }: GuardedRequest, signal: AbortSignal): Promise<HostResponse> {
+  try {
+    const response = await fetch(url, {
+      ...init,
+      signal,
+      mode: 'cors',
+      credentials: 'omit',
+      redirect: 'error',
+      cache: 'no-store',
+      referrerPolicy: 'no-referrer',
+    });
+    const body = await bodyUpTo(response, MAX_ANSWER_BYTES);
+    return body ? answerOf(response.status, response.headers.get('Content-Type'), body) : tooLarge();
+  } catch {
+    return unreachable();
+  }
+}
+
+/** For browsers that cannot suspend a guest: its worker waits, and nobody else. */
+export function sendSynchronously({ url, method, headers, body }: GuardedRequest): HostResponse {
+  try {
+    const request = new XMLHttpRequest();
+    request.open(method, url, false);
+    request.responseType = 'arraybuffer';
+    request.withCredentials = false;
+    for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
+    request.send(body);
+    // It cannot be told not to follow a redirect, only that it did.
+    if (request.responseURL !== url.href) return unreachable();
+    const received = new Uint8Array(request.response as ArrayBuffer);
+    if (received.length > MAX_ANSWER_BYTES) return tooLarge();
+    return answerOf(request.status, request.getResponseHeader('Content-Type'), received);
+  } catch {
+    return unreachable();
+  }
+}
+
+/** The older interface: all fields of an operation in one JSON object, made into the same request. */
+export function functionRequest(
+  operation: HostFunction,
+  payload: Uint8Array,
+): [Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>] | HostResponse {
+  let fields: Record<string, unknown>;
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(payload).trim();
+    fields = text ? JSON.parse(text) : {};
+  } catch (error) {
+    return problem('malformed-json', 400, 'The body is not valid JSON', String(error));
+  }
+  if (typeof fields !== 'object' || fields === null || Array.isArray(fields))
+    return invalidInput('A host function takes one JSON object.');
+  const left = new Map(Object.entries(fields));
+  let path = operation.path;
+  for (const [, name = ''] of operation.path.matchAll(/\{(\w+)\}/g)) {
+    const value = left.get(name);
+    left.delete(name);
+    if (typeof value !== 'string' || value === '')
+      return invalidInput('This field is required, as text.', `/${name}`);
+    path = path.replace(`{${name}}`, encodeURIComponent(value));
+  }
+  if (operation.fields_in === 'query' && left.size > 0) {
+    const query = [...left].map(([name, value]): [string, string] => [
+      name,
+      typeof value === 'string' ? value : JSON.stringify(value),
+    ]);
+    path += `?${new URLSearchParams(query)}`;
+    left.clear();
+  }
+  const hasBody = operation.fields_in === 'body' || left.size > 0;
+  const request = { method: operation.method, url: `${GUEST_ORIGIN}/host/v1/${path}` };
+  return [encode(request), hasBody ? encode(Object.fromEntries(left)) : new Uint8Array()];
+}
+
+/** A host function's answer: the data, or the problem. */
+export function functionResult({ status, body }: HostResponse): Uint8Array<ArrayBuffer> {
+  const said = new TextDecoder().decode(body) || 'null';
+  return new TextEncoder().encode(
+    status < 400 ? `{"ok":true,"data":${said}}` : `{"ok":false,"error":${said}}`,
+  );
+}
+
+function answerOf(status: number, contentType: string | null, body: Uint8Array<ArrayBuffer>): HostResponse {
+  // An empty answer has no type of its own on the wire; on the server the guest is told this.
+  return { status, contentType: (body.length > 0 && contentType) || JSON_TYPE, body };
+}
+
+async function bodyUpTo(response: Response, limit: number): Promise<Uint8Array<ArrayBuffer> | null> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for (const reader = response.body?.getReader(); reader;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    length += value.length;
+    if (length > limit) {
+      await reader.cancel();
+      return null;
+    }
+    chunks.push(value);
+  }
+  const whole = new Uint8Array(length);
+  chunks.reduce((position, chunk) => (whole.set(chunk, position), position + chunk.length), 0);
+  return whole;
+}
+
+function refusal(reason: 'elsewhere' | 'no-operation'): HostResponse {
+  if (reason === 'no-operation')
+    return problem('not-found', 404, 'There is nothing here', 'There is no such operation in the host API.');
+  const detail = 'No network rule of the plugin covers it, or an administrator has not granted that rule.';
+  return problem('network-not-granted', 403, 'The plugin may not reach this address', detail);
+}
+
+function invalidInput(detail: string, pointer?: string): HostResponse {
+  const errors = pointer === undefined ? undefined : [{ pointer, detail }];
+  return problem('invalid-input', 400, 'Some of the input is not valid', detail, errors);
+}
+
+function unreachable(): HostResponse {
+  return problem('host-unreachable', 503, 'The host cannot be reached', 'The browser got no answer from it.');
+}
+
+function tooLarge(): HostResponse {
+  const detail = `A plugin in a browser takes answers of at most ${MAX_ANSWER_BYTES} bytes.`;
+  return problem('answer-too-large', 502, 'The answer is too large', detail);
+}
+
+function problem(
+  code: string,
+  status: number,
+  title: string,
+  detail: string,
+  errors?: unknown,
+): HostResponse {
+  const body = new TextEncoder().encode(
+    asServer({ type: `urn:hostbridge:problem:${code}`, title, status, detail, errors }),
+  );
+  return { status, contentType: 'application/problem+json', body };
+}
+
+/** JSON with the server's own white space and escapes: a guest gets the same bytes in both places. */
+function asServer(value: unknown): string {
+  return JSON.stringify(value, null, 1)
+    .replace(/([{[])\n */g, '$1')
+    .replace(/\n *([}\]])/g, '$1')
+    .replace(/\n */g, ' ')
+    .replace(/[\u0080-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
+function encode(value: unknown): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(JSON.stringify(value));
+}

@@ -1,0 +1,17 @@
+import { Link } from 'react-router';
+import { PageHeading } from './PageHeading';
+
+export function NotFoundPage({ what = 'There is no page at this address' }: { what?: string }) {
+  return (
+    <div className="not-found">
+      <p className="not-found-code" aria-hidden="true">
+        404
+      </p>
+      <PageHeading title="Not found">{what}</PageHeading>
+      <p className="lead">It may have been moved or removed, or the address has a slip in it.</p>
+      <Link to="/" className="button button-primary">
+        Go to the start
+      </Link>
+    </div>
+  );
+}

@@ -1,0 +1,169 @@
+import { useEffect, useId, useMemo, useState } from 'react';
+import {
+  CONVERT,
+  conversion,
+  formatsFor,
+  OPTIONS_BYTES,
+  SLUG,
+  type Conversion,
+  type Options,
+  type Source,
+} from './conversion';
+import { isUnsupported } from '../lib/calls';
+import { prepareBrowserRuns } from '../executions/run/runFunction';
+import { rememberedTarget, rememberTarget } from '../executions/run/rememberedTarget';
+import type { FunctionDetail, Target } from '../lib/types';
+import { useDetectedFormat } from './useDetectedFormat';
+import { useChosenFile, useDraft } from '../hooks/useDraft';
+import { useRun } from '../executions/run/useRun';
+import { Button } from '../components/Button';
+import { ConvertOptions, type Choice } from './ConvertOptions';
+import { FileField } from '../executions/run/FileField';
+import { Icon } from '../components/Icon';
+import { Notice } from '../components/Notice';
+import { RawInput } from '../executions/run/RawInput';
+import { ResultPanel } from '../executions/run/ResultPanel';
+import { RunProgress } from '../executions/run/RunProgress';
+import { TargetChoice } from '../executions/run/TargetChoice';
+
+const FORM = 'convert';
+const FIRST: Choice & { text: string } = {
+  text: '',
+  from: 'auto',
+  to: null,
+  delimiter: 'auto',
+  header: true,
+  guess_types: false,
+  indent: true,
+};
+
+/** A file or a text, what is to become of it, the run, and its result. Runs in this browser unless told otherwise. */
+export function Converter({
+  definition,
+  userId,
+  blocked,
+  asksHost,
+}: {
+  definition: FunctionDetail;
+  userId: string;
+  /** Why it may not be run, in a sentence; null when it may. */
+  blocked: string | null;
+  /** Whether the plugin was granted anything that it could ask of the server. */
+  asksHost: boolean;
+}) {
+  const formId = useId();
+  const functionKey = { userId, slug: SLUG, name: CONVERT };
+  const [{ text, ...choice }, change] = useDraft(FORM, FIRST);
+  const [file, chooseFile] = useChosenFile(FORM);
+  const source = useMemo(() => file ?? (text ? new Blob([text]) : null), [file, text]);
+  const [target, setTarget] = useState<Target>(() =>
+    rememberedTarget(functionKey, definition.targets, 'browser'),
+  );
+  const { finished, activeRun, isRunning, start, cancel } = useRun<Conversion>();
+  const detected = useDetectedFormat(
+    blocked === null && definition.targets.includes('browser') ? source : null,
+  );
+
+  useEffect(() => (target === 'browser' ? prepareBrowserRuns() : undefined), [target]);
+
+  const sourceFormat = choice.from === 'auto' ? (detected?.format ?? null) : choice.from;
+  const options = optionsOf(choice, sourceFormat);
+
+  function convert() {
+    if (source && blocked === null && !isRunning()) void start(conversion(source, options), target);
+  }
+
+  function switchTarget(to: Target) {
+    setTarget(to);
+    rememberTarget(functionKey, to);
+  }
+
+  function convertOnServerInstead() {
+    switchTarget('server');
+    if (finished) void start(finished.call, 'server');
+  }
+
+  return (
+    <>
+      <div className="card runner">
+        {blocked && (
+          <Notice tone="warning" live="status">
+            {blocked}
+          </Notice>
+        )}
+        <FileField file={file} maxBytes={definition.max_input_bytes - OPTIONS_BYTES} onChoose={chooseFile}>
+          <RawInput
+            formId={formId}
+            label="Or paste a text"
+            hint=""
+            value={text}
+            error={null}
+            onChange={(typed) => change({ text: typed })}
+            onSubmit={convert}
+            onFile={chooseFile}
+          />
+        </FileField>
+        <ConvertOptions
+          choice={choice}
+          detected={detected}
+          options={options}
+          source={sourceFormat}
+          onChange={change}
+        />
+        <div className="runner-foot">
+          <Button
+            look="primary"
+            icon="play"
+            busy={activeRun !== null}
+            disabled={blocked !== null || source === null}
+            onClick={convert}
+          >
+            {activeRun ? 'Converting…' : 'Convert'}
+          </Button>
+          {activeRun && (
+            <Button look="quiet" onClick={cancel}>
+              Cancel
+            </Button>
+          )}
+          <TargetChoice targets={definition.targets} value={target} onChange={switchTarget} />
+        </div>
+        {activeRun && <RunProgress activeRun={activeRun} bytes={source?.size ?? 0} label="Converting" />}
+        <p className="runner-note muted">
+          <Icon name={target === 'browser' && !asksHost ? 'lock' : 'info'} size={14} />
+          {whereItGoes(target, asksHost)}
+        </p>
+      </div>
+      {finished && (
+        <ResultPanel
+          heading="h2"
+          finished={finished}
+          fileName={finished.call.fileName}
+          extension={finished.call.to}
+          firstView={finished.call.to === 'html' ? 'preview' : null}
+          source={finished.call.source}
+          stale={activeRun !== null}
+          onRunOnServer={
+            definition.targets.includes('server') && isUnsupported(finished.outcome)
+              ? convertOnServerInstead
+              : null
+          }
+        />
+      )}
+    </>
+  );
+}
+
+/** What the choice comes to for a source, as far as that is known. */
+function optionsOf(choice: Choice, source: Source | null): Options {
+  const { delimiter, header, guess_types, indent } = choice;
+  const [usual, ...others] = formatsFor(source);
+  const to = others.find((format) => format === choice.to) ?? usual;
+  return { from: source ?? 'auto', to, delimiter, header, guess_types, indent };
+}
+
+function whereItGoes(target: Target, asksHost: boolean): string {
+  if (target === 'server') return 'Your data is sent to this server and converted there.';
+  return asksHost
+    ? 'Runs in this browser. The plugin may ask this server for your own data, and gets nobody else’s.'
+    : 'Your data does not leave this page. The server is told sizes, times and how it ended.';
+}

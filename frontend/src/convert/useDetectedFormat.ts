@@ -1,0 +1,37 @@
+// Tells the format of what somebody wants to convert before they ask for it.
+import { useEffect, useState } from 'react';
+import { DETECT_BYTES, detection, readDetected, type Detected } from './conversion';
+import { run } from '../executions/run/runFunction';
+import { readBeginning } from '../lib/textFiles';
+
+/** Somebody who types is left alone for as long. */
+const TYPING_MS = 1000;
+
+/** Null until it is told, and where that cannot be done in this browser: nothing is sent to the server for it. */
+export function useDetectedFormat(source: Blob | null): Detected | null {
+  const [found, setFound] = useState<{ source: Blob; detected: Detected | null } | null>(null);
+  useEffect(() => {
+    if (!source) return;
+    const controller = new AbortController();
+    const timer = setTimeout(
+      () =>
+        detect(source, controller.signal).then(
+          (detected) => setFound({ source, detected }),
+          () => undefined, // given up for another source, or unreadable, which the run will tell
+        ),
+      source instanceof File ? 0 : TYPING_MS,
+    );
+    return () => {
+      clearTimeout(timer);
+      controller.abort();
+    };
+  }, [source]);
+  return found?.source === source ? found.detected : null;
+}
+
+async function detect(source: Blob, signal: AbortSignal): Promise<Detected | null> {
+  const text = await readBeginning(source, DETECT_BYTES);
+  if (!text.trim()) return null;
+  const outcome = await run(detection(text), 'browser', signal);
+  return outcome.ok ? readDetected(outcome.output) : null;
+}

@@ -1,0 +1,113 @@
+import { useState } from 'react';
+import { Link, useNavigate } from 'react-router';
+import { cancelExecution, replayExecution } from '../lib/api';
+import { isActive } from './executionState';
+import { asProblem } from '../lib/problem';
+import { useSession } from '../hooks/useSession';
+import { useToasts } from '../hooks/useToasts';
+import type { ExecutionDetail } from '../lib/types';
+import { counted } from '../lib/format';
+import { Button } from '../components/Button';
+import { ConfirmDialog } from '../components/ConfirmDialog';
+
+/** Ends an execution that goes on; runs one that ended again. `onEnded`: it had ended before it was cancelled. */
+export function ExecutionActions({
+  execution,
+  onEnded,
+}: {
+  execution: ExecutionDetail;
+  onEnded: () => void;
+}) {
+  return isActive(execution) ? (
+    <CancelButton id={execution.id} onEnded={onEnded} />
+  ) : (
+    <RunAgain execution={execution} />
+  );
+}
+
+function CancelButton({ id, onEnded }: { id: string; onEnded: () => void }) {
+  const { show } = useToasts();
+  const [busy, setBusy] = useState(false);
+
+  async function cancel() {
+    setBusy(true); // until the news of the end arrives
+    try {
+      await cancelExecution(id);
+    } catch (error) {
+      const problem = asProblem(error);
+      if (problem.code === 'run-ended') onEnded();
+      else show({ tone: 'danger', title: problem.title, body: problem.detail });
+      setBusy(false);
+    }
+  }
+
+  return (
+    <Button small icon="ban" busy={busy} onClick={() => void cancel()}>
+      Cancel
+    </Button>
+  );
+}
+
+function RunAgain({ execution }: { execution: ExecutionDetail }) {
+  const { user } = useSession();
+  const { show } = useToasts();
+  const navigate = useNavigate();
+  const [busy, setBusy] = useState(false);
+  const [asking, setAsking] = useState(false);
+  const { plugin, function: name, host_calls: calls } = execution;
+  const others = execution.user?.id !== user?.id;
+
+  if (!execution.input) {
+    return (
+      <Link to={`/plugins/${plugin}/${name}`} className="button button-plain button-small">
+        Open the function
+      </Link>
+    );
+  }
+
+  async function run() {
+    const id = await replayExecution(execution.id);
+    if (id) void navigate(`/executions/${id}`);
+  }
+
+  async function runAtOnce() {
+    setBusy(true);
+    try {
+      await run();
+    } catch (error) {
+      const problem = asProblem(error);
+      show({ tone: 'danger', title: problem.title, body: problem.detail });
+    } finally {
+      setBusy(false);
+    }
+  }
+
+  return (
+    <>
+      <Button
+        small
+        icon="refresh"
+        busy={busy}
+        onClick={() => (others || calls.length > 0 ? setAsking(true) : void runAtOnce())}
+      >
+        Run again
+      </Button>
+      {asking && (
+        <ConfirmDialog
+          title={`Run ${plugin} · ${name} again?`}
+          confirm="Run again"
+          onConfirm={run}
+          onClose={() => setAsking(false)}
+        >
+          {others && <p>Somebody else ran it. This time it runs as you.</p>}
+          {calls.length > 0 && (
+            <p>
+              It made {counted(calls.length, 'host call')}, and what they did may be done once more: with the
+              same input, by the release that serves now.
+            </p>
+          )}
+        </ConfirmDialog>
+      )}
+    </>
+  );
+}

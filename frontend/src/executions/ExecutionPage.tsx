@@ -1,0 +1,188 @@
+import { useCallback } from 'react';
+import { Link, useParams } from 'react-router';
+import { useExecutionNews } from './useExecutionEvents';
+import { getExecution } from '../lib/api';
+import { CopyButton } from '../components/CopyButton';
+import { ExecutionActions } from './ExecutionActions';
+import { DescriptionItem, DescriptionList } from '../components/DescriptionList';
+import { HostCallTable } from './HostCallTable';
+import { Icon } from '../components/Icon';
+import { RecordedDataSection } from './RecordedDataSection';
+import { LoadFailure } from '../components/LoadFailure';
+import { LogList } from './LogList';
+import { PageHeading } from '../components/PageHeading';
+import { ProblemNotice } from '../components/ProblemNotice';
+import { Skeleton } from '../components/Skeleton';
+import { StateIcon } from './StateIcon';
+import { TimingBar } from './TimingBar';
+import { elapsedMs, isActive, STATE_LABEL } from './executionState';
+import { problemFromBody } from '../lib/problem';
+import { fullTime, relativeTime } from '../lib/time';
+import { useNow } from '../hooks/useNow';
+import { formatBytes, formatDuration } from '../lib/format';
+import type { ExecutionDetail } from '../lib/types';
+import { useFocusFallback } from '../hooks/useFocusFallback';
+import { useLoaded } from '../hooks/useLoaded';
+import { NotFoundPage } from '../components/NotFoundPage';
+
+export default function ExecutionPage() {
+  const { id = '' } = useParams();
+  const { state, retry, reload } = useLoaded(useCallback((signal) => getExecution(id, signal), [id]));
+  useExecutionNews(id, reload);
+
+  if (state.status === 'failed' && state.problem.status === 404) {
+    return <NotFoundPage what="There is no such execution, or it is not yours" />;
+  }
+  return (
+    <>
+      <nav aria-label="Breadcrumb" className="breadcrumb">
+        <Link to="/executions">
+          <Icon name="arrowLeft" size={14} />
+          All executions
+        </Link>
+      </nav>
+      {state.status !== 'loaded' && (
+        <PageHeading title="Execution" hidden={state.status === 'loading'}>
+          Execution
+        </PageHeading>
+      )}
+      {state.status === 'loading' && <Skeleton lines={7} />}
+      {state.status === 'failed' && <LoadFailure problem={state.problem} onRetry={retry} />}
+      {state.status === 'loaded' && <ExecutionView execution={state.value} onEnded={reload} />}
+    </>
+  );
+}
+
+function ExecutionView({ execution, onEnded }: { execution: ExecutionDetail; onEnded: () => void }) {
+  const now = useNow(1000);
+  const { user, timing, host_calls: calls, host_call_count: count, logs } = execution;
+  const active = isActive(execution);
+  const fileName = `${execution.plugin}-${execution.function}`;
+  useFocusFallback(active);
+  return (
+    <>
+      <div className="execution-head">
+        <PageHeading title={`${execution.plugin} · ${execution.function}`}>
+          {execution.plugin} · {execution.function}
+        </PageHeading>
+        <div className="execution-tools">
+          <p role="status" className={`execution-state state state-${execution.state}`}>
+            <StateIcon state={execution.state} />
+            {STATE_LABEL[execution.state]}
+          </p>
+          <ExecutionActions key={execution.id} execution={execution} onEnded={onEnded} />
+        </div>
+      </div>
+      {execution.problem && <ProblemSection problem={execution.problem} />}
+      <section aria-labelledby="summary-heading" className="section">
+        <h2 id="summary-heading">Summary</h2>
+        <div className="card">
+          <DescriptionList>
+            <DescriptionItem term="Function">
+              <Link to={`/plugins/${execution.plugin}/${execution.function}`}>
+                {execution.plugin} · {execution.function}
+              </Link>
+            </DescriptionItem>
+            <DescriptionItem term="Called by">{user ? user.name || user.email : 'A visitor'}</DescriptionItem>
+            <DescriptionItem term="Started">
+              <time dateTime={execution.created_at}>{fullTime(execution.created_at)}</time>{' '}
+              <span className="muted">({relativeTime(execution.created_at, now)})</span>
+            </DescriptionItem>
+            <DescriptionItem term={active ? 'Running for' : 'Took'}>
+              {formatDuration(elapsedMs(execution, now))}
+            </DescriptionItem>
+            <DescriptionItem term="Ran">
+              {execution.target === 'browser' ? 'In the browser, as it reports' : 'On the server'}
+            </DescriptionItem>
+            <DescriptionItem term="Input and output">
+              {formatBytes(execution.input_bytes)} in, {formatBytes(execution.output_bytes)} out
+            </DescriptionItem>
+            <DescriptionItem term="Id" wide>
+              <span className="copyable">
+                <code>{execution.id}</code>
+                <CopyButton text={execution.id} hiddenLabel="Copy id" />
+              </span>
+            </DescriptionItem>
+          </DescriptionList>
+          {timing && (
+            <div className="execution-timing">
+              <TimingBar
+                timing={{
+                  queue: timing.queue_ms,
+                  start: timing.start_ms,
+                  run: timing.run_ms,
+                  host: timing.host_ms,
+                }}
+              />
+            </div>
+          )}
+        </div>
+      </section>
+      <RecordedDataSection
+        heading="Input"
+        kept={execution.input}
+        missing={whyNotKept(execution)}
+        empty="It was called with nothing."
+        fileName={`${fileName}-input`}
+      />
+      {!active && !execution.problem && (
+        <RecordedDataSection
+          heading="Output"
+          kept={execution.output}
+          missing={whyNotKept(execution)}
+          empty="It answered with nothing."
+          fileName={fileName}
+        />
+      )}
+      <section aria-labelledby="host-calls-heading" className="section">
+        <div className="section-head">
+          <h2 id="host-calls-heading">Host calls</h2>
+          {calls.length > 0 && (
+            <span className="muted">
+              {count === 1 ? '1 call' : `${count} calls`}
+              {count > calls.length && `, the first ${calls.length} of them`}
+            </span>
+          )}
+        </div>
+        <div className="card">
+          <HostCallTable calls={calls} active={active} />
+        </div>
+      </section>
+      <section aria-labelledby="logs-heading" className="section">
+        <h2 id="logs-heading">Log</h2>
+        <div className="card">
+          <LogList lines={logs} active={active} />
+        </div>
+      </section>
+    </>
+  );
+}
+
+function whyNotKept({ target }: ExecutionDetail): string {
+  return target === 'browser'
+    ? 'It ran in a browser, and what went in and out stayed there.'
+    : 'This was not kept: it is too large for the history, or the function handles secrets.';
+}
+
+function ProblemSection({ problem }: { problem: NonNullable<ExecutionDetail['problem']> }) {
+  const { backtrace } = problem;
+  return (
+    <section aria-label="Problem" className="section">
+      <ProblemNotice problem={problemFromBody(problem, problem.status, new Headers())} />
+      {typeof backtrace === 'string' && backtrace && (
+        <details className="backtrace">
+          <summary>
+            <Icon name="chevronRight" size={14} />
+            Backtrace, for the plugin’s author
+          </summary>
+          <div className="backtrace-tools">
+            <CopyButton text={backtrace} />
+          </div>
+          <pre className="output-text" role="group" tabIndex={0} aria-label="Backtrace">
+            {backtrace}
+          </pre>
+        </details>
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,94 @@
+import { useMemo, useState } from 'react';
+import { findHtml } from './html';
+import type { Output } from '../../lib/output';
+import { formatBytes } from '../../lib/format';
+import { BinarySummary } from './BinarySummary';
+import { CopyButton } from '../../components/CopyButton';
+import { DownloadLink } from './DownloadLink';
+import { HtmlPreview } from './HtmlPreview';
+import { JsonText } from './JsonText';
+import { JsonTree } from './JsonTree';
+import { SegmentedControl } from '../../components/SegmentedControl';
+
+/** Longer text would make the page slow; it is cut here and whole in the download. */
+const LONGEST_SHOWN = 200_000;
+
+export type View = 'tree' | 'raw' | 'preview';
+const VIEW_LABEL: Record<View, string> = { tree: 'Tree', raw: 'Raw', preview: 'Preview' };
+
+/** What went into a function or came out of it: as a tree, raw, or as the page that it is. Never run. */
+export function OutputView({
+  output,
+  fileName,
+  extension,
+  firstView = null,
+  label = 'Output',
+  empty = 'The function answered with nothing.',
+}: {
+  output: Output;
+  fileName: string;
+  /** Of the download; left out, it is told from the output. */
+  extension?: string;
+  /** Shown before anybody chose, where the output can be shown so. */
+  firstView?: View | null;
+  label?: string;
+  /** What it means that there are no bytes. */
+  empty?: string;
+}) {
+  const html = useMemo(() => findHtml(output), [output]);
+  const views = viewsOf(output, html);
+  const [chosen, setChosen] = useState<View | null>(null);
+  const wanted = chosen ?? firstView;
+  const view = wanted && views.includes(wanted) ? wanted : (views[0] ?? 'raw');
+  if (output.data.length === 0) return <p className="output-note">{empty}</p>;
+  return (
+    <div className="output">
+      <div className="output-bar">
+        {views.length > 1 ? (
+          <SegmentedControl
+            label={`Show the ${label.toLowerCase()} as`}
+            options={views.map((value) => ({ value, label: VIEW_LABEL[value] }))}
+            value={view}
+            onChange={setChosen}
+          />
+        ) : (
+          <span className="muted">{output.kind === 'binary' ? 'Binary data' : 'Text'}</span>
+        )}
+        <span className="output-tools">
+          <span className="muted">{formatBytes(output.data.length)}</span>
+          {output.kind !== 'binary' && output.isWhole && <CopyButton text={output.text} />}
+          <DownloadLink output={output} fileName={fileName} extension={extension} />
+        </span>
+      </div>
+      {output.kind === 'binary' ? (
+        <BinarySummary data={output.data} />
+      ) : view === 'preview' && html !== null ? (
+        <HtmlPreview html={html} label={label} />
+      ) : view === 'tree' ? (
+        <JsonTree text={output.text} label={label} />
+      ) : (
+        <RawText output={output} label={label} />
+      )}
+    </div>
+  );
+}
+
+/** The ways to show it, the first before anybody chose. */
+function viewsOf(output: Output, html: string | null): View[] {
+  const views: View[] = output.kind === 'json' && output.isWhole ? ['tree', 'raw'] : ['raw'];
+  return html === null ? views : [...views, 'preview'];
+}
+
+function RawText({ output, label }: { output: Output; label: string }) {
+  const text = output.text.slice(0, LONGEST_SHOWN);
+  return (
+    <>
+      <pre className="output-text" role="group" tabIndex={0} aria-label={label}>
+        {output.kind === 'json' ? <JsonText text={text} /> : text}
+      </pre>
+      {(!output.isWhole || output.text.length > LONGEST_SHOWN) && (
+        <p className="output-note">Only the beginning is shown. The download has all of it.</p>
+      )}
+    </>
+  );
+}

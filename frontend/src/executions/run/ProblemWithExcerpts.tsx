@@ -1,0 +1,81 @@
+import { useEffect, useMemo, useState } from 'react';
+import { excerptsAt, locationIn, type Excerpt, type TextLocation } from './errorLocations';
+import type { ApiProblem } from '../../lib/problem';
+import { Notice } from '../../components/Notice';
+import { ProblemNotice } from '../../components/ProblemNotice';
+
+/** A problem with what stands at each location that it names. `source` is the text in which these are. */
+export function ProblemWithExcerpts({ problem, source }: { problem: ApiProblem; source: Blob }) {
+  const messages = useMemo(() => messagesOf(problem), [problem]);
+  const excerpts = useExcerpts(source, messages);
+  if (!messages.some(locationIn)) return <ProblemNotice problem={problem} />;
+  return (
+    <Notice tone="danger" title={problem.title} live="alert">
+      <ul className="locations">
+        {messages.map((message) => (
+          <li key={message}>
+            <p>{message}</p>
+            <ExcerptLine excerpt={excerpts.get(message)} />
+          </li>
+        ))}
+      </ul>
+    </Notice>
+  );
+}
+
+function ExcerptLine({ excerpt }: { excerpt: Excerpt | undefined }) {
+  if (!excerpt) return null;
+  return (
+    <div className="excerpt" role="group" tabIndex={0} aria-label={`Line ${excerpt.line}`}>
+      <span className="excerpt-line" aria-hidden="true">
+        {excerpt.line}
+      </span>
+      <code>
+        {excerpt.before}
+        {/* At the end of a line there is nothing to mark but the end itself. */}
+        <mark>{excerpt.at || '\u00a0'}</mark>
+        {excerpt.after}
+      </code>
+    </div>
+  );
+}
+
+const NONE: ReadonlyMap<string, Excerpt> = new Map();
+
+/** By message. None as long as the text is read, and where it cannot be read any more. */
+function useExcerpts(source: Blob, messages: string[]): ReadonlyMap<string, Excerpt> {
+  const [found, setFound] = useState<{ messages: string[]; excerpts: ReadonlyMap<string, Excerpt> }>();
+  useEffect(() => {
+    let current = true;
+    readExcerpts(source, messages).then(
+      (excerpts) => {
+        if (current) setFound({ messages, excerpts });
+      },
+      () => undefined, // the messages say enough
+    );
+    return () => {
+      current = false;
+    };
+  }, [source, messages]);
+  return found?.messages === messages ? found.excerpts : NONE;
+}
+
+async function readExcerpts(source: Blob, messages: string[]): Promise<Map<string, Excerpt>> {
+  const placed = messages.flatMap((message): [string, TextLocation][] => {
+    const location = locationIn(message);
+    return location ? [[message, location]] : [];
+  });
+  const excerpts = await excerptsAt(
+    source,
+    placed.map(([, location]) => location),
+  );
+  return new Map(
+    placed.flatMap(([message], index) => (excerpts[index] ? [[message, excerpts[index]] as const] : [])),
+  );
+}
+
+/** What the problem says, each thing once: a plugin tells the first error also as the problem's detail. */
+function messagesOf(problem: ApiProblem): string[] {
+  const messages = [problem.detail, ...problem.errors.map((error) => error.detail)];
+  return [...new Set(messages.filter(Boolean))];
+}

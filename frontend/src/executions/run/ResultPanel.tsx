@@ -1,0 +1,85 @@
+import { useEffect, useRef } from 'react';
+import { Link } from 'react-router';
+import type { FinishedRun } from './useRun';
+import { Badge } from '../../components/Badge';
+import { Button } from '../../components/Button';
+import { CopyButton } from '../../components/CopyButton';
+import { OutputView, type View } from '../output/OutputView';
+import { ProblemWithExcerpts } from './ProblemWithExcerpts';
+import { ProblemNotice } from '../../components/ProblemNotice';
+import { TimingBar } from '../TimingBar';
+
+export function ResultPanel({
+  heading: Heading,
+  finished,
+  fileName,
+  extension,
+  firstView,
+  source = null,
+  stale,
+  onRunOnServer = null,
+}: {
+  /** One level below what the panel stands under. */
+  heading: 'h2' | 'h3';
+  finished: FinishedRun;
+  fileName: string;
+  extension?: string;
+  firstView?: View | null;
+  /** The text that errors name places in. */
+  source?: Blob | null;
+  stale: boolean;
+  /** Offered where the browser could not run it and the server can. */
+  onRunOnServer?: (() => void) | null;
+}) {
+  const { outcome } = finished;
+  const panel = useRef<HTMLElement>(null);
+  useEffect(() => {
+    // With the next frame, for which the page is laid out anyway.
+    const frame = requestAnimationFrame(() => panel.current?.scrollIntoView({ block: 'nearest' }));
+    return () => cancelAnimationFrame(frame);
+  }, [outcome]);
+  return (
+    <section ref={panel} aria-label="Result" className={stale ? 'card result result-stale' : 'card result'}>
+      <div className="result-head">
+        <Heading>Result</Heading>
+        <span role="status">
+          {outcome.ok ? (
+            <Badge tone="success" icon="check">
+              Succeeded
+            </Badge>
+          ) : (
+            <Badge tone="danger" icon="x">
+              Failed
+            </Badge>
+          )}
+        </span>
+      </div>
+      {outcome.ok ? (
+        <OutputView output={outcome.output} fileName={fileName} extension={extension} firstView={firstView} />
+      ) : (
+        <div className="result-problem">
+          {source ? (
+            <ProblemWithExcerpts problem={outcome.problem} source={source} />
+          ) : (
+            <ProblemNotice problem={outcome.problem} />
+          )}
+          {onRunOnServer && <Button onClick={onRunOnServer}>Run on the server instead</Button>}
+        </div>
+      )}
+      {(outcome.timing || outcome.executionId) && (
+        <div className="result-foot">
+          {outcome.timing && <TimingBar timing={outcome.timing} />}
+          {outcome.executionId && (
+            <p className="execution-id">
+              <span className="muted">Execution</span>
+              <Link to={`/executions/${outcome.executionId}`}>
+                <code>{outcome.executionId}</code>
+              </Link>
+              <CopyButton text={outcome.executionId} hiddenLabel="Copy id" />
+            </p>
+          )}
+        </div>
+      )}
+    </section>
+  );
+}

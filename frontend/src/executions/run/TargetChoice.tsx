@@ -1,0 +1,26 @@
+import type { Target } from '../../lib/types';
+import { SegmentedControl } from '../../components/SegmentedControl';
+
+/** Where a function is to run, if it may run in both places. */
+export function TargetChoice({
+  targets,
+  value,
+  onChange,
+}: {
+  targets: readonly Target[];
+  value: Target;
+  onChange: (target: Target) => void;
+}) {
+  if (targets.length < 2) return null;
+  return (
+    <SegmentedControl
+      label="Run it"
+      options={[
+        { value: 'server', label: 'On the server' },
+        { value: 'browser', label: 'In this browser' },
+      ]}
+      value={value}
+      onChange={onChange}
+    />
+  );
+}

@@ -1,0 +1,135 @@
+import { useCallback } from 'react';
+import { Link } from 'react-router';
+import { useActivity } from '../executions/activity/useActivity';
+import { usePluginChanges } from '../hooks/useFeed';
+import { listPlugins } from '../lib/api';
+import { ActivityItem } from '../executions/activity/ActivityItem';
+import { PluginCardSkeletons } from '../plugins/PluginCardSkeletons';
+import { EmptyState } from '../components/EmptyState';
+import { Icon } from '../components/Icon';
+import { LoadFailure } from '../components/LoadFailure';
+import { Notice } from '../components/Notice';
+import { PageHeading } from '../components/PageHeading';
+import { PluginCard } from '../plugins/PluginCard';
+import { timeline } from '../executions/activity/timeline';
+import { useSession } from '../hooks/useSession';
+import { awaitingConsent, firstStep, shortcuts } from './suggestions';
+import type { PluginSummary } from '../lib/types';
+import { useLoaded } from '../hooks/useLoaded';
+
+const SHORTCUTS = 6;
+const LATEST = 8;
+
+/** What is going on and what to do next. */
+export function HomePage() {
+  const { user } = useSession();
+  const { executions, loaded } = useActivity();
+  const { state, retry, reload } = useLoaded(listPlugins);
+  usePluginChanges(useCallback(() => reload(), [reload]));
+  const own = executions.filter((execution) => execution.user?.id === user?.id);
+  const plugins = state.status === 'loaded' ? state.value : [];
+  const shown = shortcuts(plugins, own, SHORTCUTS);
+
+  return (
+    <>
+      <div className="page-head">
+        <div>
+          <PageHeading title="Home">{user?.name ? `Hello, ${user.name}` : 'Hello'}</PageHeading>
+          <p className="lead">What happens on this server, as it happens.</p>
+        </div>
+      </div>
+      {user?.is_staff && <Waiting plugins={awaitingConsent(plugins)} />}
+      {loaded && state.status === 'loaded' && own.length === 0 && <FirstStep plugins={plugins} />}
+      <section aria-labelledby="shortcuts-heading" className="section">
+        <div className="section-head">
+          <h2 id="shortcuts-heading">{own.length > 0 ? 'Go on with' : 'Plugins to try'}</h2>
+          <Link to="/plugins">All plugins</Link>
+        </div>
+        {state.status === 'loading' && <PluginCardSkeletons />}
+        {state.status === 'failed' && <LoadFailure problem={state.problem} onRetry={retry} />}
+        {state.status === 'loaded' && shown.length === 0 && (
+          <EmptyState icon="plug" title="Nothing can be run yet">
+            <p>An administrator installs plugins and turns them on. They then appear here at once.</p>
+          </EmptyState>
+        )}
+        <ul className="card-grid">
+          {shown.map((plugin) => (
+            <PluginCard key={plugin.slug} plugin={plugin} heading="h3" />
+          ))}
+        </ul>
+      </section>
+      <Latest />
+    </>
+  );
+}
+
+/** What only an administrator can go on with. */
+function Waiting({ plugins }: { plugins: PluginSummary[] }) {
+  if (plugins.length === 0) return null;
+  const title = plugins.length === 1 ? '1 plugin waits' : `${plugins.length} plugins wait`;
+  return (
+    <div className="home-waiting">
+      <Notice tone="warning" title={`${title} for your consent`}>
+        <ul className="notice-list">
+          {plugins.map(({ slug, title: name, pending_version: version }) => (
+            <li key={slug}>
+              <Link to={`/plugins/${slug}`}>{version ? `${name} ${version}` : name}</Link>
+            </li>
+          ))}
+        </ul>
+      </Notice>
+    </div>
+  );
+}
+
+function FirstStep({ plugins }: { plugins: PluginSummary[] }) {
+  const step = firstStep(plugins);
+  if (!step) return null;
+  return (
+    <section aria-labelledby="first-heading" className="card first-step">
+      <span className="empty-icon">
+        <Icon name="play" size={22} />
+      </span>
+      <div>
+        <h2 id="first-heading">Run your first function</h2>
+        <p>
+          “{step.title}” of {step.plugin.title} is a good start. It runs in a sandbox and may do only what was
+          granted to it, so nothing can break.
+        </p>
+      </div>
+      <Link className="button button-primary" to={`/plugins/${step.plugin.slug}/${step.name}`}>
+        Try it
+      </Link>
+    </section>
+  );
+}
+
+/** The activity in the page itself; where it is wide, the column beside it has it already. */
+function Latest() {
+  const { executions } = useActivity();
+  const { user } = useSession();
+  if (executions.length === 0) return null;
+  return (
+    <section aria-labelledby="latest-heading" className="section home-latest">
+      <div className="section-head">
+        <h2 id="latest-heading">Latest</h2>
+        <Link to="/executions">All executions</Link>
+      </div>
+      <ol className="activity-list card">
+        {timeline(executions)
+          .slice(0, LATEST)
+          .map(
+            (item) =>
+              item.kind === 'execution' && (
+                <ActivityItem
+                  key={item.key}
+                  execution={item.execution}
+                  times={item.times}
+                  showUser={Boolean(user?.is_staff)}
+                />
+              ),
+          )}
+      </ol>
+    </section>
+  );
+}

@@ -1,0 +1,11 @@
+import { Icon } from '../components/Icon';
+
+/** Whether a plugin holds something that it asks for. */
+export function GrantState({ granted, optional }: { granted: boolean; optional: boolean }) {
+  return (
+    <span className={granted ? 'granted' : 'granted granted-no'}>
+      <Icon name={granted ? 'check' : 'dash'} />
+      {granted ? 'Granted' : optional ? 'Not granted (optional)' : 'Not granted'}
+    </span>
+  );
+}

@@ -1,0 +1,28 @@
+import type { ReactNode } from 'react';
+import type { PermissionInfo } from '../lib/types';
+
+/** What a permission means and why it is asked for. `title` may be a label. */
+export function PermissionDescription({
+  permission,
+  title,
+  id,
+}: {
+  permission: PermissionInfo & { reason?: string };
+  title: ReactNode;
+  id?: string;
+}) {
+  return (
+    <div className="permission-text">
+      {title}
+      <div id={id}>
+        <p>{permission.meaning}</p>
+        {permission.reason && (
+          <p className="muted">
+            Why: <q>{permission.reason}</q>
+          </p>
+        )}
+      </div>
+      <p className="mono muted">{permission.operation}</p>
+    </div>
+  );
+}

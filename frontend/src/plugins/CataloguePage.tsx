@@ -1,0 +1,108 @@
+import { useCallback, useId, useState } from 'react';
+import { Link, useSearchParams } from 'react-router';
+import { usePluginChanges } from '../hooks/useFeed';
+import { listPlugins } from '../lib/api';
+import { Button } from '../components/Button';
+import { PluginCardSkeletons } from './PluginCardSkeletons';
+import { EmptyState } from '../components/EmptyState';
+import { Icon } from '../components/Icon';
+import { LoadFailure } from '../components/LoadFailure';
+import { PageHeading } from '../components/PageHeading';
+import { PluginCard } from './PluginCard';
+import { useSession } from '../hooks/useSession';
+import { useLoaded } from '../hooks/useLoaded';
+import type { PluginSummary } from '../lib/types';
+
+export function CataloguePage() {
+  const { user } = useSession();
+  const { state, retry, reload } = useLoaded(listPlugins);
+  usePluginChanges(useCallback(() => reload(), [reload]));
+  // In the address, so that the way back from a plugin leads to what was found. The address follows when there is
+  // time: until the field is left it is what was typed that counts, or fast typing would lose letters.
+  const [query, setQuery] = useSearchParams();
+  const [typed, setTyped] = useState<string | null>(null);
+  const search = typed ?? query.get('search') ?? '';
+  const setSearch = (words: string) => setQuery(words ? { search: words } : {}, { replace: true });
+  const type = (words: string) => {
+    setTyped(words);
+    setSearch(words);
+  };
+  const searchId = useId();
+  const found = state.status === 'loaded' ? state.value.filter((plugin) => matches(plugin, search)) : [];
+
+  return (
+    <>
+      <div className="page-head">
+        <div>
+          <PageHeading title="Plugins">Plugins</PageHeading>
+          <p className="lead">
+            Small programs that run in a sandbox and may do only what was granted to them.
+          </p>
+        </div>
+        <div className="catalogue-tools">
+          <div className="search" role="search">
+            <label htmlFor={searchId} className="visually-hidden">
+              Search the catalogue
+            </label>
+            <Icon name="search" />
+            <input
+              id={searchId}
+              type="search"
+              className="input"
+              placeholder="Search"
+              value={search}
+              onChange={(event) => type(event.target.value)}
+              onBlur={() => setTyped(null)}
+            />
+          </div>
+          {user?.is_staff && (
+            <Link to="/upload" className="button">
+              <Icon name="upload" />
+              Upload a plugin
+            </Link>
+          )}
+        </div>
+      </div>
+      {state.status === 'loading' && <PluginCardSkeletons />}
+      {state.status === 'failed' && <LoadFailure problem={state.problem} onRetry={retry} />}
+      {state.status === 'loaded' && state.value.length === 0 && (
+        <EmptyState icon="plug" title="Nothing is installed yet">
+          <p>
+            {user?.is_staff
+              ? 'Upload a bundle, or install one on the server, and it appears here at once.'
+              : 'An administrator has to install the first one. It then appears here at once.'}
+          </p>
+        </EmptyState>
+      )}
+      {state.status === 'loaded' && state.value.length > 0 && (
+        <>
+          <p role="status" className={search ? 'search-count muted' : 'visually-hidden'}>
+            {found.length === 1 ? '1 match' : `${found.length} matches`}
+          </p>
+          {found.length === 0 ? (
+            <EmptyState icon="search" title={`Nothing matches “${search}”`}>
+              <Button onClick={() => setSearch('')}>Clear the search</Button>
+            </EmptyState>
+          ) : (
+            <ul className="card-grid">
+              {found.map((plugin) => (
+                <PluginCard key={plugin.slug} plugin={plugin} heading="h2" />
+              ))}
+            </ul>
+          )}
+        </>
+      )}
+    </>
+  );
+}
+
+/** Every word has to occur somewhere in what the plugin says about itself. */
+function matches(plugin: PluginSummary, search: string): boolean {
+  const text = [plugin.slug, plugin.title, plugin.description, ...plugin.functions.map((item) => item.title)]
+    .join(' ')
+    .toLowerCase();
+  return search
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => text.includes(word));
+}

@@ -1,0 +1,20 @@
+/** The catalogue's shape while it is on its way. */
+export function PluginCardSkeletons() {
+  return (
+    <div role="status">
+      <span className="visually-hidden">Loading…</span>
+      <div className="card-grid" aria-hidden="true">
+        {Array.from({ length: 6 }, (_, index) => (
+          <div key={index} className="card plugin-card skeleton">
+            <div className="plugin-card-head">
+              <span className="skeleton-mark" />
+              <span className="skeleton-line" />
+            </div>
+            <span className="skeleton-line" />
+            <span className="skeleton-line" />
+          </div>
+        ))}
+      </div>
+    </div>
+  );
+}

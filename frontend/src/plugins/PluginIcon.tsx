@@ -1,0 +1,12 @@
+const HUES = 6;
+
+/** A letter tile, in a colour that stays the plugin's own. */
+export function PluginIcon({ slug, title, large }: { slug: string; title: string; large?: boolean }) {
+  const hue =
+    Array.from(slug).reduce((sum, letter) => (sum * 31 + (letter.codePointAt(0) ?? 0)) % 997, 7) % HUES;
+  return (
+    <span className={`plugin-mark hue-${hue} ${large ? 'plugin-mark-large' : ''}`} aria-hidden="true">
+      {Array.from(title || slug)[0]?.toUpperCase()}
+    </span>
+  );
+}

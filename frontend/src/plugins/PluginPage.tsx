@@ -1,0 +1,278 @@
+import { lazy, Suspense, useCallback, useEffect, useState } from 'react';
+import { Link, useParams } from 'react-router';
+import { usePluginChanges } from '../hooks/useFeed';
+import { getPlugin } from '../lib/api';
+import { Badge } from '../components/Badge';
+import { Button } from '../components/Button';
+import { ConsentPanel } from '../administration/ConsentPanel';
+import { FunctionPicker } from './FunctionPicker';
+import { FunctionRunner } from './FunctionRunner';
+import { EmptyState } from '../components/EmptyState';
+import { Icon } from '../components/Icon';
+import { LoadFailure } from '../components/LoadFailure';
+import { Notice } from '../components/Notice';
+import { PageHeading } from '../components/PageHeading';
+import { PermissionEditor } from '../administration/PermissionEditor';
+import { PermissionList } from '../permissions/PermissionList';
+import { PluginActions } from './PluginActions';
+import { PluginStateBadge } from './PluginStateBadge';
+import { PluginDetails } from './PluginDetails';
+import { PluginIcon } from './PluginIcon';
+import { ReleaseList } from '../administration/ReleaseList';
+import { Skeleton } from '../components/Skeleton';
+import { loadSchemaForm } from '../forms/loadSchemaForm';
+import { asksHost, whyBlocked } from './availability';
+import { hasSettings } from '../administration/pluginSettings';
+import { dedicatedPage } from './dedicatedPages';
+import { useSession } from '../hooks/useSession';
+import type { FunctionDetail, PluginDetail } from '../lib/types';
+import { useEditFocus } from '../hooks/useEditFocus';
+import { useFocusFallback } from '../hooks/useFocusFallback';
+import { useLoaded } from '../hooks/useLoaded';
+import { NotFoundPage } from '../components/NotFoundPage';
+
+const SettingsSection = lazy(() => import('../administration/SettingsSection'));
+
+export function PluginPage() {
+  const { slug = '', function: functionName } = useParams();
+  const { state, retry, reload, put } = useLoaded(useCallback((signal) => getPlugin(slug, signal), [slug]));
+  const [removed, setRemoved] = useState<string | null>(null);
+  usePluginChanges(
+    useCallback(
+      (changed, isRemoved) => {
+        if (changed !== slug && changed !== null) return;
+        setRemoved(isRemoved ? slug : null);
+        reload();
+      },
+      [slug, reload],
+    ),
+  );
+
+  useEffect(() => {
+    // Comes together with the plugin's own data; the form tells when it cannot be had.
+    loadSchemaForm().catch(() => null);
+  }, []);
+
+  if (state.status === 'failed' && state.problem.status === 404) {
+    return (
+      <NotFoundPage
+        what={removed === slug ? `“${slug}” was removed just now` : `There is no plugin called “${slug}”`}
+      />
+    );
+  }
+  return (
+    <>
+      <nav aria-label="Breadcrumb" className="breadcrumb">
+        <Link to="/plugins">
+          <Icon name="arrowLeft" size={14} />
+          All plugins
+        </Link>
+      </nav>
+      {state.status !== 'loaded' && (
+        <PageHeading title={slug} hidden={state.status === 'loading'}>
+          {slug}
+        </PageHeading>
+      )}
+      {state.status === 'loading' && <Skeleton lines={7} />}
+      {state.status === 'failed' && <LoadFailure problem={state.problem} onRetry={retry} />}
+      {state.status === 'loaded' && (
+        <PluginView plugin={state.value} functionName={functionName} onChanged={put} />
+      )}
+    </>
+  );
+}
+
+function PluginView({
+  plugin,
+  functionName,
+  onChanged,
+}: {
+  plugin: PluginDetail;
+  functionName: string | undefined;
+  onChanged: (plugin: PluginDetail) => void;
+}) {
+  const { user } = useSession();
+  const blockedBecause = (candidate: FunctionDetail) => whyBlocked(plugin, candidate, user);
+  const chosen = functionName
+    ? plugin.functions.find((candidate) => candidate.name === functionName)
+    : (plugin.functions.find((candidate) => !blockedBecause(candidate)) ?? plugin.functions[0]);
+  const { pending } = plugin;
+  const own = dedicatedPage(plugin);
+  useFocusFallback(plugin.active_version);
+
+  return (
+    <>
+      <div className="plugin-head">
+        <PluginIcon slug={plugin.slug} title={plugin.title} large />
+        <div className="plugin-head-text">
+          <div className="plugin-title">
+            <PageHeading title={chosen && functionName ? `${chosen.title} · ${plugin.title}` : plugin.title}>
+              {plugin.title}
+            </PageHeading>
+            <Badge>v{plugin.version}</Badge>
+            <PluginStateBadge plugin={plugin} />
+          </div>
+          <p className="lead">{plugin.description}</p>
+          {own && (
+            <Link to={own.path} className="button plugin-page-link">
+              <Icon name="file" />
+              {own.label}
+            </Link>
+          )}
+        </div>
+        <PluginActions plugin={plugin} onChanged={onChanged} />
+      </div>
+      {pending && plugin.can_manage && (
+        <ConsentPanel
+          key={`${plugin.slug}/${pending.version}`}
+          plugin={plugin}
+          pending={pending}
+          onChanged={onChanged}
+        />
+      )}
+      {!plugin.can_manage && <WaitingNotice plugin={plugin} />}
+      {plugin.paused && <PausedNotice reason={plugin.paused} />}
+      <section aria-labelledby="functions-heading" className="section">
+        <div className="section-head">
+          <h2 id="functions-heading">Functions</h2>
+          <Link to={`/executions?plugin=${plugin.slug}`}>Its executions</Link>
+        </div>
+        {plugin.functions.length === 0 ? (
+          <EmptyState icon="plug" title="This plugin has no functions" />
+        ) : (
+          <FunctionPicker
+            slug={plugin.slug}
+            functions={plugin.functions}
+            current={chosen?.name ?? ''}
+            blockedBecause={blockedBecause}
+          />
+        )}
+        {chosen && user ? (
+          <FunctionRunner
+            key={`${plugin.slug}/${chosen.name}`}
+            slug={plugin.slug}
+            definition={chosen}
+            userId={user.id}
+            blocked={blockedBecause(chosen)}
+            asksHost={asksHost(plugin)}
+          />
+        ) : (
+          functionName && (
+            <EmptyState icon="search" title={`There is no function called “${functionName}”`}>
+              <p>Choose one of those above.</p>
+            </EmptyState>
+          )
+        )}
+      </section>
+      {/* What a plugin asks for that never served stands in the consent above. */}
+      {(plugin.active_version || !plugin.can_manage) && (
+        <PermissionSection plugin={plugin} onChanged={onChanged} />
+      )}
+      {hasSettings(plugin) && (
+        <Suspense fallback={<Skeleton lines={3} />}>
+          <SettingsSection
+            key={`${plugin.slug}/${plugin.active_version}`}
+            plugin={plugin}
+            onChanged={onChanged}
+          />
+        </Suspense>
+      )}
+      {plugin.can_manage && (
+        <section aria-labelledby="releases-heading" className="section">
+          <h2 id="releases-heading">Releases</h2>
+          <div className="card">
+            <ReleaseList
+              key={`${plugin.slug}/${plugin.active_version}/${pending?.version}`}
+              plugin={plugin}
+              onChanged={onChanged}
+            />
+          </div>
+        </section>
+      )}
+      <section aria-labelledby="facts-heading" className="section">
+        <h2 id="facts-heading">Details</h2>
+        <div className="card">
+          <PluginDetails plugin={plugin} />
+        </div>
+      </section>
+    </>
+  );
+}
+
+function WaitingNotice({ plugin }: { plugin: PluginDetail }) {
+  if (plugin.state === 'waiting') {
+    return (
+      <div className="section">
+        <Notice tone="warning" title="Waits for an administrator">
+          <p>Nothing of this plugin runs until an administrator has agreed to what it asks for.</p>
+        </Notice>
+      </div>
+    );
+  }
+  if (!plugin.pending) return null;
+  return (
+    <div className="section">
+      <Notice tone="neutral">
+        Version {plugin.pending.version} waits for an administrator. {plugin.active_version} keeps serving.
+      </Notice>
+    </div>
+  );
+}
+
+function PausedNotice({ reason }: { reason: string }) {
+  return (
+    <div className="section">
+      <Notice tone="warning" title="Paused for a while" live="status">
+        <p>
+          {reason}. To keep it from taking workers away from other plugins, most calls are refused now; it is
+          tried again by itself.
+        </p>
+      </Notice>
+    </div>
+  );
+}
+
+function PermissionSection({
+  plugin,
+  onChanged,
+}: {
+  plugin: PluginDetail;
+  onChanged: (plugin: PluginDetail) => void;
+}) {
+  const [editing, setEditing] = useState(false);
+  const section = useEditFocus(editing);
+  const asked = [...plugin.permissions, ...plugin.network];
+  const granted = asked.filter((one) => one.granted).length;
+  const count = asked.length;
+  return (
+    <section ref={section} aria-labelledby="permissions-heading" className="section">
+      <div className="section-head">
+        <h2 id="permissions-heading">What it may do</h2>
+        {count > 0 && (
+          <span className="section-tools">
+            <span className="muted">
+              {granted} of {count} granted
+            </span>
+            {plugin.can_manage && !editing && (
+              <Button small icon="pencil" onClick={() => setEditing(true)}>
+                Edit permissions
+              </Button>
+            )}
+          </span>
+        )}
+      </div>
+      <div className="card">
+        {editing ? (
+          <PermissionEditor
+            key={plugin.version}
+            plugin={plugin}
+            onChanged={onChanged}
+            onClose={() => setEditing(false)}
+          />
+        ) : (
+          <PermissionList permissions={plugin.permissions} network={plugin.network} />
+        )}
+      </div>
+    </section>
+  );
+}

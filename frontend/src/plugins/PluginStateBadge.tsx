@@ -1,0 +1,17 @@
+import { useSession } from '../hooks/useSession';
+import type { PluginSummary } from '../lib/types';
+import { Badge } from '../components/Badge';
+
+/** What keeps a plugin from running, or from running its newest release; nothing for most. */
+export function PluginStateBadge({ plugin }: { plugin: Pick<PluginSummary, 'state' | 'pending_version'> }) {
+  const { user } = useSession();
+  const release = plugin.pending_version;
+  if (plugin.state === 'waiting' || (user?.is_staff && release)) {
+    return (
+      <Badge tone="warning" icon="clock" title={release ? `Version ${release}` : undefined}>
+        {user?.is_staff ? 'Waits for consent' : 'Waits for an administrator'}
+      </Badge>
+    );
+  }
+  return plugin.state === 'disabled' ? <Badge icon="ban">Disabled</Badge> : null;
+}

@@ -1,0 +1,48 @@
+import { act, cleanup, render, screen } from '@testing-library/react';
+import { afterEach, expect, test, vi } from 'vitest';
+import type { ConnectionState } from '../../src/lib/eventStream';
+import { setReachable } from '../../src/lib/connectivity';
+import { OfflineBanner } from '../../src/app/OfflineBanner';
+
+let connection: ConnectionState = 'live';
+vi.mock('../../src/hooks/useFeed', () => ({ useConnection: () => connection }));
+
+const banner = () => screen.queryByText('You are offline.');
+
+function network(is: 'online' | 'offline'): void {
+  vi.spyOn(navigator, 'onLine', 'get').mockReturnValue(is === 'online');
+  act(() => void window.dispatchEvent(new Event(is)));
+}
+
+afterEach(() => {
+  cleanup();
+  vi.restoreAllMocks();
+  setReachable(true);
+  connection = 'live';
+});
+
+test('it shows while there is no network, and goes when that is back', () => {
+  render(<OfflineBanner />);
+  expect(banner()).toBeNull();
+  network('offline');
+  expect(banner()).toBeTruthy();
+  network('online');
+  expect(banner()).toBeNull();
+});
+
+test('a request that failed meanwhile does not keep it: the feed stayed connected', () => {
+  render(<OfflineBanner />);
+  network('offline');
+  act(() => setReachable(false));
+  network('online');
+  expect(banner()).toBeNull();
+});
+
+test('a server that does not answer shows it until one request is answered, or the feed is live', () => {
+  connection = 'reconnecting';
+  render(<OfflineBanner />);
+  act(() => setReachable(false));
+  expect(banner()).toBeTruthy();
+  act(() => setReachable(true));
+  expect(banner()).toBeNull();
+});

@@ -1,0 +1,40 @@
+import { beforeEach, expect, it } from 'vitest';
+import { missingFeature } from '../../src/browser/missingFeature';
+import { rememberedTarget, rememberTarget } from '../../src/executions/run/rememberedTarget';
+
+const scope = { WebAssembly, Worker: () => undefined, crypto } as unknown as typeof globalThis;
+const place = { userId: 'u', slug: 'template', name: 'greet' };
+
+beforeEach(() => localStorage.clear());
+
+it('nothing is missing in a browser of today', () => {
+  expect(missingFeature(scope)).toBeNull();
+});
+
+it.each([
+  ['WebAssembly', { WebAssembly: undefined }, 'no WebAssembly'],
+  ['workers', { Worker: undefined }, 'no workers'],
+  ['a secure page', { crypto: { subtle: undefined } }, 'HTTPS'],
+])('without %s it says so', (_, without, words) => {
+  expect(missingFeature({ ...scope, ...without } as unknown as typeof globalThis)).toContain(words);
+});
+
+it('a function runs on the server until somebody chooses otherwise', () => {
+  expect(rememberedTarget(place, ['server', 'browser'])).toBe('server');
+  rememberTarget(place, 'browser');
+  expect(rememberedTarget(place, ['server', 'browser'])).toBe('browser');
+  expect(rememberedTarget({ ...place, name: 'repeat' }, ['server', 'browser'])).toBe('server');
+});
+
+it('a choice that the function no longer allows is none', () => {
+  rememberTarget(place, 'browser');
+  expect(rememberedTarget(place, ['server'])).toBe('server');
+  expect(rememberedTarget({ ...place, userId: 'v' }, ['browser'])).toBe('browser');
+  expect(rememberedTarget({ ...place, userId: 'v' }, ['server'], 'browser')).toBe('server');
+});
+
+it('a page may have another usual target', () => {
+  expect(rememberedTarget(place, ['server', 'browser'], 'browser')).toBe('browser');
+  rememberTarget(place, 'server');
+  expect(rememberedTarget(place, ['server', 'browser'], 'browser')).toBe('server');
+});

@@ -1,0 +1,35 @@
+// @vitest-environment node
+import { expect, test } from 'vitest';
+import { isReadable, pickFile } from '../../src/lib/files';
+
+const file = (name: string, size: number) => new File([new Uint8Array(size)], name);
+const why = (files: File[], maxBytes: number) => {
+  const picked = pickFile(files, maxBytes, 'bundle');
+  return picked.ok ? null : picked.reason;
+};
+
+test('one file within the limit is taken as it is', () => {
+  const bundle = file('a.zip', 100);
+  expect(pickFile([bundle], 100)).toEqual({ ok: true, file: bundle });
+});
+
+test('a file over the limit is refused with both sizes', () => {
+  expect(why([file('a.zip', 2000)], 1999)).toBe(
+    '“a.zip” has 2000 bytes. A bundle may have at most 1999 bytes.',
+  );
+  expect(why([file('a.zip', 2_000_001)], 40_000)).toBe('“a.zip” has 2 MB. A bundle may have at most 40 kB.');
+});
+
+test('nothing, several and empty files are refused before they are sent', () => {
+  expect(why([], 100)).toMatch(/no file/);
+  expect(why([file('a.zip', 1), file('b.zip', 1)], 100)).toMatch(/one bundle at a time/);
+  expect(why([file('a.zip', 0)], 100)).toBe('“a.zip” is empty.');
+});
+
+test('a file that changed since it was chosen cannot be read', async () => {
+  const changed = file('a.csv', 1);
+  expect(await isReadable(changed)).toBe(true);
+  changed.slice = () =>
+    ({ arrayBuffer: () => Promise.reject(new DOMException('', 'NotReadableError')) }) as Blob;
+  expect(await isReadable(changed)).toBe(false);
+});
