@@ -1,9 +1,9 @@
 import { useState } from 'react';
-import { ApiProblem, errorFor } from '../lib/problem';
-import { useSession } from '../hooks/useSession';
 import { Button } from '../components/Button';
 import { ConfirmDialog } from '../components/ConfirmDialog';
 import { TextField } from '../components/TextField';
+import { useSession } from '../hooks/useSession';
+import { ApiProblem, errorFor } from '../lib/problem';
 
 /** The way out. The password is asked for once more: an unwatched browser is not enough. */
 export function DeleteAccount() {
@@ -24,7 +24,7 @@ export function DeleteAccount() {
   return (
     <section aria-labelledby="delete-heading" className="section">
       <h2 id="delete-heading">Delete your account</h2>
-      <div className="card profile-card">
+      <div className="card card-body">
         <p>Your account, your sessions and your access tokens go for good. There is no way back.</p>
         <div>
           <Button look="danger" icon="trash" onClick={() => setAsking(true)}>

@@ -1,6 +1,7 @@
-import type { User } from '../lib/types';
 import { Badge } from '../components/Badge';
+import type { User } from '../lib/types';
 import { SendVerification } from './SendVerification';
+import './EmailStatus.css';
 
 /** One's own address, and what to do when it is not confirmed. */
 export function EmailStatus({ user }: { user: User }) {

@@ -1,14 +1,15 @@
 import { useState } from 'react';
 import { Link, useLocation } from 'react-router';
-import { requestPasswordReset } from '../lib/api';
 import { Button } from '../components/Button';
 import { Notice } from '../components/Notice';
 import { PageHeading } from '../components/PageHeading';
 import { ProblemNotice } from '../components/ProblemNotice';
 import { TextField } from '../components/TextField';
-import { errorFor } from '../lib/problem';
 import { useFocusFallback } from '../hooks/useFocusFallback';
 import { useSubmit } from '../hooks/useSubmit';
+import { requestPasswordReset } from '../lib/api';
+import { errorFor } from '../lib/problem';
+import { AuthCard } from './AuthCard';
 import { readLogInState, type LogInState } from './logInState';
 
 export default function ForgotPasswordPage() {
@@ -24,7 +25,7 @@ export default function ForgotPasswordPage() {
   useFocusFallback(sent);
   const logInState: LogInState = { from: given.from, notice: null, email };
   return (
-    <div className="auth-card">
+    <AuthCard>
       {sent ? (
         <>
           <PageHeading title="Look for an e-mail">Look for an e-mail</PageHeading>
@@ -67,6 +68,6 @@ export default function ForgotPasswordPage() {
           Back to log-in
         </Link>
       </p>
-    </div>
+    </AuthCard>
   );
 }

@@ -1,7 +1,7 @@
 import type { ReactNode } from 'react';
-import type { LogInReason } from './logInState';
-import type { Tone } from '../lib/tone';
 import { Notice } from '../components/Notice';
+import type { Tone } from '../lib/tone';
+import type { LogInReason } from './logInState';
 
 /** Why somebody finds themselves on the log-in page. */
 export function LogInNotice({ reason, email }: { reason: LogInReason; email: string }) {

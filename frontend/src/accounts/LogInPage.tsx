@@ -1,13 +1,14 @@
 import { useState } from 'react';
 import { Link, Navigate, useLocation } from 'react-router';
 import { Button } from '../components/Button';
-import { LogInNotice } from './LogInNotice';
 import { PageHeading } from '../components/PageHeading';
 import { ProblemNotice } from '../components/ProblemNotice';
 import { TextField } from '../components/TextField';
-import { errorFor } from '../lib/problem';
 import { useSession } from '../hooks/useSession';
 import { useSubmit } from '../hooks/useSubmit';
+import { errorFor } from '../lib/problem';
+import { AuthCard } from './AuthCard';
+import { LogInNotice } from './LogInNotice';
 import { readLogInState } from './logInState';
 
 export function LogInPage() {
@@ -24,7 +25,7 @@ export function LogInPage() {
   // What went wrong just now is what matters.
   const shown = problem ? null : notice === 'expired' && ended ? ended : (notice ?? ended);
   return (
-    <div className="auth-card">
+    <AuthCard>
       <PageHeading title="Log in">Log in</PageHeading>
       {shown && <LogInNotice reason={shown} email={email} />}
       {problem && <ProblemNotice problem={problem} shownFields={['email', 'password']} />}
@@ -62,6 +63,6 @@ export function LogInPage() {
           Create an account
         </Link>
       </p>
-    </div>
+    </AuthCard>
   );
 }

@@ -1,14 +1,14 @@
-import { changeAccount } from '../lib/api';
-import { errorFor } from '../lib/problem';
-import { useSession } from '../hooks/useSession';
-import { useToasts } from '../hooks/useToasts';
-import type { User } from '../lib/types';
-import { useDraft } from '../hooks/useDraft';
-import { useSubmit } from '../hooks/useSubmit';
 import { Button } from '../components/Button';
-import { EmailStatus } from './EmailStatus';
 import { ProblemNotice } from '../components/ProblemNotice';
 import { TextField } from '../components/TextField';
+import { useDraft } from '../hooks/useDraft';
+import { useSession } from '../hooks/useSession';
+import { useSubmit } from '../hooks/useSubmit';
+import { useToasts } from '../hooks/useToasts';
+import { changeAccount } from '../lib/api';
+import { errorFor } from '../lib/problem';
+import type { User } from '../lib/types';
+import { EmailStatus } from './EmailStatus';
 
 export function NameForm({ user }: { user: User }) {
   const { update } = useSession();
@@ -20,7 +20,7 @@ export function NameForm({ user }: { user: User }) {
     show({ tone: 'success', title: 'Your name is saved' });
   });
   return (
-    <form className="card profile-card" onSubmit={submit} noValidate>
+    <form className="card card-body" onSubmit={submit} noValidate>
       {problem && <ProblemNotice problem={problem} shownFields={['name']} />}
       <EmailStatus user={user} />
       <TextField

@@ -1,8 +1,9 @@
 import { useEffect, useId, useRef } from 'react';
-import type { NewAccessToken } from '../lib/types';
 import { Button } from '../components/Button';
 import { CopyButton } from '../components/CopyButton';
 import { Icon } from '../components/Icon';
+import type { NewAccessToken } from '../lib/types';
+import './NewToken.css';
 
 /** The token itself, this one time. It lives in the page's memory only. */
 export function NewToken({ made, onDone }: { made: NewAccessToken; onDone: () => void }) {

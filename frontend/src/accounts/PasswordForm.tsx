@@ -1,12 +1,12 @@
 import { useState } from 'react';
-import { changePassword } from '../lib/api';
-import { errorFor } from '../lib/problem';
-import { useToasts } from '../hooks/useToasts';
-import { useSubmit } from '../hooks/useSubmit';
 import { Button } from '../components/Button';
-import { NewPasswordField } from './NewPasswordField';
 import { ProblemNotice } from '../components/ProblemNotice';
 import { TextField } from '../components/TextField';
+import { useSubmit } from '../hooks/useSubmit';
+import { useToasts } from '../hooks/useToasts';
+import { changePassword } from '../lib/api';
+import { errorFor } from '../lib/problem';
+import { NewPasswordField } from './NewPasswordField';
 
 const EMPTY = { current_password: '', new_password: '' };
 
@@ -27,7 +27,7 @@ export function PasswordForm({ email, onChanged }: { email: string; onChanged: (
   return (
     <section aria-labelledby="password-heading" className="section">
       <h2 id="password-heading">Change your password</h2>
-      <form className="card profile-card" onSubmit={submit} noValidate>
+      <form className="card card-body" onSubmit={submit} noValidate>
         {problem && <ProblemNotice problem={problem} shownFields={Object.keys(EMPTY)} />}
         {/* For password managers, which keep a password under a name. */}
         <input type="text" name="username" autoComplete="username" value={email} readOnly hidden />

@@ -1,13 +1,13 @@
+import { PageHeader } from '../components/PageHeader';
 import { useSessionChanges } from '../hooks/useFeed';
+import { useLoaded } from '../hooks/useLoaded';
+import { useSession } from '../hooks/useSession';
 import { listSessions } from '../lib/api';
+import type { User } from '../lib/types';
 import { DeleteAccount } from './DeleteAccount';
 import { NameForm } from './NameForm';
-import { PageHeading } from '../components/PageHeading';
 import { PasswordForm } from './PasswordForm';
 import { SessionList } from './SessionList';
-import { useSession } from '../hooks/useSession';
-import type { User } from '../lib/types';
-import { useLoaded } from '../hooks/useLoaded';
 
 export default function ProfilePage() {
   const { user } = useSession();
@@ -19,12 +19,7 @@ function Profile({ user }: { user: User }) {
   useSessionChanges(user.id, sessions.reload);
   return (
     <>
-      <div className="page-head">
-        <div>
-          <PageHeading title="Profile">Profile</PageHeading>
-          <p className="lead">Who you are on this server, and where you are logged in.</p>
-        </div>
-      </div>
+      <PageHeader title="Profile" lead="Who you are on this server, and where you are logged in." />
       <NameForm user={user} />
       <PasswordForm email={user.email} onChanged={sessions.reload} />
       <SessionList loaded={sessions} />

@@ -1,30 +1,31 @@
 import { useState } from 'react';
 import { Link, useNavigate } from 'react-router';
 import { Button } from '../components/Button';
-import { NewPasswordField } from './NewPasswordField';
 import { Notice } from '../components/Notice';
 import { PageHeading } from '../components/PageHeading';
 import { ProblemNotice } from '../components/ProblemNotice';
-import { errorFor } from '../lib/problem';
-import { useSession } from '../hooks/useSession';
-import type { User } from '../lib/types';
 import { useFocusFallback } from '../hooks/useFocusFallback';
-import { INCOMPLETE, useLinkToken } from './useLinkToken';
+import { useSession } from '../hooks/useSession';
 import { useSubmit } from '../hooks/useSubmit';
+import { errorFor } from '../lib/problem';
+import type { User } from '../lib/types';
+import { AuthCard } from './AuthCard';
 import type { LogInState } from './logInState';
+import { NewPasswordField } from './NewPasswordField';
+import { INCOMPLETE, useLinkToken } from './useLinkToken';
 
 const TITLE = 'Choose a new password';
 
 export default function ResetPasswordPage() {
   const token = useLinkToken();
   return (
-    <div className="auth-card">
+    <AuthCard>
       {token ? (
         <ResetForm key={token} token={token} />
       ) : (
         <DeadLink title={INCOMPLETE.title} detail={INCOMPLETE.detail} />
       )}
-    </div>
+    </AuthCard>
   );
 }
 

@@ -1,9 +1,9 @@
-import { requestEmailVerification } from '../lib/api';
-import { useAction } from '../hooks/useAction';
-import { useFocusFallback } from '../hooks/useFocusFallback';
 import { Button } from '../components/Button';
 import { Notice } from '../components/Notice';
 import { ProblemNotice } from '../components/ProblemNotice';
+import { useAction } from '../hooks/useAction';
+import { useFocusFallback } from '../hooks/useFocusFallback';
+import { requestEmailVerification } from '../lib/api';
 
 /** Has the server send the link that confirms one's address. */
 export function SendVerification({

@@ -1,15 +1,15 @@
 import { useState } from 'react';
-import { endOtherSessions, endSession } from '../lib/api';
-import { useToasts } from '../hooks/useToasts';
-import type { Session } from '../lib/types';
-import { useFocusFallback } from '../hooks/useFocusFallback';
-import type { useLoaded } from '../hooks/useLoaded';
-import { clientName } from './userAgent';
 import { Button } from '../components/Button';
 import { ConfirmDialog } from '../components/ConfirmDialog';
 import { LoadFailure } from '../components/LoadFailure';
-import { SessionRow } from './SessionRow';
 import { Skeleton } from '../components/Skeleton';
+import { useFocusFallback } from '../hooks/useFocusFallback';
+import type { useLoaded } from '../hooks/useLoaded';
+import { useToasts } from '../hooks/useToasts';
+import { endOtherSessions, endSession } from '../lib/api';
+import type { Session } from '../lib/types';
+import { SessionRow } from './SessionRow';
+import { clientName } from './userAgent';
 
 /** Where this user is logged in; each other place can be logged out. */
 export function SessionList({ loaded }: { loaded: ReturnType<typeof useLoaded<Session[]>> }) {

@@ -1,9 +1,9 @@
-import { fullTime, relativeTime, timeLeft } from '../lib/time';
-import { useNow } from '../hooks/useNow';
-import type { Session } from '../lib/types';
-import { clientName } from './userAgent';
 import { Badge } from '../components/Badge';
 import { Button } from '../components/Button';
+import { useNow } from '../hooks/useNow';
+import { fullTime, relativeTime, timeLeft } from '../lib/time';
+import type { Session } from '../lib/types';
+import { clientName } from './userAgent';
 
 export function SessionRow({ session, onEnd }: { session: Session; onEnd: () => void }) {
   const now = useNow(60_000);

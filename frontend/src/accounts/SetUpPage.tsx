@@ -1,14 +1,15 @@
 import { useNavigate } from 'react-router';
-import { createOwner } from '../lib/api';
 import { Button } from '../components/Button';
 import { Notice } from '../components/Notice';
-import { NewPasswordField } from './NewPasswordField';
 import { PageHeading } from '../components/PageHeading';
 import { ProblemNotice } from '../components/ProblemNotice';
 import { TextField } from '../components/TextField';
-import { errorFor } from '../lib/problem';
 import { useSession } from '../hooks/useSession';
 import { useSubmit } from '../hooks/useSubmit';
+import { createOwner } from '../lib/api';
+import { errorFor } from '../lib/problem';
+import { AuthCard } from './AuthCard';
+import { NewPasswordField } from './NewPasswordField';
 
 export function SetUpPage() {
   const { logIn, retry } = useSession();
@@ -27,7 +28,7 @@ export function SetUpPage() {
   const codeError =
     errorFor(problem, 'code') ?? (problem?.code === 'setup-code-wrong' ? problem.message : undefined);
   return (
-    <div className="auth-card">
+    <AuthCard>
       <PageHeading title="Set up">Welcome to Hostbridge</PageHeading>
       <p className="lead">Create the owner account. The owner manages people and plugins on this server.</p>
       <Notice tone="accent" title="Where is the one-time code?">
@@ -73,6 +74,6 @@ export function SetUpPage() {
           Create owner account
         </Button>
       </form>
-    </div>
+    </AuthCard>
   );
 }

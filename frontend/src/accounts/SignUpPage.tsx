@@ -1,14 +1,15 @@
 import { Link, Navigate, useLocation, useNavigate } from 'react-router';
-import { requestEmailVerification, signUp } from '../lib/api';
 import { Button } from '../components/Button';
-import { NewPasswordField } from './NewPasswordField';
 import { PageHeading } from '../components/PageHeading';
 import { ProblemNotice } from '../components/ProblemNotice';
 import { TextField } from '../components/TextField';
-import { errorFor } from '../lib/problem';
 import { useSession } from '../hooks/useSession';
 import { useSubmit } from '../hooks/useSubmit';
+import { requestEmailVerification, signUp } from '../lib/api';
+import { errorFor } from '../lib/problem';
+import { AuthCard } from './AuthCard';
 import { readLogInState, type LogInState } from './logInState';
+import { NewPasswordField } from './NewPasswordField';
 
 export function SignUpPage() {
   const { user } = useSession();
@@ -23,7 +24,7 @@ export function SignUpPage() {
   });
   if (user) return <Navigate to="/" replace />;
   return (
-    <div className="auth-card">
+    <AuthCard>
       <PageHeading title="Sign up">Create your account</PageHeading>
       <p className="lead">Then log in and run your first plugin.</p>
       {problem && <ProblemNotice problem={problem} shownFields={['name', 'email', 'password']} />}
@@ -48,7 +49,7 @@ export function SignUpPage() {
           Log in
         </Link>
       </p>
-    </div>
+    </AuthCard>
   );
 }
 

@@ -1,19 +1,21 @@
 import { useId } from 'react';
-import { createToken } from '../lib/api';
-import { byRisk, toggled } from '../permissions/permissions';
-import { ApiProblem, errorFor } from '../lib/problem';
-import { API_SCOPE, LIFETIMES, USUAL_LIFETIME_DAYS } from './accessTokens';
-import type { NewAccessToken, PermissionInfo } from '../lib/types';
-import { useDraft } from '../hooks/useDraft';
-import { useSubmit } from '../hooks/useSubmit';
 import { Badge } from '../components/Badge';
 import { Button } from '../components/Button';
 import { Icon } from '../components/Icon';
 import { ProblemNotice } from '../components/ProblemNotice';
-import { RiskBadge } from '../permissions/RiskBadge';
-import { PermissionDescription } from '../permissions/PermissionDescription';
 import { SelectField } from '../components/SelectField';
 import { TextField } from '../components/TextField';
+import { useDraft } from '../hooks/useDraft';
+import { useSubmit } from '../hooks/useSubmit';
+import { createToken } from '../lib/api';
+import { ApiProblem, errorFor } from '../lib/problem';
+import type { NewAccessToken, PermissionInfo } from '../lib/types';
+import { PermissionDescription } from '../permissions/PermissionDescription';
+import { byRisk, toggled } from '../permissions/permissions';
+import { RiskBadge } from '../permissions/RiskBadge';
+import { API_SCOPE, LIFETIMES, USUAL_LIFETIME_DAYS } from './accessTokens';
+import '../permissions/permissions.css';
+import './TokenForm.css';
 
 const FIELDS = ['name', 'scopes'];
 const FIRST = { name: '', days: String(USUAL_LIFETIME_DAYS), plugin: '', scopes: [API_SCOPE.operation] };
@@ -48,7 +50,7 @@ export function TokenForm({
   };
 
   return (
-    <form className="card token-form" onSubmit={submit} noValidate>
+    <form className="card card-body" onSubmit={submit} noValidate>
       {problem && <ProblemNotice problem={problem} shownFields={FIELDS} />}
       <div className="token-form-row">
         <TextField

@@ -1,9 +1,9 @@
-import { fullTime, dayOf, relativeTime, timeLeft } from '../lib/time';
-import { useNow } from '../hooks/useNow';
-import { lifeOf, scopeTitle } from './accessTokens';
-import type { AccessToken, PermissionInfo } from '../lib/types';
 import { Badge } from '../components/Badge';
 import { Button } from '../components/Button';
+import { useNow } from '../hooks/useNow';
+import { fullTime, dayOf, relativeTime, timeLeft } from '../lib/time';
+import type { AccessToken, PermissionInfo } from '../lib/types';
+import { lifeOf, scopeTitle } from './accessTokens';
 
 const SCOPES_SHOWN = 3;
 

@@ -1,19 +1,19 @@
 import { useCallback, useState } from 'react';
-import { listPermissions, listPlugins, listTokens, revokeToken } from '../lib/api';
 import { ConfirmDialog } from '../components/ConfirmDialog';
 import { EmptyState } from '../components/EmptyState';
 import { LoadFailure } from '../components/LoadFailure';
-import { NewToken } from './NewToken';
-import { PageHeading } from '../components/PageHeading';
+import { PageHeader } from '../components/PageHeader';
 import { Skeleton } from '../components/Skeleton';
-import { TokenForm } from './TokenForm';
-import { TokenRow } from './TokenRow';
-import { useSession } from '../hooks/useSession';
-import { useToasts } from '../hooks/useToasts';
-import { scopesOf } from './accessTokens';
-import type { AccessToken, NewAccessToken, PermissionInfo } from '../lib/types';
 import { useFocusFallback } from '../hooks/useFocusFallback';
 import { useLoaded } from '../hooks/useLoaded';
+import { useSession } from '../hooks/useSession';
+import { useToasts } from '../hooks/useToasts';
+import { listPermissions, listPlugins, listTokens, revokeToken } from '../lib/api';
+import type { AccessToken, NewAccessToken, PermissionInfo } from '../lib/types';
+import { scopesOf } from './accessTokens';
+import { NewToken } from './NewToken';
+import { TokenForm } from './TokenForm';
+import { TokenRow } from './TokenRow';
 
 interface HostScopes {
   operations: PermissionInfo[];
@@ -50,14 +50,10 @@ export default function TokensPage() {
 
   return (
     <>
-      <div className="page-head">
-        <div>
-          <PageHeading title="Access tokens">Access tokens</PageHeading>
-          <p className="lead">
-            A token lets a script or another program use this server as you, without your password.
-          </p>
-        </div>
-      </div>
+      <PageHeader
+        title="Access tokens"
+        lead="A token lets a script or another program use this server as you, without your password."
+      />
       {made && <NewToken key={made.id} made={made} onDone={() => setMade(null)} />}
       <section aria-labelledby="tokens-heading">
         <h2 id="tokens-heading" className="visually-hidden">

@@ -1,31 +1,32 @@
 import { useState } from 'react';
 import { Link } from 'react-router';
-import { verifyEmail } from '../lib/api';
 import { Button } from '../components/Button';
 import { Notice } from '../components/Notice';
 import { PageHeading } from '../components/PageHeading';
 import { ProblemNotice } from '../components/ProblemNotice';
-import { SendVerification } from './SendVerification';
-import { useSession } from '../hooks/useSession';
-import { notifyOtherTabs } from '../lib/otherTabs';
-import type { User } from '../lib/types';
 import { useAction } from '../hooks/useAction';
 import { useFocusFallback } from '../hooks/useFocusFallback';
-import { INCOMPLETE, useLinkToken } from './useLinkToken';
+import { useSession } from '../hooks/useSession';
+import { verifyEmail } from '../lib/api';
+import { notifyOtherTabs } from '../lib/otherTabs';
+import type { User } from '../lib/types';
+import { AuthCard } from './AuthCard';
 import type { LogInState } from './logInState';
+import { SendVerification } from './SendVerification';
+import { INCOMPLETE, useLinkToken } from './useLinkToken';
 
 const TITLE = 'Confirm your address';
 
 export default function VerifyEmailPage() {
   const token = useLinkToken();
   return (
-    <div className="auth-card">
+    <AuthCard>
       {token ? (
         <Confirmation key={token} token={token} />
       ) : (
         <DeadLink title={INCOMPLETE.title} detail={INCOMPLETE.detail} />
       )}
-    </div>
+    </AuthCard>
   );
 }
 

@@ -1,5 +1,16 @@
 import { useEffect, useRef, useState } from 'react';
+import { Badge } from '../components/Badge';
+import { Button } from '../components/Button';
+import { Icon } from '../components/Icon';
+import { ProblemNotice } from '../components/ProblemNotice';
+import { useToasts } from '../hooks/useToasts';
 import { activateRelease } from '../lib/api';
+import { asProblem, type ApiProblem } from '../lib/problem';
+import type { PendingRelease, PluginDetail } from '../lib/types';
+import { MissingPermissionsNote } from '../permissions/MissingPermissionsNote';
+import { NetworkChoices } from '../permissions/NetworkChoices';
+import { PermissionChoices } from '../permissions/PermissionChoices';
+import { NoPermissions } from '../permissions/PermissionList';
 import {
   chosen,
   compareReleases,
@@ -9,18 +20,8 @@ import {
   nameOf,
   toggled,
 } from '../permissions/permissions';
-import { asProblem, type ApiProblem } from '../lib/problem';
-import { useToasts } from '../hooks/useToasts';
-import type { PendingRelease, PluginDetail } from '../lib/types';
-import { Badge } from '../components/Badge';
-import { Button } from '../components/Button';
-import { Icon } from '../components/Icon';
-import { MissingPermissionsNote } from '../permissions/MissingPermissionsNote';
-import { NetworkChoices } from '../permissions/NetworkChoices';
-import { NoPermissions } from '../permissions/PermissionList';
-import { PermissionChoices } from '../permissions/PermissionChoices';
-import { ProblemNotice } from '../components/ProblemNotice';
 import { RiskBadge } from '../permissions/RiskBadge';
+import './ConsentPanel.css';
 
 /** What a new plugin or release asks for, and the decision. Mount with a key per release. */
 export function ConsentPanel({
@@ -170,14 +171,14 @@ export function ConsentPanel({
               )}
             </>
           )}
-          <div className="consent-foot">
+          <div className="card-foot">
             {problem && <ProblemNotice problem={problem} />}
             <MissingPermissionsNote missing={missing(asked, ticked)} />
             <p className="consent-meaning">
               Granting means: from its next call on, the plugin may do everything ticked here, whoever runs
               it, until you take it back. <Badge>{ticked.size} ticked</Badge>
             </p>
-            <div className="consent-buttons">
+            <div className="button-row">
               <Button look="primary" icon="shield" busy={busy} onClick={() => void grant()}>
                 Grant and activate
               </Button>

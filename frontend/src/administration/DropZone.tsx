@@ -1,7 +1,9 @@
 import { useId } from 'react';
-import { useFileDrop } from '../hooks/useFileDrop';
 import { FileInput } from '../components/FileInput';
 import { Icon } from '../components/Icon';
+import { useFileDrop } from '../hooks/useFileDrop';
+import '../components/EmptyState.css';
+import './DropZone.css';
 
 /** A place for a bundle: dropped there, or chosen. */
 export function DropZone({

@@ -1,15 +1,15 @@
 import { useState } from 'react';
-import { changePlugin } from '../lib/api';
-import { chosen, grantedKeys, keyOf, missing, nameOf, revoked, toggled } from '../permissions/permissions';
-import { asProblem, type ApiProblem } from '../lib/problem';
-import { useToasts } from '../hooks/useToasts';
-import type { PluginDetail } from '../lib/types';
 import { Button } from '../components/Button';
 import { ConfirmDialog } from '../components/ConfirmDialog';
+import { ProblemNotice } from '../components/ProblemNotice';
+import { useToasts } from '../hooks/useToasts';
+import { changePlugin } from '../lib/api';
+import { asProblem, type ApiProblem } from '../lib/problem';
+import type { PluginDetail } from '../lib/types';
 import { MissingPermissionsNote } from '../permissions/MissingPermissionsNote';
 import { NetworkChoices } from '../permissions/NetworkChoices';
 import { PermissionChoices } from '../permissions/PermissionChoices';
-import { ProblemNotice } from '../components/ProblemNotice';
+import { chosen, grantedKeys, keyOf, missing, nameOf, revoked, toggled } from '../permissions/permissions';
 
 /** Changes what a plugin holds. Taking something back is asked once more. */
 export function PermissionEditor({
@@ -65,10 +65,10 @@ export function PermissionEditor({
       {plugin.network.length > 0 && (
         <NetworkChoices legend="Addresses it may reach" rules={plugin.network} {...choices} />
       )}
-      <div className="consent-foot">
+      <div className="card-foot">
         {problem && <ProblemNotice problem={problem} />}
         <MissingPermissionsNote missing={missing(asked, ticked)} />
-        <div className="consent-buttons">
+        <div className="button-row">
           <Button
             look="primary"
             busy={busy}

@@ -1,15 +1,15 @@
 import { useCallback, useState } from 'react';
-import { activateRelease, listReleases } from '../lib/api';
-import { dayOf, fullTime } from '../lib/time';
-import { formatBytes } from '../lib/format';
-import { useToasts } from '../hooks/useToasts';
-import type { PluginDetail, Release } from '../lib/types';
-import { useLoaded } from '../hooks/useLoaded';
 import { Badge } from '../components/Badge';
 import { Button } from '../components/Button';
 import { ConfirmDialog } from '../components/ConfirmDialog';
 import { LoadFailure } from '../components/LoadFailure';
 import { Skeleton } from '../components/Skeleton';
+import { useLoaded } from '../hooks/useLoaded';
+import { useToasts } from '../hooks/useToasts';
+import { activateRelease, listReleases } from '../lib/api';
+import { formatBytes } from '../lib/format';
+import { dayOf, fullTime } from '../lib/time';
+import type { PluginDetail, Release } from '../lib/types';
 
 /** Every release that is installed, and the way back to one of them. Mount with a key per active release. */
 export function ReleaseList({

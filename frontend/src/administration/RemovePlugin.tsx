@@ -1,11 +1,11 @@
 import { useState } from 'react';
 import { useNavigate } from 'react-router';
-import { removePlugin } from '../lib/api';
-import { counted } from '../lib/format';
-import { useToasts } from '../hooks/useToasts';
-import type { PluginDetail } from '../lib/types';
 import { Button } from '../components/Button';
 import { ConfirmDialog } from '../components/ConfirmDialog';
+import { useToasts } from '../hooks/useToasts';
+import { removePlugin } from '../lib/api';
+import { counted } from '../lib/format';
+import type { PluginDetail } from '../lib/types';
 
 /** Removes the plugin with all that is its, once its name was typed. */
 export function RemovePlugin({ plugin }: { plugin: PluginDetail }) {

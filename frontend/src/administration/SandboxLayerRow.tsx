@@ -1,7 +1,7 @@
-import type { SandboxLayer } from '../lib/types';
 import { Badge } from '../components/Badge';
-import { type Tone } from '../lib/tone';
 import type { IconName } from '../components/Icon';
+import { type Tone } from '../lib/tone';
+import type { SandboxLayer } from '../lib/types';
 
 const STATES: Record<SandboxLayer['state'], { tone: Tone; icon: IconName; label: string }> = {
   on: { tone: 'success', icon: 'check', label: 'Holds' },

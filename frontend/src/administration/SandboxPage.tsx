@@ -1,29 +1,24 @@
-import { getServer } from '../lib/api';
 import { EmptyState } from '../components/EmptyState';
-import { SandboxLayerRow } from './SandboxLayerRow';
 import { LoadFailure } from '../components/LoadFailure';
-import { Notice } from '../components/Notice';
-import { PageHeading } from '../components/PageHeading';
-import { Skeleton } from '../components/Skeleton';
-import { useSession } from '../hooks/useSession';
-import type { ServerStatus } from '../lib/types';
-import { useLoaded } from '../hooks/useLoaded';
 import { NotFoundPage } from '../components/NotFoundPage';
+import { Notice } from '../components/Notice';
+import { PageHeader } from '../components/PageHeader';
+import { Skeleton } from '../components/Skeleton';
+import { useLoaded } from '../hooks/useLoaded';
+import { useSession } from '../hooks/useSession';
+import { getServer } from '../lib/api';
+import type { ServerStatus } from '../lib/types';
+import { SandboxLayerRow } from './SandboxLayerRow';
 
 export default function SandboxPage() {
   const { user } = useSession();
   if (!user?.is_staff) return <NotFoundPage what="Only administrators see the sandbox" />;
   return (
     <>
-      <div className="page-head">
-        <div>
-          <PageHeading title="Sandbox">Sandbox</PageHeading>
-          <p className="lead">
-            What holds a plugin that breaks out of WebAssembly: the worker process it then finds itself in
-            gave all of this up before it ran anything.
-          </p>
-        </div>
-      </div>
+      <PageHeader
+        title="Sandbox"
+        lead="What holds a plugin that breaks out of WebAssembly: the worker process it then finds itself in gave all of this up before it ran anything."
+      />
       <Layers />
     </>
   );

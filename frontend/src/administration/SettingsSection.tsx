@@ -1,17 +1,18 @@
 import { lazy, Suspense, useCallback, useId, useState } from 'react';
-import { changePlugin } from '../lib/api';
-import { loadSchemaForm } from '../forms/loadSchemaForm';
-import { asProblem, type ApiProblem, type FieldError } from '../lib/problem';
-import { formData, formSchema, settingsOf, settingText, toSend, type Setting } from './pluginSettings';
-import { useToasts } from '../hooks/useToasts';
-import type { PluginDetail } from '../lib/types';
-import { useDraft } from '../hooks/useDraft';
-import { useEditFocus } from '../hooks/useEditFocus';
 import { Button } from '../components/Button';
 import { DescriptionItem, DescriptionList } from '../components/DescriptionList';
 import { Notice } from '../components/Notice';
 import { ProblemNotice } from '../components/ProblemNotice';
 import { Skeleton } from '../components/Skeleton';
+import { loadSchemaForm } from '../forms/loadSchemaForm';
+import { useDraft } from '../hooks/useDraft';
+import { useEditFocus } from '../hooks/useEditFocus';
+import { useToasts } from '../hooks/useToasts';
+import { changePlugin } from '../lib/api';
+import { asProblem, type ApiProblem, type FieldError } from '../lib/problem';
+import type { PluginDetail } from '../lib/types';
+import { formData, formSchema, settingsOf, settingText, toSend, type Setting } from './pluginSettings';
+import './SettingsSection.css';
 
 const SchemaForm = lazy(loadSchemaForm);
 
@@ -141,9 +142,9 @@ function SettingsForm({
           </Suspense>
         )}
       </div>
-      <div className="consent-foot">
+      <div className="card-foot">
         {problem && <ProblemNotice problem={problem} />}
-        <div className="consent-buttons">
+        <div className="button-row">
           {!unsupported && (
             <Button type="submit" form={formId} look="primary" busy={busy} disabled={!ready}>
               Save settings

@@ -1,44 +1,39 @@
 import { useEffect, useRef, useState } from 'react';
-import { Link } from 'react-router';
-import { getServer, installPlugin } from '../lib/api';
-import { DropZone } from './DropZone';
-import { Icon } from '../components/Icon';
+import { Breadcrumb } from '../components/Breadcrumb';
 import { LoadFailure } from '../components/LoadFailure';
+import { NotFoundPage } from '../components/NotFoundPage';
 import { Notice } from '../components/Notice';
-import { PageHeading } from '../components/PageHeading';
+import { PageHeader } from '../components/PageHeader';
 import { ProblemNotice } from '../components/ProblemNotice';
 import { Skeleton } from '../components/Skeleton';
-import { UploadProgress } from './UploadProgress';
-import { UploadReport } from './UploadReport';
-import { pickFile } from '../lib/files';
-import { asProblem, type ApiProblem } from '../lib/problem';
-import { useSession } from '../hooks/useSession';
-import { formatBytes } from '../lib/format';
-import type { Installed } from '../lib/types';
 import { useFocusFallback } from '../hooks/useFocusFallback';
 import { useLoaded } from '../hooks/useLoaded';
-import { NotFoundPage } from '../components/NotFoundPage';
+import { useSession } from '../hooks/useSession';
+import { getServer, installPlugin } from '../lib/api';
+import { pickFile } from '../lib/files';
+import { formatBytes } from '../lib/format';
+import { asProblem, type ApiProblem } from '../lib/problem';
+import type { Installed } from '../lib/types';
+import { DropZone } from './DropZone';
+import { UploadProgress } from './UploadProgress';
+import { UploadReport } from './UploadReport';
+import './UploadPage.css';
 
 export default function UploadPage() {
   const { user } = useSession();
   if (!user?.is_staff) return <NotFoundPage what="Only administrators can install plugins" />;
   return (
     <>
-      <nav aria-label="Breadcrumb" className="breadcrumb">
-        <Link to="/plugins">
-          <Icon name="arrowLeft" size={14} />
-          All plugins
-        </Link>
-      </nav>
-      <div className="page-head">
-        <div>
-          <PageHeading title="Upload a plugin">Upload a plugin</PageHeading>
-          <p className="lead">
+      <Breadcrumb to="/plugins">All plugins</Breadcrumb>
+      <PageHeader
+        title="Upload a plugin"
+        lead={
+          <>
             A bundle is a .zip with a <code>plugin.json</code> and the <code>.wasm</code> that it names. It is
             looked through before anything of it runs, and may do nothing until you consent.
-          </p>
-        </div>
-      </div>
+          </>
+        }
+      />
       <UploaderOfThisServer />
     </>
   );

@@ -1,7 +1,9 @@
 import { useEffect, useId, useRef } from 'react';
-import { formatBytes } from '../lib/format';
 import { Button } from '../components/Button';
+import { ProgressBar } from '../components/ProgressBar';
 import { Spinner } from '../components/Spinner';
+import { formatBytes } from '../lib/format';
+import './UploadProgress.css';
 
 /** A bundle on its way, then in the hands of the server. `sent` goes from 0 to 1. */
 export function UploadProgress({ file, sent, onCancel }: { file: File; sent: number; onCancel: () => void }) {
@@ -28,7 +30,7 @@ export function UploadProgress({ file, sent, onCancel }: { file: File; sent: num
         </p>
       ) : (
         <>
-          <progress className="progress" aria-labelledby={titleId} value={sent} max={1} />
+          <ProgressBar labelledBy={titleId} value={sent} />
           <div className="upload-foot">
             <span className="muted">
               {formatBytes(Math.round(sent * file.size))} of {formatBytes(file.size)}

@@ -1,12 +1,13 @@
 import { useEffect, useRef } from 'react';
 import { Link } from 'react-router';
-import { describeNamespace } from './importNamespaces';
-import { formatBytes } from '../lib/format';
-import type { Installed } from '../lib/types';
 import { Button } from '../components/Button';
 import { CodeList } from '../components/CodeList';
 import { DescriptionItem, DescriptionList } from '../components/DescriptionList';
 import { Notice } from '../components/Notice';
+import { formatBytes } from '../lib/format';
+import type { Installed } from '../lib/types';
+import { describeNamespace } from './importNamespaces';
+import './UploadPage.css';
 
 /** A bundle that was installed: what the upload gate found in it, and the way to consent. */
 export function UploadReport({ installed, onAnother }: { installed: Installed; onAnother: () => void }) {
@@ -27,7 +28,7 @@ export function UploadReport({ installed, onAnother }: { installed: Installed; o
           </h2>
           <p>{nextStep(installed)}</p>
         </Notice>
-        <div className="consent-buttons">
+        <div className="button-row">
           <Link to={`/plugins/${plugin.slug}`} className="button button-primary">
             {waits ? 'Look at what it asks for' : 'Open the plugin'}
           </Link>

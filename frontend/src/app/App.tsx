@@ -1,22 +1,22 @@
 // Which page is shown, depending on the address and on who is there.
 import { lazy, Suspense, type ReactNode } from 'react';
 import { Navigate, Outlet, Route, Routes, useLocation } from 'react-router';
-import { ActivityProvider } from '../executions/activity/useActivity';
-import { AppLayout } from './AppLayout';
-import { LoadingCard } from './LoadingCard';
-import { ErrorBoundary } from '../components/ErrorBoundary';
-import { PlainLayout } from './PlainLayout';
-import { CataloguePage } from '../plugins/CataloguePage';
-import { HomePage } from '../home/HomePage';
 import { LogInPage } from '../accounts/LogInPage';
-import { NotFoundPage } from '../components/NotFoundPage';
-import { PluginPage } from '../plugins/PluginPage';
 import { SetUpPage } from '../accounts/SetUpPage';
 import { SignUpPage } from '../accounts/SignUpPage';
-import { StartPage } from './StartPage';
+import { ErrorBoundary } from '../components/ErrorBoundary';
+import { NotFoundPage } from '../components/NotFoundPage';
+import { ActivityProvider } from '../executions/activity/useActivity';
+import { HomePage } from '../home/HomePage';
 import { FeedProvider } from '../hooks/useFeed';
 import { useSession } from '../hooks/useSession';
 import { ToastProvider } from '../hooks/useToasts';
+import { CataloguePage } from '../plugins/CataloguePage';
+import { PluginPage } from '../plugins/PluginPage';
+import { AppLayout } from './AppLayout';
+import { LoadingCard } from './LoadingCard';
+import { PlainLayout } from './PlainLayout';
+import { StartPage } from './StartPage';
 
 const ForgotPasswordPage = lazy(() => import('../accounts/ForgotPasswordPage'));
 const ResetPasswordPage = lazy(() => import('../accounts/ResetPasswordPage'));

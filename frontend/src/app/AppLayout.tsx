@@ -1,18 +1,20 @@
 import { Suspense, useCallback, useEffect, useRef, useState, type ReactNode } from 'react';
 import { NavLink, useLocation } from 'react-router';
+import { ErrorBoundary } from '../components/ErrorBoundary';
+import { Icon } from '../components/Icon';
+import { PageHeading } from '../components/PageHeading';
+import { Skeleton } from '../components/Skeleton';
+import { ActivityPanel } from '../executions/activity/ActivityPanel';
 import { useActivity } from '../executions/activity/useActivity';
 import { isActive } from '../executions/executionState';
 import { useMediaQuery } from '../hooks/useMediaQuery';
-import { ActivityPanel } from '../executions/activity/ActivityPanel';
-import { ErrorBoundary } from '../components/ErrorBoundary';
-import { Icon } from '../components/Icon';
 import { OfflineBanner } from './OfflineBanner';
-import { PageHeading } from '../components/PageHeading';
-import { Skeleton } from '../components/Skeleton';
 import { SkipLink } from './SkipLink';
 import { Toasts } from './Toasts';
 import { UserMenu } from './UserMenu';
 import { Wordmark } from './Wordmark';
+import './AppLayout.css';
+import './TopBar.css';
 
 /** The frame of every page for people who are logged in. The activity is a column, or a drawer where it is narrow. */
 export function AppLayout({ children }: { children: ReactNode }) {

@@ -1,14 +1,15 @@
+import { AuthCard } from '../accounts/AuthCard';
 import { PageHeading } from '../components/PageHeading';
 import { Skeleton } from '../components/Skeleton';
 
 /** Until the code of a page for anybody is there. */
 export function LoadingCard() {
   return (
-    <div className="auth-card">
+    <AuthCard>
       <PageHeading title="Loading" hidden>
         Loading
       </PageHeading>
       <Skeleton lines={4} />
-    </div>
+    </AuthCard>
   );
 }

@@ -1,6 +1,7 @@
+import { Icon } from '../components/Icon';
 import { useConnection } from '../hooks/useFeed';
 import { useNetwork } from '../hooks/useNetwork';
-import { Icon } from '../components/Icon';
+import './OfflineBanner.css';
 
 /** Says that what is shown may be old. A live feed is proof of the contrary, unless the network itself is gone. */
 export function OfflineBanner() {

@@ -2,6 +2,8 @@ import type { ReactNode } from 'react';
 import { SkipLink } from './SkipLink';
 import { ThemeButton } from './ThemeButton';
 import { Wordmark } from './Wordmark';
+import './PlainLayout.css';
+import './TopBar.css';
 
 /** The frame of pages before log-in: one card in the middle. */
 export function PlainLayout({ children }: { children: ReactNode }) {

@@ -1,3 +1,5 @@
+import './SkipLink.css';
+
 export function SkipLink() {
   return (
     <a

@@ -1,6 +1,7 @@
 import { LoadFailure } from '../components/LoadFailure';
-import { Wordmark } from './Wordmark';
 import { useSession } from '../hooks/useSession';
+import { Wordmark } from './Wordmark';
+import './StartPage.css';
 
 /** What is seen until the server has said who is there; a failure to say so can be tried again. */
 export function StartPage() {

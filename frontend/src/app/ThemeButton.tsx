@@ -1,7 +1,7 @@
 import { useState } from 'react';
-import { chooseTheme, currentTheme, type Theme } from '../lib/theme';
 import type { IconName } from '../components/Icon';
 import { IconButton } from '../components/IconButton';
+import { chooseTheme, currentTheme, type Theme } from '../lib/theme';
 
 const NEXT: Record<Theme, Theme> = { system: 'light', light: 'dark', dark: 'system' };
 const ICONS: Record<Theme, IconName> = { system: 'monitor', light: 'sun', dark: 'moon' };

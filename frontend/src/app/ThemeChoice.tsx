@@ -1,6 +1,7 @@
 import { useState } from 'react';
-import { chooseTheme, currentTheme } from '../lib/theme';
 import { SegmentedControl } from '../components/SegmentedControl';
+import { chooseTheme, currentTheme } from '../lib/theme';
+import './ThemeChoice.css';
 
 export function ThemeChoice() {
   const [theme, setTheme] = useState(currentTheme);

@@ -1,9 +1,10 @@
 import { useEffect, useState } from 'react';
-import { useToasts, type Toast } from '../hooks/useToasts';
 import { Button } from '../components/Button';
+import { Icon } from '../components/Icon';
 import { IconButton } from '../components/IconButton';
 import { TONE_ICON } from '../components/Notice';
-import { Icon } from '../components/Icon';
+import { useToasts, type Toast } from '../hooks/useToasts';
+import './Toasts.css';
 
 const SHOWN_MS = 8_000;
 /** Longer where there is something to decide. */

@@ -1,11 +1,12 @@
 import { useEffect, useId, useRef, useState } from 'react';
 import { Link } from 'react-router';
-import { asProblem } from '../lib/problem';
-import { useSession } from '../hooks/useSession';
 import { Badge } from '../components/Badge';
 import { Button } from '../components/Button';
 import { Icon } from '../components/Icon';
+import { useSession } from '../hooks/useSession';
+import { asProblem } from '../lib/problem';
 import { ThemeChoice } from './ThemeChoice';
+import './UserMenu.css';
 
 /** A disclosure, not an ARIA menu: its content is read and tabbed through like any other. */
 export function UserMenu() {

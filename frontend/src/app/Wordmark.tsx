@@ -1,4 +1,5 @@
 import { Link } from 'react-router';
+import './Wordmark.css';
 
 export function Wordmark() {
   return (

@@ -1,6 +1,7 @@
 // Runs one function of one plugin with Extism's SDK, once. Where the SDK's host functions differ from those of
 // the server's runtime, or have no bound, ours stand in: prepareModule points the guest's imports to them.
 import createPlugin, { type CurrentPlugin } from '@extism/extism';
+import { backtrace } from './backtrace';
 import { GUEST_ORIGIN } from './hostAddress';
 import { functionResult, functionRequest, guardRequest, sendSynchronously } from './hostRequests';
 import {
@@ -12,7 +13,6 @@ import {
   type RunEnd,
 } from './messages';
 import { OURS } from './prepareModule';
-import { backtrace } from './backtrace';
 import { wasiImports } from './wasi';
 
 const PAGE_BYTES = 64 << 10;

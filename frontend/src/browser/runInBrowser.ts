@@ -1,13 +1,13 @@
 // The page's side of a run in this browser: it fetches and checks the module, hands it to a worker for this one run,
 // bounds its time, and reports how it ended. The worker gets no cookie and the guest no token.
 import { finishBrowserRun, getExecution, startBrowserRun } from '../lib/api';
-import { asProblem, guestProblem, problemFromBody, type ApiProblem } from '../lib/problem';
-import { describeOutput } from '../lib/output';
 import { failed, type Call, type Outcome, type WatchEnd } from '../lib/calls';
+import { describeOutput } from '../lib/output';
+import { asProblem, guestProblem, problemFromBody, type ApiProblem } from '../lib/problem';
 import type { BrowserRun, Execution, Problem, RunReport } from '../lib/types';
-import { cacheCompiled, loadModule } from './moduleCache';
 import { RunFailure, type End, type Job } from './messages';
 import { missingFeature } from './missingFeature';
+import { cacheCompiled, loadModule } from './moduleCache';
 import { NOTHING, renewSpare, takeWorker, unsupported, type PluginWorker } from './workerPool';
 
 export { keepSpareWorker } from './workerPool';

@@ -1,6 +1,6 @@
 // The workers of runs in this browser, from the page's side: one for each run, and one kept ready for the next.
-import { ApiProblem } from '../lib/problem';
 import { UNSUPPORTED } from '../lib/calls';
+import { ApiProblem } from '../lib/problem';
 import { guardRequest, send } from './hostRequests';
 import type { End, FromWorker, Host, HostResponse, Job, ToWorker } from './messages';
 

@@ -1,3 +1,5 @@
+import './CodeList.css';
+
 /** Names in a row, each once, or what it means that there are none. */
 export function CodeList({ items, none }: { items: string[]; none: string }) {
   if (items.length === 0) return <>{none}</>;

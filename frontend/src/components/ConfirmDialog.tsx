@@ -3,6 +3,7 @@ import { asProblem, type ApiProblem } from '../lib/problem';
 import { Button } from './Button';
 import { ProblemNotice } from './ProblemNotice';
 import { TextField } from './TextField';
+import './ConfirmDialog.css';
 
 /** Asks before something that others feel. Shown as long as it is mounted; the browser keeps the focus inside. */
 export function ConfirmDialog({

@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'react';
 import { copyText } from '../lib/clipboard';
 import { Button } from './Button';
+import './CopyButton.css';
 
 /** `hiddenLabel` leaves only the icon, for places with little room. */
 export function CopyButton({

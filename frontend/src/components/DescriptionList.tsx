@@ -1,8 +1,9 @@
 import type { ReactNode } from 'react';
+import './DescriptionList.css';
 
 /** Terms and their values. */
 export function DescriptionList({ children }: { children: ReactNode }) {
-  return <dl className="facts">{children}</dl>;
+  return <dl className="description-list">{children}</dl>;
 }
 
 /** One term and its value; a wide item takes a whole row. */
@@ -16,7 +17,7 @@ export function DescriptionItem({
   children: ReactNode;
 }) {
   return (
-    <div className={wide ? 'fact-wide' : undefined}>
+    <div className={wide ? 'description-wide' : undefined}>
       <dt>{term}</dt>
       <dd>{children}</dd>
     </div>

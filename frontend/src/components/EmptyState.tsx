@@ -1,5 +1,6 @@
 import type { ReactNode } from 'react';
 import { Icon, type IconName } from './Icon';
+import './EmptyState.css';
 
 /** That there is nothing, and what to do next. Within a card, beside things that matter more, it is one row. */
 export function EmptyState({

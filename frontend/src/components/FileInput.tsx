@@ -1,4 +1,5 @@
 import { useId, type Ref } from 'react';
+import './FileInput.css';
 
 /** A button that opens the browser's own choice of files; it is all that keyboards need. */
 export function FileInput({

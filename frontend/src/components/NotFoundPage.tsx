@@ -1,5 +1,6 @@
 import { Link } from 'react-router';
 import { PageHeading } from './PageHeading';
+import './NotFoundPage.css';
 
 export function NotFoundPage({ what = 'There is no page at this address' }: { what?: string }) {
   return (

@@ -1,6 +1,7 @@
 import type { ReactNode } from 'react';
 import type { Tone } from '../lib/tone';
 import { Icon, type IconName } from './Icon';
+import './Notice.css';
 
 export const TONE_ICON: Record<Tone, IconName> = {
   neutral: 'info',

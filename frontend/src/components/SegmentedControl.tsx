@@ -1,3 +1,5 @@
+import './SegmentedControl.css';
+
 /** A few ways to see one thing, of which one is chosen. */
 export function SegmentedControl<Value extends string>({
   label,

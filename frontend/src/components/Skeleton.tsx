@@ -1,3 +1,5 @@
+import './Skeleton.css';
+
 /** Grey lines in the place of text that is on its way. */
 export function Skeleton({ lines }: { lines: number }) {
   return (

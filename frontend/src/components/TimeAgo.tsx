@@ -1,5 +1,5 @@
-import { fullTime, relativeTime } from '../lib/time';
 import { useTimeText } from '../hooks/useNow';
+import { fullTime, relativeTime } from '../lib/time';
 
 /** "12 sec. ago", kept current; the full time on hover. */
 export function TimeAgo({ at }: { at: string }) {

@@ -1,3 +1,5 @@
+import { CheckField } from '../components/CheckField';
+import { SelectField } from '../components/SelectField';
 import {
   formatsFor,
   SOURCES,
@@ -7,8 +9,7 @@ import {
   type Options,
   type Source,
 } from './conversion';
-import { CheckField } from '../components/CheckField';
-import { SelectField } from '../components/SelectField';
+import './ConvertOptions.css';
 
 /** What is chosen on the page; `to` is null before anybody chose. */
 export type Choice = Omit<Options, 'to'> & { to: Format | null };

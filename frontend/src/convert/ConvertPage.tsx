@@ -1,18 +1,18 @@
 import { useCallback } from 'react';
 import { Link } from 'react-router';
-import { usePluginChanges } from '../hooks/useFeed';
-import { getPlugin } from '../lib/api';
-import { Converter } from './Converter';
 import { EmptyState } from '../components/EmptyState';
 import { LoadFailure } from '../components/LoadFailure';
-import { PageHeading } from '../components/PageHeading';
-import { Skeleton } from '../components/Skeleton';
-import { CONVERT, SLUG } from './conversion';
-import { asksHost, whyBlocked } from '../plugins/availability';
-import { useSession } from '../hooks/useSession';
-import type { PluginDetail } from '../lib/types';
-import { useLoaded } from '../hooks/useLoaded';
 import { NotFoundPage } from '../components/NotFoundPage';
+import { PageHeader } from '../components/PageHeader';
+import { Skeleton } from '../components/Skeleton';
+import { usePluginChanges } from '../hooks/useFeed';
+import { useLoaded } from '../hooks/useLoaded';
+import { useSession } from '../hooks/useSession';
+import { getPlugin } from '../lib/api';
+import type { PluginDetail } from '../lib/types';
+import { asksHost, whyBlocked } from '../plugins/availability';
+import { CONVERT, SLUG } from './conversion';
+import { Converter } from './Converter';
 
 /** The page of the plugin "convert", for files of any size that it takes. */
 export default function ConvertPage() {
@@ -31,15 +31,15 @@ export default function ConvertPage() {
     return <NotFoundPage what="The plugin “convert” is not installed" />;
   return (
     <>
-      <div className="page-head">
-        <div>
-          <PageHeading title="Convert">Convert</PageHeading>
-          <p className="lead">
+      <PageHeader
+        title="Convert"
+        lead={
+          <>
             CSV, JSON, YAML and TOML into each other, and Markdown into a web page. The plugin{' '}
             <Link to={`/plugins/${SLUG}`}>{SLUG}</Link> does the work.
-          </p>
-        </div>
-      </div>
+          </>
+        }
+      />
       {state.status === 'loading' && <Skeleton lines={7} />}
       {state.status === 'failed' && <LoadFailure problem={state.problem} onRetry={retry} />}
       {state.status === 'loaded' && <ConvertView plugin={state.value} />}

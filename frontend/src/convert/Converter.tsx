@@ -1,4 +1,18 @@
 import { useEffect, useId, useMemo, useState } from 'react';
+import { Button } from '../components/Button';
+import { Icon } from '../components/Icon';
+import { Notice } from '../components/Notice';
+import { FileField } from '../executions/run/FileField';
+import { RawInput } from '../executions/run/RawInput';
+import { rememberedTarget, rememberTarget } from '../executions/run/rememberedTarget';
+import { ResultPanel } from '../executions/run/ResultPanel';
+import { prepareBrowserRuns } from '../executions/run/runFunction';
+import { RunProgress } from '../executions/run/RunProgress';
+import { TargetChoice } from '../executions/run/TargetChoice';
+import { useRun } from '../executions/run/useRun';
+import { useChosenFile, useDraft } from '../hooks/useDraft';
+import { isUnsupported } from '../lib/calls';
+import type { FunctionDetail, Target } from '../lib/types';
 import {
   CONVERT,
   conversion,
@@ -9,22 +23,9 @@ import {
   type Options,
   type Source,
 } from './conversion';
-import { isUnsupported } from '../lib/calls';
-import { prepareBrowserRuns } from '../executions/run/runFunction';
-import { rememberedTarget, rememberTarget } from '../executions/run/rememberedTarget';
-import type { FunctionDetail, Target } from '../lib/types';
-import { useDetectedFormat } from './useDetectedFormat';
-import { useChosenFile, useDraft } from '../hooks/useDraft';
-import { useRun } from '../executions/run/useRun';
-import { Button } from '../components/Button';
 import { ConvertOptions, type Choice } from './ConvertOptions';
-import { FileField } from '../executions/run/FileField';
-import { Icon } from '../components/Icon';
-import { Notice } from '../components/Notice';
-import { RawInput } from '../executions/run/RawInput';
-import { ResultPanel } from '../executions/run/ResultPanel';
-import { RunProgress } from '../executions/run/RunProgress';
-import { TargetChoice } from '../executions/run/TargetChoice';
+import { useDetectedFormat } from './useDetectedFormat';
+import '../executions/run/RunControls.css';
 
 const FORM = 'convert';
 const FIRST: Choice & { text: string } = {
@@ -85,7 +86,7 @@ export function Converter({
 
   return (
     <>
-      <div className="card runner">
+      <div className="card card-body">
         {blocked && (
           <Notice tone="warning" live="status">
             {blocked}
@@ -110,7 +111,7 @@ export function Converter({
           source={sourceFormat}
           onChange={change}
         />
-        <div className="runner-foot">
+        <div className="run-controls">
           <Button
             look="primary"
             icon="play"
@@ -128,7 +129,7 @@ export function Converter({
           <TargetChoice targets={definition.targets} value={target} onChange={switchTarget} />
         </div>
         {activeRun && <RunProgress activeRun={activeRun} bytes={source?.size ?? 0} label="Converting" />}
-        <p className="runner-note muted">
+        <p className="run-note muted">
           <Icon name={target === 'browser' && !asksHost ? 'lock' : 'info'} size={14} />
           {whereItGoes(target, asksHost)}
         </p>

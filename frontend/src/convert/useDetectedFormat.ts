@@ -1,8 +1,8 @@
 // Tells the format of what somebody wants to convert before they ask for it.
 import { useEffect, useState } from 'react';
-import { DETECT_BYTES, detection, readDetected, type Detected } from './conversion';
 import { run } from '../executions/run/runFunction';
 import { readBeginning } from '../lib/textFiles';
+import { DETECT_BYTES, detection, readDetected, type Detected } from './conversion';
 
 /** Somebody who types is left alone for as long. */
 const TYPING_MS = 1000;

@@ -1,14 +1,14 @@
 import { useState } from 'react';
 import { Link, useNavigate } from 'react-router';
-import { cancelExecution, replayExecution } from '../lib/api';
-import { isActive } from './executionState';
-import { asProblem } from '../lib/problem';
-import { useSession } from '../hooks/useSession';
-import { useToasts } from '../hooks/useToasts';
-import type { ExecutionDetail } from '../lib/types';
-import { counted } from '../lib/format';
 import { Button } from '../components/Button';
 import { ConfirmDialog } from '../components/ConfirmDialog';
+import { useSession } from '../hooks/useSession';
+import { useToasts } from '../hooks/useToasts';
+import { cancelExecution, replayExecution } from '../lib/api';
+import { counted } from '../lib/format';
+import { asProblem } from '../lib/problem';
+import type { ExecutionDetail } from '../lib/types';
+import { isActive } from './executionState';
 
 /** Ends an execution that goes on; runs one that ended again. `onEnded`: it had ended before it was cancelled. */
 export function ExecutionActions({

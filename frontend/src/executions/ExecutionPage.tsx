@@ -1,29 +1,33 @@
 import { useCallback } from 'react';
 import { Link, useParams } from 'react-router';
-import { useExecutionNews } from './useExecutionEvents';
-import { getExecution } from '../lib/api';
+import { Breadcrumb } from '../components/Breadcrumb';
+import { CopyableCode } from '../components/CopyableCode';
 import { CopyButton } from '../components/CopyButton';
-import { ExecutionActions } from './ExecutionActions';
 import { DescriptionItem, DescriptionList } from '../components/DescriptionList';
-import { HostCallTable } from './HostCallTable';
 import { Icon } from '../components/Icon';
-import { RecordedDataSection } from './RecordedDataSection';
 import { LoadFailure } from '../components/LoadFailure';
-import { LogList } from './LogList';
+import { NotFoundPage } from '../components/NotFoundPage';
 import { PageHeading } from '../components/PageHeading';
 import { ProblemNotice } from '../components/ProblemNotice';
 import { Skeleton } from '../components/Skeleton';
-import { StateIcon } from './StateIcon';
-import { TimingBar } from './TimingBar';
-import { elapsedMs, isActive, STATE_LABEL } from './executionState';
-import { problemFromBody } from '../lib/problem';
-import { fullTime, relativeTime } from '../lib/time';
-import { useNow } from '../hooks/useNow';
-import { formatBytes, formatDuration } from '../lib/format';
-import type { ExecutionDetail } from '../lib/types';
 import { useFocusFallback } from '../hooks/useFocusFallback';
 import { useLoaded } from '../hooks/useLoaded';
-import { NotFoundPage } from '../components/NotFoundPage';
+import { useNow } from '../hooks/useNow';
+import { getExecution } from '../lib/api';
+import { formatBytes, formatDuration } from '../lib/format';
+import { problemFromBody } from '../lib/problem';
+import { fullTime, relativeTime } from '../lib/time';
+import type { ExecutionDetail } from '../lib/types';
+import { ExecutionActions } from './ExecutionActions';
+import { elapsedMs, isActive, STATE_LABEL } from './executionState';
+import { HostCallTable } from './HostCallTable';
+import { LogList } from './LogList';
+import { OutputText } from './output/OutputText';
+import { RecordedDataSection } from './RecordedDataSection';
+import { StateIcon } from './StateIcon';
+import { TimingBar } from './TimingBar';
+import { useExecutionNews } from './useExecutionEvents';
+import './ExecutionPage.css';
 
 export default function ExecutionPage() {
   const { id = '' } = useParams();
@@ -35,12 +39,7 @@ export default function ExecutionPage() {
   }
   return (
     <>
-      <nav aria-label="Breadcrumb" className="breadcrumb">
-        <Link to="/executions">
-          <Icon name="arrowLeft" size={14} />
-          All executions
-        </Link>
-      </nav>
+      <Breadcrumb to="/executions">All executions</Breadcrumb>
       {state.status !== 'loaded' && (
         <PageHeading title="Execution" hidden={state.status === 'loading'}>
           Execution
@@ -98,10 +97,7 @@ function ExecutionView({ execution, onEnded }: { execution: ExecutionDetail; onE
               {formatBytes(execution.input_bytes)} in, {formatBytes(execution.output_bytes)} out
             </DescriptionItem>
             <DescriptionItem term="Id" wide>
-              <span className="copyable">
-                <code>{execution.id}</code>
-                <CopyButton text={execution.id} hiddenLabel="Copy id" />
-              </span>
+              <CopyableCode text={execution.id} label="Copy id" />
             </DescriptionItem>
           </DescriptionList>
           {timing && (
@@ -178,9 +174,7 @@ function ProblemSection({ problem }: { problem: NonNullable<ExecutionDetail['pro
           <div className="backtrace-tools">
             <CopyButton text={backtrace} />
           </div>
-          <pre className="output-text" role="group" tabIndex={0} aria-label="Backtrace">
-            {backtrace}
-          </pre>
+          <OutputText label="Backtrace">{backtrace}</OutputText>
         </details>
       )}
     </section>

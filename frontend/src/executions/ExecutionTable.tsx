@@ -1,11 +1,13 @@
 import { memo, type Ref } from 'react';
 import { Link } from 'react-router';
-import { elapsedMs, isActive, STATE_LABEL, tookMs } from './executionState';
+import { Table } from '../components/Table';
+import { TimeAgo } from '../components/TimeAgo';
 import { useTimeText } from '../hooks/useNow';
 import { formatDuration } from '../lib/format';
 import type { Execution } from '../lib/types';
+import { elapsedMs, isActive, STATE_LABEL, tookMs } from './executionState';
 import { StateIcon } from './StateIcon';
-import { TimeAgo } from '../components/TimeAgo';
+import './ExecutionTable.css';
 
 /**
  * Executions in the order given. There may be thousands of rows: each is rendered anew only when its own execution
@@ -21,11 +23,10 @@ export function ExecutionTable({
   ref: Ref<HTMLTableElement>;
 }) {
   return (
-    <table
-      role="table"
+    <Table
       ref={ref}
       tabIndex={-1}
-      className={showUser ? 'table executions executions-of-all' : 'table executions'}
+      className={showUser ? 'executions executions-of-all' : 'executions'}
       aria-label="Executions"
     >
       <thead role="rowgroup">
@@ -46,7 +47,7 @@ export function ExecutionTable({
           <Row key={execution.id} execution={execution} showUser={showUser} />
         ))}
       </tbody>
-    </table>
+    </Table>
   );
 }
 

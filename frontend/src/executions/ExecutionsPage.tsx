@@ -1,21 +1,22 @@
 import { useCallback, useMemo, useRef, useState } from 'react';
 import { Link, useSearchParams } from 'react-router';
-import { useActivity } from './activity/useActivity';
-import { cursorOf, listExecutions, listPlugins, type ExecutionFilter } from '../lib/api';
 import { Button } from '../components/Button';
 import { EmptyState } from '../components/EmptyState';
-import { ExecutionTable } from './ExecutionTable';
 import { LoadFailure } from '../components/LoadFailure';
-import { PageHeading } from '../components/PageHeading';
+import { PageHeader } from '../components/PageHeader';
 import { ProblemNotice } from '../components/ProblemNotice';
 import { SelectField } from '../components/SelectField';
 import { Skeleton } from '../components/Skeleton';
-import { isState, STATE_LABEL } from './executionState';
-import { withLiveUpdates } from './executionList';
-import { asProblem, type ApiProblem } from '../lib/problem';
-import { useSession } from '../hooks/useSession';
-import type { Execution, Page } from '../lib/types';
 import { useLoaded } from '../hooks/useLoaded';
+import { useSession } from '../hooks/useSession';
+import { cursorOf, listExecutions, listPlugins, type ExecutionFilter } from '../lib/api';
+import { asProblem, type ApiProblem } from '../lib/problem';
+import type { Execution, Page } from '../lib/types';
+import { useActivity } from './activity/useActivity';
+import { withLiveUpdates } from './executionList';
+import { isState, STATE_LABEL } from './executionState';
+import { ExecutionTable } from './ExecutionTable';
+import './ExecutionsPage.css';
 
 const FIRST_PAGE = 50;
 const FURTHER_PAGE = 100;
@@ -46,15 +47,14 @@ export default function ExecutionsPage() {
 
   return (
     <>
-      <div className="page-head">
-        <div>
-          <PageHeading title="Executions">Executions</PageHeading>
-          <p className="lead">
-            {user?.is_staff
-              ? 'Every call of a plugin function on this server, latest first.'
-              : 'Every call of a plugin function you made, latest first.'}
-          </p>
-        </div>
+      <PageHeader
+        title="Executions"
+        lead={
+          user?.is_staff
+            ? 'Every call of a plugin function on this server, latest first.'
+            : 'Every call of a plugin function you made, latest first.'
+        }
+      >
         <div className="filters" role="search" aria-label="Filter">
           <SelectField
             label="State"
@@ -85,7 +85,7 @@ export default function ExecutionsPage() {
             />
           )}
         </div>
-      </div>
+      </PageHeader>
       <ExecutionList
         plugin={plugin}
         name={name}

@@ -1,10 +1,12 @@
-import { shortSubject, statusTone, statusText } from './hostCalls';
-import { clockTime, fullTime } from '../lib/time';
-import { formatDuration } from '../lib/format';
-import type { HostCall } from '../lib/types';
 import { Badge } from '../components/Badge';
-import { CopyButton } from '../components/CopyButton';
+import { CopyableCode } from '../components/CopyableCode';
 import { EmptyState } from '../components/EmptyState';
+import { Table } from '../components/Table';
+import { formatDuration } from '../lib/format';
+import { clockTime, fullTime } from '../lib/time';
+import type { HostCall } from '../lib/types';
+import { shortSubject, statusTone, statusText } from './hostCalls';
+import './HostCallTable.css';
 
 /** The audit list of one execution. The roles are written out because the narrow layout is no table for some browsers. */
 export function HostCallTable({ calls, active }: { calls: HostCall[]; active: boolean }) {
@@ -20,7 +22,7 @@ export function HostCallTable({ calls, active }: { calls: HostCall[]; active: bo
     );
   }
   return (
-    <table role="table" className="table host-calls" aria-labelledby="host-calls-heading">
+    <Table className="host-calls" aria-labelledby="host-calls-heading">
       <thead role="rowgroup">
         <tr role="row">
           <th role="columnheader">Operation</th>
@@ -46,10 +48,9 @@ export function HostCallTable({ calls, active }: { calls: HostCall[]; active: bo
             </td>
             <td role="cell">
               {call.subject ? (
-                <span className="copyable">
-                  <code title={call.subject}>{shortSubject(call.subject)}</code>
-                  <CopyButton text={call.subject} hiddenLabel={`Copy ${call.subject}`} />
-                </span>
+                <CopyableCode text={call.subject} label={`Copy ${call.subject}`}>
+                  {shortSubject(call.subject)}
+                </CopyableCode>
               ) : (
                 <span className="muted">
                   <span aria-hidden="true">–</span>
@@ -73,6 +74,6 @@ export function HostCallTable({ calls, active }: { calls: HostCall[]; active: bo
           </tr>
         ))}
       </tbody>
-    </table>
+    </Table>
   );
 }

@@ -1,7 +1,8 @@
-import type { LogLine } from '../lib/types';
 import { Badge } from '../components/Badge';
-import { type Tone } from '../lib/tone';
 import { EmptyState } from '../components/EmptyState';
+import { type Tone } from '../lib/tone';
+import type { LogLine } from '../lib/types';
+import './LogList.css';
 
 const TONES: Record<LogLine['level'], Tone> = {
   trace: 'neutral',

@@ -1,7 +1,8 @@
 import { useId, useMemo } from 'react';
-import { recordedOutput } from './recordedOutput';
 import type { RecordedData } from '../lib/types';
+import { OutputNote } from './output/OutputNote';
 import { OutputView } from './output/OutputView';
+import { recordedOutput } from './recordedOutput';
 
 /** An input or output from the history, or why it is not there. */
 export function RecordedDataSection({
@@ -28,7 +29,7 @@ export function RecordedDataSection({
         {output ? (
           <OutputView output={output} label={heading} empty={empty} fileName={fileName} />
         ) : (
-          <p className="output-note">{missing}</p>
+          <OutputNote>{missing}</OutputNote>
         )}
       </div>
     </section>

@@ -1,6 +1,7 @@
-import type { ExecutionState } from '../lib/types';
 import { Icon, type IconName } from '../components/Icon';
 import { Spinner } from '../components/Spinner';
+import type { ExecutionState } from '../lib/types';
+import './StateIcon.css';
 
 const ICONS: Record<Exclude<ExecutionState, 'running'>, IconName> = {
   queued: 'clock',

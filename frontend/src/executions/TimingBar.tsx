@@ -1,5 +1,6 @@
 import { formatDuration } from '../lib/format';
 import { type Timing } from '../lib/serverTiming';
+import './TimingBar.css';
 
 const PARTS: { part: keyof Timing; label: string }[] = [
   { part: 'queue', label: 'Queue' },

@@ -10,6 +10,7 @@ import { templates } from './templates';
 import { buildUiSchema } from './uiSchema';
 import { validator } from './validator';
 import { widgets } from './widgets';
+import './SchemaForm.css';
 
 const Form = withTheme({ templates, widgets });
 

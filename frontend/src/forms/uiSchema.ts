@@ -1,7 +1,7 @@
 // What a schema leaves open about its form: which texts are long, and which must not be seen.
 import type { UiSchema } from '@rjsf/utils';
-import { isSecret } from './formSupport';
 import type { JsonSchema } from '../lib/types';
+import { isSecret } from './formSupport';
 import { labelFor } from './labels';
 
 /** Text that may grow longer than this gets several lines. */

@@ -1,21 +1,23 @@
 import { useCallback } from 'react';
 import { Link } from 'react-router';
-import { useActivity } from '../executions/activity/useActivity';
-import { usePluginChanges } from '../hooks/useFeed';
-import { listPlugins } from '../lib/api';
-import { ActivityItem } from '../executions/activity/ActivityItem';
-import { PluginCardSkeletons } from '../plugins/PluginCardSkeletons';
 import { EmptyState } from '../components/EmptyState';
 import { Icon } from '../components/Icon';
 import { LoadFailure } from '../components/LoadFailure';
 import { Notice } from '../components/Notice';
-import { PageHeading } from '../components/PageHeading';
-import { PluginCard } from '../plugins/PluginCard';
+import { PageHeader } from '../components/PageHeader';
+import { ActivityItem } from '../executions/activity/ActivityItem';
 import { timeline } from '../executions/activity/timeline';
-import { useSession } from '../hooks/useSession';
-import { awaitingConsent, firstStep, shortcuts } from './suggestions';
-import type { PluginSummary } from '../lib/types';
+import { useActivity } from '../executions/activity/useActivity';
+import { usePluginChanges } from '../hooks/useFeed';
 import { useLoaded } from '../hooks/useLoaded';
+import { useSession } from '../hooks/useSession';
+import { listPlugins } from '../lib/api';
+import type { PluginSummary } from '../lib/types';
+import { PluginCard } from '../plugins/PluginCard';
+import { PluginCardSkeletons } from '../plugins/PluginCardSkeletons';
+import { awaitingConsent, firstStep, shortcuts } from './suggestions';
+import '../components/EmptyState.css';
+import './HomePage.css';
 
 const SHORTCUTS = 6;
 const LATEST = 8;
@@ -32,12 +34,11 @@ export function HomePage() {
 
   return (
     <>
-      <div className="page-head">
-        <div>
-          <PageHeading title="Home">{user?.name ? `Hello, ${user.name}` : 'Hello'}</PageHeading>
-          <p className="lead">What happens on this server, as it happens.</p>
-        </div>
-      </div>
+      <PageHeader
+        title="Home"
+        heading={user?.name ? `Hello, ${user.name}` : 'Hello'}
+        lead="What happens on this server, as it happens."
+      />
       {user?.is_staff && <Waiting plugins={awaitingConsent(plugins)} />}
       {loaded && state.status === 'loaded' && own.length === 0 && <FirstStep plugins={plugins} />}
       <section aria-labelledby="shortcuts-heading" className="section">

@@ -1,8 +1,8 @@
 // Messages in the corner: what plugins tell, and what an action did.
 import { createContext, use, useCallback, useEffect, useMemo, useState, type ReactNode } from 'react';
-import { useFeed } from './useFeed';
 import type { Tone } from '../lib/tone';
 import type { NotificationLevel } from '../lib/types';
+import { useFeed } from './useFeed';
 
 export interface Toast {
   id: string;

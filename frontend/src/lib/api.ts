@@ -1,6 +1,7 @@
 // Every HTTP request of the app is here. Failures are thrown as ApiProblem.
-import { ApiProblem, asProblem, problemFromResponse } from './problem';
 import { setReachable } from './connectivity';
+import { fetchWithProgress } from './fetchWithProgress';
+import { ApiProblem, asProblem, problemFromResponse } from './problem';
 import type {
   AccessToken,
   Account,
@@ -24,7 +25,6 @@ import type {
   SessionAnswer,
   User,
 } from './types';
-import { fetchWithProgress } from './fetchWithProgress';
 
 const BASE = '/api/v1';
 const SAFE_METHODS = new Set(['GET', 'HEAD']);

@@ -1,4 +1,5 @@
 import { Icon } from '../components/Icon';
+import './GrantState.css';
 
 /** Whether a plugin holds something that it asks for. */
 export function GrantState({ granted, optional }: { granted: boolean; optional: boolean }) {

@@ -1,4 +1,5 @@
 import { nameOf, type Requested } from './permissions';
+import './MissingPermissionsNote.css';
 
 /** What a plugin needs and is not ticked. */
 export function MissingPermissionsNote({ missing }: { missing: Requested[] }) {

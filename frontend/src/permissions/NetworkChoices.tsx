@@ -1,7 +1,9 @@
 import { useId } from 'react';
-import { keyOf, nameOf } from './permissions';
 import type { NetworkRule } from '../lib/types';
 import { NetworkRuleDescription } from './NetworkRuleDescription';
+import { keyOf, nameOf } from './permissions';
+import './GrantState.css';
+import './permissions.css';
 
 /** Addresses outside to tick, one by one. */
 export function NetworkChoices({

@@ -1,5 +1,6 @@
 import type { ReactNode } from 'react';
 import type { NetworkRule } from '../lib/types';
+import './PermissionDescription.css';
 
 /** What an address that a plugin asks for means, and why it is asked for. `title` may be a label. */
 export function NetworkRuleDescription({

@@ -1,9 +1,11 @@
 import { useId } from 'react';
-import { byRisk } from './permissions';
-import type { Permission } from '../lib/types';
 import { Icon } from '../components/Icon';
+import type { Permission } from '../lib/types';
 import { PermissionDescription } from './PermissionDescription';
+import { byRisk } from './permissions';
 import { RiskBadge } from './RiskBadge';
+import './GrantState.css';
+import './permissions.css';
 
 interface ChoicesProps {
   ticked: ReadonlySet<string>;

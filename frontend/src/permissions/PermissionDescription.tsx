@@ -1,5 +1,6 @@
 import type { ReactNode } from 'react';
 import type { PermissionInfo } from '../lib/types';
+import './PermissionDescription.css';
 
 /** What a permission means and why it is asked for. `title` may be a label. */
 export function PermissionDescription({

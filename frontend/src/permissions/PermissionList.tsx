@@ -1,10 +1,11 @@
-import { byRisk, keyOf, nameOf } from './permissions';
-import type { NetworkRule, Permission } from '../lib/types';
 import { EmptyState } from '../components/EmptyState';
+import type { NetworkRule, Permission } from '../lib/types';
 import { GrantState } from './GrantState';
 import { NetworkRuleDescription } from './NetworkRuleDescription';
 import { PermissionDescription } from './PermissionDescription';
+import { byRisk, keyOf, nameOf } from './permissions';
 import { RiskBadge } from './RiskBadge';
+import './permissions.css';
 
 export function PermissionList({
   permissions,

@@ -1,7 +1,7 @@
-import type { Risk } from '../lib/types';
 import { Badge } from '../components/Badge';
-import { type Tone } from '../lib/tone';
 import type { IconName } from '../components/Icon';
+import { type Tone } from '../lib/tone';
+import type { Risk } from '../lib/types';
 
 const RISKS: Record<Risk, { tone: Tone; icon: IconName; label: string }> = {
   low: { tone: 'neutral', icon: 'shield', label: 'Low risk' },

@@ -1,17 +1,18 @@
 import { useCallback, useId, useState } from 'react';
 import { Link, useSearchParams } from 'react-router';
-import { usePluginChanges } from '../hooks/useFeed';
-import { listPlugins } from '../lib/api';
 import { Button } from '../components/Button';
-import { PluginCardSkeletons } from './PluginCardSkeletons';
 import { EmptyState } from '../components/EmptyState';
 import { Icon } from '../components/Icon';
 import { LoadFailure } from '../components/LoadFailure';
-import { PageHeading } from '../components/PageHeading';
-import { PluginCard } from './PluginCard';
-import { useSession } from '../hooks/useSession';
+import { PageHeader } from '../components/PageHeader';
+import { usePluginChanges } from '../hooks/useFeed';
 import { useLoaded } from '../hooks/useLoaded';
+import { useSession } from '../hooks/useSession';
+import { listPlugins } from '../lib/api';
 import type { PluginSummary } from '../lib/types';
+import { PluginCard } from './PluginCard';
+import { PluginCardSkeletons } from './PluginCardSkeletons';
+import './CataloguePage.css';
 
 export function CataloguePage() {
   const { user } = useSession();
@@ -32,13 +33,10 @@ export function CataloguePage() {
 
   return (
     <>
-      <div className="page-head">
-        <div>
-          <PageHeading title="Plugins">Plugins</PageHeading>
-          <p className="lead">
-            Small programs that run in a sandbox and may do only what was granted to them.
-          </p>
-        </div>
+      <PageHeader
+        title="Plugins"
+        lead="Small programs that run in a sandbox and may do only what was granted to them."
+      >
         <div className="catalogue-tools">
           <div className="search" role="search">
             <label htmlFor={searchId} className="visually-hidden">
@@ -62,7 +60,7 @@ export function CataloguePage() {
             </Link>
           )}
         </div>
-      </div>
+      </PageHeader>
       {state.status === 'loading' && <PluginCardSkeletons />}
       {state.status === 'failed' && <LoadFailure problem={state.problem} onRetry={retry} />}
       {state.status === 'loaded' && state.value.length === 0 && (

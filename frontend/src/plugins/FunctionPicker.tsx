@@ -1,7 +1,8 @@
 import { useEffect, useRef } from 'react';
 import { Link } from 'react-router';
-import type { FunctionDetail } from '../lib/types';
 import { Icon } from '../components/Icon';
+import type { FunctionDetail } from '../lib/types';
+import './FunctionPicker.css';
 
 export function FunctionPicker({
   slug,

@@ -1,24 +1,26 @@
 import { lazy, Suspense, useCallback, useEffect, useId, useState } from 'react';
-import { canRenderForm } from '../forms/formSupport';
-import { firstDraft, keepsDraft, parseInput, type Draft } from './inputDraft';
-import { loadSchemaForm } from '../forms/loadSchemaForm';
-import type { FieldError } from '../lib/problem';
-import { isUnsupported, type Call } from '../lib/calls';
-import { prepareBrowserRuns } from '../executions/run/runFunction';
-import { rememberedTarget, rememberTarget } from '../executions/run/rememberedTarget';
-import type { FunctionDetail, Target } from '../lib/types';
-import { useChosenFile, useDraft } from '../hooks/useDraft';
-import { useRun } from '../executions/run/useRun';
 import { Button } from '../components/Button';
 import { ErrorBoundary } from '../components/ErrorBoundary';
-import { FileField } from '../executions/run/FileField';
 import { Notice } from '../components/Notice';
-import { RawInput } from '../executions/run/RawInput';
-import { ResultPanel } from '../executions/run/ResultPanel';
-import { RunProgress } from '../executions/run/RunProgress';
 import { SegmentedControl } from '../components/SegmentedControl';
 import { Skeleton } from '../components/Skeleton';
+import { FileField } from '../executions/run/FileField';
+import { RawInput } from '../executions/run/RawInput';
+import { rememberedTarget, rememberTarget } from '../executions/run/rememberedTarget';
+import { ResultPanel } from '../executions/run/ResultPanel';
+import { prepareBrowserRuns } from '../executions/run/runFunction';
+import { RunProgress } from '../executions/run/RunProgress';
 import { TargetChoice } from '../executions/run/TargetChoice';
+import { useRun } from '../executions/run/useRun';
+import { canRenderForm } from '../forms/formSupport';
+import { loadSchemaForm } from '../forms/loadSchemaForm';
+import { useChosenFile, useDraft } from '../hooks/useDraft';
+import { isUnsupported, type Call } from '../lib/calls';
+import type { FieldError } from '../lib/problem';
+import type { FunctionDetail, Target } from '../lib/types';
+import { firstDraft, keepsDraft, parseInput, type Draft } from './inputDraft';
+import '../executions/run/RunControls.css';
+import './FunctionRunner.css';
 
 const NO_ERRORS: FieldError[] = [];
 const SchemaForm = lazy(loadSchemaForm);
@@ -118,7 +120,7 @@ export function FunctionRunner({ slug, definition, userId, blocked, asksHost }: 
   );
   return (
     <>
-      <div className="card runner">
+      <div className="card card-body">
         <div className="runner-head">
           <p className="runner-text">{definition.description}</p>
           {hasForm && (
@@ -164,7 +166,7 @@ export function FunctionRunner({ slug, definition, userId, blocked, asksHost }: 
             {rawInput}
           </FileField>
         )}
-        <div className="runner-foot">
+        <div className="run-controls">
           <Button
             type={file ? 'button' : 'submit'}
             form={formId}
@@ -184,7 +186,7 @@ export function FunctionRunner({ slug, definition, userId, blocked, asksHost }: 
           <TargetChoice targets={definition.targets} value={target} onChange={switchTarget} />
         </div>
         {activeRun && <RunProgress activeRun={activeRun} bytes={file?.size ?? 0} label="Running" />}
-        {target === 'browser' && <p className="runner-note muted">{browserNote(asksHost)}</p>}
+        {target === 'browser' && <p className="run-note muted">{browserNote(asksHost)}</p>}
       </div>
       {finished && (
         <ResultPanel

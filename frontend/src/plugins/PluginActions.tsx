@@ -1,11 +1,12 @@
 import { useState } from 'react';
-import { changePlugin, watchPlugin } from '../lib/api';
-import { asProblem } from '../lib/problem';
-import { useToasts } from '../hooks/useToasts';
-import type { PluginDetail } from '../lib/types';
+import { RemovePlugin } from '../administration/RemovePlugin';
 import { Button } from '../components/Button';
 import { ConfirmDialog } from '../components/ConfirmDialog';
-import { RemovePlugin } from '../administration/RemovePlugin';
+import { useToasts } from '../hooks/useToasts';
+import { changePlugin, watchPlugin } from '../lib/api';
+import { asProblem } from '../lib/problem';
+import type { PluginDetail } from '../lib/types';
+import './PluginActions.css';
 
 /** Watching, for everybody; turning on and off, and removing, for those who manage. */
 export function PluginActions({

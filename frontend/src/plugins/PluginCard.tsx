@@ -1,8 +1,9 @@
 import { Link } from 'react-router';
-import { dedicatedPage } from './dedicatedPages';
 import type { PluginSummary } from '../lib/types';
-import { PluginStateBadge } from './PluginStateBadge';
+import { dedicatedPage } from './dedicatedPages';
 import { PluginIcon } from './PluginIcon';
+import { PluginStateBadge } from './PluginStateBadge';
+import './PluginCard.css';
 
 export function PluginCard({ plugin, heading: Heading }: { plugin: PluginSummary; heading: 'h2' | 'h3' }) {
   const count = plugin.functions.length;

@@ -1,3 +1,7 @@
+import '../components/Skeleton.css';
+import './PluginCard.css';
+import './PluginCardSkeletons.css';
+
 /** The catalogue's shape while it is on its way. */
 export function PluginCardSkeletons() {
   return (
@@ -7,7 +11,7 @@ export function PluginCardSkeletons() {
         {Array.from({ length: 6 }, (_, index) => (
           <div key={index} className="card plugin-card skeleton">
             <div className="plugin-card-head">
-              <span className="skeleton-mark" />
+              <span className="skeleton-icon" />
               <span className="skeleton-line" />
             </div>
             <span className="skeleton-line" />

@@ -1,7 +1,8 @@
-import { dayOf } from '../lib/time';
-import { formatBytes, formatLimit } from '../lib/format';
-import type { PluginDetail } from '../lib/types';
 import { DescriptionItem, DescriptionList } from '../components/DescriptionList';
+import { formatBytes, formatLimit } from '../lib/format';
+import { dayOf } from '../lib/time';
+import type { PluginDetail } from '../lib/types';
+import './PluginDetails.css';
 
 export function PluginDetails({ plugin }: { plugin: PluginDetail }) {
   const { limits } = plugin;

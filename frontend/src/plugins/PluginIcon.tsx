@@ -1,3 +1,5 @@
+import './PluginIcon.css';
+
 const HUES = 6;
 
 /** A letter tile, in a colour that stays the plugin's own. */
@@ -5,7 +7,7 @@ export function PluginIcon({ slug, title, large }: { slug: string; title: string
   const hue =
     Array.from(slug).reduce((sum, letter) => (sum * 31 + (letter.codePointAt(0) ?? 0)) % 997, 7) % HUES;
   return (
-    <span className={`plugin-mark hue-${hue} ${large ? 'plugin-mark-large' : ''}`} aria-hidden="true">
+    <span className={`plugin-icon hue-${hue} ${large ? 'plugin-icon-large' : ''}`} aria-hidden="true">
       {Array.from(title || slug)[0]?.toUpperCase()}
     </span>
   );

@@ -1,35 +1,37 @@
 import { lazy, Suspense, useCallback, useEffect, useState } from 'react';
 import { Link, useParams } from 'react-router';
-import { usePluginChanges } from '../hooks/useFeed';
-import { getPlugin } from '../lib/api';
-import { Badge } from '../components/Badge';
-import { Button } from '../components/Button';
 import { ConsentPanel } from '../administration/ConsentPanel';
-import { FunctionPicker } from './FunctionPicker';
-import { FunctionRunner } from './FunctionRunner';
+import { PermissionEditor } from '../administration/PermissionEditor';
+import { hasSettings } from '../administration/pluginSettings';
+import { ReleaseList } from '../administration/ReleaseList';
+import { Badge } from '../components/Badge';
+import { Breadcrumb } from '../components/Breadcrumb';
+import { Button } from '../components/Button';
 import { EmptyState } from '../components/EmptyState';
 import { Icon } from '../components/Icon';
 import { LoadFailure } from '../components/LoadFailure';
+import { NotFoundPage } from '../components/NotFoundPage';
 import { Notice } from '../components/Notice';
 import { PageHeading } from '../components/PageHeading';
-import { PermissionEditor } from '../administration/PermissionEditor';
-import { PermissionList } from '../permissions/PermissionList';
-import { PluginActions } from './PluginActions';
-import { PluginStateBadge } from './PluginStateBadge';
-import { PluginDetails } from './PluginDetails';
-import { PluginIcon } from './PluginIcon';
-import { ReleaseList } from '../administration/ReleaseList';
 import { Skeleton } from '../components/Skeleton';
 import { loadSchemaForm } from '../forms/loadSchemaForm';
-import { asksHost, whyBlocked } from './availability';
-import { hasSettings } from '../administration/pluginSettings';
-import { dedicatedPage } from './dedicatedPages';
-import { useSession } from '../hooks/useSession';
-import type { FunctionDetail, PluginDetail } from '../lib/types';
 import { useEditFocus } from '../hooks/useEditFocus';
+import { usePluginChanges } from '../hooks/useFeed';
 import { useFocusFallback } from '../hooks/useFocusFallback';
 import { useLoaded } from '../hooks/useLoaded';
-import { NotFoundPage } from '../components/NotFoundPage';
+import { useSession } from '../hooks/useSession';
+import { getPlugin } from '../lib/api';
+import type { FunctionDetail, PluginDetail } from '../lib/types';
+import { PermissionList } from '../permissions/PermissionList';
+import { asksHost, whyBlocked } from './availability';
+import { dedicatedPage } from './dedicatedPages';
+import { FunctionPicker } from './FunctionPicker';
+import { FunctionRunner } from './FunctionRunner';
+import { PluginActions } from './PluginActions';
+import { PluginDetails } from './PluginDetails';
+import { PluginIcon } from './PluginIcon';
+import { PluginStateBadge } from './PluginStateBadge';
+import './PluginPage.css';
 
 const SettingsSection = lazy(() => import('../administration/SettingsSection'));
 
@@ -62,12 +64,7 @@ export function PluginPage() {
   }
   return (
     <>
-      <nav aria-label="Breadcrumb" className="breadcrumb">
-        <Link to="/plugins">
-          <Icon name="arrowLeft" size={14} />
-          All plugins
-        </Link>
-      </nav>
+      <Breadcrumb to="/plugins">All plugins</Breadcrumb>
       {state.status !== 'loaded' && (
         <PageHeading title={slug} hidden={state.status === 'loading'}>
           {slug}

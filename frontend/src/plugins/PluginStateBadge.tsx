@@ -1,6 +1,6 @@
+import { Badge } from '../components/Badge';
 import { useSession } from '../hooks/useSession';
 import type { PluginSummary } from '../lib/types';
-import { Badge } from '../components/Badge';
 
 /** What keeps a plugin from running, or from running its newest release; nothing for most. */
 export function PluginStateBadge({ plugin }: { plugin: Pick<PluginSummary, 'state' | 'pending_version'> }) {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { timeLeft } from '../../src/lib/time';
 import { lifeOf, scopesOf, scopeTitle } from '../../src/accounts/accessTokens';
+import { timeLeft } from '../../src/lib/time';
 import type { AccessToken, PermissionInfo } from '../../src/lib/types';
 
 const now = Date.parse('2026-05-04T12:00:00Z');

@@ -1,9 +1,9 @@
 import { cleanup, fireEvent, render, screen, waitFor, within } from '@testing-library/react';
 import { BrowserRouter } from 'react-router';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { tokenIn } from '../../src/accounts/useLinkToken';
 import { App } from '../../src/app/App';
 import { SessionProvider } from '../../src/hooks/useSession';
-import { tokenIn } from '../../src/accounts/useLinkToken';
 
 interface Person {
   id: string;

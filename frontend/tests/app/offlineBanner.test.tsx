@@ -1,8 +1,8 @@
 import { act, cleanup, render, screen } from '@testing-library/react';
 import { afterEach, expect, test, vi } from 'vitest';
-import type { ConnectionState } from '../../src/lib/eventStream';
-import { setReachable } from '../../src/lib/connectivity';
 import { OfflineBanner } from '../../src/app/OfflineBanner';
+import { setReachable } from '../../src/lib/connectivity';
+import type { ConnectionState } from '../../src/lib/eventStream';
 
 let connection: ConnectionState = 'live';
 vi.mock('../../src/hooks/useFeed', () => ({ useConnection: () => connection }));

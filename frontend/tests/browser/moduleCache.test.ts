@@ -1,7 +1,7 @@
 // @vitest-environment node
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { cacheCompiled, loadModule } from '../../src/browser/moduleCache';
 import { RunFailure } from '../../src/browser/messages';
+import { cacheCompiled, loadModule } from '../../src/browser/moduleCache';
 import type { BrowserRun } from '../../src/lib/types';
 
 /** The smallest modules: nothing in them, and nothing but a name. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { elapsedMs, isActive, isState, tookMs } from '../../src/executions/executionState';
 import { mergeExecutions, withLiveUpdates } from '../../src/executions/executionList';
+import { elapsedMs, isActive, isState, tookMs } from '../../src/executions/executionState';
 import type { Execution } from '../../src/lib/types';
 
 const execution = (id: string, changes: Partial<Execution> = {}): Execution => ({

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { run } from '../../src/executions/run/runFunction';
 import {
   callFunction,
   cursorOf,
@@ -9,9 +10,8 @@ import {
   onSessionEnd,
   readCookie,
 } from '../../src/lib/api';
-import { ApiProblem } from '../../src/lib/problem';
 import { describeOutput } from '../../src/lib/output';
-import { run } from '../../src/executions/run/runFunction';
+import { ApiProblem } from '../../src/lib/problem';
 
 const fetchMock = vi.fn<typeof fetch>();
 const json = (body: unknown, init: ResponseInit = {}) => new Response(JSON.stringify(body), init);

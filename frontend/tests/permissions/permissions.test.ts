@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { PendingNetworkRule, PendingPermission } from '../../src/lib/types';
 import {
   byRisk,
   chosen,
@@ -11,7 +12,6 @@ import {
   revoked,
   toggled,
 } from '../../src/permissions/permissions';
-import type { PendingNetworkRule, PendingPermission } from '../../src/lib/types';
 
 const permission = (operation: string, changes: Partial<PendingPermission> = {}): PendingPermission => ({
   operation,

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { canRenderForm } from '../../src/forms/formSupport';
-import { firstDraft, keepsDraft, parseInput } from '../../src/plugins/inputDraft';
 import type { FunctionDetail, JsonSchema } from '../../src/lib/types';
+import { firstDraft, keepsDraft, parseInput } from '../../src/plugins/inputDraft';
 
 const object = (properties: JsonSchema, more: JsonSchema = {}): JsonSchema => ({
   type: 'object',

@@ -1,11 +1,12 @@
 import { memo } from 'react';
 import { Link } from 'react-router';
-import { elapsedMs, isActive, STATE_LABEL, tookMs } from '../executionState';
+import { TimeAgo } from '../../components/TimeAgo';
 import { useTimeText } from '../../hooks/useNow';
 import { formatDuration, formatElapsed } from '../../lib/format';
 import type { Execution } from '../../lib/types';
+import { elapsedMs, isActive, STATE_LABEL, tookMs } from '../executionState';
 import { StateIcon } from '../StateIcon';
-import { TimeAgo } from '../../components/TimeAgo';
+import './ActivityItem.css';
 
 /** One execution, or the newest of several that ended alike. Rendered anew only when these change. */
 export const ActivityItem = memo(function ActivityItem({

@@ -1,15 +1,16 @@
 import { useEffect, useRef } from 'react';
-import { useActivity } from './useActivity';
-import { timeline } from './timeline';
+import { EmptyState } from '../../components/EmptyState';
+import { IconButton } from '../../components/IconButton';
+import { LoadFailure } from '../../components/LoadFailure';
+import { Skeleton } from '../../components/Skeleton';
 import { useConnection } from '../../hooks/useFeed';
 import { useSession } from '../../hooks/useSession';
 import { ActivityItem } from './ActivityItem';
 import { ConnectionBadge } from './ConnectionBadge';
-import { EmptyState } from '../../components/EmptyState';
-import { IconButton } from '../../components/IconButton';
-import { LoadFailure } from '../../components/LoadFailure';
 import { NotificationItem } from './NotificationItem';
-import { Skeleton } from '../../components/Skeleton';
+import { timeline } from './timeline';
+import { useActivity } from './useActivity';
+import './ActivityPanel.css';
 
 /** Recent executions and what plugins tell, live. `onClose` makes it a drawer. */
 export function ActivityPanel({ onClose }: { onClose?: () => void }) {

@@ -1,4 +1,5 @@
 import type { ConnectionState } from '../../lib/eventStream';
+import './ConnectionBadge.css';
 
 const LABEL: Record<ConnectionState, string> = {
   live: 'Live',

@@ -1,8 +1,10 @@
-import { LEVEL_TONE } from '../../hooks/useToasts';
-import type { NotificationEvent } from '../../lib/types';
 import { Icon } from '../../components/Icon';
 import { TONE_ICON } from '../../components/Notice';
 import { TimeAgo } from '../../components/TimeAgo';
+import { LEVEL_TONE } from '../../hooks/useToasts';
+import type { NotificationEvent } from '../../lib/types';
+import '../StateIcon.css';
+import './ActivityItem.css';
 
 export function NotificationItem({ event }: { event: NotificationEvent }) {
   const { title, body, level, plugin } = event.data;

@@ -1,6 +1,6 @@
 // Executions and what plugins told, in one order.
-import { isActive } from '../executionState';
 import type { Execution, NotificationEvent } from '../../lib/types';
+import { isActive } from '../executionState';
 
 export type TimelineItem =
   | {

@@ -1,5 +1,8 @@
-import { hexDump, kindOfBytes } from './binary';
 import { formatBytes } from '../../lib/format';
+import { hexDump, kindOfBytes } from './binary';
+import { OutputNote } from './OutputNote';
+import { OutputText } from './OutputText';
+import './BinarySummary.css';
 
 const LINES = 8;
 
@@ -8,12 +11,12 @@ export function BinarySummary({ data }: { data: Uint8Array }) {
   const dump = hexDump(data, LINES);
   return (
     <>
-      <p className="output-note">
+      <OutputNote>
         {kindOfBytes(data)}, {formatBytes(data.length)}. It begins like this; the download has all of it.
-      </p>
-      <pre className="output-text hex-dump" role="group" tabIndex={0} aria-label="First bytes">
+      </OutputNote>
+      <OutputText className="hex-dump" label="First bytes">
         {dump}
-      </pre>
+      </OutputText>
     </>
   );
 }

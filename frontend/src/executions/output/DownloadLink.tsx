@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'react';
-import type { Output } from '../../lib/output';
 import { Icon } from '../../components/Icon';
+import type { Output } from '../../lib/output';
 
 /** The whole output as a file, byte for byte. */
 export function DownloadLink({

@@ -1,4 +1,6 @@
 import { previewPage } from './html';
+import { OutputNote } from './OutputNote';
+import './HtmlPreview.css';
 
 /** HTML that a plugin made, as a page: in a frame that runs nothing, reaches nothing and belongs to no origin. */
 export function HtmlPreview({ html, label }: { html: string; label: string }) {
@@ -11,9 +13,9 @@ export function HtmlPreview({ html, label }: { html: string; label: string }) {
         title={`Preview of the ${label.toLowerCase()}`}
         srcDoc={previewPage(html)}
       />
-      <p className="output-note html-preview-note muted">
+      <OutputNote className="html-preview-note muted">
         Scripts, forms, links and pictures from elsewhere do not work in this preview.
-      </p>
+      </OutputNote>
     </>
   );
 }

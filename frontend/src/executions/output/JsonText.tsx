@@ -1,4 +1,5 @@
 import { useMemo } from 'react';
+import './JsonText.css';
 
 const TOKEN = /("(?:[^"\\]|\\.)*")(\s*:)?|\b(?:true|false|null)\b|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 /** Colours cost an element each; past this length plain text is kinder to the page. */

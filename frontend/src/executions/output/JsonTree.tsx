@@ -1,8 +1,11 @@
 import { useMemo, useState } from 'react';
-import { ExactNumber, isBranch, membersOf, parseExact, type Branch, type Json } from '../../lib/json';
-import { counted } from '../../lib/format';
 import { Button } from '../../components/Button';
 import { Icon } from '../../components/Icon';
+import { counted } from '../../lib/format';
+import { ExactNumber, isBranch, membersOf, parseExact, type Branch, type Json } from '../../lib/json';
+import { OutputNote } from './OutputNote';
+import './JsonText.css';
+import './JsonTree.css';
 
 /** Members and characters shown at once; there is a button for more members, and the raw view for the rest of a text. */
 const MEMBERS_SHOWN = 100;
@@ -14,7 +17,7 @@ const OPEN_MEMBERS = 12;
 /** Valid JSON as nested lists that open and close; what is closed costs nothing. */
 export function JsonTree({ text, label }: { text: string; label: string }) {
   const parsed = useMemo(() => parseExact(text), [text]);
-  if (!parsed) return <p className="output-note">This is nested too deep for a tree. See it raw.</p>;
+  if (!parsed) return <OutputNote>This is nested too deep for a tree. See it raw.</OutputNote>;
   return (
     <ul className="json-tree" aria-label={label}>
       <Member value={parsed.value} depth={0} />

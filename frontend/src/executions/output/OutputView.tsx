@@ -1,14 +1,17 @@
 import { useMemo, useState } from 'react';
-import { findHtml } from './html';
-import type { Output } from '../../lib/output';
-import { formatBytes } from '../../lib/format';
-import { BinarySummary } from './BinarySummary';
 import { CopyButton } from '../../components/CopyButton';
+import { SegmentedControl } from '../../components/SegmentedControl';
+import { formatBytes } from '../../lib/format';
+import type { Output } from '../../lib/output';
+import { BinarySummary } from './BinarySummary';
 import { DownloadLink } from './DownloadLink';
+import { findHtml } from './html';
 import { HtmlPreview } from './HtmlPreview';
 import { JsonText } from './JsonText';
 import { JsonTree } from './JsonTree';
-import { SegmentedControl } from '../../components/SegmentedControl';
+import { OutputNote } from './OutputNote';
+import { OutputText } from './OutputText';
+import './OutputView.css';
 
 /** Longer text would make the page slow; it is cut here and whole in the download. */
 const LONGEST_SHOWN = 200_000;
@@ -40,7 +43,7 @@ export function OutputView({
   const [chosen, setChosen] = useState<View | null>(null);
   const wanted = chosen ?? firstView;
   const view = wanted && views.includes(wanted) ? wanted : (views[0] ?? 'raw');
-  if (output.data.length === 0) return <p className="output-note">{empty}</p>;
+  if (output.data.length === 0) return <OutputNote>{empty}</OutputNote>;
   return (
     <div className="output">
       <div className="output-bar">
@@ -83,11 +86,9 @@ function RawText({ output, label }: { output: Output; label: string }) {
   const text = output.text.slice(0, LONGEST_SHOWN);
   return (
     <>
-      <pre className="output-text" role="group" tabIndex={0} aria-label={label}>
-        {output.kind === 'json' ? <JsonText text={text} /> : text}
-      </pre>
+      <OutputText label={label}>{output.kind === 'json' ? <JsonText text={text} /> : text}</OutputText>
       {(!output.isWhole || output.text.length > LONGEST_SHOWN) && (
-        <p className="output-note">Only the beginning is shown. The download has all of it.</p>
+        <OutputNote>Only the beginning is shown. The download has all of it.</OutputNote>
       )}
     </>
   );

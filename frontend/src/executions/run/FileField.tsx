@@ -1,10 +1,11 @@
 import { useId, useRef, useState, type ReactNode } from 'react';
-import { pickFile } from '../../lib/files';
-import { formatBytes } from '../../lib/format';
-import { useFileDrop } from '../../hooks/useFileDrop';
 import { Button } from '../../components/Button';
 import { FileInput } from '../../components/FileInput';
 import { Icon } from '../../components/Icon';
+import { useFileDrop } from '../../hooks/useFileDrop';
+import { pickFile } from '../../lib/files';
+import { formatBytes } from '../../lib/format';
+import './FileField.css';
 
 /** One file as the input of a function. As long as there is none, `children` stand for another way to give it. */
 export function FileField({
@@ -37,7 +38,7 @@ export function FileField({
 
   return (
     <div className="file-field" {...handlers}>
-      <div className={over ? 'file-place file-place-over' : file ? 'file-place file-chosen' : 'file-place'}>
+      <div className={over ? 'file-box file-box-over' : file ? 'file-box file-chosen' : 'file-box'}>
         <Icon name={file ? 'file' : 'upload'} size={20} />
         <div className="file-text" role="status">
           <p className="file-name">{file ? file.name : 'Drop a file here'}</p>

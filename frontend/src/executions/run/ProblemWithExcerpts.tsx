@@ -1,8 +1,9 @@
 import { useEffect, useMemo, useState } from 'react';
-import { excerptsAt, locationIn, type Excerpt, type TextLocation } from './errorLocations';
-import type { ApiProblem } from '../../lib/problem';
 import { Notice } from '../../components/Notice';
 import { ProblemNotice } from '../../components/ProblemNotice';
+import type { ApiProblem } from '../../lib/problem';
+import { excerptsAt, locationIn, type Excerpt, type TextLocation } from './errorLocations';
+import './ProblemWithExcerpts.css';
 
 /** A problem with what stands at each location that it names. `source` is the text in which these are. */
 export function ProblemWithExcerpts({ problem, source }: { problem: ApiProblem; source: Blob }) {

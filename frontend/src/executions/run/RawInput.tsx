@@ -1,4 +1,5 @@
 import { useId, type ClipboardEvent } from 'react';
+import './RawInput.css';
 
 /** Fields get slow beyond this, and so does the page with them. */
 const LONGEST_PASTED = 200_000;

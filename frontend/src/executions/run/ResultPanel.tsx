@@ -1,13 +1,14 @@
 import { useEffect, useRef } from 'react';
 import { Link } from 'react-router';
-import type { FinishedRun } from './useRun';
 import { Badge } from '../../components/Badge';
 import { Button } from '../../components/Button';
 import { CopyButton } from '../../components/CopyButton';
-import { OutputView, type View } from '../output/OutputView';
-import { ProblemWithExcerpts } from './ProblemWithExcerpts';
 import { ProblemNotice } from '../../components/ProblemNotice';
+import { OutputView, type View } from '../output/OutputView';
 import { TimingBar } from '../TimingBar';
+import { ProblemWithExcerpts } from './ProblemWithExcerpts';
+import type { FinishedRun } from './useRun';
+import './ResultPanel.css';
 
 export function ResultPanel({
   heading: Heading,

@@ -1,6 +1,8 @@
+import { ProgressBar } from '../../components/ProgressBar';
 import { useNow } from '../../hooks/useNow';
 import { formatBytes } from '../../lib/format';
 import type { ActiveRun } from './useRun';
+import './RunProgress.css';
 
 const WORTH_TELLING_MS = 1000;
 
@@ -21,7 +23,7 @@ export function RunProgress({
   const name = isSending ? 'Sending' : label;
   return (
     <div className="run-progress">
-      <progress className="progress" aria-label={name} {...(isSending && { value: sent })} />
+      <ProgressBar label={name} value={isSending ? sent : undefined} />
       <p className="muted">
         <span role="status">{name}…</span>{' '}
         {isSending && `${formatBytes(Math.round(sent * bytes))} of ${formatBytes(bytes)}, `}

@@ -1,5 +1,5 @@
-import type { Target } from '../../lib/types';
 import { SegmentedControl } from '../../components/SegmentedControl';
+import type { Target } from '../../lib/types';
 
 /** Where a function is to run, if it may run in both places. */
 export function TargetChoice({

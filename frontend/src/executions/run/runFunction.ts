@@ -1,8 +1,8 @@
 // Runs one plugin function and tells what came of it, whatever the target.
-import { describeOutput } from '../../lib/output';
-import { failed, type Call, type Outcome, type WatchEnd } from '../../lib/calls';
 import { callFunction } from '../../lib/api';
+import { failed, type Call, type Outcome, type WatchEnd } from '../../lib/calls';
 import { isReadable } from '../../lib/files';
+import { describeOutput } from '../../lib/output';
 import { ApiProblem, asProblem } from '../../lib/problem';
 import { parseServerTiming } from '../../lib/serverTiming';
 import type { Target } from '../../lib/types';

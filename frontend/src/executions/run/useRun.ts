@@ -1,15 +1,15 @@
 // One run at a time of one function: begins it, cancels it, and has what came of the last one.
 import { useCallback, useEffect, useRef, useState } from 'react';
 import { useFeed } from '../../hooks/useFeed';
-import { useWatchEnd } from '../useExecutionEvents';
-import { cancelExecution } from '../../lib/api';
-import { watchForOwnExecution } from './ownExecution';
-import { asProblem } from '../../lib/problem';
-import { run as runCall } from './runFunction';
-import { type Call, type Outcome } from '../../lib/calls';
 import { useSession } from '../../hooks/useSession';
 import { useToasts } from '../../hooks/useToasts';
+import { cancelExecution } from '../../lib/api';
+import { type Call, type Outcome } from '../../lib/calls';
+import { asProblem } from '../../lib/problem';
 import type { Target } from '../../lib/types';
+import { useWatchEnd } from '../useExecutionEvents';
+import { watchForOwnExecution } from './ownExecution';
+import { run as runCall } from './runFunction';
 
 /** What came of a call. */
 export interface FinishedRun<Asked extends Call = Call> {
