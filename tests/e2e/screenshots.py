@@ -132,8 +132,8 @@ def main() -> None:
                 ("light", "dark"),
                 prepare=run_greet,
             ),
-            Picture("consent", "/plugins/weather", "Waits for your consent", ("dark",)),
-            Picture("home", "/", "Go on with"),
+            Picture("consent", "/plugins/weather", "This plugin needs your consent", ("dark",)),
+            Picture("home", "/", "Recently used"),
             Picture("phone", "/plugins/template/greet", "Hello, Ada Lovelace!", ("dark",), PHONE, run_greet),
         ]
         browser = launch(playwright.chromium)

@@ -317,7 +317,7 @@ def test_a_function_that_takes_bytes_takes_a_file(
     choice = page.get_by_label("Choose a")
     choice.set_input_files({"name": "large.png", "mimeType": "", "buffer": data * 3})
     expect(page.get_by_role("alert")).to_contain_text(
-        "“large.png” has 3.1 MB. A file may have at most 2.1 MB."
+        "“large.png” is too large: 3.1 MB. The limit is 2.1 MB."
     )
     choice.set_input_files({"name": "picture.png", "mimeType": "", "buffer": data})
     expect(page.get_by_text("picture.png")).to_be_visible()
@@ -339,7 +339,7 @@ def test_what_a_plugin_says_of_its_input_stays_in_the_page(
 ) -> None:
     open_function(page, stage, "faults/fail_text")
     page.get_by_role("button", name="In this browser").click()
-    expect(page.get_by_text("your input and the result do not leave this page")).to_be_visible()
+    expect(page.get_by_text("Your input and the result do not leave this page")).to_be_visible()
     page.get_by_role("button", name="Run", exact=True).click()
     result = page.get_by_role("region", name="Result")
     expect(result.get_by_role("alert")).to_contain_text("not to my liking")
@@ -348,7 +348,7 @@ def test_what_a_plugin_says_of_its_input_stays_in_the_page(
         "type": "urn:hostbridge:problem:plugin-error",
         "title": "The plugin refused the input",
         "status": 422,
-        "detail": "What it said stayed in the browser.",
+        "detail": "The error message stayed in the browser.",
     }
 
 

@@ -15,7 +15,7 @@ def test_consent_audit_and_tokens(server: Server, page: Page, shoot: Callable[[s
     page.get_by_role("button", name="Log in").click()
 
     # It waits, says what it asks for, and what that means.
-    expect(page.get_by_role("heading", name="Waits for your consent")).to_be_visible()
+    expect(page.get_by_role("heading", name="This plugin needs your consent")).to_be_visible()
     shoot("consent")
     page.get_by_role("checkbox", name="Read an account", exact=True).check()
     page.get_by_role("button", name="Grant and activate").click()

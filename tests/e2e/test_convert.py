@@ -91,7 +91,7 @@ def test_ten_megabytes_of_csv_become_json_while_the_page_stays_alive(
     bodies = sent(page)
     page.evaluate(WATCH_FRAMES)
     page.get_by_label("Choose a file").set_input_files(file)
-    expect(page.get_by_label("From")).to_contain_text("CSV, by its looks")
+    expect(page.get_by_label("From")).to_contain_text("CSV (detected)")
     convert(page)
     result = page.get_by_role("region", name="Result")
     expect(result).to_contain_text("Succeeded", timeout=60_000)
@@ -121,7 +121,7 @@ def test_an_error_shows_its_line_and_nobody_else_hears_of_it(
     place.dispatch_event("dragover", {"dataTransfer": dropped})
     place.dispatch_event("drop", {"dataTransfer": dropped})
     expect(page.get_by_text("people.json")).to_be_visible()
-    expect(page.get_by_label("From")).to_contain_text("JSON, by its looks")
+    expect(page.get_by_label("From")).to_contain_text("JSON (detected)")
     convert(page)
     alert = page.get_by_role("alert")
     expect(alert).to_contain_text("This is not valid JSON")
@@ -137,13 +137,13 @@ def test_an_error_shows_its_line_and_nobody_else_hears_of_it(
     assert "hunter2" not in "".join(bodies)
     page.get_by_role("region", name="Result").get_by_role("link").click()
     expect(page.get_by_role("heading", name="convert · convert_file")).to_be_visible()
-    expect(page.get_by_text("What it said stayed in the browser.")).to_be_visible()
+    expect(page.get_by_text("The error message stayed in the browser.")).to_be_visible()
 
 
 def test_each_faulty_row_is_shown(server: Server, email: str, page: Page) -> None:
     log_in(page, server, email)
     choose(page, "rows.csv", b"a,b\n1,2\n3\n4,5\n6,7,8\n")
-    expect(page.get_by_label("From")).to_contain_text("CSV, by its looks")
+    expect(page.get_by_label("From")).to_contain_text("CSV (detected)")
     convert(page)
     rows = page.get_by_role("alert").get_by_role("listitem")
     expect(rows).to_have_count(2)
@@ -156,7 +156,7 @@ def test_a_conversion_that_takes_its_time_says_so_and_can_be_given_up(
 ) -> None:
     log_in(page, server, email)
     choose(page, "people.csv", b"name,age\nAda,36\n")
-    expect(page.get_by_label("From")).to_contain_text("CSV, by its looks")
+    expect(page.get_by_label("From")).to_contain_text("CSV (detected)")
     held: list[Route] = []
 
     def hold(route: Route) -> None:
@@ -180,13 +180,13 @@ def test_a_conversion_that_takes_its_time_says_so_and_can_be_given_up(
 
 def test_markdown_is_previewed_as_a_page(server: Server, email: str, page: Page, shoot: Shoot) -> None:
     log_in(page, server, email, "/plugins")
-    page.get_by_role("link", name="Open the converter").click()
+    page.get_by_role("link", name="Open converter").click()
     expect(page.get_by_label("To")).to_have_value("json")
     shoot("convert-empty")
-    page.get_by_label("Or paste a text").fill("# Report\n\nAll is **well**.\n\n- [x] done\n")
-    expect(page.get_by_label("From")).to_contain_text("Markdown, by its looks")
+    page.get_by_label("Or paste text").fill("# Report\n\nAll is **well**.\n\n- [x] done\n")
+    expect(page.get_by_label("From")).to_contain_text("Markdown (detected)")
     expect(page.get_by_label("To")).to_have_value("html")
-    page.get_by_label("Or paste a text").press("Control+Enter")
+    page.get_by_label("Or paste text").press("Control+Enter")
     preview = page.frame_locator("iframe[title='Preview of the output']")
     expect(preview.get_by_role("heading", name="Report")).to_be_visible()
     shoot("convert-preview")
@@ -201,7 +201,7 @@ def test_markdown_is_previewed_as_a_page(server: Server, email: str, page: Page,
 def test_the_server_can_do_it_as_well(server: Server, email: str, page: Page) -> None:
     log_in(page, server, email)
     choose(page, "settings.toml", b"[server]\nport = 8000\n")
-    expect(page.get_by_label("From")).to_contain_text("TOML, by its looks")
+    expect(page.get_by_label("From")).to_contain_text("TOML (detected)")
     page.get_by_role("button", name="On the server").click()
     expect(page.get_by_text("Your data does not leave this page.")).to_have_count(0)
     expect(page.get_by_text("Your data is sent to this server")).to_be_visible()
@@ -221,12 +221,12 @@ def test_what_goes_to_the_server_shows_how_far_it_is(
     log_in(page, server, email)
     page.get_by_role("button", name="On the server").click()
     choose(page, "people.csv", b"name,age\n" + b"Ada Lovelace,36\n" * 200_000)
-    expect(page.get_by_label("From")).to_contain_text("CSV, by its looks")
+    expect(page.get_by_label("From")).to_contain_text("CSV (detected)")
     network = page.context.new_cdp_session(page)
     slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 500_000}
     network.send("Network.emulateNetworkConditions", slow)
     convert(page)
-    expect(page.get_by_role("progressbar", name="Sending")).to_be_visible()
+    expect(page.get_by_role("progressbar", name="Uploading")).to_be_visible()
     expect(page.get_by_text("of 3.2 MB")).to_be_visible()
     shoot("convert-sending")
     network.send("Network.emulateNetworkConditions", slow | {"uploadThroughput": -1})
@@ -256,7 +256,7 @@ def test_a_file_dropped_beside_its_place_does_not_take_the_place_of_the_page(
 
 def test_a_text_too_long_for_a_field_becomes_a_file(server: Server, email: str, page: Page) -> None:
     log_in(page, server, email)
-    field = page.get_by_label("Or paste a text")
+    field = page.get_by_label("Or paste text")
     field.focus()
     page.evaluate(
         """(clipboardData) => document.activeElement.dispatchEvent(
@@ -275,10 +275,10 @@ def test_a_file_that_changed_on_disk_is_told(server: Server, email: str, page: P
     file = tmp_path / "people.csv"
     file.write_text("name,age\nAda,36\n")
     page.get_by_label("Choose a file").set_input_files(file)
-    expect(page.get_by_label("From")).to_contain_text("CSV, by its looks")
+    expect(page.get_by_label("From")).to_contain_text("CSV (detected)")
     file.write_text("name,age\nAda,36\nGrace,85\n")
     convert(page)
-    expect(page.get_by_role("alert")).to_contain_text("It was changed, moved or removed since it was chosen.")
+    expect(page.get_by_role("alert")).to_contain_text("It was changed, moved or deleted after you chose it.")
 
 
 def test_without_a_network_a_conversion_says_so_and_works_again_with_one(
@@ -288,7 +288,7 @@ def test_without_a_network_a_conversion_says_so_and_works_again_with_one(
     page = chromium.new_context().new_page()
     log_in(page, server, email)
     choose(page, "people.csv", b"name,age\nAda,36\n")
-    expect(page.get_by_label("From")).to_contain_text("CSV, by its looks")
+    expect(page.get_by_label("From")).to_contain_text("CSV (detected)")
     page.context.set_offline(True)
     convert(page)
     expect(page.get_by_role("alert")).to_contain_text("The server cannot be reached")
@@ -310,9 +310,9 @@ def test_a_runner_that_cannot_be_loaded_is_told(server: Server, email: str, chro
 
 def test_a_session_that_ends_costs_neither_file_nor_choices(server: Server, email: str, page: Page) -> None:
     log_in(page, server, email)
-    page.get_by_label("Or paste a text").fill("half typed")
+    page.get_by_label("Or paste text").fill("half typed")
     choose(page, "people.csv", b"name,age\nAda,36\n")
-    expect(page.get_by_label("From")).to_contain_text("CSV, by its looks")
+    expect(page.get_by_label("From")).to_contain_text("CSV (detected)")
     page.get_by_label("To").select_option("yaml")
     with server.log_in(email) as elsewhere:
         elsewhere.request("DELETE", "/api/v1/sessions")
@@ -321,28 +321,28 @@ def test_a_session_that_ends_costs_neither_file_nor_choices(server: Server, emai
     expect(page.get_by_text("people.csv")).to_be_visible()
     expect(page.get_by_label("To")).to_have_value("yaml")
     page.get_by_role("button", name="Remove").click()
-    expect(page.get_by_label("Or paste a text")).to_have_value("half typed")
+    expect(page.get_by_label("Or paste text")).to_have_value("half typed")
 
 
 def test_a_plugin_that_is_turned_off_meanwhile_is_told_and_what_was_typed_stays(
     server: Server, email: str, page: Page, shoot: Shoot
 ) -> None:
     log_in(page, server, email)
-    page.get_by_label("Or paste a text").fill('{"a": 1}')
+    page.get_by_label("Or paste text").fill('{"a": 1}')
     button = page.get_by_role("button", name="Convert", exact=True)
     with server.log_in("owner@example.com") as owner:
         owner.patch("/api/v1/plugins/convert", json={"enabled": False})
         try:
-            expect(page.get_by_text("This plugin is turned off.")).to_be_visible()
+            expect(page.get_by_text("This plugin is disabled.")).to_be_visible()
             expect(button).to_be_disabled()
-            expect(page.get_by_label("Or paste a text")).to_have_value('{"a": 1}')
+            expect(page.get_by_label("Or paste text")).to_have_value('{"a": 1}')
             shoot("convert-disabled")
             page.get_by_role("navigation", name="Main").get_by_role("link", name="Plugins").click()
             expect(page.get_by_role("link", name="Convert", exact=True)).to_be_visible()
-            expect(page.get_by_role("link", name="Open the converter")).to_have_count(0)
+            expect(page.get_by_role("link", name="Open converter")).to_have_count(0)
         finally:
             owner.patch("/api/v1/plugins/convert", json={"enabled": True})
-    page.get_by_role("link", name="Open the converter").click()
-    expect(page.get_by_label("Or paste a text")).to_have_value('{"a": 1}')
+    page.get_by_role("link", name="Open converter").click()
+    expect(page.get_by_label("Or paste text")).to_have_value('{"a": 1}')
     convert(page)
     expect(page.get_by_role("region", name="Result")).to_contain_text("Succeeded")

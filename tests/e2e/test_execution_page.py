@@ -72,7 +72,7 @@ def test_json_is_a_tree_that_opens_and_closes(
     rows.press("Enter")
     expect(tree.get_by_role("button", name="99: { 2 members }")).to_be_visible()
     expect(tree.get_by_role("button", name="100: { 2 members }")).to_have_count(0)
-    tree.get_by_role("button", name="Show more, 50 are left").click()
+    tree.get_by_role("button", name="Show more (50 left)").click()
     expect(tree).to_contain_text("square: 22201")
     tree.get_by_role("button", name="149: { 2 members }").click()
     expect(tree).not_to_contain_text("square: 22201")
@@ -156,7 +156,7 @@ def test_what_was_too_large_to_keep_is_said(owner_server: Server, owner: httpx.C
     for region in ("Input", "Output"):
         expect(page.get_by_role("region", name=region)).to_contain_text("too large for the history")
     expect(page.get_by_role("button", name="Run again")).to_have_count(0)
-    expect(page.get_by_role("link", name="Open the function")).to_be_visible()
+    expect(page.get_by_role("link", name="Open function")).to_be_visible()
 
 
 def test_a_run_is_followed_and_cancelled(

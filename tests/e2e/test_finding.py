@@ -26,7 +26,7 @@ def test_a_plugin_and_what_was_run_of_it_are_found(server: Server, page: Page) -
     expect(page.get_by_role("main").get_by_role("link")).to_have_count(2)  # and the one to upload
     page.go_forward()
 
-    page.get_by_role("link", name="Its executions").click()
+    page.get_by_role("link", name="View runs").click()
     table = page.get_by_role("table", name="Executions")
     expect(page.get_by_label("Plugin", exact=True)).to_have_value("template")
     expect(table).to_contain_text("repeat")

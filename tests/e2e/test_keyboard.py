@@ -128,7 +128,7 @@ def test_a_dialog_keeps_the_focus_and_gives_it_back(visited: Page, keyboard: Key
     page.goto(f"{page.url.removesuffix('/plugins')}/profile")
     opener = page.get_by_role("button", name="Delete account")
     keyboard.follow(opener)
-    dialog = page.get_by_role("dialog", name="Delete your account for good?")
+    dialog = page.get_by_role("dialog", name="Permanently delete your account?")
     expect(dialog.get_by_label("Password", exact=True)).to_be_focused()
     keyboard.look()
     for key in ["Tab"] * 8 + ["Shift+Tab"] * 8:

@@ -34,10 +34,10 @@ def decide(server: Server, page: Page, shoot: Callable[[str], None], address: st
     page.get_by_role("button", name="Log in").click()
 
     # What is needed is ticked, what is optional is not; each can be changed.
-    needed = page.get_by_role("checkbox", name=f"Send GET to {address}")
+    needed = page.get_by_role("checkbox", name=f"Send GET requests to {address}")
     expect(needed).to_be_checked()
     expect(
-        page.get_by_role("checkbox", name="Send GET and POST to https://api.example.com")
+        page.get_by_role("checkbox", name="Send GET and POST requests to https://api.example.com")
     ).not_to_be_checked()
     expect(page.get_by_text("Not encrypted")).to_be_visible()
     shoot("network-consent")
@@ -61,8 +61,8 @@ def decide(server: Server, page: Page, shoot: Callable[[str], None], address: st
         needed.uncheck()
         shoot("network-editor")
         page.get_by_role("button", name="Save permissions").click()
-        expect(page.get_by_role("dialog")).to_contain_text(f"Send GET to {address}")
-        page.get_by_role("button", name="Take back and save").click()
+        expect(page.get_by_role("dialog")).to_contain_text(f"Send GET requests to {address}")
+        page.get_by_role("button", name="Revoke and save").click()
         expect(page.get_by_text("0 of 2 granted")).to_be_visible()
         again = owner.post("/api/v1/plugins/weather/call/fetch", json=asked[0])
         assert again.json()["status"] == 403

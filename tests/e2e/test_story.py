@@ -67,7 +67,7 @@ def test_from_the_first_visit_to_a_greeting(
 
     # Home leads back to it, and no longer explains.
     page.get_by_role("link", name="Home", exact=True).click()
-    expect(page.get_by_role("heading", name="Go on with")).to_be_visible()
+    expect(page.get_by_role("heading", name="Recently used")).to_be_visible()
     expect(page.get_by_role("main").get_by_role("listitem").first).to_contain_text("Template")
     shoot("home")
 

@@ -5,7 +5,7 @@ import { TextField } from '../components/TextField';
 import { useSession } from '../hooks/useSession';
 import { ApiProblem, errorFor } from '../lib/problem';
 
-/** The way out. The password is asked for once more: an unwatched browser is not enough. */
+/** Deletes the account. Asks for the password again, so that an unattended browser is not enough. */
 export function DeleteAccount() {
   const { deleteAccount } = useSession();
   const [asking, setAsking] = useState(false);
@@ -25,7 +25,9 @@ export function DeleteAccount() {
     <section aria-labelledby="delete-heading" className="section">
       <h2 id="delete-heading">Delete your account</h2>
       <div className="card card-body">
-        <p>Your account, your sessions and your access tokens go for good. There is no way back.</p>
+        <p>
+          This permanently deletes your account, your sessions and your access tokens. It cannot be undone.
+        </p>
         <div>
           <Button look="danger" icon="trash" onClick={() => setAsking(true)}>
             Delete account
@@ -35,8 +37,8 @@ export function DeleteAccount() {
       {asking && (
         <ConfirmDialog
           danger
-          title="Delete your account for good?"
-          confirm="Delete it"
+          title="Permanently delete your account?"
+          confirm="Delete permanently"
           shownFields={['password']}
           onConfirm={goAhead}
           onClose={() => {
@@ -45,7 +47,7 @@ export function DeleteAccount() {
             setWrong(undefined);
           }}
         >
-          <p>To be sure that it is you, type your password.</p>
+          <p>Enter your password to confirm.</p>
           <TextField
             label="Password"
             type="password"

@@ -3,7 +3,7 @@ import type { User } from '../lib/types';
 import { SendVerification } from './SendVerification';
 import './EmailStatus.css';
 
-/** One's own address, and what to do when it is not confirmed. */
+/** The user's own e-mail address, and how to confirm it. */
 export function EmailStatus({ user }: { user: User }) {
   return (
     <>
@@ -22,8 +22,8 @@ export function EmailStatus({ user }: { user: User }) {
       </div>
       {!user.email_verified && (
         <>
-          <p className="muted">A link by e-mail confirms that the address is yours.</p>
-          <SendVerification email={user.email} label="Send the link" />
+          <p className="muted">We can send you a link that confirms that this address is yours.</p>
+          <SendVerification email={user.email} label="Send link" />
         </>
       )}
     </>

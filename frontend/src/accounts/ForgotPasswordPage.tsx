@@ -28,24 +28,22 @@ export default function ForgotPasswordPage() {
     <AuthCard>
       {sent ? (
         <>
-          <PageHeading title="Look for an e-mail">Look for an e-mail</PageHeading>
+          <PageHeading title="Check your e-mail">Check your e-mail</PageHeading>
           <Notice tone="success" live="status">
             <p>
-              If there is an account for <strong>{email}</strong>, an e-mail with a link is on its way. The
-              link works once, for one hour.
+              If there is an account for <strong>{email}</strong>, we sent it a link. The link works once and
+              expires after one hour.
             </p>
           </Notice>
-          <p className="auth-aside">
-            Nothing came? See whether it went to your junk mail, and whether the address is right.
-          </p>
+          <p className="auth-aside">No e-mail? Check your spam folder, and that the address is correct.</p>
           <Button className="button-wide" onClick={() => setSent(false)}>
-            Ask again
+            Try again
           </Button>
         </>
       ) : (
         <>
           <PageHeading title="Forgot your password?">Forgot your password?</PageHeading>
-          <p className="lead">Get a link by e-mail, and choose a new one.</p>
+          <p className="lead">We will e-mail you a link to choose a new one.</p>
           {problem && <ProblemNotice problem={problem} shownFields={['email']} />}
           <form onSubmit={submit} noValidate>
             <TextField
@@ -58,14 +56,14 @@ export default function ForgotPasswordPage() {
               error={errorFor(problem, 'email')}
             />
             <Button type="submit" look="primary" busy={busy} className="button-wide">
-              Send the link
+              Send link
             </Button>
           </form>
         </>
       )}
       <p className="auth-switch">
         <Link to="/login" state={logInState}>
-          Back to log-in
+          Back to log in
         </Link>
       </p>
     </AuthCard>

@@ -3,7 +3,7 @@ import { Notice } from '../components/Notice';
 import type { Tone } from '../lib/tone';
 import type { LogInReason } from './logInState';
 
-/** Why somebody finds themselves on the log-in page. */
+/** Says why the log-in page is shown. */
 export function LogInNotice({ reason, email }: { reason: LogInReason; email: string }) {
   const { tone, title, text } = REASONS[reason];
   return (
@@ -20,23 +20,23 @@ const REASONS: Record<
   expired: {
     tone: 'warning',
     title: 'Your session has ended',
-    text: 'Log in again to go on where you were. Forms keep what you typed, except for secrets.',
+    text: 'Log in again to continue where you left off. Forms keep what you typed, except secrets.',
   },
-  'logged-out': { tone: 'success', text: 'You are logged out. See you soon.' },
+  'logged-out': { tone: 'success', text: 'You are logged out.' },
   'signed-up': {
     tone: 'success',
     title: 'Your account is ready',
-    text: 'Welcome! Log in with the password you just chose.',
+    text: 'Log in with the password you just chose.',
   },
   'signed-up-mailed': {
     tone: 'success',
     title: 'Your account is ready',
     text: (email) =>
-      `Welcome! Log in with the password you just chose. We sent a link to ${email}: open it to confirm that this is your address.`,
+      `Log in with the password you just chose. We sent a link to ${email}. Open it to confirm your address.`,
   },
   'password-changed': {
     tone: 'success',
-    title: 'Your password is changed',
-    text: 'Log in with the new one.',
+    title: 'Your password was changed',
+    text: 'Log in with the new password.',
   },
 };

@@ -19,10 +19,10 @@ export function LogInPage() {
     logIn({ email: form('email'), password: form('password') }),
   );
   const ended = session.status === 'ready' ? session.ended : null;
-  // Another tab may have said meanwhile that the session ended because somebody logged out.
+  // Another tab may have reported in the meantime that the user logged out.
   const wanted = ended === 'logged-out' ? null : from;
   if (user) return <Navigate to={wanted ?? '/'} replace />;
-  // What went wrong just now is what matters.
+  // An error takes precedence over the reason for being here.
   const shown = problem ? null : notice === 'expired' && ended ? ended : (notice ?? ended);
   return (
     <AuthCard>

@@ -17,7 +17,7 @@ export function NameForm({ user }: { user: User }) {
   const { submit, busy, problem } = useSubmit(async () => {
     update(await changeAccount({ name: draft.name }));
     drop();
-    show({ tone: 'success', title: 'Your name is saved' });
+    show({ tone: 'success', title: 'Name saved' });
   });
   return (
     <form className="card card-body" onSubmit={submit} noValidate>

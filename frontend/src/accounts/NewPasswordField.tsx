@@ -3,7 +3,7 @@ import { TextField } from '../components/TextField';
 
 type TextFieldProps = ComponentProps<typeof TextField>;
 
-/** A password that somebody chooses. */
+/** A field to choose a new password. */
 export function NewPasswordField(props: Omit<TextFieldProps, 'type' | 'required' | 'autoComplete' | 'hint'>) {
   return (
     <TextField
@@ -11,7 +11,7 @@ export function NewPasswordField(props: Omit<TextFieldProps, 'type' | 'required'
       type="password"
       required
       autoComplete="new-password"
-      hint="Long beats complicated: a few unrelated words work well."
+      hint="Use a long password, such as a few unrelated words."
     />
   );
 }

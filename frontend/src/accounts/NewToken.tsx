@@ -5,7 +5,7 @@ import { Icon } from '../components/Icon';
 import type { NewAccessToken } from '../lib/types';
 import './NewToken.css';
 
-/** The token itself, this one time. It lives in the page's memory only. */
+/** Shows a new token, the only time that this is possible. The token is kept in the page's memory only. */
 export function NewToken({ made, onDone }: { made: NewAccessToken; onDone: () => void }) {
   const panel = useRef<HTMLElement>(null);
   const headingId = useId();
@@ -18,10 +18,10 @@ export function NewToken({ made, onDone }: { made: NewAccessToken; onDone: () =>
 
   return (
     <section ref={panel} tabIndex={-1} aria-labelledby={headingId} className="card new-token">
-      <h2 id={headingId}>“{made.name}” is ready</h2>
+      <h2 id={headingId}>Token “{made.name}” created</h2>
       <p className="new-token-warning">
         <Icon name="alert" />
-        Copy it now. It is shown only this once, and whoever has it can use it.
+        Copy it now: it is shown only once. Anyone who has it can use it.
       </p>
       <div className="new-token-field">
         <label htmlFor={fieldId} className="visually-hidden">
@@ -37,7 +37,7 @@ export function NewToken({ made, onDone }: { made: NewAccessToken; onDone: () =>
         />
         <CopyButton text={made.token} label="Copy token" look="primary" />
       </div>
-      <Button onClick={onDone}>I have copied it</Button>
+      <Button onClick={onDone}>Done</Button>
     </section>
   );
 }

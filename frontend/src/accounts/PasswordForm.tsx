@@ -10,7 +10,7 @@ import { NewPasswordField } from './NewPasswordField';
 
 const EMPTY = { current_password: '', new_password: '' };
 
-/** No draft: what is typed here is gone with the page. */
+/** Keeps no draft: passwords are never stored. */
 export function PasswordForm({ email, onChanged }: { email: string; onChanged: () => void }) {
   const { show } = useToasts();
   const [typed, setTyped] = useState(EMPTY);
@@ -19,8 +19,8 @@ export function PasswordForm({ email, onChanged }: { email: string; onChanged: (
     setTyped(EMPTY);
     show({
       tone: 'success',
-      title: 'Your password is changed',
-      body: 'Wherever else you were logged in, you are logged out.',
+      title: 'Password changed',
+      body: 'You were logged out everywhere else.',
     });
     onChanged();
   });
@@ -29,7 +29,7 @@ export function PasswordForm({ email, onChanged }: { email: string; onChanged: (
       <h2 id="password-heading">Change your password</h2>
       <form className="card card-body" onSubmit={submit} noValidate>
         {problem && <ProblemNotice problem={problem} shownFields={Object.keys(EMPTY)} />}
-        {/* For password managers, which keep a password under a name. */}
+        {/* For password managers, which store a password with a user name. */}
         <input type="text" name="username" autoComplete="username" value={email} readOnly hidden />
         <TextField
           label="Current password"

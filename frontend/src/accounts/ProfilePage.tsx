@@ -19,7 +19,7 @@ function Profile({ user }: { user: User }) {
   useSessionChanges(user.id, sessions.reload);
   return (
     <>
-      <PageHeader title="Profile" lead="Who you are on this server, and where you are logged in." />
+      <PageHeader title="Profile" lead="Your name, e-mail address, password and sessions." />
       <NameForm user={user} />
       <PasswordForm email={user.email} onChanged={sessions.reload} />
       <SessionList loaded={sessions} />

@@ -41,12 +41,12 @@ function ResetForm({ token }: { token: string }) {
   });
   const dead = problem?.code === 'token-invalid';
   useFocusFallback(dead || staying);
-  if (staying) return <SomebodyElse user={staying} />;
+  if (staying) return <OtherAccount user={staying} />;
   if (dead) return <DeadLink title={problem.title} detail={problem.detail} />;
   return (
     <>
       <PageHeading title={TITLE}>{TITLE}</PageHeading>
-      <p className="lead">You are then logged out everywhere, and log in with the new one.</p>
+      <p className="lead">You will be logged out everywhere. Then log in with the new password.</p>
       {problem && <ProblemNotice problem={problem} shownFields={['password']} />}
       <form onSubmit={submit} noValidate>
         <NewPasswordField label="New password" name="password" error={errorFor(problem, 'password')} />
@@ -66,27 +66,28 @@ function DeadLink({ title, detail }: { title: string; detail: string }) {
         <p>{detail}</p>
       </Notice>
       <Link to="/forgot-password" className="button button-primary button-wide">
-        Ask for a new link
+        Request a new link
       </Link>
       <p className="auth-switch">
-        <Link to="/login">Back to log-in</Link>
+        <Link to="/login">Back to log in</Link>
       </p>
     </>
   );
 }
 
-/** The link belonged to one account, this browser to another: its log-in goes on. */
-function SomebodyElse({ user }: { user: User }) {
+/** The link belonged to another account than the one logged in here, whose session continues. */
+function OtherAccount({ user }: { user: User }) {
   return (
     <>
-      <PageHeading title="Your password is changed">Your password is changed</PageHeading>
+      <PageHeading title="The password was changed">The password was changed</PageHeading>
       <Notice tone="success" live="status">
         <p>
-          It belongs to another account. In this browser, <strong>{user.email}</strong> is still logged in.
+          It is the password of another account. In this browser, <strong>{user.email}</strong> is still
+          logged in.
         </p>
       </Notice>
       <Link to="/" className="button button-primary button-wide">
-        Go to the start
+        Go to the home page
       </Link>
     </>
   );

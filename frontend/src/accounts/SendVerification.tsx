@@ -5,7 +5,7 @@ import { useAction } from '../hooks/useAction';
 import { useFocusFallback } from '../hooks/useFocusFallback';
 import { requestEmailVerification } from '../lib/api';
 
-/** Has the server send the link that confirms one's address. */
+/** A button that sends the link that confirms the user's address. */
 export function SendVerification({
   email,
   label,
@@ -13,15 +13,15 @@ export function SendVerification({
 }: {
   email: string;
   label: string;
-  /** As wide as the card that it is in. */
+  /** Makes the button as wide as its card. */
   wide?: boolean;
 }) {
   const { run, busy, done, problem } = useAction(() => requestEmailVerification(email));
   useFocusFallback(done);
   if (done) {
     return (
-      <Notice tone="success" title="The link is on its way" live="status">
-        <p>Look for an e-mail to {email}. The link in it works once, for one day.</p>
+      <Notice tone="success" title="Link sent" live="status">
+        <p>We sent a link to {email}. It works once and expires after one day.</p>
       </Notice>
     );
   }

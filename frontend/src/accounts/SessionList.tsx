@@ -11,7 +11,7 @@ import type { Session } from '../lib/types';
 import { SessionRow } from './SessionRow';
 import { clientName } from './userAgent';
 
-/** Where this user is logged in; each other place can be logged out. */
+/** The user's sessions. Every session but the current one can be ended. */
 export function SessionList({ loaded }: { loaded: ReturnType<typeof useLoaded<Session[]>> }) {
   const { show } = useToasts();
   const { state, retry, reload } = loaded;
@@ -61,8 +61,8 @@ export function SessionList({ loaded }: { loaded: ReturnType<typeof useLoaded<Se
         >
           <p>
             {ending === 'others'
-              ? 'Every other browser and program with a session of yours has to log in again. This one goes on.'
-              : 'Whoever uses it has to log in again.'}
+              ? 'Every other browser and program that is logged in as you has to log in again. This session continues.'
+              : 'Anyone who uses this session has to log in again.'}
           </p>
         </ConfirmDialog>
       )}

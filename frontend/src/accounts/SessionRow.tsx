@@ -13,15 +13,15 @@ export function SessionRow({ session, onEnd }: { session: Session; onEnd: () => 
       <div className="row-text">
         <p className="row-title" title={session.user_agent}>
           {client}
-          {session.current && <Badge tone="success">This one</Badge>}
+          {session.current && <Badge tone="success">This session</Badge>}
         </p>
         <p className="row-meta">
           <time dateTime={session.created_at} title={fullTime(session.created_at)}>
             Logged in {relativeTime(session.created_at, now)}
           </time>
-          <span>{session.ip_address ? `From ${session.ip_address}` : 'Address unknown'}</span>
+          <span>{session.ip_address ? `From ${session.ip_address}` : 'Unknown address'}</span>
           <time dateTime={session.expires_at} title={fullTime(session.expires_at)}>
-            Ends {timeLeft(session.expires_at, now)}
+            Expires {timeLeft(session.expires_at, now)}
           </time>
         </p>
       </div>

@@ -30,18 +30,18 @@ export function SetUpPage() {
   return (
     <AuthCard>
       <PageHeading title="Set up">Welcome to Hostbridge</PageHeading>
-      <p className="lead">Create the owner account. The owner manages people and plugins on this server.</p>
+      <p className="lead">Create the owner account. The owner manages users and plugins on this server.</p>
       <Notice tone="accent" title="Where is the one-time code?">
         <p>
-          It was printed in the server’s console when it started, so that only somebody who runs the server
-          can do this.
+          The server printed it to its console when it started. This way, only someone who runs the server can
+          create this account.
         </p>
       </Notice>
       {problem?.code === 'setup-done' ? (
         <Notice tone="warning" title={problem.title} live="alert">
-          <p>The owner account exists already.</p>
+          <p>The owner account already exists.</p>
           <Button small onClick={retry}>
-            Go to log-in
+            Log in
           </Button>
         </Notice>
       ) : (

@@ -55,7 +55,7 @@ export function SignUpPage() {
 
 const PATIENCE_MS = 5000;
 
-/** The account is there in any case: neither a server without e-mail nor a slow one may keep anybody here. */
+/** The account already exists: a mail server that fails or is slow must not hold up the user. */
 function linkIsSent(email: string): Promise<boolean> {
   const sent = requestEmailVerification(email).then(
     () => true,

@@ -26,7 +26,7 @@ export function TokenForm({
   failure,
   onMade,
 }: {
-  /** The host operations this user may hand to a token. */
+  /** The host operations that this user may grant to a token. */
   operations: PermissionInfo[];
   plugins: string[];
   failure: ApiProblem | null;
@@ -72,7 +72,7 @@ export function TokenForm({
         />
       </div>
       <fieldset className="permission-group token-scopes">
-        <legend>It may</legend>
+        <legend>This token may</legend>
         {scopeError && (
           <p id={errorId} className="field-error">
             {scopeError}
@@ -84,9 +84,9 @@ export function TokenForm({
             <summary>
               <Icon name="chevronRight" size={14} />
               Host operations
-              {chosenOperations > 0 && <Badge>{chosenOperations} chosen</Badge>}
+              {chosenOperations > 0 && <Badge>{chosenOperations} selected</Badge>}
               <span className="scope-details-hint">
-                for programs that work on this server’s data directly, as a plugin does
+                for programs that access this server’s data directly, as plugins do
               </span>
             </summary>
             {chosenOperations > 0 && (
@@ -97,7 +97,9 @@ export function TokenForm({
                   onChange={(value) => change({ plugin: value })}
                   options={[['', 'No plugin'], ...plugins.map((slug): [string, string] => [slug, slug])]}
                 />
-                <p className="field-hint">Stores and notifications belong to a plugin; say here to which.</p>
+                <p className="field-hint">
+                  Stored values and notifications belong to a plugin. Choose which one.
+                </p>
               </div>
             )}
             <ScopeChoices options={byRisk(operations)} {...choices} />
@@ -164,7 +166,7 @@ function noScope(): ApiProblem {
   return new ApiProblem({
     code: 'invalid-input',
     status: 400,
-    title: 'Please check what you chose',
-    errors: [{ pointer: '/scopes', detail: 'Choose at least one thing that it may do.' }],
+    title: 'No permission selected',
+    errors: [{ pointer: '/scopes', detail: 'Select at least one permission.' }],
   });
 }

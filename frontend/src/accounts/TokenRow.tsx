@@ -41,7 +41,7 @@ export function TokenRow({
           {titles.length > SCOPES_SHOWN && ` and ${titles.length - SCOPES_SHOWN} more`}
         </p>
         <p className="row-meta">
-          <span>Made {dayOf(token.created_at)}</span>
+          <span>Created {dayOf(token.created_at)}</span>
           <span>
             {token.last_used_at ? `Last used ${relativeTime(token.last_used_at, now)}` : 'Never used'}
           </span>

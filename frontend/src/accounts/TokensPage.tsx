@@ -17,7 +17,7 @@ import { TokenRow } from './TokenRow';
 
 interface HostScopes {
   operations: PermissionInfo[];
-  /** Slugs, for operations on a plugin's own data. */
+  /** Slugs, for operations on a plugin's data. */
   plugins: string[];
 }
 
@@ -44,7 +44,7 @@ export default function TokensPage() {
   async function revoke(token: AccessToken) {
     await revokeToken(token.id);
     if (made?.id === token.id) setMade(null);
-    show({ tone: 'success', title: `“${token.name}” is revoked` });
+    show({ tone: 'success', title: `Token “${token.name}” revoked` });
     if (state.status === 'loaded') put(state.value.filter((other) => other.id !== token.id));
   }
 
@@ -65,7 +65,7 @@ export default function TokensPage() {
           <div className="card">
             {state.value.length === 0 ? (
               <EmptyState icon="key" title="You have no tokens">
-                <p>Make one below when a program needs to get in. You can revoke it at any time.</p>
+                <p>Create one below when a program needs access. You can revoke it at any time.</p>
               </EmptyState>
             ) : (
               <ul className="rows">
@@ -102,7 +102,10 @@ export default function TokensPage() {
           onConfirm={() => revoke(revoking)}
           onClose={() => setRevoking(null)}
         >
-          <p>Whatever uses it is locked out at once. This cannot be undone; a new token can be made.</p>
+          <p>
+            Programs that use it lose access immediately. This cannot be undone, but you can create a new
+            token.
+          </p>
         </ConfirmDialog>
       )}
     </>

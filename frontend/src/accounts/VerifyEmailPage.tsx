@@ -15,7 +15,7 @@ import type { LogInState } from './logInState';
 import { SendVerification } from './SendVerification';
 import { INCOMPLETE, useLinkToken } from './useLinkToken';
 
-const TITLE = 'Confirm your address';
+const TITLE = 'Confirm your e-mail address';
 
 export default function VerifyEmailPage() {
   const token = useLinkToken();
@@ -30,7 +30,7 @@ export default function VerifyEmailPage() {
   );
 }
 
-/** Never by itself: what looks through e-mails for harm opens their links. */
+/** Waits for a click: mail scanners open the links in e-mails. */
 function Confirmation({ token }: { token: string }) {
   const { user, update } = useSession();
   const [confirmed, setConfirmed] = useState<User | null>(null);
@@ -38,7 +38,7 @@ function Confirmation({ token }: { token: string }) {
     const answer = await verifyEmail(token);
     if (answer.user.id === user?.id) {
       update(answer.user);
-      // The link opens a tab of its own, beside the one that asked for it.
+      // The link opened a new tab, beside the one that requested it.
       notifyOtherTabs('changed');
     }
     setConfirmed(answer.user);
@@ -50,10 +50,10 @@ function Confirmation({ token }: { token: string }) {
   return (
     <>
       <PageHeading title={TITLE}>{TITLE}</PageHeading>
-      <p className="lead">So that this server knows that the address of your account is yours.</p>
+      <p className="lead">This confirms that the e-mail address of your account is yours.</p>
       {problem && <ProblemNotice problem={problem} />}
       <Button look="primary" busy={busy} className="button-wide" onClick={run}>
-        Confirm this address
+        Confirm address
       </Button>
     </>
   );
@@ -64,15 +64,15 @@ function Confirmed({ email }: { email: string }) {
   const logInState: LogInState = { from: null, notice: null, email };
   return (
     <>
-      <PageHeading title="Your address is confirmed">Your address is confirmed</PageHeading>
+      <PageHeading title="E-mail address confirmed">E-mail address confirmed</PageHeading>
       <Notice tone="success" live="status">
         <p>
-          <strong>{email}</strong> is confirmed. Thank you.
+          <strong>{email}</strong> is confirmed.
         </p>
       </Notice>
       {user ? (
         <Link to="/" className="button button-primary button-wide">
-          Go to the start
+          Go to the home page
         </Link>
       ) : (
         <Link to="/login" state={logInState} className="button button-primary button-wide">
@@ -91,19 +91,19 @@ function DeadLink({ title, detail }: { title: string; detail: string }) {
       <Notice tone="warning" title={title} live="status">
         <p>{detail}</p>
       </Notice>
-      <WayOn user={user} />
+      <NextStep user={user} />
     </>
   );
 }
 
-function WayOn({ user }: { user: User | null }) {
+function NextStep({ user }: { user: User | null }) {
   if (!user) {
     return (
       <>
         <p className="auth-aside">
-          Log in: your profile sends you a new one, unless your address is confirmed already.
+          Log in to request a new link on your profile page, unless your address is already confirmed.
         </p>
-        {/* Who is not logged in logs in on the way there. */}
+        {/* Visitors are sent to log in first. */}
         <Link to="/profile" className="button button-primary button-wide">
           Log in
         </Link>
@@ -114,10 +114,10 @@ function WayOn({ user }: { user: User | null }) {
     return (
       <>
         <p className="auth-aside">
-          Your address, <strong>{user.email}</strong>, is confirmed already.
+          Your address <strong>{user.email}</strong> is already confirmed.
         </p>
         <Link to="/" className="button button-primary button-wide">
-          Go to the start
+          Go to the home page
         </Link>
       </>
     );
@@ -126,7 +126,7 @@ function WayOn({ user }: { user: User | null }) {
     <>
       <SendVerification email={user.email} label="Send a new link" wide />
       <p className="auth-switch">
-        <Link to="/">Go to the start</Link>
+        <Link to="/">Go to the home page</Link>
       </p>
     </>
   );

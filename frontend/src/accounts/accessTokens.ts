@@ -1,19 +1,18 @@
-// Personal access tokens: what their scopes mean, and how long they last.
+// Personal access tokens: the meaning of their scopes, and their lifetimes.
 import type { AccessToken, PermissionInfo } from '../lib/types';
 
-/** Only a plugin reads hashes, as part of what other operations answer; as a scope it means nothing. */
+/** Only adds hashes to the responses of other operations when a plugin calls them; as a scope it has no effect. */
 const NO_SCOPE = 'read_password_hash';
 
 export function scopesOf(permissions: PermissionInfo[]): PermissionInfo[] {
   return permissions.filter((permission) => permission.operation !== NO_SCOPE);
 }
 
-/** The scope that every token of a user may have. */
+/** The scope that any user's token may have. */
 export const API_SCOPE: PermissionInfo = {
   operation: 'api',
   title: 'Use the API as you',
-  meaning:
-    'Sees and does what you can see and do here: run plugins, read your executions, manage your account.',
+  meaning: 'Allows everything that you can do here: run plugins, read your executions, manage your account.',
   risk: 'high',
 };
 
@@ -33,7 +32,7 @@ export function lifeOf(token: AccessToken, now: number): 'over' | 'ending' | 'go
   return left < SOON_MS ? 'ending' : 'good';
 }
 
-/** A scope in plain words; its own name when nothing is known about it. */
+/** The title of a scope; its name if it is unknown. */
 export function scopeTitle(scope: string, operations: PermissionInfo[]): string {
   if (scope === API_SCOPE.operation) return API_SCOPE.title;
   return operations.find((known) => known.operation === scope)?.title ?? scope;

@@ -1,17 +1,17 @@
-// What the log-in page is told by the page that led there.
+// What another page tells the log-in page, in the router's state.
 import type { Location } from 'react-router';
 
 const REASONS = ['expired', 'logged-out', 'signed-up', 'signed-up-mailed', 'password-changed'] as const;
 export type LogInReason = (typeof REASONS)[number];
 
 export interface LogInState {
-  /** Where the person wanted to go. */
+  /** The page to return to after log-in. */
   from: Location | null;
   notice: LogInReason | null;
   email: string;
 }
 
-/** Router state outlives reloads and deployments, so it is read with care. */
+/** Checks every member: router state outlives reloads and deployments. */
 export function readLogInState(state: unknown): LogInState {
   const given = (typeof state === 'object' && state !== null ? state : {}) as Partial<LogInState>;
   return {

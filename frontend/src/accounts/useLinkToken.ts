@@ -1,16 +1,16 @@
-// The secret of a link from an e-mail, as in /verify-email#token=…: no server sees what follows the #.
+// The token of a link from an e-mail, as in /verify-email#token=…: browsers do not send the part after # to a server.
 import { useEffect, useState } from 'react';
 import { useLocation, useNavigate } from 'react-router';
 
-/** What is told of an address without a token. */
+/** The message for an address without a token. */
 export const INCOMPLETE = {
-  title: 'This link is not complete',
-  detail: 'Open it from the e-mail once more, or copy all of it.',
+  title: 'This link is incomplete',
+  detail: 'Open the link in the e-mail again, or copy all of it.',
 };
 
 /**
- * Takes the token out of the address, so that neither the address bar nor the history holds it; empty without one.
- * A second link that is opened in the same tab takes the first one's place.
+ * Removes the token from the address bar and the history, and returns it; '' if there is none. A second link opened
+ * in the same tab replaces the first.
  */
 export function useLinkToken(): string {
   const { hash, pathname, search } = useLocation();

@@ -1,6 +1,6 @@
-// What a client says of itself, in two words for people. It can say anything: this is help, not proof.
+// A short name for a client, from its User-Agent header. Clients can send anything: this is a hint, not proof.
 const BROWSERS: [pattern: RegExp, name: string][] = [
-  // Those that call themselves by the others' names, too, come first.
+  // Browsers that also use the names of others come first.
   [/\bEdg(?:e|A|iOS)?\//, 'Edge'],
   [/\b(?:OPR|Opera)\//, 'Opera'],
   [/\bSamsungBrowser\//, 'Samsung Internet'],

@@ -23,7 +23,7 @@ import {
 import { RiskBadge } from '../permissions/RiskBadge';
 import './ConsentPanel.css';
 
-/** What a new plugin or release asks for, and the decision. Mount with a key per release. */
+/** What a new plugin or release asks for, and the decision about it. Mount with a key per release. */
 export function ConsentPanel({
   plugin,
   pending,
@@ -43,7 +43,7 @@ export function ConsentPanel({
   const moveFocus = useRef(false);
 
   useEffect(() => {
-    // The button that was pressed is gone with the other view.
+    // The pressed button was in the view that is now gone.
     if (moveFocus.current) panel.current?.focus();
     moveFocus.current = true;
   }, [postponed]);
@@ -80,7 +80,7 @@ export function ConsentPanel({
     >
       <div className="consent-head">
         <h2 id="consent-heading">
-          {serving ? `Version ${pending.version} waits for your consent` : 'Waits for your consent'}
+          {serving ? `Version ${pending.version} needs your consent` : 'This plugin needs your consent'}
         </h2>
         {postponed && (
           <Button small onClick={() => setPostponed(false)}>
@@ -89,8 +89,8 @@ export function ConsentPanel({
         )}
         <p>
           {serving
-            ? `It asks for other things than ${serving}, which keeps serving until you decide.`
-            : 'Nothing of this plugin runs until you have looked at what it asks for.'}
+            ? `It asks for different access than ${serving}, which stays active until you decide.`
+            : 'It cannot run until you approve what it asks for.'}
         </p>
       </div>
       {!postponed && (
@@ -122,7 +122,7 @@ export function ConsentPanel({
               )}
               {allDropped.length > 0 && (
                 <div className="permission-group">
-                  <h3>No longer asked for</h3>
+                  <h3>No longer requested</h3>
                   <ul>
                     {allDropped.map((one) => (
                       <li key={keyOf(one)} className="permission permission-dropped">
@@ -137,14 +137,14 @@ export function ConsentPanel({
                 <details className="consent-kept">
                   <summary>
                     <Icon name="chevronRight" size={14} />
-                    As in {serving}
+                    Same as in {serving}
                     <Badge>
-                      {allKept.filter((one) => ticked.has(keyOf(one))).length} of {allKept.length} ticked
+                      {allKept.filter((one) => ticked.has(keyOf(one))).length} of {allKept.length} selected
                     </Badge>
                   </summary>
                   {kept.length > 0 && (
                     <PermissionChoices
-                      legend={`As in ${serving}`}
+                      legend={`Same as in ${serving}`}
                       legendHidden
                       permissions={kept}
                       {...choices}
@@ -152,7 +152,7 @@ export function ConsentPanel({
                   )}
                   {addresses.kept.length > 0 && (
                     <NetworkChoices
-                      legend={`Addresses as in ${serving}`}
+                      legend={`Addresses, same as in ${serving}`}
                       legendHidden
                       rules={addresses.kept}
                       {...choices}
@@ -164,10 +164,14 @@ export function ConsentPanel({
           ) : (
             <>
               {pending.permissions.length > 0 && (
-                <PermissionChoices legend="It asks for" permissions={pending.permissions} {...choices} />
+                <PermissionChoices
+                  legend="Requested permissions"
+                  permissions={pending.permissions}
+                  {...choices}
+                />
               )}
               {pending.network.length > 0 && (
-                <NetworkChoices legend="Addresses it asks for" rules={pending.network} {...choices} />
+                <NetworkChoices legend="Requested addresses" rules={pending.network} {...choices} />
               )}
             </>
           )}
@@ -175,8 +179,8 @@ export function ConsentPanel({
             {problem && <ProblemNotice problem={problem} />}
             <MissingPermissionsNote missing={missing(asked, ticked)} />
             <p className="consent-meaning">
-              Granting means: from its next call on, the plugin may do everything ticked here, whoever runs
-              it, until you take it back. <Badge>{ticked.size} ticked</Badge>
+              From its next call, the plugin may do everything selected here, no matter who runs it, until you
+              revoke it. <Badge>{ticked.size} selected</Badge>
             </p>
             <div className="button-row">
               <Button look="primary" icon="shield" busy={busy} onClick={() => void grant()}>

@@ -5,7 +5,7 @@ import { useFileDrop } from '../hooks/useFileDrop';
 import '../components/EmptyState.css';
 import './DropZone.css';
 
-/** A place for a bundle: dropped there, or chosen. */
+/** Takes a bundle, by drag and drop or by file dialog. */
 export function DropZone({
   hint,
   onFiles,

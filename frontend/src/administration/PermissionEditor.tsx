@@ -11,7 +11,7 @@ import { NetworkChoices } from '../permissions/NetworkChoices';
 import { PermissionChoices } from '../permissions/PermissionChoices';
 import { chosen, grantedKeys, keyOf, missing, nameOf, revoked, toggled } from '../permissions/permissions';
 
-/** Changes what a plugin holds. Taking something back is asked once more. */
+/** Changes the permissions of a plugin. Asks for confirmation before it revokes any. */
 export function PermissionEditor({
   plugin,
   onChanged,
@@ -31,7 +31,7 @@ export function PermissionEditor({
 
   async function save() {
     const changed = await changePlugin(plugin.slug, chosen(plugin, ticked));
-    show({ tone: 'success', title: 'Permissions saved', body: 'They hold from the next call on.' });
+    show({ tone: 'success', title: 'Permissions saved', body: 'They apply from the next call.' });
     onChanged(changed);
     onClose();
   }
@@ -55,16 +55,9 @@ export function PermissionEditor({
   return (
     <>
       {plugin.permissions.length > 0 && (
-        <PermissionChoices
-          legend="What it may do"
-          legendHidden
-          permissions={plugin.permissions}
-          {...choices}
-        />
+        <PermissionChoices legend="Permissions" legendHidden permissions={plugin.permissions} {...choices} />
       )}
-      {plugin.network.length > 0 && (
-        <NetworkChoices legend="Addresses it may reach" rules={plugin.network} {...choices} />
-      )}
+      {plugin.network.length > 0 && <NetworkChoices legend="Addresses" rules={plugin.network} {...choices} />}
       <div className="card-foot">
         {problem && <ProblemNotice problem={problem} />}
         <MissingPermissionsNote missing={missing(asked, ticked)} />
@@ -84,12 +77,12 @@ export function PermissionEditor({
       {asking && (
         <ConfirmDialog
           danger
-          title={lost.length === 1 ? 'Take this back?' : `Take ${lost.length} permissions back?`}
-          confirm="Take back and save"
+          title={lost.length === 1 ? 'Revoke this permission?' : `Revoke ${lost.length} permissions?`}
+          confirm="Revoke and save"
           onConfirm={save}
           onClose={() => setAsking(false)}
         >
-          <p>{plugin.title} loses this with its next call:</p>
+          <p>From its next call, {plugin.title} loses:</p>
           <ul className="dialog-list">
             {lost.map((one) => (
               <li key={keyOf(one)}>{nameOf(one)}</li>

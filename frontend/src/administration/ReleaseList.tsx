@@ -11,7 +11,7 @@ import { formatBytes } from '../lib/format';
 import { dayOf, fullTime } from '../lib/time';
 import type { PluginDetail, Release } from '../lib/types';
 
-/** Every release that is installed, and the way back to one of them. Mount with a key per active release. */
+/** Every installed release, with buttons to activate another one. Mount with a key per active release. */
 export function ReleaseList({
   plugin,
   onChanged,
@@ -52,7 +52,7 @@ export function ReleaseList({
                 )}
                 {release.state === 'pending' && (
                   <Badge tone="warning" icon="clock">
-                    Waits for consent
+                    Awaiting consent
                   </Badge>
                 )}
               </p>
@@ -81,15 +81,15 @@ export function ReleaseList({
       </ul>
       {asking && (
         <ConfirmDialog
-          title={`${isOlder(asking) ? 'Roll back' : 'Go'} to ${asking.version}?`}
+          title={`${isOlder(asking) ? 'Roll back' : 'Switch'} to ${asking.version}?`}
           confirm={isOlder(asking) ? 'Roll back' : 'Activate'}
           onConfirm={() => activate(asking)}
           onClose={() => setAsking(null)}
         >
           <p>
-            From the next call on, {plugin.title} runs {asking.version} instead of {plugin.active_version},
-            with the permissions it holds now as far as that release asks for them. You can come back the same
-            way.
+            From the next call, {plugin.title} runs {asking.version} instead of {plugin.active_version}. It
+            keeps the permissions that it has now, as far as {asking.version} asks for them. You can switch
+            back in the same way.
           </p>
         </ConfirmDialog>
       )}

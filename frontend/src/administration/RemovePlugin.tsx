@@ -7,7 +7,7 @@ import { removePlugin } from '../lib/api';
 import { counted } from '../lib/format';
 import type { PluginDetail } from '../lib/types';
 
-/** Removes the plugin with all that is its, once its name was typed. */
+/** Removes the plugin and everything that belongs to it, after the user has typed its name. */
 export function RemovePlugin({ plugin }: { plugin: PluginDetail }) {
   const { show } = useToasts();
   const navigate = useNavigate();
@@ -17,8 +17,8 @@ export function RemovePlugin({ plugin }: { plugin: PluginDetail }) {
     const { releases, executions, stored_values } = await removePlugin(plugin.slug);
     show({
       tone: 'success',
-      title: `${plugin.title} is removed`,
-      body: `With it went ${counted(releases, 'release')}, ${counted(executions, 'execution')} and ${counted(stored_values, 'stored value')}.`,
+      title: `${plugin.title} removed`,
+      body: `Also removed: ${counted(releases, 'release')}, ${counted(executions, 'execution')} and ${counted(stored_values, 'stored value')}.`,
     });
     void navigate('/plugins');
   }
@@ -31,18 +31,18 @@ export function RemovePlugin({ plugin }: { plugin: PluginDetail }) {
       {asking && (
         <ConfirmDialog
           danger
-          title={`Remove ${plugin.title} for good?`}
-          confirm="Remove for good"
+          title={`Permanently remove ${plugin.title}?`}
+          confirm="Remove permanently"
           word={plugin.slug}
           onConfirm={remove}
           onClose={() => setAsking(false)}
         >
-          <p>This goes with it, and there is no way back:</p>
+          <p>This also removes the following, and cannot be undone:</p>
           <ul className="dialog-list">
             <li>its releases and their files</li>
-            <li>what it was granted, its settings and all that it stored</li>
-            <li>its executions, with their host calls</li>
-            <li>tokens that were made for it</li>
+            <li>its permissions, settings and stored data</li>
+            <li>its executions and their host calls</li>
+            <li>access tokens created for it</li>
           </ul>
           <p>To keep the history, disable it instead.</p>
         </ConfirmDialog>

@@ -4,12 +4,12 @@ import { type Tone } from '../lib/tone';
 import type { SandboxLayer } from '../lib/types';
 
 const STATES: Record<SandboxLayer['state'], { tone: Tone; icon: IconName; label: string }> = {
-  on: { tone: 'success', icon: 'check', label: 'Holds' },
-  partial: { tone: 'accent', icon: 'info', label: 'Holds in part' },
+  on: { tone: 'success', icon: 'check', label: 'Active' },
+  partial: { tone: 'accent', icon: 'info', label: 'Partly active' },
   off: { tone: 'warning', icon: 'alert', label: 'Missing' },
 };
 
-/** One layer of the confinement of workers: what it keeps out, and what it means where it is missing. */
+/** One layer of the workers' confinement: what it keeps out, and what its absence means. */
 export function SandboxLayerRow({ layer }: { layer: SandboxLayer }) {
   const { tone, icon, label } = STATES[layer.state];
   return (
@@ -19,10 +19,10 @@ export function SandboxLayerRow({ layer }: { layer: SandboxLayer }) {
           <code>{layer.name}</code>
         </p>
         <p>Keeps out {layer.keeps_out}.</p>
-        {layer.state === 'partial' && <p className="text-accent">Here {layer.detail}.</p>}
+        {layer.state === 'partial' && <p className="text-accent">On this system: {layer.detail}.</p>}
         {layer.state === 'off' && (
           <p className="text-warning">
-            Without it: {layer.if_missing}. Why it is missing: {layer.detail}.
+            Without it: {layer.if_missing}. Reason: {layer.detail}.
           </p>
         )}
       </div>

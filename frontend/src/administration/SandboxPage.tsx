@@ -12,12 +12,12 @@ import { SandboxLayerRow } from './SandboxLayerRow';
 
 export default function SandboxPage() {
   const { user } = useSession();
-  if (!user?.is_staff) return <NotFoundPage what="Only administrators see the sandbox" />;
+  if (!user?.is_staff) return <NotFoundPage what="Only administrators can see the sandbox" />;
   return (
     <>
       <PageHeader
         title="Sandbox"
-        lead="What holds a plugin that breaks out of WebAssembly: the worker process it then finds itself in gave all of this up before it ran anything."
+        lead="What contains a plugin that breaks out of WebAssembly. Each worker process gives up these rights before it runs any plugin code."
       />
       <Layers />
     </>
@@ -32,7 +32,7 @@ function Layers() {
   if (sandbox.length === 0) {
     return (
       <EmptyState icon="alert" title="No worker has started">
-        <p>Nothing can be run before one does. The log of the server says why.</p>
+        <p>Plugins cannot run until one starts. The server’s log says why.</p>
       </EmptyState>
     );
   }
@@ -40,7 +40,7 @@ function Layers() {
     <>
       <Verdict server={state.value} />
       <section aria-labelledby="layers-heading" className="section">
-        <h2 id="layers-heading">Layers, in the order in which they are applied</h2>
+        <h2 id="layers-heading">Layers, in the order they are applied</h2>
         <ul className="card rows">
           {sandbox.map((layer) => (
             <SandboxLayerRow key={layer.name} layer={layer} />
@@ -59,7 +59,7 @@ function Verdict({ server: { sandbox, workers } }: { server: ServerStatus }) {
     return (
       <Notice
         tone="success"
-        title={`All ${sandbox.length} layers hold on this system${partial ? `, ${partial} of them in part` : ''}`}
+        title={`All ${sandbox.length} layers are active on this system${partial ? `, ${partial} of them partly` : ''}`}
       >
         <p>{each}</p>
       </Notice>
@@ -68,7 +68,7 @@ function Verdict({ server: { sandbox, workers } }: { server: ServerStatus }) {
   return (
     <Notice tone="warning" title={`${missing} of ${sandbox.length} layers are missing on this system`}>
       <p>
-        Plugins run all the same, held by the others. {each} The guide to deployment says what each layer
+        Plugins still run, contained by the other layers. {each} The deployment guide says what each layer
         needs.
       </p>
     </Notice>

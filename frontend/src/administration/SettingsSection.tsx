@@ -16,7 +16,7 @@ import './SettingsSection.css';
 
 const SchemaForm = lazy(loadSchemaForm);
 
-/** The form itself holds its fields to all that the server does; what only the server knows is no field's fault. */
+/** The form validates all that the server does. Other errors of the server do not belong to a field. */
 const NO_ERRORS: FieldError[] = [];
 
 interface SettingsProps {
@@ -24,7 +24,7 @@ interface SettingsProps {
   onChanged: (plugin: PluginDetail) => void;
 }
 
-/** What an administrator chose for a plugin, and the form to choose otherwise. Mount with a key per release. */
+/** The settings of a plugin, and the form to change them. Mount with a key per release. */
 export default function SettingsSection({ plugin, onChanged }: SettingsProps) {
   const settings = settingsOf(plugin);
   const [draft, change, drop] = useDraft<{ data: Record<string, unknown> | null }>(
@@ -68,7 +68,7 @@ export default function SettingsSection({ plugin, onChanged }: SettingsProps) {
 }
 
 function SettingValue({ setting: { isSecret, isSet, value } }: { setting: Setting }) {
-  if (isSecret) return isSet ? 'Set, and not shown' : <span className="muted">Not set</span>;
+  if (isSecret) return isSet ? 'Set (hidden)' : <span className="muted">Not set</span>;
   if (value === undefined) return <span className="muted">Not set</span>;
   return (
     <>
@@ -96,7 +96,7 @@ function SettingsForm({
   const [unsupported, setUnsupported] = useState(false);
   const [problem, setProblem] = useState<ApiProblem | null>(null);
 
-  // The form comes on its own, after the section was opened.
+  // The form loads after the section was opened.
   const markReady = useCallback(() => {
     setReady(true);
     document.getElementById(formId)?.querySelector<HTMLElement>('input, select, textarea')?.focus();
@@ -109,7 +109,7 @@ function SettingsForm({
     setProblem(null);
     try {
       const changed = await changePlugin(plugin.slug, { settings: toSend(plugin, entered) });
-      show({ tone: 'success', title: 'Settings saved', body: 'They hold from the next call on.' });
+      show({ tone: 'success', title: 'Settings saved', body: 'They apply from the next call.' });
       onChanged(changed);
       onClose();
     } catch (error) {
@@ -123,7 +123,7 @@ function SettingsForm({
       <div className="settings-form">
         {unsupported ? (
           <Notice tone="neutral">
-            These settings cannot be shown as a form. They can be changed over the REST API.
+            These settings cannot be shown as a form. Change them with the REST API.
           </Notice>
         ) : (
           <Suspense fallback={<Skeleton lines={3} />}>

@@ -29,12 +29,12 @@ export default function UploadPage() {
         title="Upload a plugin"
         lead={
           <>
-            A bundle is a .zip with a <code>plugin.json</code> and the <code>.wasm</code> that it names. It is
-            looked through before anything of it runs, and may do nothing until you consent.
+            A bundle is a .zip file with a <code>plugin.json</code> and the <code>.wasm</code> file that it
+            names. It is checked before it runs, and can do nothing until you consent.
           </>
         }
       />
-      <UploaderOfThisServer />
+      <UploaderWithLimit />
     </>
   );
 }
@@ -45,8 +45,8 @@ type Step =
   | { name: 'refused'; file: File; problem: ApiProblem }
   | { name: 'installed'; installed: Installed };
 
-/** Nothing can be chosen before the limit is known: what is over it would be sent in vain. */
-function UploaderOfThisServer() {
+/** Waits for the server's size limit, so that no upload fails because of it. */
+function UploaderWithLimit() {
   const { state, retry } = useLoaded(getServer);
   if (state.status === 'loading') return <Skeleton lines={4} />;
   if (state.status === 'failed') return <LoadFailure problem={state.problem} onRetry={retry} />;
@@ -87,23 +87,23 @@ function Uploader({ maxBytes }: { maxBytes: number }) {
   return (
     <div className="upload">
       {complaint && (
-        <Notice tone="danger" title="This was not sent" live="alert">
+        <Notice tone="danger" title="Nothing was uploaded" live="alert">
           <p>{complaint}</p>
         </Notice>
       )}
       {!complaint && step.name === 'refused' && (
         <>
           <p className="muted">
-            “{step.file.name}” ({formatBytes(step.file.size)}) was refused; nothing of it was kept.
+            “{step.file.name}” ({formatBytes(step.file.size)}) was refused. Nothing was stored.
           </p>
           <ProblemNotice problem={step.problem} />
         </>
       )}
       <DropZone
-        hint={`One .zip file of at most ${formatBytes(maxBytes)}`}
+        hint={`One .zip file, at most ${formatBytes(maxBytes)}`}
         onFiles={choose}
         onFolder={() => {
-          setComplaint('That is a folder. Pack what is in it as a .zip first.');
+          setComplaint('That is a folder. Compress its contents to a .zip file first.');
           setStep({ name: 'choosing' });
         }}
       />

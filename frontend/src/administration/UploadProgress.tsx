@@ -5,14 +5,14 @@ import { Spinner } from '../components/Spinner';
 import { formatBytes } from '../lib/format';
 import './UploadProgress.css';
 
-/** A bundle on its way, then in the hands of the server. `sent` goes from 0 to 1. */
+/** The progress of an upload, then of the server's checks. `sent` goes from 0 to 1. */
 export function UploadProgress({ file, sent, onCancel }: { file: File; sent: number; onCancel: () => void }) {
   const titleId = useId();
   const card = useRef<HTMLElement>(null);
   const checking = sent >= 1;
 
   useEffect(() => {
-    // What was pressed is gone.
+    // The pressed button is gone.
     card.current?.focus();
   }, []);
 
@@ -20,13 +20,13 @@ export function UploadProgress({ file, sent, onCancel }: { file: File; sent: num
     <section ref={card} tabIndex={-1} aria-labelledby={titleId} className="card upload-progress">
       <h2 id={titleId}>
         <span role="status">
-          {checking ? 'The server looks through it and tries it out…' : `Sending “${file.name}”…`}
+          {checking ? 'The server is checking the bundle…' : `Uploading “${file.name}”…`}
         </span>
       </h2>
       {checking ? (
         <p className="upload-checking">
           <Spinner />
-          The module is compiled now, which takes a moment for large ones.
+          Compiling the module. Large modules take a moment.
         </p>
       ) : (
         <>

@@ -9,7 +9,7 @@ import type { Installed } from '../lib/types';
 import { describeNamespace } from './importNamespaces';
 import './UploadPage.css';
 
-/** A bundle that was installed: what the upload gate found in it, and the way to consent. */
+/** An installed bundle: what the server found in it, and a link to the consent. */
 export function UploadReport({ installed, onAnother }: { installed: Installed; onAnother: () => void }) {
   const { plugin, version, report } = installed;
   const waits = plugin.pending?.version === version;
@@ -30,27 +30,27 @@ export function UploadReport({ installed, onAnother }: { installed: Installed; o
         </Notice>
         <div className="button-row">
           <Link to={`/plugins/${plugin.slug}`} className="button button-primary">
-            {waits ? 'Look at what it asks for' : 'Open the plugin'}
+            {waits ? 'Review permissions' : 'Open plugin'}
           </Link>
           <Button onClick={onAnother}>Upload another</Button>
         </div>
       </div>
       <section aria-labelledby="report-heading" className="section">
-        <h2 id="report-heading">What was found in it</h2>
+        <h2 id="report-heading">Contents</h2>
         <div className="card">
           <DescriptionList>
             <DescriptionItem term="Module">{formatBytes(report.wasm_bytes)}</DescriptionItem>
             <DescriptionItem term="Memory">
-              begins with {Number(report.memory_mb.toFixed(1))} MiB, at most {plugin.limits.memory_mb} MiB
+              starts with {Number(report.memory_mb.toFixed(1))} MiB, at most {plugin.limits.memory_mb} MiB
             </DescriptionItem>
             <DescriptionItem term="Functions" wide>
               <CodeList items={report.functions} none="None" />
             </DescriptionItem>
-            <DescriptionItem term="Permissions it asks for" wide>
-              <CodeList items={report.permissions} none="None: it cannot reach any data on the server" />
+            <DescriptionItem term="Requested permissions" wide>
+              <CodeList items={report.permissions} none="None: it cannot access any data on the server" />
             </DescriptionItem>
-            <DescriptionItem term="Addresses it asks for" wide>
-              <CodeList items={report.network} none="None: it reaches nothing outside" />
+            <DescriptionItem term="Requested addresses" wide>
+              <CodeList items={report.network} none="None: it cannot reach other servers" />
             </DescriptionItem>
             {report.imports.map(({ namespace, names }) => (
               <DescriptionItem
@@ -71,9 +71,10 @@ export function UploadReport({ installed, onAnother }: { installed: Installed; o
 function nextStep({ plugin, version }: Installed): string {
   if (plugin.pending?.version === version) {
     return plugin.active_version
-      ? `It asks for more than ${plugin.active_version}, which keeps serving until you decide.`
-      : 'Nothing of it runs until you have looked at what it asks for.';
+      ? `It asks for more access than ${plugin.active_version}, which stays active until you decide.`
+      : 'It cannot run until you approve what it asks for.';
   }
-  if (plugin.active_version === version) return 'It serves from the next call on, with the permissions held.';
-  return `It was here before; ${plugin.active_version} keeps serving.`;
+  if (plugin.active_version === version)
+    return 'It is active from the next call, with the permissions granted before.';
+  return `This release was already installed. ${plugin.active_version} stays active.`;
 }

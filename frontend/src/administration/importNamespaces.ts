@@ -1,11 +1,11 @@
-// A bundle's module, in words.
+// What a WebAssembly module imports, for the report about an uploaded bundle.
 const NAMESPACES: Record<string, string> = {
-  'extism:host/env': 'Extism itself: input, output, memory, HTTP by way of the server',
-  'extism:host/user': 'Operations of the host API, as functions',
-  wasi_snapshot_preview1: 'WASI, without files and network',
+  'extism:host/env': 'Extism: input, output, memory, and HTTP through the server',
+  'extism:host/user': 'Host API operations as functions',
+  wasi_snapshot_preview1: 'WASI, without files or network',
 };
 
-/** What a module takes from a namespace, in words. */
+/** What the imports from this namespace give a module. */
 export function describeNamespace(namespace: string): string {
   return NAMESPACES[namespace] ?? 'Other functions';
 }

@@ -1,4 +1,4 @@
-// A plugin's settings: what is shown of them, what its form asks for, and what of that is sent.
+// A plugin's settings: the values to show, the schema of the form, and the values to send.
 import { labelFor } from '../forms/labels';
 import type { JsonSchema, PluginDetail } from '../lib/types';
 
@@ -6,16 +6,16 @@ export interface Setting {
   name: string;
   title: string;
   schema: JsonSchema;
-  /** Never read back: only whether it is set is known. */
+  /** Write-only: the server never returns its value. */
   isSecret: boolean;
   isSet: boolean;
-  /** What holds: what was set, or else the default. Undefined where there is neither, and for secrets. */
+  /** The value in effect: the one that was set, or the default. Undefined if there is none, and for secrets. */
   value: unknown;
 }
 
 type Of = Pick<PluginDetail, 'settings' | 'settings_schema'>;
 
-/** Whether there are settings that this user may see and change. */
+/** Whether the plugin has settings that this user may see and change. */
 export function hasSettings({ settings, settings_schema }: PluginDetail): boolean {
   const { properties = {} } = (settings_schema ?? {}) as { properties?: JsonSchema };
   return settings !== null && Object.keys(properties).length > 0;
@@ -38,29 +38,29 @@ export function settingsOf(plugin: Of): Setting[] {
   });
 }
 
-/** The schema of the form: secrets are typed unseen, and one that is set may be left empty. */
+/** The schema of the form: secrets are password fields, and a secret that is already set may be left empty. */
 export function formSchema(plugin: Of): JsonSchema {
   const schema = schemaOf(plugin);
   const required = Array.isArray(schema.required) ? (schema.required as unknown[]) : [];
   const settings = settingsOf(plugin);
-  const kept = new Set(settings.filter(({ isSecret, isSet }) => isSecret && isSet).map(({ name }) => name));
+  const stored = new Set(settings.filter(({ isSecret, isSet }) => isSecret && isSet).map(({ name }) => name));
   const properties = settings.map(({ name, schema: property, isSecret }) => {
     if (!isSecret) return [name, property];
-    const note = kept.has(name) ? 'It is set. Leave this empty to keep it as it is.' : '';
+    const note = stored.has(name) ? 'A value is set. Leave this empty to keep it.' : '';
     const description = [property.description, note].filter(Boolean).join(' ');
     return [name, { ...property, writeOnly: true, description }];
   });
   return {
     ...schema,
-    // The section has them already.
+    // Shown by the section around the form.
     title: undefined,
     description: undefined,
     properties: Object.fromEntries(properties) as JsonSchema,
-    required: required.filter((name) => !kept.has(String(name))),
+    required: required.filter((name) => !stored.has(String(name))),
   };
 }
 
-/** What the form begins with. */
+/** The form's initial values. */
 export function formData(plugin: Of): Record<string, unknown> {
   return Object.fromEntries(
     settingsOf(plugin)
@@ -69,7 +69,7 @@ export function formData(plugin: Of): Record<string, unknown> {
   );
 }
 
-/** What is sent: a default that nobody set stays one, and so follows the plugin's next release. */
+/** The values to send. An unchanged default is left out, so that it follows the next release's default. */
 export function toSend(plugin: Of, data: Record<string, unknown>): Record<string, unknown> {
   const untouched = new Set(
     settingsOf(plugin)

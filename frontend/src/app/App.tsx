@@ -1,4 +1,4 @@
-// Which page is shown, depending on the address and on who is there.
+// The routes: which page is shown, by address and by who is logged in.
 import { lazy, Suspense, type ReactNode } from 'react';
 import { Navigate, Outlet, Route, Routes, useLocation } from 'react-router';
 import { LogInPage } from '../accounts/LogInPage';
@@ -60,7 +60,7 @@ export function App() {
         <Route path="tokens" element={<TokensPage />} />
         <Route path="profile" element={<ProfilePage />} />
       </Route>
-      <Route path="*" element={<LostPage />} />
+      <Route path="*" element={<UnknownPage />} />
     </Routes>
   );
 }
@@ -78,7 +78,7 @@ function PlainPages() {
   );
 }
 
-/** Pages for people who are logged in; others log in first and come back. */
+/** Pages for users who are logged in. Others are sent to log in, and come back afterwards. */
 function UserPages() {
   const { state, user } = useSession();
   const location = useLocation();
@@ -99,7 +99,7 @@ function UserPages() {
   );
 }
 
-function LostPage() {
+function UnknownPage() {
   const { user } = useSession();
   if (!user) {
     return (

@@ -16,7 +16,7 @@ import { Wordmark } from './Wordmark';
 import './AppLayout.css';
 import './TopBar.css';
 
-/** The frame of every page for people who are logged in. The activity is a column, or a drawer where it is narrow. */
+/** The frame of every page for logged-in users. The activity panel is a column, or a drawer on narrow screens. */
 export function AppLayout({ children }: { children: ReactNode }) {
   const wide = useMediaQuery('(min-width: 1180px)');
   const [open, setOpen] = useState(false);
@@ -67,7 +67,7 @@ export function AppLayout({ children }: { children: ReactNode }) {
                 {active > 0 && (
                   <span className="count">
                     {active}
-                    <span className="visually-hidden"> under way</span>
+                    <span className="visually-hidden"> running</span>
                   </span>
                 )}
               </button>
@@ -92,7 +92,7 @@ export function AppLayout({ children }: { children: ReactNode }) {
   );
 }
 
-/** Until the code of a page is there. */
+/** Shown while the code of a page loads. */
 function LoadingPage() {
   return (
     <>

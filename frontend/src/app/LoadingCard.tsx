@@ -2,7 +2,7 @@ import { AuthCard } from '../accounts/AuthCard';
 import { PageHeading } from '../components/PageHeading';
 import { Skeleton } from '../components/Skeleton';
 
-/** Until the code of a page for anybody is there. */
+/** Shown while the code of a page for visitors loads. */
 export function LoadingCard() {
   return (
     <AuthCard>

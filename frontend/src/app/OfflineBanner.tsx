@@ -3,7 +3,7 @@ import { useConnection } from '../hooks/useFeed';
 import { useNetwork } from '../hooks/useNetwork';
 import './OfflineBanner.css';
 
-/** Says that what is shown may be old. A live feed is proof of the contrary, unless the network itself is gone. */
+/** Warns that the page may be out of date. A live feed disproves that, unless the network itself is down. */
 export function OfflineBanner() {
   const connection = useConnection();
   const network = useNetwork();
@@ -15,8 +15,8 @@ export function OfflineBanner() {
         <p className="offline-banner">
           <Icon name="alert" />
           <span>
-            <strong>You are offline.</strong> What you see may be out of date; it catches up by itself, and
-            what you typed stays.
+            <strong>You are offline.</strong> This page may be out of date. It updates when the connection is
+            back, and keeps what you typed.
           </span>
         </p>
       )}

@@ -5,7 +5,7 @@ import { Wordmark } from './Wordmark';
 import './PlainLayout.css';
 import './TopBar.css';
 
-/** The frame of pages before log-in: one card in the middle. */
+/** The frame of pages for visitors: one card in the middle. */
 export function PlainLayout({ children }: { children: ReactNode }) {
   return (
     <div className="plain-layout">
@@ -17,7 +17,7 @@ export function PlainLayout({ children }: { children: ReactNode }) {
       <main id="main" tabIndex={-1} className="plain-main">
         {children}
       </main>
-      <footer className="plain-footer">WebAssembly plugins, run safely on your own server.</footer>
+      <footer className="plain-footer">Run WebAssembly plugins safely on your own server.</footer>
     </div>
   );
 }

@@ -6,7 +6,7 @@ export function SkipLink() {
       href="#main"
       className="skip-link"
       onClick={(event) => {
-        // Following the fragment would be a navigation, and log-in would forget where it leads back to.
+        // Following the fragment would be a navigation, and the log-in page would forget where to return to.
         event.preventDefault();
         document.getElementById('main')?.focus();
       }}

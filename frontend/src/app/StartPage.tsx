@@ -3,7 +3,7 @@ import { useSession } from '../hooks/useSession';
 import { Wordmark } from './Wordmark';
 import './StartPage.css';
 
-/** What is seen until the server has said who is there; a failure to say so can be tried again. */
+/** Shown while the session loads, and when it could not be loaded. */
 export function StartPage() {
   const { state, retry } = useSession();
   return (

@@ -7,10 +7,10 @@ import { useToasts, type Toast } from '../hooks/useToasts';
 import './Toasts.css';
 
 const SHOWN_MS = 8_000;
-/** Longer where there is something to decide. */
+/** Longer for a toast with a button. */
 const SHOWN_WITH_ACTION_MS = 15_000;
 
-/** Messages in the corner. They are read out without taking the focus, and wait while they are looked at. */
+/** Short messages in the corner. Screen readers announce them without moving the focus. They stay while hovered or focused. */
 export function Toasts() {
   const { toasts, dismiss } = useToasts();
   const [held, setHeld] = useState(false);
@@ -30,7 +30,7 @@ export function Toasts() {
             toast={toast}
             held={held}
             onDismiss={() => {
-              // The button that was pressed takes its focus and its pointer with it.
+              // The pressed button disappears, and no blur or mouseleave event follows.
               setHeld(false);
               dismiss(toast.id);
             }}

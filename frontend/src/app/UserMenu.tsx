@@ -8,7 +8,7 @@ import { asProblem } from '../lib/problem';
 import { ThemeChoice } from './ThemeChoice';
 import './UserMenu.css';
 
-/** A disclosure, not an ARIA menu: its content is read and tabbed through like any other. */
+/** A disclosure, not an ARIA menu: screen readers and the Tab key treat its content like any other. */
 export function UserMenu() {
   const { user, logOut } = useSession();
   const [open, setOpen] = useState(false);

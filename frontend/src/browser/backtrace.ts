@@ -1,9 +1,9 @@
-// What a WebAssembly stack of V8 says, in the form of the server's runtime: the server reads either alike.
+// Converts a WebAssembly stack of V8 to the format of the server's runtime, so that the server reads both alike.
 
 /** "    at faults.wasm.trap (wasm://wasm/faults.wasm-5f0e6a2a:wasm-function[12]:0x8a16)" */
 const FRAME = /^\s*at (.+) \(wasm:\/\/wasm\/(.+)-[0-9a-f]+:wasm-function\[\d+\]:(0x[0-9a-f]+)\)$/;
 
-/** The backtrace of a trap. A stack of another engine is kept as it is. */
+/** The backtrace of a trap. Stacks of other engines are not converted: only their message is used. */
 export function backtrace(error: Error): string {
   const frames = (error.stack ?? '').split('\n').flatMap((line) => {
     const [, name, module, offset] = FRAME.exec(line) ?? [];
@@ -29,7 +29,7 @@ const ESCAPES: Record<string, string> = {
   C: ',',
 };
 
-/** A name of Rust's (the older scheme in full, of the newer one the crate) as people write it. */
+/** Demangles a Rust name: fully for the legacy scheme, only the crate for the v0 scheme. */
 export function demangle(name: string): string {
   const crate = /^_R.*?C(?:s[0-9A-Za-z]*_)?(\d+)(\w+)$/.exec(name);
   if (crate?.[1] && crate[2]) return `${crate[2].replace(/^_/, '').slice(0, Number(crate[1]))}::${name}`;

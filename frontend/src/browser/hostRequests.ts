@@ -1,8 +1,9 @@
-// Carries a guest's requests to the host API. Whatever goes wrong is a status with a problem, never a trap.
+// Sends a guest's requests to the host API. Every failure is a response with a problem, never a trap.
+// The guest must get the same bytes as on the server, so these problems repeat the server's texts.
 import { GUEST_ORIGIN, hostAddress } from './hostAddress';
 import type { HostResponse, Host, HostFunction } from './messages';
 
-/** A request that passed the guard, as it goes over the network. */
+/** A request that passed the checks, as it is sent over the network. */
 export interface GuardedRequest {
   url: URL;
   method: string;
@@ -15,7 +16,7 @@ const MAX_REQUEST_BYTES = 1 << 20;
 const MAX_ANSWER_BYTES = 4 << 20;
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
 
-/** What is asked, guarded: either the request to send or the answer that is given here. */
+/** Checks a guest's request. Returns the request to send, or the response that refuses it. */
 export function guardRequest(asked: Uint8Array, body: Uint8Array, host: Host): GuardedRequest | HostResponse {
   let request;
   try {
@@ -37,9 +38,9 @@ export function guardRequest(asked: Uint8Array, body: Uint8Array, host: Host): G
   return {
     url: verdict.url,
     method,
-    // Nothing else of the guest's: no header of its own reaches the host.
+    // No other header of the guest reaches the host.
     headers: { Authorization: `Bearer ${host.token}`, 'Content-Type': request.contentType },
-    // One byte more than is allowed, for the host to see that it is too long.
+    // One byte over the limit, so that the host refuses it as too large.
     body: body.length > 0 ? body.slice(0, MAX_REQUEST_BYTES + 1) : null,
   };
 }
@@ -57,7 +58,7 @@ function readRequest(asked: Uint8Array): { method: string; url: string; contentT
   };
 }
 
-/** What the host answers. A request that is aborted, as any that fails, is answered as well. */
+/** Sends a request. Failed and aborted requests also return a response. */
 export async function send({ url, ...init }: GuardedRequest, signal: AbortSignal): Promise<HostResponse> {
   try {
     const response = await fetch(url, {
@@ -76,7 +77,7 @@ export async function send({ url, ...init }: GuardedRequest, signal: AbortSignal
   }
 }
 
-/** For browsers that cannot suspend a guest: its worker waits, and nobody else. */
+/** For browsers that cannot suspend a guest. It blocks only the guest's worker. */
 export function sendSynchronously({ url, method, headers, body }: GuardedRequest): HostResponse {
   try {
     const request = new XMLHttpRequest();
@@ -85,7 +86,7 @@ export function sendSynchronously({ url, method, headers, body }: GuardedRequest
     request.withCredentials = false;
     for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     request.send(body);
-    // It cannot be told not to follow a redirect, only that it did.
+    // XMLHttpRequest always follows redirects; this detects them.
     if (request.responseURL !== url.href) return unreachable();
     const received = new Uint8Array(request.response as ArrayBuffer);
     if (received.length > MAX_ANSWER_BYTES) return tooLarge();
@@ -95,7 +96,7 @@ export function sendSynchronously({ url, method, headers, body }: GuardedRequest
   }
 }
 
-/** The older interface: all fields of an operation in one JSON object, made into the same request. */
+/** Converts a call of the older interface, with all fields in one JSON object, to the same request. */
 export function functionRequest(
   operation: HostFunction,
   payload: Uint8Array,
@@ -131,16 +132,16 @@ export function functionRequest(
   return [encode(request), hasBody ? encode(Object.fromEntries(left)) : new Uint8Array()];
 }
 
-/** A host function's answer: the data, or the problem. */
+/** The result of a host function: the data, or the problem. */
 export function functionResult({ status, body }: HostResponse): Uint8Array<ArrayBuffer> {
-  const said = new TextDecoder().decode(body) || 'null';
+  const text = new TextDecoder().decode(body) || 'null';
   return new TextEncoder().encode(
-    status < 400 ? `{"ok":true,"data":${said}}` : `{"ok":false,"error":${said}}`,
+    status < 400 ? `{"ok":true,"data":${text}}` : `{"ok":false,"error":${text}}`,
   );
 }
 
 function answerOf(status: number, contentType: string | null, body: Uint8Array<ArrayBuffer>): HostResponse {
-  // An empty answer has no type of its own on the wire; on the server the guest is told this.
+  // An empty response has no content type on the wire. On the server, the guest gets this one.
   return { status, contentType: (body.length > 0 && contentType) || JSON_TYPE, body };
 }
 
@@ -196,7 +197,7 @@ function problem(
   return { status, contentType: 'application/problem+json', body };
 }
 
-/** JSON with the server's own white space and escapes: a guest gets the same bytes in both places. */
+/** JSON with the same white space and escapes as the server's. */
 function asServer(value: unknown): string {
   return JSON.stringify(value, null, 1)
     .replace(/([{[])\n */g, '$1')

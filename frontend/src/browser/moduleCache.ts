@@ -1,4 +1,4 @@
-// The module of the last run, kept for the next one. Another plugin, another release or another bound takes its place.
+// Caches the module of the last run for the next one. Another plugin, release or memory limit replaces it.
 import { getWasm } from '../lib/api';
 import type { BrowserRun } from '../lib/types';
 import { RunFailure, type Job } from './messages';
@@ -6,26 +6,26 @@ import { prepareModule } from './prepareModule';
 
 const PAGES_PER_MB = 16;
 
-let kept: { key: string; wasm: Job['wasm'] } | null = null;
+let cached: { key: string; wasm: Job['wasm'] } | null = null;
 
-/** The run's module: compiled, if a worker did that before, or its checked and prepared bytes. Throws RunFailure. */
+/** The run's module: compiled if a worker has done that before, otherwise its checked and prepared bytes. Throws RunFailure. */
 export async function loadModule(run: BrowserRun, signal: AbortSignal): Promise<Job['wasm']> {
   const key = keyOf(run);
-  if (kept?.key === key) return kept.wasm;
+  if (cached?.key === key) return cached.wasm;
   const wasm = await getWasm(run, signal);
   if ((await sha256(wasm)) !== run.sha256)
     throw new RunFailure('invalid', 'its bytes are not those that were installed');
   const prepared = prepareModule(wasm, run.bounds.memory_mb * PAGES_PER_MB);
-  kept = { key, wasm: prepared };
+  cached = { key, wasm: prepared };
   return prepared;
 }
 
-/** Keeps what a worker compiled of the run's bytes in their place. */
+/** Replaces the cached bytes with the module that a worker compiled from them. */
 export function cacheCompiled(run: BrowserRun, module: WebAssembly.Module): void {
-  if (kept?.key === keyOf(run)) kept.wasm = module;
+  if (cached?.key === keyOf(run)) cached.wasm = module;
 }
 
-/** All that the prepared module depends on. */
+/** Everything that the prepared module depends on. */
 function keyOf({ sha256, bounds }: BrowserRun): string {
   return `${sha256}:${bounds.memory_mb}`;
 }

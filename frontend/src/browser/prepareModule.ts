@@ -1,13 +1,13 @@
-// Prepares a module for a run: bounds what it can allocate, and points some of its imports to our own functions.
+// Prepares a module for a run: limits what it can allocate, and redirects some of its imports to our own functions.
 // https://webassembly.github.io/spec/core/binary/modules.html
 import { RunFailure } from './messages';
 
-/** The namespace of our own functions in a prepared module. */
+/** The namespace of our functions in a prepared module. */
 export const OURS = 'hostbridge';
 
 const EXTISM = 'extism:host/env';
 const WASI = 'wasi_snapshot_preview1';
-/** Imports that the SDK would answer otherwise than the server does, or without a bound. */
+/** Imports for which the SDK differs from the server, or is unbounded. */
 const REDIRECTED = new Map<string, ReadonlySet<string>>([
   [
     EXTISM,
@@ -27,10 +27,10 @@ const FUNCTION_TYPE = 0x60;
 const REFERENCE_TYPES = [0x63, 0x64];
 const TABLE_WITH_INITIALISER = 0x40;
 const LIMIT = { hasMaximum: 1, shared: 2, wide: 4 } as const;
-/** Elements of all tables together; compilers size theirs by the program, far below this. */
+/** The limit of elements in all tables together. Compilers need far fewer. */
 const MAX_TABLE = 1_000_000;
 
-/** The module with its memory and tables bounded. Throws RunFailure if it is damaged or asks for too much. */
+/** Returns the module with limits on its memory and tables. Throws RunFailure if it is damaged or asks for too much. */
 export function prepareModule(wasm: Uint8Array, maxPages: number): Uint8Array<ArrayBuffer> {
   if (HEADER.some((byte, index) => wasm[index] !== byte))
     throw new RunFailure('invalid', 'It does not begin like a WebAssembly 1 module.');
@@ -69,7 +69,7 @@ function prepareSection(id: number, section: Uint8Array, maxPages: number): Uint
   return out.result();
 }
 
-/** Objects of the garbage-collected types lie in no memory that has a bound. */
+/** Refuses garbage-collected types: no limit applies to the memory of their objects. */
 function checkTypes(reader: Reader): void {
   for (let left = reader.number(); left > 0; left -= 1) {
     if (reader.byte() !== FUNCTION_TYPE) throw unsupported('garbage-collected types');
@@ -110,7 +110,7 @@ function copyLimits(reader: Reader, out: Writer, most: number): void {
   out.number(Math.max(minimum, Math.min(maximum, most)));
 }
 
-/** Copies a vector item by item; how many there were. */
+/** Copies a vector item by item. Returns the number of items. */
 function each(reader: Reader, out: Writer, copy: (count: number) => void): number {
   const count = reader.number();
   out.number(count);

@@ -1,5 +1,5 @@
-// The page's side of a run in this browser: it fetches and checks the module, hands it to a worker for this one run,
-// bounds its time, and reports how it ended. The worker gets no cookie and the guest no token.
+// The page's side of a run in this browser. It fetches and checks the module, passes it to a new worker, limits its time,
+// and reports the end to the server. The worker gets no cookie, and the guest no token.
 import { finishBrowserRun, getExecution, startBrowserRun } from '../lib/api';
 import { failed, type Call, type Outcome, type WatchEnd } from '../lib/calls';
 import { describeOutput } from '../lib/output';
@@ -12,15 +12,15 @@ import { NOTHING, renewSpare, takeWorker, unsupported, type PluginWorker } from 
 
 export { keepSpareWorker } from './workerPool';
 
-const WITHHELD = 'What it said stayed in the browser.';
+const WITHHELD = 'The error message stayed in the browser.';
 
-/** Runs in this browser. Only an abort throws; every other failure is an outcome. */
+/** Only an abort throws; every other failure is an outcome. */
 export async function runInBrowser(call: Call, signal: AbortSignal, watchEnd: WatchEnd): Promise<Outcome> {
   const missing = missingFeature();
   if (missing) return failed(unsupported(missing));
   const leaving = new AbortController();
   const leave = () => leaving.abort();
-  // Leaving the page ends its workers without a word: tell of it while there is time.
+  // Leaving the page ends its workers silently: report the end while there is time.
   addEventListener('pagehide', leave, { once: true });
   const worker = takeWorker();
   try {
@@ -44,15 +44,22 @@ async function runWith(
   const began = performance.now();
   const input = await bytesOf(call.body);
   const run = await startBrowserRun(call.slug, call.name);
-  const elsewhere = new AbortController();
+  const endedElsewhere = new AbortController();
   let ended = null as Execution | null;
   const stopWatching = watchEnd(run.execution_id, (execution) => {
     ended = execution;
-    elsewhere.abort();
+    endedElsewhere.abort();
   });
   let end: End = { ...NOTHING, end: 'cancelled' };
   try {
-    end = await perform(worker, run, call.name, input, began, AbortSignal.any([signal, elsewhere.signal]));
+    end = await perform(
+      worker,
+      run,
+      call.name,
+      input,
+      began,
+      AbortSignal.any([signal, endedElsewhere.signal]),
+    );
   } catch (error) {
     if (!ended) {
       await finishBrowserRun(run, reportOf(end, input.length)).catch(() => null);
@@ -65,12 +72,12 @@ async function runWith(
   const executionId = run.execution_id;
   const timing = { queue: 0, start: end.startMs, run: end.runMs, host: end.hostMs };
   if (ended) return { ok: false, problem: asApiProblem(ended.problem), executionId, timing };
-  // What a private call's guest says of its input is for this page alone.
+  // The error message of a private call may quote the input: only this page gets it.
   const isSecret = call.isPrivate && end.end === 'guest_error';
   const report = () => finish(run, isSecret ? { ...end, message: WITHHELD } : end, input.length);
   if (end.end === 'succeeded' || isSecret) {
-    // The result is here already, and shown first; that the record misses its end would be told by the record itself.
-    onceShown(() => void report().catch(() => null));
+    // The result is shown first. If the report fails, the server's record shows the run without an end.
+    afterRender(() => void report().catch(() => null));
     if (isSecret) return { ok: false, problem: guestProblem(end.message), executionId, timing };
     return { ok: true, output: describeOutput(end.output), executionId, timing };
   }
@@ -79,7 +86,7 @@ async function runWith(
   return { ok: false, problem, executionId, timing };
 }
 
-/** The run itself. Throws an abort, or what keeps it from running in this browser. */
+/** Runs the worker. Throws an abort, or the problem that prevents runs in this browser. */
 async function perform(
   worker: PluginWorker,
   run: BrowserRun,
@@ -107,8 +114,8 @@ async function perform(
   }
 }
 
-/** Does it as soon as the page has rendered what came of the run, or is left. */
-function onceShown(act: () => void): void {
+/** Acts as soon as the page has rendered the result, or when it is left. */
+function afterRender(act: () => void): void {
   const now = () => {
     clearTimeout(timer);
     removeEventListener('pagehide', now);
@@ -123,13 +130,13 @@ async function bytesOf(body: Call['body']): Promise<Uint8Array<ArrayBuffer>> {
   return typeof body === 'string' ? new TextEncoder().encode(body) : body;
 }
 
-/** Reports the end; what the server makes of it. */
+/** Reports the end. Returns the problem that the server derives from it. */
 async function finish(run: BrowserRun, end: End, inputBytes: number): Promise<Problem | null> {
   try {
     return (await finishBrowserRun(run, reportOf(end, inputBytes))).problem;
   } catch (error) {
     if (asProblem(error).code !== 'not-authenticated') throw error;
-    // Its token is worthless: somebody else ended it just now, and the record says how.
+    // The token is no longer valid: the run was ended elsewhere, and the record says how.
     return (await getExecution(run.execution_id)).problem;
   }
 }

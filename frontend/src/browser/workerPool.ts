@@ -1,18 +1,18 @@
-// The workers of runs in this browser, from the page's side: one for each run, and one kept ready for the next.
+// The page's side of the workers: one for each run, and a spare one for the next run.
 import { UNSUPPORTED } from '../lib/calls';
 import { ApiProblem } from '../lib/problem';
 import { guardRequest, send } from './hostRequests';
 import type { End, FromWorker, Host, HostResponse, Job, ToWorker } from './messages';
 
 const LOAD_MS = 20_000;
-/** After a run its result is shown first; then there is time to start the next worker. */
+/** After a run, the result is shown first. Then the next worker is started. */
 const RENEW_MS = 100;
 export const NOTHING = { message: '', output: new Uint8Array(), startMs: 0, runMs: 0, hostMs: 0 };
 
 let spare: PluginWorker | null = null;
 let holders = 0;
 
-/** Keeps a worker started for the next run until the function that it returns is called. */
+/** Keeps a spare worker for the next run, until the returned function is called. */
 export function keepSpareWorker(): () => void {
   holders += 1;
   startSpare();
@@ -24,14 +24,14 @@ export function keepSpareWorker(): () => void {
   };
 }
 
-/** A worker that has run nothing. Who takes it ends it. */
+/** A worker that has not run anything. The caller must end it. */
 export function takeWorker(): PluginWorker {
   const ready = spare?.usable ? spare : null;
   spare = null;
   return ready ?? new PluginWorker();
 }
 
-/** Sees to a spare one for the next run, where one is kept. */
+/** Starts a spare worker for the next run, if one is wanted. */
 export function renewSpare(): void {
   setTimeout(startSpare, RENEW_MS);
 }
@@ -40,7 +40,7 @@ function startSpare(): void {
   if (holders > 0) spare ??= new PluginWorker();
 }
 
-/** One worker for one run. It starts at once, before there is anything for it to do. */
+/** A worker for one run. It starts immediately, before there is a job. */
 export class PluginWorker {
   private readonly worker = new Worker(new URL('./plugin-worker.ts', import.meta.url), { type: 'module' });
   private readonly ready: Promise<{ suspends: boolean }>;
@@ -56,10 +56,10 @@ export class PluginWorker {
       };
       this.tell = (message) => {
         if (message.type === 'ready' && message.isolated) resolve(message);
-        else this.fail(unsupported('This browser does not shut a plugin’s worker off from the page.'));
+        else this.fail(unsupported('This browser does not isolate a plugin’s worker from the page.'));
       };
     });
-    // Who waits for it may come later, or not at all.
+    // Nobody may wait for it, which would count as an unhandled rejection.
     this.ready.catch(() => null);
     this.worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.tell(data);
     this.worker.onerror = (event) => {
@@ -70,15 +70,14 @@ export class PluginWorker {
     };
   }
 
-  /** It has run nothing and is not broken. */
+  /** It has not run anything and has not failed. */
   get usable(): boolean {
     return this.state === 'fresh';
   }
 
   /**
-   * Runs the job, this worker's only one; `began` is when its caller did, in the page's time. `onCompiled` is handed
-   * the module if the worker had to compile it. Throws what keeps it from running in this browser; how it ended is
-   * told otherwise.
+   * Runs the worker's only job. `began` is the start of the run as performance.now(). `onCompiled` receives the module if
+   * the worker had to compile it. Throws the problem that prevents runs in this browser; resolves with every other end.
    */
   async run(
     job: Omit<Job, 'host'>,
@@ -90,12 +89,12 @@ export class PluginWorker {
     if (this.state === 'used') throw new Error('A worker runs one job.');
     this.state = 'used';
     const { suspends } = await this.ready;
-    const over = new AbortController();
+    const runEnded = new AbortController();
     return new Promise((resolve, reject) => {
       let compiledAt = 0;
       const stop = (end: Partial<End> & Pick<End, 'end'>) => {
         clearTimeout(timer);
-        over.abort();
+        runEnded.abort();
         this.end();
         resolve({ ...NOTHING, ...end });
       };
@@ -107,7 +106,7 @@ export class PluginWorker {
       if (signal.aborted) stop({ end: 'cancelled' });
       this.fail = (error) => {
         clearTimeout(timer);
-        over.abort();
+        runEnded.abort();
         reject(error);
       };
       this.tell = (message) => {
@@ -115,10 +114,10 @@ export class PluginWorker {
           compiledAt = performance.now();
           clearTimeout(timer);
           timer = setTimeout(outOfTime, job.bounds.timeout_ms);
-          // Only this first message: it was sent before anything of the guest's ran.
+          // Only from this first message, which was sent before any code of the guest ran.
           if (message.module) onCompiled(message.module);
         } else if (message.type === 'ask') {
-          void this.answer(message.asked, message.body, host, over.signal);
+          void this.answer(message.asked, message.body, host, runEnded.signal);
         } else if (message.type === 'end') {
           stop({ ...message, startMs: compiledAt - began + message.startMs });
         }
@@ -131,7 +130,7 @@ export class PluginWorker {
     this.worker.terminate();
   }
 
-  /** Asks the host for the guest, with the run's token, which neither guest nor worker has. */
+  /** Sends a guest's request with the run's token, which the guest and the worker do not have. */
   private async answer(asked: Uint8Array, body: Uint8Array, host: Host, signal: AbortSignal): Promise<void> {
     const guarded = guardRequest(asked, body, host);
     const answer: HostResponse = 'url' in guarded ? await send(guarded, signal) : guarded;

@@ -3,7 +3,7 @@ import { copyText } from '../lib/clipboard';
 import { Button } from './Button';
 import './CopyButton.css';
 
-/** `hiddenLabel` leaves only the icon, for places with little room. */
+/** With `hiddenLabel`, only the icon is visible, for narrow places. */
 export function CopyButton({
   text,
   label = 'Copy',

@@ -9,9 +9,9 @@ export function NotFoundPage({ what = 'There is no page at this address' }: { wh
         404
       </p>
       <PageHeading title="Not found">{what}</PageHeading>
-      <p className="lead">It may have been moved or removed, or the address has a slip in it.</p>
+      <p className="lead">It may have been moved or removed, or the address may be mistyped.</p>
       <Link to="/" className="button button-primary">
-        Go to the start
+        Go to the home page
       </Link>
     </div>
   );

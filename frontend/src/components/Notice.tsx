@@ -11,7 +11,7 @@ export const TONE_ICON: Record<Tone, IconName> = {
   danger: 'xCircle',
 };
 
-/** A message in the flow of the page. `live` has it read out when it appears. */
+/** A message in the flow of the page. With `live`, screen readers announce it when it appears. */
 export function Notice({
   tone = 'accent',
   title,

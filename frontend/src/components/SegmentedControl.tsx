@@ -1,6 +1,6 @@
 import './SegmentedControl.css';
 
-/** A few ways to see one thing, of which one is chosen. */
+/** A choice between a few options, shown side by side. */
 export function SegmentedControl<Value extends string>({
   label,
   options,

@@ -1,6 +1,6 @@
 import './Skeleton.css';
 
-/** Grey lines in the place of text that is on its way. */
+/** Grey lines in place of text that is loading. */
 export function Skeleton({ lines }: { lines: number }) {
   return (
     <div className="skeleton" role="status">

@@ -11,10 +11,10 @@ import {
 } from './conversion';
 import './ConvertOptions.css';
 
-/** What is chosen on the page; `to` is null before anybody chose. */
+/** The user's choices; `to` is null until one is made. */
 export type Choice = Omit<Options, 'to'> & { to: Format | null };
 
-/** The options of a conversion that make a difference to this source and target. */
+/** The options that matter for this source and target format. */
 export function ConvertOptions({
   choice,
   detected,
@@ -24,9 +24,9 @@ export function ConvertOptions({
 }: {
   choice: Choice;
   detected: Detected | null;
-  /** What the choice comes to. */
+  /** The options that result from the choice. */
   options: Options;
-  /** As far as it is known. */
+  /** Null if unknown. */
   source: Source | null;
   onChange: (changes: Partial<Choice>) => void;
 }) {
@@ -36,7 +36,7 @@ export function ConvertOptions({
         label="From"
         value={choice.from}
         options={[
-          ['auto', detected ? `${TITLE[detected.format]}, by its looks` : 'What it looks like'],
+          ['auto', detected ? `${TITLE[detected.format]} (detected)` : 'Detect automatically'],
           ...SOURCES.map((format): [string, string] => [format, TITLE[format]]),
         ]}
         onChange={(from) => onChange({ from: from as Choice['from'] })}
@@ -49,10 +49,10 @@ export function ConvertOptions({
       />
       {source === 'csv' && (
         <SelectField
-          label="Delimiter of the CSV"
+          label="CSV delimiter"
           value={choice.delimiter}
           options={[
-            ['auto', 'What it looks like'],
+            ['auto', 'Detect automatically'],
             ['comma', 'Comma'],
             ['semicolon', 'Semicolon'],
             ['tab', 'Tab'],
@@ -63,19 +63,19 @@ export function ConvertOptions({
       )}
       {choice.from === 'auto' && detected && (
         <p className="field-hint convert-reason" role="status">
-          {!detected.isSure && `Perhaps ${TITLE[detected.format]}. `}
+          {!detected.isSure && `Possibly ${TITLE[detected.format]}. `}
           {detected.reason}
         </p>
       )}
       {source === 'csv' && (
         <>
           <CheckField
-            label="The first row names the columns"
+            label="First row contains column names"
             checked={choice.header}
             onChange={(header) => onChange({ header })}
           />
           <CheckField
-            label="Numbers are numbers, and not text"
+            label="Detect numbers"
             checked={choice.guess_types}
             onChange={(guess_types) => onChange({ guess_types })}
           />
@@ -83,7 +83,7 @@ export function ConvertOptions({
       )}
       {to === 'json' && (
         <CheckField
-          label="A line for each value"
+          label="Pretty-print"
           checked={choice.indent}
           onChange={(indent) => onChange({ indent })}
         />

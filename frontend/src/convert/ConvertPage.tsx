@@ -14,7 +14,7 @@ import { asksHost, whyBlocked } from '../plugins/availability';
 import { CONVERT, SLUG } from './conversion';
 import { Converter } from './Converter';
 
-/** The page of the plugin "convert", for files of any size that it takes. */
+/** The page of the bundled plugin "convert", for files as large as the plugin accepts. */
 export default function ConvertPage() {
   const { state, retry, reload } = useLoaded(
     useCallback((signal: AbortSignal) => getPlugin(SLUG, signal), []),
@@ -35,8 +35,8 @@ export default function ConvertPage() {
         title="Convert"
         lead={
           <>
-            CSV, JSON, YAML and TOML into each other, and Markdown into a web page. The plugin{' '}
-            <Link to={`/plugins/${SLUG}`}>{SLUG}</Link> does the work.
+            Convert between CSV, JSON, YAML and TOML, or from Markdown to HTML, with the plugin{' '}
+            <Link to={`/plugins/${SLUG}`}>{SLUG}</Link>.
           </>
         }
       />
@@ -51,7 +51,7 @@ function ConvertView({ plugin }: { plugin: PluginDetail }) {
   const { user } = useSession();
   const definition = plugin.functions.find((candidate) => candidate.name === CONVERT);
   if (!definition || !user)
-    return <EmptyState icon="plug" title="The release of the plugin that serves here takes no files" />;
+    return <EmptyState icon="plug" title="The active release of this plugin does not accept files" />;
   return (
     <Converter
       definition={definition}

@@ -38,7 +38,7 @@ const FIRST: Choice & { text: string } = {
   indent: true,
 };
 
-/** A file or a text, what is to become of it, the run, and its result. Runs in this browser unless told otherwise. */
+/** The form of a conversion, and its result. Runs in this browser by default. */
 export function Converter({
   definition,
   userId,
@@ -47,9 +47,9 @@ export function Converter({
 }: {
   definition: FunctionDetail;
   userId: string;
-  /** Why it may not be run, in a sentence; null when it may. */
+  /** Why the function cannot run, as a sentence; null if it can. */
   blocked: string | null;
-  /** Whether the plugin was granted anything that it could ask of the server. */
+  /** Whether the plugin has any host API permission. */
   asksHost: boolean;
 }) {
   const formId = useId();
@@ -95,7 +95,7 @@ export function Converter({
         <FileField file={file} maxBytes={definition.max_input_bytes - OPTIONS_BYTES} onChoose={chooseFile}>
           <RawInput
             formId={formId}
-            label="Or paste a text"
+            label="Or paste text"
             hint=""
             value={text}
             error={null}
@@ -131,7 +131,7 @@ export function Converter({
         {activeRun && <RunProgress activeRun={activeRun} bytes={source?.size ?? 0} label="Converting" />}
         <p className="run-note muted">
           <Icon name={target === 'browser' && !asksHost ? 'lock' : 'info'} size={14} />
-          {whereItGoes(target, asksHost)}
+          {privacyNote(target, asksHost)}
         </p>
       </div>
       {finished && (
@@ -154,7 +154,7 @@ export function Converter({
   );
 }
 
-/** What the choice comes to for a source, as far as that is known. */
+/** The options for this choice; `source` is null if the format is unknown. */
 function optionsOf(choice: Choice, source: Source | null): Options {
   const { delimiter, header, guess_types, indent } = choice;
   const [usual, ...others] = formatsFor(source);
@@ -162,9 +162,9 @@ function optionsOf(choice: Choice, source: Source | null): Options {
   return { from: source ?? 'auto', to, delimiter, header, guess_types, indent };
 }
 
-function whereItGoes(target: Target, asksHost: boolean): string {
+function privacyNote(target: Target, asksHost: boolean): string {
   if (target === 'server') return 'Your data is sent to this server and converted there.';
   return asksHost
-    ? 'Runs in this browser. The plugin may ask this server for your own data, and gets nobody else’s.'
-    : 'Your data does not leave this page. The server is told sizes, times and how it ended.';
+    ? 'Runs in this browser. The plugin can access your data on this server, but nobody else’s.'
+    : 'Your data does not leave this page. The server receives only sizes, durations and the outcome.';
 }

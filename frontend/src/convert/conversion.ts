@@ -1,4 +1,4 @@
-// What the page of the plugin "convert" knows of it: its formats and how it takes a file.
+// The interface of the bundled plugin "convert": its formats, its options, and how it takes a file.
 import type { Call } from '../lib/calls';
 import type { Output } from '../lib/output';
 
@@ -19,7 +19,7 @@ export const TITLE: Record<Source | Format, string> = {
 };
 export const SOURCES: Source[] = ['csv', 'json', 'yaml', 'toml', 'markdown'];
 
-// To write a format anew is possible, and the last thing that somebody wants.
+// The same format comes last: rewriting a file in its own format is possible but rare.
 const FORMATS_FOR: Record<Source, [Format, ...Format[]]> = {
   csv: ['json', 'yaml', 'toml', 'csv'],
   json: ['yaml', 'csv', 'toml', 'json'],
@@ -28,24 +28,24 @@ const FORMATS_FOR: Record<Source, [Format, ...Format[]]> = {
   markdown: ['html'],
 };
 
-/** What a source can become, the likeliest first; anything, as long as it is not known. */
+/** The possible target formats, the most likely first; all of them if the source format is unknown. */
 export function formatsFor(source: Source | null): [usual: Format, ...others: Format[]] {
   if (source === null) return ['json', 'yaml', 'csv', 'toml', 'html'];
   return FORMATS_FOR[source];
 }
 
-/** What `detect` found. */
+/** The result of `detect`. */
 export interface Detected {
   format: Source;
-  /** Unless nothing else fits better. */
+  /** False for a guess. */
   isSure: boolean;
   reason: string;
 }
 
-/** Room for the line of options in front of a file. */
+/** Space reserved for the line of options in front of the file. */
 export const OPTIONS_BYTES = 1000;
 
-/** As much as `detect` looks at. */
+/** `detect` reads no more than this. */
 export const DETECT_BYTES = 64 << 10;
 
 export function detection(text: string): Call {
@@ -53,7 +53,7 @@ export function detection(text: string): Call {
   return { slug: SLUG, name: DETECT, body, contentType: 'application/json', isPrivate: true };
 }
 
-/** What the plugin said of a text; null if it is nothing that this page knows. */
+/** Reads the output of `detect`; null for a format that this page does not know. */
 export function readDetected(output: Output): Detected | null {
   const value: unknown = output.kind === 'json' ? JSON.parse(output.text) : null;
   const { format, confidence, reason } = (value ?? {}) as Partial<
@@ -72,16 +72,16 @@ export interface Options {
   indent: boolean;
 }
 
-/** A call of `convert_file`, with what its result is to be shown and saved as. */
+/** A call of `convert_file`, with how to show and save its result. */
 export interface Conversion extends Call {
-  /** What is converted; errors name places in it. */
+  /** The data to convert; errors refer to locations in it. */
   source: Blob;
   to: Format;
-  /** Of the result, without its extension. */
+  /** The result's file name, without extension. */
   fileName: string;
 }
 
-/** Takes a line of options, then the bytes as they are: nothing of a large file is read before the run. */
+/** The body is a line of options, then the bytes as they are, so that a large file is not read before the run. */
 export function conversion(source: Blob, options: Options): Conversion {
   return {
     slug: SLUG,

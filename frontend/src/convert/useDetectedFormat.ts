@@ -1,13 +1,13 @@
-// Tells the format of what somebody wants to convert before they ask for it.
+// Detects the format of the source while the user is still choosing options.
 import { useEffect, useState } from 'react';
 import { run } from '../executions/run/runFunction';
 import { readBeginning } from '../lib/textFiles';
 import { DETECT_BYTES, detection, readDetected, type Detected } from './conversion';
 
-/** Somebody who types is left alone for as long. */
+/** How long to wait after the last key press. */
 const TYPING_MS = 1000;
 
-/** Null until it is told, and where that cannot be done in this browser: nothing is sent to the server for it. */
+/** Null until detected, and where this browser cannot run plugins: the source is never sent to the server for this. */
 export function useDetectedFormat(source: Blob | null): Detected | null {
   const [found, setFound] = useState<{ source: Blob; detected: Detected | null } | null>(null);
   useEffect(() => {
@@ -17,7 +17,7 @@ export function useDetectedFormat(source: Blob | null): Detected | null {
       () =>
         detect(source, controller.signal).then(
           (detected) => setFound({ source, detected }),
-          () => undefined, // given up for another source, or unreadable, which the run will tell
+          () => undefined, // aborted for another source, or unreadable, which the run will report
         ),
       source instanceof File ? 0 : TYPING_MS,
     );

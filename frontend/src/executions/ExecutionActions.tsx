@@ -10,7 +10,7 @@ import { asProblem } from '../lib/problem';
 import type { ExecutionDetail } from '../lib/types';
 import { isActive } from './executionState';
 
-/** Ends an execution that goes on; runs one that ended again. `onEnded`: it had ended before it was cancelled. */
+/** Cancels an active execution, or repeats a finished one. `onEnded` is called if it ended before it was cancelled. */
 export function ExecutionActions({
   execution,
   onEnded,
@@ -30,7 +30,7 @@ function CancelButton({ id, onEnded }: { id: string; onEnded: () => void }) {
   const [busy, setBusy] = useState(false);
 
   async function cancel() {
-    setBusy(true); // until the news of the end arrives
+    setBusy(true); // until the event of its end arrives
     try {
       await cancelExecution(id);
     } catch (error) {
@@ -55,12 +55,12 @@ function RunAgain({ execution }: { execution: ExecutionDetail }) {
   const [busy, setBusy] = useState(false);
   const [asking, setAsking] = useState(false);
   const { plugin, function: name, host_calls: calls } = execution;
-  const others = execution.user?.id !== user?.id;
+  const isOthers = execution.user?.id !== user?.id;
 
   if (!execution.input) {
     return (
       <Link to={`/plugins/${plugin}/${name}`} className="button button-plain button-small">
-        Open the function
+        Open function
       </Link>
     );
   }
@@ -88,7 +88,7 @@ function RunAgain({ execution }: { execution: ExecutionDetail }) {
         small
         icon="refresh"
         busy={busy}
-        onClick={() => (others || calls.length > 0 ? setAsking(true) : void runAtOnce())}
+        onClick={() => (isOthers || calls.length > 0 ? setAsking(true) : void runAtOnce())}
       >
         Run again
       </Button>
@@ -99,11 +99,11 @@ function RunAgain({ execution }: { execution: ExecutionDetail }) {
           onConfirm={run}
           onClose={() => setAsking(false)}
         >
-          {others && <p>Somebody else ran it. This time it runs as you.</p>}
+          {isOthers && <p>Someone else ran it. This time it runs as you.</p>}
           {calls.length > 0 && (
             <p>
-              It made {counted(calls.length, 'host call')}, and what they did may be done once more: with the
-              same input, by the release that serves now.
+              It made {counted(calls.length, 'host call')}, and may make them again. It runs the active
+              release with the same input.
             </p>
           )}
         </ConfirmDialog>

@@ -26,16 +26,16 @@ import { OutputText } from './output/OutputText';
 import { RecordedDataSection } from './RecordedDataSection';
 import { StateIcon } from './StateIcon';
 import { TimingBar } from './TimingBar';
-import { useExecutionNews } from './useExecutionEvents';
+import { useExecutionChanges } from './useExecutionEvents';
 import './ExecutionPage.css';
 
 export default function ExecutionPage() {
   const { id = '' } = useParams();
   const { state, retry, reload } = useLoaded(useCallback((signal) => getExecution(id, signal), [id]));
-  useExecutionNews(id, reload);
+  useExecutionChanges(id, reload);
 
   if (state.status === 'failed' && state.problem.status === 404) {
-    return <NotFoundPage what="There is no such execution, or it is not yours" />;
+    return <NotFoundPage what="This execution does not exist, or it is not yours" />;
   }
   return (
     <>
@@ -87,17 +87,17 @@ function ExecutionView({ execution, onEnded }: { execution: ExecutionDetail; onE
               <time dateTime={execution.created_at}>{fullTime(execution.created_at)}</time>{' '}
               <span className="muted">({relativeTime(execution.created_at, now)})</span>
             </DescriptionItem>
-            <DescriptionItem term={active ? 'Running for' : 'Took'}>
+            <DescriptionItem term={active ? 'Running for' : 'Duration'}>
               {formatDuration(elapsedMs(execution, now))}
             </DescriptionItem>
-            <DescriptionItem term="Ran">
-              {execution.target === 'browser' ? 'In the browser, as it reports' : 'On the server'}
+            <DescriptionItem term="Ran in">
+              {execution.target === 'browser' ? 'A browser, as reported by it' : 'The server'}
             </DescriptionItem>
             <DescriptionItem term="Input and output">
               {formatBytes(execution.input_bytes)} in, {formatBytes(execution.output_bytes)} out
             </DescriptionItem>
-            <DescriptionItem term="Id" wide>
-              <CopyableCode text={execution.id} label="Copy id" />
+            <DescriptionItem term="ID" wide>
+              <CopyableCode text={execution.id} label="Copy ID" />
             </DescriptionItem>
           </DescriptionList>
           {timing && (
@@ -116,17 +116,17 @@ function ExecutionView({ execution, onEnded }: { execution: ExecutionDetail; onE
       </section>
       <RecordedDataSection
         heading="Input"
-        kept={execution.input}
-        missing={whyNotKept(execution)}
-        empty="It was called with nothing."
+        data={execution.input}
+        missing={whyNotRecorded(execution)}
+        empty="No input"
         fileName={`${fileName}-input`}
       />
       {!active && !execution.problem && (
         <RecordedDataSection
           heading="Output"
-          kept={execution.output}
-          missing={whyNotKept(execution)}
-          empty="It answered with nothing."
+          data={execution.output}
+          missing={whyNotRecorded(execution)}
+          empty="No output"
           fileName={fileName}
         />
       )}
@@ -136,7 +136,7 @@ function ExecutionView({ execution, onEnded }: { execution: ExecutionDetail; onE
           {calls.length > 0 && (
             <span className="muted">
               {count === 1 ? '1 call' : `${count} calls`}
-              {count > calls.length && `, the first ${calls.length} of them`}
+              {count > calls.length && `, the first ${calls.length} shown`}
             </span>
           )}
         </div>
@@ -154,10 +154,10 @@ function ExecutionView({ execution, onEnded }: { execution: ExecutionDetail; onE
   );
 }
 
-function whyNotKept({ target }: ExecutionDetail): string {
+function whyNotRecorded({ target }: ExecutionDetail): string {
   return target === 'browser'
-    ? 'It ran in a browser, and what went in and out stayed there.'
-    : 'This was not kept: it is too large for the history, or the function handles secrets.';
+    ? 'It ran in a browser. Its input and output stayed there.'
+    : 'Not stored: it is too large for the history, or the function handles secrets.';
 }
 
 function ProblemSection({ problem }: { problem: NonNullable<ExecutionDetail['problem']> }) {
@@ -169,7 +169,7 @@ function ProblemSection({ problem }: { problem: NonNullable<ExecutionDetail['pro
         <details className="backtrace">
           <summary>
             <Icon name="chevronRight" size={14} />
-            Backtrace, for the plugin’s author
+            Backtrace for the plugin’s author
           </summary>
           <div className="backtrace-tools">
             <CopyButton text={backtrace} />

@@ -10,8 +10,9 @@ import { StateIcon } from './StateIcon';
 import './ExecutionTable.css';
 
 /**
- * Executions in the order given. There may be thousands of rows: each is rendered anew only when its own execution
- * changes, and laid out only near the view (`content-visibility`), so that search and screen readers have them all.
+ * Executions in the given order. There may be thousands of rows. A row is rendered again only when its execution
+ * changes, and laid out only near the viewport (`content-visibility`), so that the browser's search and screen readers
+ * still find every row.
  */
 export function ExecutionTable({
   executions,
@@ -35,7 +36,7 @@ export function ExecutionTable({
           <th role="columnheader">State</th>
           {showUser && <th role="columnheader">Called by</th>}
           <th role="columnheader" className="cell-number">
-            Took
+            Duration
           </th>
           <th role="columnheader" className="cell-number">
             Started
@@ -74,7 +75,7 @@ const Row = memo(function Row({ execution, showUser }: { execution: Execution; s
         </td>
       )}
       <td role="cell" className="cell-number">
-        {isActive(execution) ? <TimeSoFar of={execution} /> : formatDuration(tookMs(execution))}
+        {isActive(execution) ? <ElapsedTime of={execution} /> : formatDuration(tookMs(execution))}
       </td>
       <td role="cell" className="cell-number">
         <TimeAgo at={execution.created_at} />
@@ -83,6 +84,6 @@ const Row = memo(function Row({ execution, showUser }: { execution: Execution; s
   );
 });
 
-function TimeSoFar({ of }: { of: Execution }) {
+function ElapsedTime({ of }: { of: Execution }) {
   return useTimeText((now) => formatDuration(elapsedMs(of, now)));
 }

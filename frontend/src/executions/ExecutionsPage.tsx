@@ -10,6 +10,7 @@ import { Skeleton } from '../components/Skeleton';
 import { useLoaded } from '../hooks/useLoaded';
 import { useSession } from '../hooks/useSession';
 import { cursorOf, listExecutions, listPlugins, type ExecutionFilter } from '../lib/api';
+import { counted } from '../lib/format';
 import { asProblem, type ApiProblem } from '../lib/problem';
 import type { Execution, Page } from '../lib/types';
 import { useActivity } from './activity/useActivity';
@@ -51,8 +52,8 @@ export default function ExecutionsPage() {
         title="Executions"
         lead={
           user?.is_staff
-            ? 'Every call of a plugin function on this server, latest first.'
-            : 'Every call of a plugin function you made, latest first.'
+            ? 'All calls of plugin functions on this server, latest first.'
+            : 'Your calls of plugin functions, latest first.'
         }
       >
         <div className="filters" role="search" aria-label="Filter">
@@ -96,7 +97,7 @@ export default function ExecutionsPage() {
   );
 }
 
-/** The one that is chosen is there also when it is no longer installed. */
+/** Includes the chosen value even if it is no longer installed. */
 function choices(any: string, chosen: string, known: string[]): [value: string, label: string][] {
   const all = new Set(chosen ? [...known, chosen] : known);
   return [['', any], ...[...all].sort().map((value): [string, string] => [value, value])];
@@ -108,11 +109,11 @@ function ExecutionList({
   state,
   onClear,
 }: ExecutionFilter & {
-  /** Takes the filters away; null when there are none. */
+  /** Removes the filters; null if there are none. */
   onClear: (() => void) | null;
 }) {
   const { user } = useSession();
-  const { executions: news } = useActivity();
+  const { executions: updates } = useActivity();
   const load = useCallback(
     (signal: AbortSignal) => listExecutions({ plugin, name, state, pageSize: FIRST_PAGE }, signal),
     [plugin, name, state],
@@ -123,13 +124,13 @@ function ExecutionList({
   const [problem, setProblem] = useState<ApiProblem | null>(null);
   const list = useRef<HTMLTableElement>(null);
 
-  // Pages of other filters do not belong under these.
+  // Pages loaded for other filters are not shown.
   const loaded = first.state.status === 'loaded' ? first.state.value : null;
   const page = further?.load === load ? further.page : loaded;
   const cursor = cursorOf(page?.next);
   const shown = useMemo(
-    () => (page ? withLiveUpdates(page.results, news, { plugin, name, state }, cursor !== null) : []),
-    [page, news, plugin, name, state, cursor],
+    () => (page ? withLiveUpdates(page.results, updates, { plugin, name, state }, cursor !== null) : []),
+    [page, updates, plugin, name, state, cursor],
   );
 
   if (first.state.status === 'failed')
@@ -143,7 +144,7 @@ function ExecutionList({
     try {
       const more = await listExecutions({ plugin, name, state, pageSize: FURTHER_PAGE, cursor: from });
       setFurther({ load, page: { ...more, results: [...before, ...more.results] } });
-      // The last page takes the button away, and with it the focus.
+      // The button disappears with the last page, and the focus with it.
       if (!more.next) list.current?.focus();
     } catch (error) {
       setProblem(asProblem(error));
@@ -156,13 +157,13 @@ function ExecutionList({
     return (
       <EmptyState
         icon={onClear ? 'search' : 'activity'}
-        title={onClear ? 'No execution is like that' : 'Nothing ran yet'}
+        title={onClear ? 'No matching executions' : 'No executions yet'}
       >
         {onClear ? (
           <Button onClick={onClear}>Show all executions</Button>
         ) : (
           <p>
-            Run a function of a <Link to="/plugins">plugin</Link> and it is listed here.
+            Run a function of a <Link to="/plugins">plugin</Link> to see it here.
           </p>
         )}
       </EmptyState>
@@ -175,7 +176,7 @@ function ExecutionList({
       </div>
       <div className="load-more">
         <p role="status" className="muted">
-          {cursor === null ? `That is all: ${shown.length}` : `${shown.length} shown`}
+          {cursor === null ? counted(shown.length, 'execution') : `${shown.length} shown`}
         </p>
         {problem && <ProblemNotice problem={problem} />}
         {cursor !== null && (

@@ -8,15 +8,15 @@ import type { HostCall } from '../lib/types';
 import { shortSubject, statusTone, statusText } from './hostCalls';
 import './HostCallTable.css';
 
-/** The audit list of one execution. The roles are written out because the narrow layout is no table for some browsers. */
+/** The host calls of one execution. Roles are explicit because some browsers drop them in the narrow layout. */
 export function HostCallTable({ calls, active }: { calls: HostCall[]; active: boolean }) {
   if (calls.length === 0) {
     return (
-      <EmptyState icon="shield" title={active ? 'No host calls yet' : 'It asked the host for nothing'}>
+      <EmptyState icon="shield" title={active ? 'No host calls yet' : 'No host calls'}>
         <p>
           {active
-            ? 'They are listed here when the execution has ended.'
-            : 'This execution read and changed no data of this server.'}
+            ? 'They appear here when the execution has finished.'
+            : 'This execution did not read or change any data on this server.'}
         </p>
       </EmptyState>
     );
@@ -43,7 +43,7 @@ export function HostCallTable({ calls, active }: { calls: HostCall[]; active: bo
               {call.operation ? (
                 <code>{call.operation}</code>
               ) : (
-                <span className="muted">No operation has that address</span>
+                <span className="muted">Unknown operation</span>
               )}
             </td>
             <td role="cell">

@@ -12,12 +12,12 @@ const TONES: Record<LogLine['level'], Tone> = {
   error: 'danger',
 };
 
-/** What the plugin wrote into its log while it ran. */
+/** The lines that the plugin logged during the execution. */
 export function LogList({ lines, active }: { lines: LogLine[]; active: boolean }) {
   if (lines.length === 0) {
     return (
-      <EmptyState icon="list" title={active ? 'No log lines yet' : 'It logged nothing'}>
-        {active && <p>They are listed here when the execution has ended.</p>}
+      <EmptyState icon="list" title={active ? 'No log lines yet' : 'No log lines'}>
+        {active && <p>They appear here when the execution has finished.</p>}
       </EmptyState>
     );
   }

@@ -4,24 +4,24 @@ import { OutputNote } from './output/OutputNote';
 import { OutputView } from './output/OutputView';
 import { recordedOutput } from './recordedOutput';
 
-/** An input or output from the history, or why it is not there. */
+/** The recorded input or output of an execution, or why it was not recorded. */
 export function RecordedDataSection({
   heading,
-  kept,
+  data,
   missing,
   empty,
   fileName,
 }: {
   heading: string;
-  kept: RecordedData | null;
-  /** Why there is nothing to show. */
+  data: RecordedData | null;
+  /** Why there is no data. */
   missing: string;
-  /** What it means that there are no bytes. */
+  /** The text for empty data. */
   empty: string;
   fileName: string;
 }) {
   const id = useId();
-  const output = useMemo(() => kept && recordedOutput(kept), [kept]);
+  const output = useMemo(() => data && recordedOutput(data), [data]);
   return (
     <section aria-labelledby={id} className="section">
       <h2 id={id}>{heading}</h2>

@@ -9,7 +9,7 @@ const PARTS: { part: keyof Timing; label: string }[] = [
   { part: 'host', label: 'Host' },
 ];
 
-/** Where the time went, drawn and in figures. */
+/** How long each part of a run took, as a bar and as figures. */
 export function TimingBar({ timing }: { timing: Timing }) {
   const total = PARTS.reduce((sum, { part }) => sum + timing[part], 0) || 1;
   const starts = PARTS.map((_, index) =>

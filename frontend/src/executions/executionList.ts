@@ -3,10 +3,10 @@ import type { ExecutionFilter } from '../lib/api';
 import type { Execution } from '../lib/types';
 import { PROGRESS } from './executionState';
 
-/** Newest first, each execution once, at most `limit`. News that arrives late never takes a finished one back. */
-export function mergeExecutions(known: Execution[], news: Execution[], limit: number): Execution[] {
+/** Newest first, without duplicates, at most `limit`. A late update never turns a finished execution back into a running one. */
+export function mergeExecutions(known: Execution[], updates: Execution[], limit: number): Execution[] {
   const byId = new Map(known.map((execution) => [execution.id, execution]));
-  for (const execution of news) {
+  for (const execution of updates) {
     const before = byId.get(execution.id);
     if (!before || PROGRESS[execution.state] >= PROGRESS[before.state]) byId.set(execution.id, execution);
   }
@@ -17,19 +17,19 @@ export function mergeExecutions(known: Execution[], news: Execution[], limit: nu
     .map(({ execution }) => execution);
 }
 
-/** A filtered list with live news in it. Nothing older than its end is added while there are further pages to load. */
+/** A filtered list with live updates. While more pages can be loaded, nothing older than the last entry is added. */
 export function withLiveUpdates(
   list: Execution[],
-  news: Execution[],
+  updates: Execution[],
   { plugin, name, state }: ExecutionFilter,
   hasMore: boolean,
 ): Execution[] {
   const known = new Set(list.map((execution) => execution.id));
   const oldest = Math.min(...list.map((execution) => Date.parse(execution.created_at)));
-  const fitting = news.filter(
+  const addable = updates.filter(
     (execution) => known.has(execution.id) || !hasMore || Date.parse(execution.created_at) >= oldest,
   );
-  return mergeExecutions(list, fitting, Infinity).filter(
+  return mergeExecutions(list, addable, Infinity).filter(
     (execution) =>
       (!plugin || execution.plugin === plugin) &&
       (!name || execution.function === name) &&

@@ -1,4 +1,4 @@
-// The state of an execution, and how long it took.
+// The states of executions, and how long an execution took.
 import type { Execution, ExecutionState } from '../lib/types';
 
 /** A later state has a higher number; all final states are equal. */
@@ -16,7 +16,7 @@ export function isActive(execution: Execution): boolean {
   return PROGRESS[execution.state] < 2;
 }
 
-/** How long it took, or has taken so far, in milliseconds. */
+/** How long an execution took, or has taken so far, in milliseconds. */
 export function elapsedMs(execution: Execution, now: number): number {
   if (execution.timing) {
     const { queue_ms, start_ms, run_ms, host_ms } = execution.timing;
@@ -26,7 +26,7 @@ export function elapsedMs(execution: Execution, now: number): number {
   return Math.max(0, end - Date.parse(execution.created_at));
 }
 
-/** How long one that has finished took, in milliseconds. */
+/** How long a finished execution took, in milliseconds. */
 export function tookMs(execution: Execution): number {
   return elapsedMs(execution, Date.parse(execution.created_at));
 }

@@ -1,7 +1,7 @@
-// The audit list of an execution, in words.
+// How host calls are shown: status, colour, subject.
 import type { Tone } from '../lib/tone';
 
-const WORDS: Record<number, string> = {
+const TEXTS: Record<number, string> = {
   200: 'OK',
   201: 'Created',
   202: 'Accepted',
@@ -12,18 +12,18 @@ const WORDS: Record<number, string> = {
   404: 'Not found',
   405: 'Wrong method',
   409: 'Conflict',
-  412: 'Changed meanwhile',
+  412: 'Precondition failed',
   413: 'Too large',
   415: 'Wrong content type',
-  429: 'Too many',
-  504: 'Too slow',
+  429: 'Too many requests',
+  504: 'Timed out',
 };
 
 export function statusText(status: number): string {
-  return WORDS[status] ?? (status >= 500 ? 'Failed' : status >= 400 ? 'Refused' : 'OK');
+  return TEXTS[status] ?? (status >= 500 ? 'Failed' : status >= 400 ? 'Refused' : 'OK');
 }
 
-/** Not found is an everyday answer; being refused is worth a look. */
+/** 404 is neutral, because looking for something that does not exist is normal. */
 export function statusTone(status: number): Tone {
   if (status >= 500) return 'danger';
   if (status === 404) return 'neutral';
@@ -35,7 +35,7 @@ const REQUEST = /^\S+ https?:/;
 const LONGEST_KEY = 24;
 const LONGEST_REQUEST = 60;
 
-/** Enough of an id to tell it from others; a key of a store and an address outside keep more of their words. */
+/** Shortens an id to its first characters; keys of the store and outside addresses stay longer. */
 export function shortSubject(subject: string): string {
   if (UUID.test(subject)) return `${subject.slice(0, 8)}…`;
   const longest = REQUEST.test(subject) ? LONGEST_REQUEST : LONGEST_KEY;

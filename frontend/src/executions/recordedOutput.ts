@@ -1,7 +1,7 @@
 import { describeOutput, type Output } from '../lib/output';
 import type { RecordedData } from '../lib/types';
 
-/** What the history kept, as a call would have answered it. */
+/** Recorded data as an output. */
 export function recordedOutput({ encoding, content }: RecordedData): Output {
   return describeOutput(
     encoding === 'text'

@@ -4,7 +4,7 @@ import { getExecution } from '../lib/api';
 import type { WatchEnd } from '../lib/calls';
 import { isActive } from './executionState';
 
-/** Hears of an execution's end by its event or, where events may have been missed, from its record. */
+/** Waits for an execution's end: by its event, or from its record where events may have been missed. */
 export function useWatchEnd(): WatchEnd {
   const { subscribe, subscribeToGaps } = useFeed();
   return useCallback(
@@ -12,33 +12,33 @@ export function useWatchEnd(): WatchEnd {
       const stopListening = subscribe((event) => {
         if (event.type === 'execution.finished' && event.data.id === id) onEnd(event.data);
       });
-      const stopAsking = subscribeToGaps(() => {
+      const stopListeningForGaps = subscribeToGaps(() => {
         getExecution(id).then(
           (execution) => {
             if (!isActive(execution)) onEnd(execution);
           },
-          () => null, // the run's own end will be told all the same
+          () => null, // the run itself will still report its end
         );
       });
       return () => {
         stopListening();
-        stopAsking();
+        stopListeningForGaps();
       };
     },
     [subscribe, subscribeToGaps],
   );
 }
 
-/** Calls `onNews` when this execution has started or ended, or may have. */
-export function useExecutionNews(id: string, onNews: () => void): void {
+/** Calls `onChange` when this execution has started or ended, or may have. */
+export function useExecutionChanges(id: string, onChange: () => void): void {
   const { subscribe, subscribeToGaps } = useFeed();
-  useEffect(() => subscribeToGaps(onNews), [subscribeToGaps, onNews]);
+  useEffect(() => subscribeToGaps(onChange), [subscribeToGaps, onChange]);
   useEffect(
     () =>
       subscribe((event) => {
         if (event.type !== 'execution.started' && event.type !== 'execution.finished') return;
-        if (event.data.id === id) onNews();
+        if (event.data.id === id) onChange();
       }),
-    [subscribe, id, onNews],
+    [subscribe, id, onChange],
   );
 }

@@ -1,4 +1,4 @@
-// The server's field errors in the shape that the form library shows beside the fields.
+// Converts the server's field errors to the form library's format.
 import { ErrorSchemaBuilder, type ErrorSchema } from '@rjsf/utils';
 import type { FieldError } from '../lib/problem';
 

@@ -3,7 +3,7 @@ import type { JsonSchema } from '../lib/types';
 
 const FORM_TYPES = new Set(['object', 'array', 'string', 'number', 'integer', 'boolean', 'null']);
 
-/** Whether a form can stand for the schema; otherwise its JSON is typed. */
+/** Whether the schema can be shown as a form. Otherwise the user enters JSON. */
 export function canRenderForm(schema: JsonSchema | null): schema is JsonSchema {
   if (!schema || typeof schema.type !== 'string' || !FORM_TYPES.has(schema.type)) return false;
   return everySubschema(schema, (node) => {
@@ -16,12 +16,12 @@ export function canRenderForm(schema: JsonSchema | null): schema is JsonSchema {
       'oneOf' in node ||
       'anyOf' in node ||
       'allOf' in node;
-    // A field without any type could be anything: no widget fits it.
+    // No widget fits a field without a type.
     return known && isFormType(node.type);
   });
 }
 
-/** Whether a value for this schema is one that must not be shown or kept. */
+/** Whether a value of this schema must not be shown or stored. */
 export function isSecret(schema: JsonSchema): boolean {
   return schema.format === 'password' || schema.writeOnly === true;
 }
@@ -33,11 +33,11 @@ export function hasSecret(schema: JsonSchema | null): boolean {
 function isFormType(type: unknown): boolean {
   if (type === undefined) return true;
   if (typeof type === 'string') return FORM_TYPES.has(type);
-  // Several types fit one widget only when the other one is null.
+  // A widget supports two types only if one of them is null.
   return Array.isArray(type) && type.length === 2 && type.includes('null');
 }
 
-/** Tests the schema and all schemas of values inside it. A boolean schema has no widget and counts as not passing. */
+/** Tests the schema and all subschemas. A boolean schema has no widget and fails the test. */
 function everySubschema(schema: JsonSchema, test: (node: JsonSchema) => boolean): boolean {
   const children = [
     ...Object.values(asRecord(schema.properties)),

@@ -1,2 +1,2 @@
-/** Brings the form library, which is as big as the rest of the app, when a form is about to be shown. */
+/** Loads the form library, which is as large as the rest of the app. */
 export const loadSchemaForm = () => import('./SchemaForm');

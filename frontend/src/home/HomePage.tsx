@@ -22,7 +22,7 @@ import './HomePage.css';
 const SHORTCUTS = 6;
 const LATEST = 8;
 
-/** What is going on and what to do next. */
+/** Recently used plugins, recent executions, and what needs attention. */
 export function HomePage() {
   const { user } = useSession();
   const { executions, loaded } = useActivity();
@@ -37,20 +37,20 @@ export function HomePage() {
       <PageHeader
         title="Home"
         heading={user?.name ? `Hello, ${user.name}` : 'Hello'}
-        lead="What happens on this server, as it happens."
+        lead="Your plugins and recent activity on this server."
       />
-      {user?.is_staff && <Waiting plugins={awaitingConsent(plugins)} />}
+      {user?.is_staff && <AwaitingConsent plugins={awaitingConsent(plugins)} />}
       {loaded && state.status === 'loaded' && own.length === 0 && <FirstStep plugins={plugins} />}
       <section aria-labelledby="shortcuts-heading" className="section">
         <div className="section-head">
-          <h2 id="shortcuts-heading">{own.length > 0 ? 'Go on with' : 'Plugins to try'}</h2>
+          <h2 id="shortcuts-heading">{own.length > 0 ? 'Recently used' : 'Plugins to try'}</h2>
           <Link to="/plugins">All plugins</Link>
         </div>
         {state.status === 'loading' && <PluginCardSkeletons />}
         {state.status === 'failed' && <LoadFailure problem={state.problem} onRetry={retry} />}
         {state.status === 'loaded' && shown.length === 0 && (
-          <EmptyState icon="plug" title="Nothing can be run yet">
-            <p>An administrator installs plugins and turns them on. They then appear here at once.</p>
+          <EmptyState icon="plug" title="No plugins to run yet">
+            <p>Plugins appear here once an administrator has installed and enabled them.</p>
           </EmptyState>
         )}
         <ul className="card-grid">
@@ -64,13 +64,13 @@ export function HomePage() {
   );
 }
 
-/** What only an administrator can go on with. */
-function Waiting({ plugins }: { plugins: PluginSummary[] }) {
+/** Plugins that need an administrator's consent. */
+function AwaitingConsent({ plugins }: { plugins: PluginSummary[] }) {
   if (plugins.length === 0) return null;
-  const title = plugins.length === 1 ? '1 plugin waits' : `${plugins.length} plugins wait`;
+  const title = plugins.length === 1 ? '1 plugin needs' : `${plugins.length} plugins need`;
   return (
     <div className="home-waiting">
-      <Notice tone="warning" title={`${title} for your consent`}>
+      <Notice tone="warning" title={`${title} your consent`}>
         <ul className="notice-list">
           {plugins.map(({ slug, title: name, pending_version: version }) => (
             <li key={slug}>
@@ -94,8 +94,8 @@ function FirstStep({ plugins }: { plugins: PluginSummary[] }) {
       <div>
         <h2 id="first-heading">Run your first function</h2>
         <p>
-          “{step.title}” of {step.plugin.title} is a good start. It runs in a sandbox and may do only what was
-          granted to it, so nothing can break.
+          Start with “{step.title}” of {step.plugin.title}. It runs in a sandbox and can do only what it was
+          granted.
         </p>
       </div>
       <Link className="button button-primary" to={`/plugins/${step.plugin.slug}/${step.name}`}>
@@ -105,7 +105,7 @@ function FirstStep({ plugins }: { plugins: PluginSummary[] }) {
   );
 }
 
-/** The activity in the page itself; where it is wide, the column beside it has it already. */
+/** The latest executions. Hidden on wide screens, where the activity panel shows them. */
 function Latest() {
   const { executions } = useActivity();
   const { user } = useSession();
@@ -113,7 +113,7 @@ function Latest() {
   return (
     <section aria-labelledby="latest-heading" className="section home-latest">
       <div className="section-head">
-        <h2 id="latest-heading">Latest</h2>
+        <h2 id="latest-heading">Latest executions</h2>
         <Link to="/executions">All executions</Link>
       </div>
       <ol className="activity-list card">

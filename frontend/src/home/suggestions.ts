@@ -1,7 +1,7 @@
-// Which plugins the home page leads to.
+// Which plugins the home page suggests.
 import type { Execution, PluginSummary } from '../lib/types';
 
-/** Those used last come first, then the rest as the catalogue has them; only what can be run now. */
+/** Enabled plugins: recently used ones first, then the others in catalogue order. */
 export function shortcuts(plugins: PluginSummary[], executions: Execution[], limit: number): PluginSummary[] {
   const used = [...new Set(executions.map((execution) => execution.plugin))];
   const rank = (plugin: PluginSummary) => {
@@ -14,11 +14,11 @@ export function shortcuts(plugins: PluginSummary[], executions: Execution[], lim
     .slice(0, limit);
 }
 
-/** Something for the first try: a function that everybody who is logged in may run. */
+/** A function for the first try, one that every logged-in user may run. */
 export function firstStep(
   plugins: PluginSummary[],
 ): { plugin: PluginSummary; name: string; title: string } | null {
-  // The template is made for looking at; else whatever there is.
+  // The template is meant as an example; otherwise any plugin will do.
   const [plugin] = shortcuts(plugins, [], Infinity).sort(
     (a, b) => Number(b.slug === 'template') - Number(a.slug === 'template'),
   );
@@ -26,7 +26,7 @@ export function firstStep(
   return plugin && chosen ? { plugin, name: chosen.name, title: chosen.title || chosen.name } : null;
 }
 
-/** What nobody consented to yet: new plugins, and releases that ask for more than those that serve. */
+/** Plugins without consent yet: new plugins, and releases that ask for more than the active one. */
 export function awaitingConsent(plugins: PluginSummary[]): PluginSummary[] {
   return plugins.filter((plugin) => plugin.state === 'waiting' || plugin.pending_version);
 }

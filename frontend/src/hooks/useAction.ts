@@ -1,4 +1,4 @@
-// What a button does that is no form's: busy while it is under way, a problem when it fails, done when it worked.
+// An action behind a button outside a form: `busy` while it runs, then `done` or `problem`.
 import { useState } from 'react';
 import { asProblem, type ApiProblem } from '../lib/problem';
 

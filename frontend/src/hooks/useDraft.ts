@@ -1,25 +1,25 @@
-// A form's state that outlives its page: see drafts.ts for how long, and for whom.
+// Form state that outlives its page. See lib/drafts.ts for how long, and for which user.
 import { useState } from 'react';
 import { dropDraft, loadDraft, loadFile, saveDraft, saveFile } from '../lib/drafts';
 import { useSession } from './useSession';
 
 /**
- * State of a form that is still there after the session ended and its user logged in again. What nobody changed
- * follows `first`. Mount with a key per form. With `keeps` false it is state like any other, for secrets.
+ * Form state that survives the end of the session, until the same user logs in again. Unchanged members follow
+ * `first`. Mount with a key per form. With `stores` false, nothing is stored: use this for secrets.
  */
 export function useDraft<Draft extends object>(
   form: string,
   first: Draft,
-  keeps = true,
+  stores = true,
 ): [draft: Draft, change: (changes: Partial<Draft>) => void, drop: () => void] {
   const { user } = useSession();
   const draftKey = { userId: user?.id ?? '', form };
-  const [changed, setChanged] = useState<Partial<Draft>>(() => (keeps ? loadDraft<Draft>(draftKey) : {}));
+  const [changed, setChanged] = useState<Partial<Draft>>(() => (stores ? loadDraft<Draft>(draftKey) : {}));
 
   function change(changes: Partial<Draft>) {
     const next = { ...changed, ...changes };
     setChanged(next);
-    if (keeps) saveDraft(draftKey, next);
+    if (stores) saveDraft(draftKey, next);
   }
 
   function drop() {
@@ -30,7 +30,7 @@ export function useDraft<Draft extends object>(
   return [{ ...first, ...changed }, change, drop];
 }
 
-/** The file that was chosen for a form, kept as drafts are. */
+/** The file chosen for a form, stored in the same way as drafts. */
 export function useChosenFile(form: string): [file: File | null, choose: (file: File | null) => void] {
   const { user } = useSession();
   const draftKey = { userId: user?.id ?? '', form };

@@ -1,6 +1,6 @@
 import { useEffect, useRef, type RefObject } from 'react';
 
-/** For a section that is edited in place: opening leads to its first field, closing back to where it was opened. */
+/** For a section that is edited in place. Opening focuses its first field; closing focuses the button that opened it. */
 export function useEditFocus(editing: boolean): RefObject<HTMLElement | null> {
   const section = useRef<HTMLElement>(null);
   const wasEditing = useRef(editing);

@@ -73,7 +73,7 @@ export function useConnection(): ConnectionState {
   return use(ConnectionContext);
 }
 
-/** Calls `onChange` when a plugin was installed, changed, enabled, disabled, paused, resumed or removed; null: any may have been. */
+/** Calls `onChange` when a plugin was installed, changed, enabled, disabled, paused, resumed or removed. Null: any of them may have been. */
 export function usePluginChanges(onChange: (slug: string | null, removed: boolean) => void): void {
   const { subscribe, subscribeToGaps } = useFeed();
   useEffect(() => subscribeToGaps(() => onChange(null, false)), [subscribeToGaps, onChange]);
@@ -93,7 +93,7 @@ export function usePluginChanges(onChange: (slug: string | null, removed: boolea
   );
 }
 
-/** Calls `onChange` when one of this user's sessions began or ended; staff hear of everybody's. */
+/** Calls `onChange` when one of this user's sessions was created or ended. Staff also receive events about other users. */
 export function useSessionChanges(userId: string, onChange: () => void): void {
   const { subscribe, subscribeToGaps } = useFeed();
   useEffect(() => subscribeToGaps(onChange), [subscribeToGaps, onChange]);

@@ -1,9 +1,9 @@
-// Takes files that are dropped on an element. The browser would open them in place of the page.
+// Accepts files dropped on an element. Without this, the browser opens them instead of the page.
 import { useEffect, useState, type DragEvent } from 'react';
 import { hasFolder } from '../lib/files';
 
 export interface FileDrop {
-  /** Whether something hovers above the element. */
+  /** Whether a file is being dragged over the element. */
   over: boolean;
   handlers: {
     onDragOver: (event: DragEvent) => void;
@@ -12,15 +12,15 @@ export interface FileDrop {
   };
 }
 
-/** `handlers` are the element's props. */
+/** Spread `handlers` into the element's props. */
 export function useFileDrop(onFiles: (files: File[]) => void, onFolder: () => void): FileDrop {
   const [over, setOver] = useState(false);
-  useRefusedBeside();
+  useIgnoreDropsOutside();
   return {
     over,
     handlers: {
       onDragOver: (event) => {
-        if (!holdsFiles(event.dataTransfer)) return; // text goes where it is dropped
+        if (!holdsFiles(event.dataTransfer)) return; // let fields accept dropped text
         event.preventDefault();
         setOver(true);
       },
@@ -36,8 +36,8 @@ export function useFileDrop(onFiles: (files: File[]) => void, onFolder: () => vo
   };
 }
 
-/** A file that misses the element does nothing, rather than take the place of the page. */
-function useRefusedBeside(): void {
+/** Ignores files dropped beside the element, which the browser would open instead of the page. */
+function useIgnoreDropsOutside(): void {
   useEffect(() => {
     const refuse = (event: globalThis.DragEvent) => {
       const { dataTransfer, defaultPrevented } = event;

@@ -1,7 +1,7 @@
-// Keeps keyboard users on the page when a button does away with itself.
+// Keeps the keyboard focus on the page when the focused element disappears.
 import { useEffect, useRef } from 'react';
 
-/** When `value` changes and what had the focus is gone with the old one, the page's heading takes it. */
+/** When `value` changes and the focused element is gone, focuses the page's heading. */
 export function useFocusFallback(value: unknown): void {
   const before = useRef(value);
   useEffect(() => {

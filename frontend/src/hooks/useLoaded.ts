@@ -1,11 +1,11 @@
-// Loads something when its inputs change: loading, then loaded or failed, with a retry.
+// Loads data when its inputs change, with states for loading, loaded and failed.
 import { useCallback, useEffect, useState } from 'react';
 import { asProblem, type ApiProblem } from '../lib/problem';
 
 export type Loaded<Value> =
   { status: 'loading' } | { status: 'loaded'; value: Value } | { status: 'failed'; problem: ApiProblem };
 
-/** `load` has to be stable (useCallback). `reload` keeps what is shown until the answer is there; `put` shows a newer answer. */
+/** `load` must be stable (useCallback). `reload` keeps the old value until the new one arrives; `put` sets a newer value. */
 export function useLoaded<Value>(load: (signal: AbortSignal) => Promise<Value>): {
   state: Loaded<Value>;
   retry: () => void;
@@ -33,7 +33,7 @@ export function useLoaded<Value>(load: (signal: AbortSignal) => Promise<Value>):
     reload();
   }, [reload]);
   const put = useCallback((value: Value) => setSettled({ load, state: { status: 'loaded', value } }), [load]);
-  // What belongs to other inputs is not shown under the new ones.
+  // Never shows data of other inputs.
   const state: Loaded<Value> = settled?.load === load ? settled.state : { status: 'loading' };
   return { state, retry, reload, put };
 }

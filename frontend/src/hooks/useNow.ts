@@ -1,7 +1,7 @@
 // Components that show the current time or a time relative to it.
 import { useEffect, useState, useSyncExternalStore } from 'react';
 
-/** The present moment, renewed every `everyMs` while the component is shown. */
+/** The current time, updated every `everyMs` while the component is mounted. */
 export function useNow(everyMs: number): number {
   const [now, setNow] = useState(() => Date.now());
   useEffect(() => {
@@ -15,23 +15,23 @@ const onSecond = new Set<() => void>();
 let second = Date.now();
 let ticking: ReturnType<typeof setInterval> | undefined;
 
-/** What `write` makes of the present moment. Looked at each second, rendered anew only when it reads otherwise. */
+/** A text that depends on the current time. Computed every second; the component renders again only if the text changes. */
 export function useTimeText(write: (now: number) => string): string {
-  return useSyncExternalStore(subscribeToSeconds, () => write(presentSecond()));
+  return useSyncExternalStore(subscribeToSeconds, () => write(currentSecond()));
 }
 
-function presentSecond(): number {
-  // The clock stands still as long as nobody looks at it.
+function currentSecond(): number {
+  // Without listeners the clock does not tick.
   if (onSecond.size === 0) second = Date.now();
   return second;
 }
 
-/** One clock for all who show a time: hundreds may. */
+/** One timer for all components that show a time; there may be hundreds. */
 function subscribeToSeconds(listener: () => void): () => void {
   if (onSecond.size === 0) {
     ticking = setInterval(() => {
       second = Date.now();
-      for (const told of onSecond) told();
+      for (const notify of onSecond) notify();
     }, 1000);
   }
   onSecond.add(listener);

@@ -1,4 +1,4 @@
-// Who is using the app: loads it once, then follows log-in, log-out and sessions that end by themselves.
+// The session: who is logged in. Loaded once, then updated on log-in, log-out and expiry, also from other tabs.
 import { createContext, use, useCallback, useEffect, useMemo, useState, type ReactNode } from 'react';
 import * as api from '../lib/api';
 import { clearDrafts } from '../lib/drafts';
@@ -18,13 +18,13 @@ interface SessionContextValue {
   retry: () => void;
   logIn: (credentials: { email: string; password: string }) => Promise<void>;
   logOut: () => Promise<void>;
-  /** Deletes the account, and everything of it with it. */
+  /** Deletes the account and everything that belongs to it. */
   deleteAccount: (password: string) => Promise<void>;
-  /** Sets a new password by a link from an e-mail; who is logged in here even so, if that is somebody else. */
+  /** Sets a new password with the token of an e-mail link. Returns who is still logged in here, if it is another user. */
   resetPassword: (reset: { token: string; password: string }) => Promise<User | null>;
-  /** Shows what the person changed about themselves. */
+  /** Updates the displayed user after a change. */
   update: (user: User) => void;
-  /** Asks the server again, after a hint that the session may be over. */
+  /** Asks the server again, after a sign that the session may have ended. */
   recheck: () => Promise<void>;
 }
 
@@ -74,7 +74,7 @@ export function SessionProvider({ children }: { children: ReactNode }) {
     try {
       await api.logOut();
     } catch (error) {
-      // A session that is already over counts as logged out; anything else has to be told.
+      // A session that has already ended counts as logged out. Other errors are reported.
       if (asProblem(error).status !== 401) throw error;
     }
     leave();
@@ -96,7 +96,7 @@ export function SessionProvider({ children }: { children: ReactNode }) {
       (answer) => answer.user,
       () => null,
     );
-    // A session that ended by this did not expire: nobody is told that it did.
+    // If this ended the session, it did not expire: show no message about expiry.
     setState({ status: 'ready', user, ended: null });
     return user;
   }, []);
@@ -113,16 +113,16 @@ export function SessionProvider({ children }: { children: ReactNode }) {
         return user ? { ...before, user } : EXPIRED;
       });
     } catch {
-      // An expired session is reported through onSessionEnd; with no network the next request will tell.
+      // onSessionEnd reports an expired session. Without a network, the next request will find out.
     }
   }, []);
 
   useEffect(
     () =>
-      onTabMessage((news) => {
-        if (news === 'logged-out') leave();
-        else if (news === 'changed') void recheck();
-        // The cookie is everybody's: this tab would go on as somebody else without showing it.
+      onTabMessage((message) => {
+        if (message === 'logged-out') leave();
+        else if (message === 'changed') void recheck();
+        // All tabs share the cookie. Without this, the tab would continue as another user and not show it.
         else void loadSession().then(setState);
       }),
     [leave, recheck],

@@ -1,4 +1,4 @@
-// Sends a plain form: busy while it is under way, a problem when it fails, the first faulty field focused.
+// Submits a plain form: `busy` while it is sent, `problem` after a failure, with the first invalid field focused.
 import { useState, type FormEvent } from 'react';
 import { ApiProblem, asProblem } from '../lib/problem';
 
@@ -41,11 +41,11 @@ export function useSubmit(action: (form: ReadField) => Promise<void>): {
   return { submit, busy, problem };
 }
 
-/** Checks only what needs no rule of the server's: something is there, and an address looks like one. */
+/** Checks required fields and the syntax of e-mail addresses. The server checks everything else. */
 function missingFields(form: HTMLFormElement): ApiProblem | null {
   const errors = Array.from(form.querySelectorAll('input')).flatMap((input) => {
     const detail = !input.value.trim()
-      ? 'Please fill this in.'
+      ? 'Fill in this field.'
       : input.validity.typeMismatch
         ? 'This does not look like an e-mail address.'
         : '';
@@ -55,7 +55,7 @@ function missingFields(form: HTMLFormElement): ApiProblem | null {
   return new ApiProblem({
     code: 'invalid-input',
     status: 400,
-    title: 'Please check what you typed',
+    title: 'Check your input',
     errors,
   });
 }

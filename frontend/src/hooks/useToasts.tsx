@@ -1,4 +1,4 @@
-// Messages in the corner: what plugins tell, and what an action did.
+// Toasts, the short messages in the corner: notifications from plugins, and results of actions.
 import { createContext, use, useCallback, useEffect, useMemo, useState, type ReactNode } from 'react';
 import type { Tone } from '../lib/tone';
 import type { NotificationLevel } from '../lib/types';
@@ -9,9 +9,9 @@ export interface Toast {
   tone: Tone;
   title: string;
   body?: string;
-  /** The plugin that speaks, if it is one. */
+  /** The plugin that sent it, if any. */
   plugin?: string;
-  /** Stays until it is dismissed. */
+  /** Stays until dismissed. */
   lasting?: boolean;
   action?: { label: string; run: () => void };
 }
@@ -23,7 +23,7 @@ export const LEVEL_TONE: Record<NotificationLevel, Tone> = {
   error: 'danger',
 };
 
-/** A plugin that speaks without end must not fill the page; the activity still has them all. */
+/** A limit, so that a talkative plugin cannot fill the page. The activity panel lists all notifications. */
 const SHOWN = 3;
 let made = 0;
 
@@ -66,12 +66,12 @@ export function useToasts(): ToastsValue {
   return value;
 }
 
-/** The newest last; when there are too many, the oldest that would go by itself leaves first. */
+/** Adds a toast at the end. If there are too many, removes the oldest one that would disappear by itself. */
 export function withToast(shown: Toast[], toast: Toast, limit: number): Toast[] {
   const next = [...shown, toast];
   while (next.length > limit) {
-    const passing = next.findIndex((candidate) => !candidate.lasting);
-    next.splice(passing === -1 || passing === next.length - 1 ? 0 : passing, 1);
+    const oldest = next.findIndex((candidate) => !candidate.lasting);
+    next.splice(oldest === -1 || oldest === next.length - 1 ? 0 : oldest, 1);
   }
   return next;
 }

@@ -1,4 +1,4 @@
-// Every HTTP request of the app is here. Failures are thrown as ApiProblem.
+// Every HTTP request of the app. Failures are thrown as ApiProblem.
 import { setReachable } from './connectivity';
 import { fetchWithProgress } from './fetchWithProgress';
 import { ApiProblem, asProblem, problemFromResponse } from './problem';
@@ -22,20 +22,20 @@ import type {
   RunReport,
   ServerStatus,
   Session,
-  SessionAnswer,
+  SessionResponse,
   User,
 } from './types';
 
 const BASE = '/api/v1';
 const SAFE_METHODS = new Set(['GET', 'HEAD']);
-const SESSION_OVER = new Set(['session-expired', 'not-authenticated']);
+const SESSION_ENDED = new Set(['session-expired', 'not-authenticated']);
 
 const RUNS_PLUGINS = /^\/(plugins|executions)\//;
 
 type SessionEndListener = (problem: ApiProblem) => void;
 let sessionEndListener: SessionEndListener | null = null;
 
-/** Calls `listener` whenever an answer says that the session is over; returns how to stop. */
+/** Calls `listener` when a response says that the session has ended. Returns a function that stops this. */
 export function onSessionEnd(listener: SessionEndListener): () => void {
   sessionEndListener = listener;
   return () => {
@@ -56,8 +56,8 @@ export function createOwner(owner: {
   return sendJson('POST', '/setup', owner);
 }
 
-/** Who is logged in; nobody is an answer, not an error. */
-export function getSession(): Promise<SessionAnswer> {
+/** Returns who is logged in. Not being logged in is not an error. */
+export function getSession(): Promise<SessionResponse> {
   return getJson('/auth/session');
 }
 
@@ -65,7 +65,7 @@ export function signUp(account: { name: string; email: string; password: string 
   return sendJson('POST', '/auth/signup', account);
 }
 
-export function logIn(credentials: { email: string; password: string }): Promise<SessionAnswer> {
+export function logIn(credentials: { email: string; password: string }): Promise<SessionResponse> {
   return sendJson('POST', '/auth/login', credentials);
 }
 
@@ -77,32 +77,32 @@ export function changeAccount(changes: { name: string }): Promise<Account> {
   return sendJson('PATCH', '/users/me', changes);
 }
 
-/** There is no way back. */
+/** Cannot be undone. */
 export async function deleteAccount(password: string): Promise<void> {
   await send('DELETE', '/users/me', { password });
 }
 
-/** Sends a link to this address, if it belongs to an account that has not confirmed it. The answer does not tell. */
+/** Sends a link to this address if it belongs to an account with an unconfirmed address. The response does not say whether it did. */
 export async function requestEmailVerification(email: string): Promise<void> {
   await send('POST', '/auth/request-email-verification', { email });
 }
 
-/** Confirms the address that the link with this token went to; whose it is. */
+/** Confirms the address to which the link with this token was sent. Returns its user. */
 export function verifyEmail(token: string): Promise<{ user: User }> {
   return sendJson('POST', '/auth/verify-email', { token });
 }
 
-/** Sends a link to this address, if there is an account for it. The answer does not tell. */
+/** Sends a link to this address if it has an account. The response does not say whether it did. */
 export async function requestPasswordReset(email: string): Promise<void> {
   await send('POST', '/auth/request-password-reset', { email });
 }
 
-/** Sets a new password by a link from an e-mail, and ends every session of its account. */
+/** Sets a new password with the token of an e-mail link, and ends every session of the account. */
 export async function resetPassword(reset: { token: string; password: string }): Promise<void> {
   await send('POST', '/auth/reset-password', reset);
 }
 
-/** Ends every other session of one's own. */
+/** Also ends every other session of this user. */
 export async function changePassword(change: {
   current_password: string;
   new_password: string;
@@ -110,7 +110,7 @@ export async function changePassword(change: {
   await send('POST', '/auth/change-password', change);
 }
 
-/** Where this user is logged in, latest first. */
+/** This user's sessions, latest first. */
 export function listSessions(signal?: AbortSignal): Promise<Session[]> {
   return allPages('/sessions', signal);
 }
@@ -123,7 +123,7 @@ export async function endOtherSessions(): Promise<void> {
   await request('/sessions', { method: 'DELETE' });
 }
 
-/** The whole catalogue, page after page. */
+/** All plugins. Fetches page after page. */
 export function listPlugins(signal?: AbortSignal): Promise<PluginSummary[]> {
   return allPages('/plugins', signal);
 }
@@ -132,7 +132,7 @@ export function getPlugin(slug: string, signal?: AbortSignal): Promise<PluginDet
   return getJson(pluginPath(slug), signal);
 }
 
-/** Turns a plugin on or off, sets all it may do from now on, or all its settings but the secret ones left out. */
+/** Enables or disables a plugin, or replaces its grants or its settings. Secret settings that are left out stay as they are. */
 export function changePlugin(
   slug: string,
   changes: { enabled: boolean } | Grants | { settings: Record<string, unknown> },
@@ -141,8 +141,8 @@ export function changePlugin(
 }
 
 /**
- * Installs a bundle. `onProgress` hears the part that is sent, from 0 to 1; at 1 the server looks at it.
- * Giving up by the signal rejects with an AbortError; once all is sent it changes nothing on the server.
+ * Installs a bundle. `onProgress` receives the part that has been sent, from 0 to 1; at 1 the server starts its checks.
+ * Aborting rejects with an AbortError. Once everything is sent, it no longer stops the server.
  */
 export async function installPlugin(
   bundle: File,
@@ -154,13 +154,13 @@ export async function installPlugin(
   return (await response.json()) as Installed;
 }
 
-/** For good; the answer says how much went with it. */
+/** Cannot be undone. Returns how much was removed with it. */
 export async function removePlugin(slug: string): Promise<Removed> {
   const response = await request(pluginPath(slug), { method: 'DELETE' });
   return (await response.json()) as Removed;
 }
 
-/** For administrators: how plugins are confined here, and how large a bundle may be. */
+/** For administrators: how plugins are confined, and the size limit of a bundle. */
 export function getServer(signal?: AbortSignal): Promise<ServerStatus> {
   return getJson('/server', signal);
 }
@@ -169,7 +169,7 @@ export function listReleases(slug: string, signal?: AbortSignal): Promise<Releas
   return getJson(`${pluginPath(slug)}/releases`, signal);
 }
 
-/** This release serves from now on. It holds `grants`; left out, what the plugin holds and the release asks for. */
+/** Activates a release. Without `grants`, it keeps those current grants that it also asks for. */
 export function activateRelease(slug: string, version: string, grants?: Grants): Promise<PluginDetail> {
   return sendJson(
     'POST',
@@ -178,14 +178,14 @@ export function activateRelease(slug: string, version: string, grants?: Grants):
   );
 }
 
-/** Whether this user hears what the plugin tells everybody who watches it. */
+/** Subscribes this user to the plugin's notifications, or unsubscribes. */
 export async function watchPlugin(slug: string, watching: boolean): Promise<void> {
   await request(`${pluginPath(slug)}/watch`, { method: watching ? 'PUT' : 'DELETE' });
 }
 
 export interface ExecutionFilter {
   plugin?: string;
-  /** Of that plugin. */
+  /** The function, of that plugin. */
   name?: string;
   state?: ExecutionState;
 }
@@ -200,7 +200,7 @@ export function listExecutions(
   return getJson(`/executions?${query}`, signal);
 }
 
-/** Where the next page starts, from the address that a page gives for it. */
+/** The cursor in the `next` address of a page. */
 export function cursorOf(next: string | null | undefined): string | null {
   return next ? new URL(next, window.location.origin).searchParams.get('cursor') : null;
 }
@@ -209,16 +209,16 @@ export function getExecution(id: string, signal?: AbortSignal): Promise<Executio
   return getJson(`/executions/${encodeURIComponent(id)}`, signal);
 }
 
-/** Ends a run that waits or goes on. */
+/** Cancels a queued or running execution. */
 export async function cancelExecution(id: string): Promise<void> {
   await request(`/executions/${encodeURIComponent(id)}/cancel`, { method: 'POST' });
 }
 
-/** Runs the function again with the same input; the id of the new execution, also of one that fails. */
+/** Runs the function again with the same input. Returns the id of the new execution, even if it fails. */
 export async function replayExecution(id: string): Promise<string | null> {
   try {
     const response = await request(`/executions/${encodeURIComponent(id)}/replay`, { method: 'POST' });
-    await response.body?.cancel(); // its output is shown from the history
+    await response.body?.cancel(); // its page shows the recorded output
     return response.headers.get('Execution-Id');
   } catch (error) {
     if (error instanceof ApiProblem && error.executionId) return error.executionId;
@@ -226,7 +226,7 @@ export async function replayExecution(id: string): Promise<string | null> {
   }
 }
 
-/** Everything a plugin or a token can be allowed to do. */
+/** Every permission that a plugin or a token can have. */
 export function listPermissions(signal?: AbortSignal): Promise<PermissionInfo[]> {
   return getJson('/permissions', signal);
 }
@@ -235,12 +235,12 @@ export function listTokens(signal?: AbortSignal): Promise<AccessToken[]> {
   return allPages('/tokens', signal);
 }
 
-/** The answer holds the token itself, this one time. */
+/** Only this response contains the token itself. */
 export function createToken(token: {
   name: string;
   scopes: string[];
   expires_in_days: number;
-  /** For operations on a plugin's own data. */
+  /** The plugin whose data host operations work on. */
   plugin?: string;
 }): Promise<NewAccessToken> {
   return sendJson('POST', '/tokens', token);
@@ -251,8 +251,8 @@ export async function revokeToken(id: string): Promise<void> {
 }
 
 /**
- * Calls a plugin function on the server: the input as it is, the raw answer back. `onProgress` hears the part of the
- * input that is sent, from 0 to 1.
+ * Calls a plugin function on the server. Sends the input as it is and returns the raw response. `onProgress` receives
+ * the part of the input that has been sent, from 0 to 1.
  */
 export function callFunction(
   call: { slug: string; name: string; body: string | Uint8Array<ArrayBuffer> | Blob; contentType: string },
@@ -267,18 +267,18 @@ export function callFunction(
   );
 }
 
-/** Begins a run in this browser: what it takes, with a token for its host calls. */
+/** Starts a run in this browser. Returns what the run needs, including a token for its host calls. */
 export function startBrowserRun(slug: string, name: string): Promise<BrowserRun> {
   return sendJson('POST', `${pluginPath(slug)}/browser-runs`, { function: name });
 }
 
-/** The bytes of a run's module. */
+/** Downloads the module of a run. */
 export async function getWasm(run: BrowserRun, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
   const response = await request(run.wasm_url.slice(BASE.length), { signal });
   return new Uint8Array(await response.arrayBuffer());
 }
 
-/** Tells how a run in this browser ended; the answer is what its caller is told. Outlives the page. */
+/** Reports the end of a run in this browser. Returns the problem for the caller. The request outlives the page. */
 export async function finishBrowserRun(
   run: BrowserRun,
   report: RunReport,
@@ -293,9 +293,9 @@ export async function finishBrowserRun(
   return (await response.json()) as { problem: Problem | null };
 }
 
-async function getJson<Answer>(path: string, signal?: AbortSignal): Promise<Answer> {
+async function getJson<Result>(path: string, signal?: AbortSignal): Promise<Result> {
   const response = await request(path, { signal });
-  return (await response.json()) as Answer;
+  return (await response.json()) as Result;
 }
 
 function pluginPath(slug: string): string {
@@ -305,15 +305,15 @@ function pluginPath(slug: string): string {
 async function allPages<Item>(path: string, signal?: AbortSignal): Promise<Item[]> {
   const items: Item[] = [];
   for (let page = 1; ; page += 1) {
-    const answer = await getJson<Page<Item>>(`${path}?page=${page}&page_size=100`, signal);
-    items.push(...answer.results);
-    if (!answer.next) return items;
+    const result = await getJson<Page<Item>>(`${path}?page=${page}&page_size=100`, signal);
+    items.push(...result.results);
+    if (!result.next) return items;
   }
 }
 
-async function sendJson<Answer>(method: 'POST' | 'PATCH', path: string, body: unknown): Promise<Answer> {
+async function sendJson<Result>(method: 'POST' | 'PATCH', path: string, body: unknown): Promise<Result> {
   const response = await send(method, path, body);
-  return (await response.json()) as Answer;
+  return (await response.json()) as Result;
 }
 
 function send(method: string, path: string, body: unknown): Promise<Response> {
@@ -343,7 +343,7 @@ async function request(
         ? await fetchWithProgress(BASE + path, { method, headers, body, signal }, onProgress)
         : await fetch(BASE + path, { credentials: 'same-origin', ...init, headers });
   } catch (error) {
-    // A caller that gave up on purpose wants to see just that.
+    // The caller aborted and expects an AbortError.
     if (init.signal?.aborted) throw error;
     setReachable(false);
     throw asProblem(error);
@@ -352,22 +352,22 @@ async function request(
   if (response.ok) return response;
 
   const problem = await problemFromResponse(response);
-  if (init.credentials !== 'omit' && !isGuestAnswer(path, response)) tellOfSessionEnd(problem);
+  if (init.credentials !== 'omit' && !isGuestResponse(path, response)) reportSessionEnd(problem);
   throw problem;
 }
 
-function tellOfSessionEnd(problem: ApiProblem): void {
-  if (SESSION_OVER.has(problem.code)) sessionEndListener?.(problem);
+function reportSessionEnd(problem: ApiProblem): void {
+  if (SESSION_ENDED.has(problem.code)) sessionEndListener?.(problem);
 }
 
-/** A plugin that ran may use the same codes for its own matters: they say nothing about this session. */
-function isGuestAnswer(path: string, response: Response): boolean {
+/** A plugin may use the same problem codes for its own purposes. They say nothing about this session. */
+function isGuestResponse(path: string, response: Response): boolean {
   return RUNS_PLUGINS.test(path) && response.headers.has('Execution-Id');
 }
 
-/** The token of Django's cookie, read anew each time because logging in and out changes it. */
+/** The CSRF token from Django's cookie. Read for each request because log-in and log-out change it. */
 async function csrfToken(): Promise<string> {
-  // The page itself normally brings the cookie; a first safe request does when it was deleted since.
+  // The page sets the cookie. If it was deleted since, a safe request sets it again.
   if (!readCookie('csrftoken'))
     await fetch(`${BASE}/auth/session`, { credentials: 'same-origin' }).catch(() => null);
   return readCookie('csrftoken');

@@ -7,10 +7,10 @@ import type { Execution } from './types';
 export interface Call {
   slug: string;
   name: string;
-  /** A file goes as the bytes that it has when the run begins. */
+  /** The bytes of a file are read when the run starts. */
   body: string | Uint8Array<ArrayBuffer> | Blob;
   contentType: string;
-  /** Of a run in the browser the server is told no word of the plugin's: an error may quote the input. */
+  /** For a run in the browser: keeps the plugin's error message from the server, because it may quote the input. */
   isPrivate?: boolean;
 }
 
@@ -18,17 +18,17 @@ export type Outcome = { executionId: string | null; timing: Timing | null } & (
   { ok: true; output: Output } | { ok: false; problem: ApiProblem }
 );
 
-/** The code of the problem that a browser which cannot run plugins gives itself. */
+/** The problem code for a browser that cannot run plugins. */
 export const UNSUPPORTED = 'browser-unsupported';
 
 export function isUnsupported(outcome: Outcome): boolean {
   return !outcome.ok && outcome.problem.code === UNSUPPORTED;
 }
 
-/** Calls `onEnd` when the server tells that this execution has ended; returns how to stop listening. */
+/** Calls `onEnd` when the server reports that this execution has ended. Returns a function that stops this. */
 export type WatchEnd = (executionId: string, onEnd: (execution: Execution) => void) => () => void;
 
-/** A call that ended without a result of its own. */
+/** The outcome of a call that failed. */
 export function failed(problem: ApiProblem): Outcome {
   return { ok: false, problem, executionId: problem.executionId, timing: problem.timing };
 }

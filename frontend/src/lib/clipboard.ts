@@ -1,10 +1,10 @@
-/** Copies text; tells whether it worked. */
+/** Copies text. Returns whether it worked. */
 export async function copyText(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    // Plain http on another machine has no clipboard API; the old way through a selection still works there.
+    // Over plain http from another machine there is no clipboard API. Copying a selection still works.
     return copyBySelection(text);
   }
 }

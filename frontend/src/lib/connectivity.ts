@@ -1,21 +1,21 @@
-// Whether the server can be reached, as far as the browser and the last request know.
+// Whether the server can be reached, judging by the browser and the last request.
 
-/** `down`: there is no network. `silent`: there is one, but the last request got no answer. */
+/** `down`: there is no network. `silent`: there is a network, but the last request got no response. */
 export type Network = 'up' | 'silent' | 'down';
 
-let answers = true;
+let responds = true;
 const listeners = new Set<() => void>();
 
-/** Every request says how it went: an answer of any kind, or none. */
+/** Every request reports whether it got a response, of any kind. */
 export function setReachable(now: boolean): void {
-  if (now === answers) return;
-  answers = now;
+  if (now === responds) return;
+  responds = now;
   for (const listener of listeners) listener();
 }
 
 export function currentNetwork(): Network {
   if (!navigator.onLine) return 'down';
-  return answers ? 'up' : 'silent';
+  return responds ? 'up' : 'silent';
 }
 
 export function subscribeToNetwork(listener: () => void): () => void {

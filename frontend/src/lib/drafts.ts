@@ -1,15 +1,15 @@
-// What somebody typed or chose, kept for the tab's life so that a lost session loses nothing.
-// Drafts belong to one user, are gone after logging out, and never hold secrets.
+// Drafts: what a user typed or chose, stored in the tab so that it survives an expired session. A draft belongs to one
+// user, is deleted on log-out, and never contains secrets.
 
 const PREFIX = 'hostbridge.draft.';
 
 export interface DraftKey {
   userId: string;
-  /** The form within the app, such as "tokens" or "plugins/template/greet". */
+  /** Identifies the form, such as "tokens" or "plugins/template/greet". */
   form: string;
 }
 
-/** The members that were kept; none of them may be relied on to be there. */
+/** The stored members; any of them may be missing. */
 export function loadDraft<Draft extends object>(draftKey: DraftKey): Partial<Draft> {
   try {
     const stored: unknown = JSON.parse(sessionStorage.getItem(key(draftKey)) ?? '{}');
@@ -23,7 +23,7 @@ export function saveDraft(draftKey: DraftKey, draft: object): void {
   try {
     sessionStorage.setItem(key(draftKey), JSON.stringify(draft));
   } catch {
-    // Storage is full or blocked: typing must go on all the same.
+    // Storage is full or blocked. The user can still type.
   }
 }
 
@@ -31,31 +31,31 @@ export function dropDraft(draftKey: DraftKey): void {
   try {
     sessionStorage.removeItem(key(draftKey));
   } catch {
-    // Blocked storage holds no drafts.
+    // Storage is blocked: there are no drafts.
   }
 }
 
-/** No storage of a tab's own takes files, and a log-in loads no new page. */
+/** In memory: sessionStorage cannot hold files, and a log-in does not load a new page. */
 const files = new Map<string, File>();
 
 export function loadFile(draftKey: DraftKey): File | null {
   return files.get(key(draftKey)) ?? null;
 }
 
-/** Keeps the file that was chosen for the form, or none. */
+/** Stores the chosen file; null removes it. */
 export function saveFile(draftKey: DraftKey, file: File | null): void {
   if (file) files.set(key(draftKey), file);
   else files.delete(key(draftKey));
 }
 
-/** Forgets every draft of the tab, files as well. */
+/** Deletes every draft of the tab, including files. */
 export function clearDrafts(): void {
   files.clear();
   try {
     const keys = Array.from({ length: sessionStorage.length }, (_, index) => sessionStorage.key(index));
     for (const name of keys) if (name?.startsWith(PREFIX)) sessionStorage.removeItem(name);
   } catch {
-    // Blocked storage holds no drafts.
+    // Storage is blocked: there are no drafts.
   }
 }
 

@@ -1,5 +1,5 @@
-// The live event stream: one WebSocket that comes back by itself, resumes after the last event it was told,
-// and never tells an event twice.
+// The live event stream: a WebSocket that reconnects automatically, resumes after the last event that it received, and
+// never delivers an event twice.
 import type { LiveEvent } from './types';
 
 export type ConnectionState = 'live' | 'reconnecting' | 'offline';
@@ -7,9 +7,9 @@ export type ConnectionState = 'live' | 'reconnecting' | 'offline';
 export interface EventStreamOptions {
   onEvent: (event: LiveEvent) => void;
   onState: (state: ConnectionState) => void;
-  /** The stream has begun, or the server no longer keeps all that was missed: what there is has to be fetched. */
+  /** The stream has started, or the server no longer has all missed events: data must be fetched again. */
   onGap: () => void;
-  /** The server says that this session is over. */
+  /** The server says that this session has ended. */
   onSessionEnd: () => void;
   createSocket?: (after: string) => WebSocket;
   random?: () => number;
@@ -19,12 +19,12 @@ const CLOSE_NOT_LOGGED_IN = 4401;
 const CLOSE_WRONG_ORIGIN = 4403;
 const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 30_000;
-/** A connection that lasted this long counts as good, so that one that is accepted and cut is not hammered. */
+/** A connection that lasted this long resets the delay. Without this, a server that accepts and drops connections would be flooded. */
 const STABLE_MS = 5_000;
 const OFFLINE_AFTER_FAILURES = 4;
 const REMEMBERED_IDS = 500;
 
-/** Starts the stream; returns how to stop it. */
+/** Starts the stream. Returns a function that stops it. */
 export function openEventStream(options: EventStreamOptions): () => void {
   const createSocket = options.createSocket ?? ((after) => new WebSocket(eventsUrl(window.location, after)));
   const random = options.random ?? Math.random;
@@ -46,7 +46,7 @@ export function openEventStream(options: EventStreamOptions): () => void {
     };
     opened.onmessage = (message) => {
       const event = parseEvent(message.data);
-      if (event && socket === opened) hear(event);
+      if (event && socket === opened) receive(event);
     };
     opened.onclose = (closing) => {
       clearTimeout(stableTimer);
@@ -65,7 +65,7 @@ export function openEventStream(options: EventStreamOptions): () => void {
     };
   }
 
-  function hear(event: LiveEvent): void {
+  function receive(event: LiveEvent): void {
     const begins = lastId === '';
     lastId = event.id;
     if (event.type === 'feed.ready') {
@@ -79,43 +79,43 @@ export function openEventStream(options: EventStreamOptions): () => void {
     }
   }
 
-  /** The tab is looked at again: no reason to wait for the timer. */
-  function hurry(): void {
+  /** The tab is visible again: reconnect without waiting for the timer. */
+  function reconnectNow(): void {
     if (!stopped && !socket && document.visibilityState === 'visible') connect();
   }
 
-  /** The network is back. An attempt that began without it may take long to fail, and counts for nothing. */
-  function startAnew(): void {
+  /** The network is back. Replaces an attempt that started without it and may take long to fail. */
+  function restart(): void {
     failures = 0;
     if (stopped || live) return;
-    const vain = socket;
+    const pending = socket;
     connect();
-    vain?.close();
+    pending?.close();
   }
 
   function stop(): void {
     stopped = true;
     clearTimeout(retryTimer);
-    window.removeEventListener('online', startAnew);
-    document.removeEventListener('visibilitychange', hurry);
+    window.removeEventListener('online', restart);
+    document.removeEventListener('visibilitychange', reconnectNow);
     socket?.close();
     socket = null;
   }
 
-  window.addEventListener('online', startAnew);
-  document.addEventListener('visibilitychange', hurry);
+  window.addEventListener('online', restart);
+  document.addEventListener('visibilitychange', reconnectNow);
   options.onState('reconnecting');
   connect();
   return stop;
 }
 
-/** Doubles up to a ceiling, then takes a random half off: many clients do not come back in one wave. */
+/** Doubles up to a maximum, then subtracts up to half at random, so that clients do not all reconnect at once. */
 export function retryDelayMs(failures: number, random: () => number): number {
   const ceiling = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** (failures - 1));
   return Math.round(ceiling * (0.5 + random() / 2));
 }
 
-/** A test for ids not seen among the last `limit`. */
+/** Returns a function that tells whether an id is new, compared with the last `limit` ids. */
 export function rememberIds(limit: number): (id: string) => boolean {
   const seen = new Set<string>();
   return (id) => {
@@ -142,7 +142,7 @@ export function parseEvent(data: unknown): LiveEvent | null {
   }
 }
 
-/** `after` is the id of the last event that was told; empty at first. */
+/** `after` is the id of the last received event; empty at first. */
 export function eventsUrl(page: { protocol: string; host: string }, after = ''): string {
   const address = `${page.protocol === 'https:' ? 'wss' : 'ws'}://${page.host}/ws/v1/events`;
   return after ? `${address}?after=${encodeURIComponent(after)}` : address;

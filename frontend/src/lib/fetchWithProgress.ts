@@ -1,4 +1,4 @@
-// fetch that tells how much of a body is on its way. XMLHttpRequest, as fetch itself cannot tell that.
+// A fetch that reports upload progress. It uses XMLHttpRequest, because fetch has no such reports.
 
 export interface Upload {
   method: string;
@@ -7,9 +7,7 @@ export interface Upload {
   signal: AbortSignal | null;
 }
 
-/**
- * Answers and throws as fetch does, within one origin. `onProgress` hears the part that is sent, from 0 to 1.
- */
+/** Resolves and rejects as fetch does, within one origin. `onProgress` receives the part that has been sent, from 0 to 1. */
 export function fetchWithProgress(
   address: string,
   { method, headers, body, signal }: Upload,
@@ -26,8 +24,8 @@ export function fetchWithProgress(
     };
     request.upload.onload = () => onProgress(1);
     request.onload = () => resolve(responseOf(request));
-    request.onerror = () => reject(new TypeError('No answer came.'));
-    request.onabort = () => reject(new DOMException('The upload was given up.', 'AbortError'));
+    request.onerror = () => reject(new TypeError('No response.'));
+    request.onabort = () => reject(new DOMException('The upload was aborted.', 'AbortError'));
     signal?.addEventListener('abort', () => request.abort(), { once: true });
     request.send(body);
   });
@@ -40,6 +38,6 @@ function responseOf(request: XMLHttpRequest): Response {
     const [name = '', ...value] = line.split(': ');
     return [name, value.join(': ')];
   });
-  const hasBody = status !== 204 && status !== 205 && status !== 304; // Response takes none for these
+  const hasBody = status !== 204 && status !== 205 && status !== 304; // Response allows no body for these
   return new Response(hasBody ? (request.response as ArrayBuffer) : null, { status, headers });
 }

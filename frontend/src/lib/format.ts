@@ -9,17 +9,17 @@ export function formatDuration(ms: number): string {
   return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
 }
 
-/** How long something goes on already, in whole seconds: "4 s", "2 min 5 s". */
+/** Elapsed time in whole seconds: "4 s", "2 min 5 s". */
 export function formatElapsed(ms: number): string {
   return ms < 60_000 ? `${Math.floor(ms / 1000)} s` : formatDuration(ms);
 }
 
-/** How long something may take, as somebody set it: "1 s", "2.5 s", "10 min". */
+/** A time limit, without rounding: "1 s", "2.5 s", "10 min". */
 export function formatLimit(ms: number): string {
   return ms >= 60_000 && ms % 60_000 === 0 ? `${ms / 60_000} min` : `${ms / 1000} s`;
 }
 
-/** "820 B", "12.5 kB", "3.1 MB", in powers of 1000 as browsers and file managers write them. */
+/** "820 B", "12.5 kB", "3.1 MB", in powers of 1000, like browsers and file managers. */
 export function formatBytes(bytes: number): string {
   if (bytes < 1000) return `${bytes} B`;
   if (bytes < 999_950) return `${Number((bytes / 1000).toFixed(1))} kB`;

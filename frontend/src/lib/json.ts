@@ -1,17 +1,17 @@
-// JSON as a tree shows it: with every number just as it was written.
+// Parses JSON for display, with every number exactly as written.
 
-/** A number that JavaScript cannot hold exactly, in the words of the document. */
+/** A number that JavaScript cannot represent exactly, as written in the document. */
 export class ExactNumber {
   constructor(readonly source: string) {}
 }
 
 export type Json = null | boolean | number | string | ExactNumber | Json[] | { [name: string]: Json };
-/** An array or object that has something in it. */
+/** A non-empty array or object. */
 export type Branch = Json[] | { [name: string]: Json };
 
 /**
- * Parses valid JSON; null where it is nested too deep for that. Browsers that do not tell a reviver the source
- * round large numbers, as JSON.parse does anywhere.
+ * Parses valid JSON; null if it is nested too deeply. Browsers that do not pass the source to a reviver round large
+ * numbers, as a plain JSON.parse does.
  */
 export function parseExact(text: string): { value: Json } | null {
   const revive = (_name: string, value: unknown, context?: { source?: string }) =>
@@ -25,12 +25,12 @@ export function parseExact(text: string): { value: Json } | null {
   }
 }
 
-/** Whether the digits say more than the number kept: not for "1.0" or "1e2", which are other ways to write it. */
+/** Whether parsing lost digits. False for "1.0" or "1e2", which are other ways to write the same number. */
 function isRounded(value: number, source: string): boolean {
   return digits(String(value)) !== digits(source);
 }
 
-/** The significant digits of a number, without sign, exponent, point and outer zeros. */
+/** The significant digits of a number, without sign, exponent, point, leading and trailing zeros. */
 function digits(source: string): string {
   const [mantissa = ''] = source.toLowerCase().split('e');
   return mantissa.replace(/[-.]/g, '').replace(/^0+|0+$/g, '');
@@ -45,7 +45,7 @@ export function isBranch(value: Json): value is Branch {
   );
 }
 
-/** The members of a branch with their names; those of an array by their place. */
+/** The members of a branch with their names, or their index in an array. */
 export function membersOf(branch: Branch): [name: string, value: Json][] {
   return Object.entries(branch);
 }

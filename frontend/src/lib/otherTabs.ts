@@ -1,22 +1,22 @@
-// What tabs of one browser tell each other: they share the session's cookie.
-const NEWS = ['logged-in', 'logged-out', 'changed'] as const;
-/** Changed: something about the person who is logged in. */
-export type TabMessage = (typeof NEWS)[number];
+// Messages between the tabs of a browser, which share the session's cookie.
+const MESSAGES = ['logged-in', 'logged-out', 'changed'] as const;
+/** `changed`: something about the logged-in user changed. */
+export type TabMessage = (typeof MESSAGES)[number];
 
 const CHANNEL = 'hostbridge.session';
 
-export function notifyOtherTabs(news: TabMessage): void {
+export function notifyOtherTabs(message: TabMessage): void {
   const channel = new BroadcastChannel(CHANNEL);
-  channel.postMessage(news);
+  channel.postMessage(message);
   channel.close();
 }
 
-/** Calls `listener` with what other tabs tell; returns how to stop. */
-export function onTabMessage(listener: (news: TabMessage) => void): () => void {
+/** Calls `listener` with messages from other tabs. Returns a function that stops this. */
+export function onTabMessage(listener: (message: TabMessage) => void): () => void {
   const channel = new BroadcastChannel(CHANNEL);
   channel.onmessage = ({ data }) => {
-    const news = NEWS.find((known) => known === data);
-    if (news) listener(news);
+    const message = MESSAGES.find((known) => known === data);
+    if (message) listener(message);
   };
   return () => channel.close();
 }

@@ -1,4 +1,4 @@
-// Problem details (RFC 9457): every error of the API as one typed exception.
+// Problem details (RFC 9457): every error of the API as a typed exception.
 import { parseServerTiming, type Timing } from './serverTiming';
 
 export interface FieldError {
@@ -22,7 +22,7 @@ export interface ProblemInit {
 
 export class ApiProblem extends Error {
   readonly code: string;
-  /** HTTP status; 0 when no answer came at all. */
+  /** HTTP status; 0 if there was no response. */
   readonly status: number;
   readonly title: string;
   readonly detail: string;
@@ -45,13 +45,13 @@ export class ApiProblem extends Error {
   }
 }
 
-/** Reads a failed answer. An answer that is no problem document (a proxy's page, say) still gives a kind one. */
+/** Reads a failed response. A response without a problem document, such as a proxy's error page, gets a generic problem. */
 export async function problemFromResponse(response: Response): Promise<ApiProblem> {
   let body: unknown = null;
   try {
     body = await response.json();
   } catch {
-    // Not JSON: the status has to tell the story.
+    // Not JSON: the status has to suffice.
   }
   return problemFromBody(body, response.status, response.headers);
 }
@@ -71,11 +71,11 @@ export function problemFromBody(body: unknown, status: number, headers: Headers)
   });
 }
 
-/** What a plugin's error text says, where the server is not to see it: a problem of its own, or any text. */
+/** The problem for a plugin's error message that the server does not see. The message is a problem as JSON, or plain text. */
 export function guestProblem(message: string): ApiProblem {
-  const spoken = spokenProblem(message);
-  if (spoken)
-    return problemFromBody({ ...spoken, type: TYPE_PREFIX + spoken.code }, spoken.status, new Headers());
+  const parsed = problemInMessage(message);
+  if (parsed)
+    return problemFromBody({ ...parsed, type: TYPE_PREFIX + parsed.code }, parsed.status, new Headers());
   return new ApiProblem({
     code: 'plugin-error',
     status: 422,
@@ -84,7 +84,9 @@ export function guestProblem(message: string): ApiProblem {
   });
 }
 
-function spokenProblem(message: string): (Record<string, unknown> & { code: string; status: number }) | null {
+function problemInMessage(
+  message: string,
+): (Record<string, unknown> & { code: string; status: number }) | null {
   let value: unknown;
   try {
     value = JSON.parse(message);
@@ -98,7 +100,7 @@ function spokenProblem(message: string): (Record<string, unknown> & { code: stri
   return isComplete ? { ...problem, code, status } : null;
 }
 
-/** Turns anything that was thrown into a problem that can be shown. */
+/** Converts anything that was thrown to a problem. */
 export function asProblem(error: unknown): ApiProblem {
   if (error instanceof ApiProblem) return error;
   if (error instanceof TypeError) {
@@ -117,7 +119,7 @@ export function asProblem(error: unknown): ApiProblem {
   });
 }
 
-/** The message for one top-level field, if the problem names it. */
+/** The error message for a top-level field, if the problem has one. */
 export function errorFor(problem: ApiProblem | null, field: string): string | undefined {
   return problem?.errors.find((error) => error.pointer === `/${field}`)?.detail;
 }
@@ -125,7 +127,7 @@ export function errorFor(problem: ApiProblem | null, field: string): string | un
 function titleFor(status: number): string {
   if (status === 404) return 'Not found';
   if (status === 429) return 'Too many requests';
-  if (status >= 500) return 'The server had a problem';
+  if (status >= 500) return 'Server error';
   return 'The request was refused';
 }
 

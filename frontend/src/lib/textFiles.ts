@@ -1,32 +1,32 @@
-// Texts in files of any size, read piece by piece: UTF-8, or UTF-16 with a byte-order mark.
+// Reads text files of any size in chunks: UTF-8, or UTF-16 with a byte-order mark.
 
-/** A file's first `bytes`, as text. */
+/** The first `bytes` of a file as text. */
 export async function readBeginning(file: Blob, bytes: number): Promise<string> {
   const decoder = new TextDecoder(await encodingOf(file));
-  // As a stream: it may end within a character.
+  // As a stream, because the part may end within a character.
   return decoder.decode(await file.slice(0, bytes).arrayBuffer(), { stream: true });
 }
 
-/** The lines in their order, many at a time. A line ends with "\n", "\r\n" or "\r". */
+/** The lines in order, in batches. A line ends with "\n", "\r\n" or "\r". */
 export async function* readLines(file: Blob): AsyncGenerator<string[]> {
   let rest = '';
-  let held = ''; // a "\r" that the next piece may make a "\r\n"
+  let held = ''; // a "\r" that may turn out to be part of a "\r\n"
   const reader = file
     .stream()
     .pipeThrough(new TextDecoderStream(await encodingOf(file)))
     .getReader();
   try {
     for (let read = await reader.read(); !read.done; read = await reader.read()) {
-      const piece = held + read.value;
-      held = piece.endsWith('\r') ? '\r' : '';
-      const lines = piece.slice(0, piece.length - held.length).split(/\r\n|\r|\n/);
+      const chunk = held + read.value;
+      held = chunk.endsWith('\r') ? '\r' : '';
+      const lines = chunk.slice(0, chunk.length - held.length).split(/\r\n|\r|\n/);
       lines[0] = rest + (lines[0] ?? '');
       rest = lines.pop() ?? '';
       yield lines;
     }
     yield held ? [rest, ''] : [rest];
   } finally {
-    await reader.cancel(); // nobody may want the rest
+    await reader.cancel(); // the caller may not need the rest
   }
 }
 

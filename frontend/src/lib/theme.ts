@@ -1,4 +1,4 @@
-// Light, dark, or as the system says. public/theme.js applies the stored choice before the first paint.
+// The theme: light, dark, or that of the system. public/theme.js applies the stored choice before the first paint.
 export type Theme = 'system' | 'light' | 'dark';
 
 const KEY = 'hostbridge.theme';
@@ -15,6 +15,6 @@ export function chooseTheme(theme: Theme): void {
     if (theme === 'system') localStorage.removeItem(KEY);
     else localStorage.setItem(KEY, theme);
   } catch {
-    // Without storage the choice lasts until the page is left.
+    // Storage is blocked: the choice lasts until the page is left.
   }
 }

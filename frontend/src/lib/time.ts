@@ -1,6 +1,6 @@
-// Moments as people say them.
+// Dates and times as text.
 
-// Made once: to make one takes longer than to render the rest of a row.
+// Created once: creating one takes longer than rendering the rest of a row.
 const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto', style: 'short' });
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
 const clock = new Intl.DateTimeFormat(undefined, {
@@ -17,7 +17,7 @@ const STEPS: [limitSeconds: number, secondsEach: number, unit: Intl.RelativeTime
   [Infinity, 86_400, 'day'],
 ];
 
-/** "just now", "12 sec. ago", "yesterday". A clock that runs ahead never gives a time to come. */
+/** "just now", "12 sec. ago", "yesterday". Never in the future, even if the clocks differ. */
 export function relativeTime(iso: string, now: number): string {
   const seconds = Math.max(0, Math.round((now - Date.parse(iso)) / 1000));
   if (!Number.isFinite(seconds)) return '';
@@ -28,7 +28,7 @@ export function relativeTime(iso: string, now: number): string {
   return '';
 }
 
-/** "in 3 days", "tomorrow", "in 5 hr."; "now" for what is over. */
+/** "in 3 days", "tomorrow", "in 5 hr."; "now" for a time in the past. */
 export function timeLeft(iso: string, now: number): string {
   const seconds = Math.max(0, (Date.parse(iso) - now) / 1000);
   if (seconds < 60) return 'now';
@@ -41,7 +41,7 @@ export function fullTime(iso: string): string {
   return full.format(new Date(iso));
 }
 
-/** To the millisecond, for what happens many times a second. */
+/** The time of day with milliseconds. */
 export function clockTime(iso: string): string {
   return clock.format(new Date(iso));
 }

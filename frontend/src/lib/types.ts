@@ -1,22 +1,22 @@
-// The shapes of the REST API and of the live events, as the front end uses them. The REST ones are made from
-// the server's own OpenAPI document, so that a server that answers otherwise fails the type check here.
+// The types of the REST API and of the live events, as the front end uses them. Those of the REST API are generated from
+// the server's OpenAPI document, so that a change of the API fails the type check here.
 import type { components } from '../generated/public';
 
 type Schemas = components['schemas'];
-/** Fields that a request may leave out are always there in an answer. */
-type Answer<Name extends keyof Schemas> = Required<Schemas[Name]>;
+/** Fields that are optional in a request are always present in a response. */
+type Response<Name extends keyof Schemas> = Required<Schemas[Name]>;
 
 export type User = Schemas['PublicUser'];
-/** One's own. */
+/** The user's own account. */
 export type Account = Schemas['Account'];
-/** A log-in of one's own. */
-export type Session = Answer<'Session'>;
-export type SessionAnswer = Schemas['WhoAmI'];
+/** One of the user's own sessions. */
+export type Session = Response<'Session'>;
+export type SessionResponse = Schemas['WhoAmI'];
 
 export type Access = Schemas['AccessEnum'];
 export type Target = Schemas['TargetsEnum'];
 export type Risk = Schemas['PermissionInfo']['risk'];
-/** A plugin that nobody consented to yet waits. */
+/** `waiting`: nobody has consented to the plugin yet. */
 export type PluginState = Schemas['PluginSummary']['state'];
 export type JsonSchema = Record<string, unknown>;
 
@@ -27,35 +27,35 @@ export interface FunctionDetail extends Omit<Schemas['Function'], 'input_schema'
   output_schema: JsonSchema | null;
 }
 
-export type PluginSummary = Answer<'PluginSummary'>;
+export type PluginSummary = Response<'PluginSummary'>;
 
-/** Something a plugin or a token may be allowed to do, in words for the person who decides. */
+/** A permission for a plugin or a token, with its explanation. */
 export type PermissionInfo = Schemas['PermissionInfo'];
 export type Permission = Schemas['Permission'];
 export type PendingPermission = Schemas['PendingPermission'];
-/** An address outside that a plugin asks for. */
+/** An outside address that a plugin asks for. */
 export type NetworkRule = Schemas['NetworkRule'];
 export type PendingNetworkRule = Schemas['PendingNetworkRule'];
-/** Exactly what a plugin is to hold. */
+/** All grants of a plugin. */
 export interface Grants {
   grants: string[];
   network_grants: Schemas['NetworkGrant'][];
 }
-/** A release that waits for consent. */
+/** A release that is awaiting consent. */
 export type PendingRelease = Schemas['Pending'];
 
-export interface PluginDetail extends Omit<Answer<'PluginDetail'>, 'functions'> {
+export interface PluginDetail extends Omit<Response<'PluginDetail'>, 'functions'> {
   functions: FunctionDetail[];
 }
 
 export type Release = Schemas['Release'];
 
-/** A bundle that was installed, with what the upload gate found in it. */
+/** An installed bundle, with the report of the upload checks. */
 export interface Installed extends Omit<Schemas['Installed'], 'plugin'> {
   plugin: PluginDetail;
 }
 export type UploadReport = Schemas['Report'];
-/** How much went with a plugin. */
+/** How much was removed with a plugin. */
 export type Removed = Schemas['Removed'];
 
 /** The server itself, as administrators see it. */
@@ -69,16 +69,16 @@ export interface Page<Item> {
   results: Item[];
 }
 
-/** A problem may have further members, such as the backtrace of a trap. */
+/** A problem may have more members, such as the backtrace of a trap. */
 export type Problem = Schemas['Problem'] & Record<string, unknown>;
 export type BrowserRun = Schemas['BrowserRun'];
 export type RunReport = Schemas['FinishRun'];
 
 export type Execution = Schemas['Execution'];
 export type ExecutionState = Execution['state'];
-export type HostCall = Answer<'HostCall'>;
+export type HostCall = Response<'HostCall'>;
 export type LogLine = Schemas['LogLine'];
-/** An input or output that the history kept. */
+/** A recorded input or output. */
 export type RecordedData = Schemas['Kept'];
 
 export interface ExecutionDetail extends Omit<Schemas['ExecutionDetail'], 'problem' | 'host_calls'> {
@@ -86,7 +86,7 @@ export interface ExecutionDetail extends Omit<Schemas['ExecutionDetail'], 'probl
   host_calls: HostCall[];
 }
 
-export interface AccessToken extends Omit<Answer<'APIToken'>, 'scopes'> {
+export interface AccessToken extends Omit<Response<'APIToken'>, 'scopes'> {
   scopes: string[];
 }
 

@@ -1,7 +1,7 @@
 import { Icon } from '../components/Icon';
 import './GrantState.css';
 
-/** Whether a plugin holds something that it asks for. */
+/** Whether a permission that a plugin asks for was granted. */
 export function GrantState({ granted, optional }: { granted: boolean; optional: boolean }) {
   return (
     <span className={granted ? 'granted' : 'granted granted-no'}>

@@ -1,12 +1,12 @@
 import { nameOf, type Requested } from './permissions';
 import './MissingPermissionsNote.css';
 
-/** What a plugin needs and is not ticked. */
+/** Lists required permissions that are not selected. */
 export function MissingPermissionsNote({ missing }: { missing: Requested[] }) {
   return (
     <p role="status" className="missing-note">
       {missing.length > 0 &&
-        `Left out although the plugin needs it: ${missing.map(nameOf).join(', ')}. What depends on it will be refused.`}
+        `Required but not selected: ${missing.map(nameOf).join(', ')}. Functions that depend on this will fail.`}
     </p>
   );
 }

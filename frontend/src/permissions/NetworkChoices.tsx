@@ -5,7 +5,7 @@ import { keyOf, nameOf } from './permissions';
 import './GrantState.css';
 import './permissions.css';
 
-/** Addresses outside to tick, one by one. */
+/** Checkboxes for network rules. */
 export function NetworkChoices({
   legend,
   legendHidden,
@@ -15,7 +15,7 @@ export function NetworkChoices({
   onToggle,
 }: {
   legend: string;
-  /** Where what is around it says the same to the eye. */
+  /** Hides the legend where the surroundings already say the same. */
   legendHidden?: boolean;
   rules: NetworkRule[];
   ticked: ReadonlySet<string>;

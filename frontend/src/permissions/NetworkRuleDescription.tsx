@@ -2,7 +2,7 @@ import type { ReactNode } from 'react';
 import type { NetworkRule } from '../lib/types';
 import './PermissionDescription.css';
 
-/** What an address that a plugin asks for means, and why it is asked for. `title` may be a label. */
+/** What a network rule allows, and why the plugin asks for it. `title` may be a label. */
 export function NetworkRuleDescription({
   rule,
   title,
@@ -17,11 +17,12 @@ export function NetworkRuleDescription({
       {title}
       <div id={id}>
         <p>
-          And to every address below it. What it knows can leave this server that way.
-          {rule.url.startsWith('http:') && ' Not encrypted: others on the way can read and change it.'}
+          Includes every address below it. The plugin can send any data that it has there.
+          {rule.url.startsWith('http:') &&
+            ' Not encrypted: others on the network can read and change the data.'}
         </p>
         <p className="muted">
-          Why: <q>{rule.reason}</q>
+          Reason: <q>{rule.reason}</q>
         </p>
       </div>
     </div>

@@ -13,7 +13,7 @@ interface ChoicesProps {
   onToggle: (operation: string) => void;
 }
 
-/** Permissions to tick. Those of the highest risk come first and stand apart. */
+/** Checkboxes for permissions. Those of the highest risk come first, in their own group. */
 export function PermissionChoices({
   legend,
   legendHidden,
@@ -21,7 +21,7 @@ export function PermissionChoices({
   ...choices
 }: ChoicesProps & {
   legend: string;
-  /** Where what is around it says the same to the eye. */
+  /** Hides the legend where the surroundings already say the same. */
   legendHidden?: boolean;
   permissions: Permission[];
 }) {
@@ -35,8 +35,8 @@ export function PermissionChoices({
         <div className="permission-highest">
           <p className="permission-highest-note">
             <Icon name="octagon" />
-            With these it can take over accounts or destroy them. Grant them only to a plugin you trust as
-            much as an administrator.
+            These allow the plugin to take over or delete accounts. Grant them only to a plugin that you trust
+            as much as an administrator.
           </p>
           <Choices permissions={highest} {...choices} />
         </div>

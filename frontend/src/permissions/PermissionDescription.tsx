@@ -2,7 +2,7 @@ import type { ReactNode } from 'react';
 import type { PermissionInfo } from '../lib/types';
 import './PermissionDescription.css';
 
-/** What a permission means and why it is asked for. `title` may be a label. */
+/** What a permission allows, and why the plugin asks for it. `title` may be a label. */
 export function PermissionDescription({
   permission,
   title,
@@ -19,7 +19,7 @@ export function PermissionDescription({
         <p>{permission.meaning}</p>
         {permission.reason && (
           <p className="muted">
-            Why: <q>{permission.reason}</q>
+            Reason: <q>{permission.reason}</q>
           </p>
         )}
       </div>

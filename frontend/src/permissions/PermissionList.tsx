@@ -46,8 +46,8 @@ export function PermissionList({
 
 export function NoPermissions() {
   return (
-    <EmptyState icon="shield" title="It asks for nothing">
-      <p>This plugin works on what you give it and cannot reach any data on the server.</p>
+    <EmptyState icon="shield" title="No permissions requested">
+      <p>This plugin only processes its input. It cannot access any data on the server.</p>
     </EmptyState>
   );
 }

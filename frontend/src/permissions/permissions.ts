@@ -1,4 +1,4 @@
-// What plugins ask for, as the person who decides reads it: highest risk first, required ones ticked.
+// Permissions and network rules that a plugin asks for, and the user's selection among them.
 import type {
   Grants,
   NetworkRule,
@@ -8,27 +8,27 @@ import type {
   Risk,
 } from '../lib/types';
 
-/** Something to tick: a permission, or an address outside. */
+/** A permission or a network rule. */
 export type Requested = Permission | NetworkRule;
 export type PendingRequested = PendingPermission | PendingNetworkRule;
 
 const ORDER: Record<Risk, number> = { highest: 0, high: 1, medium: 2, low: 3 };
 
-/** Highest risk first; otherwise in the given order. */
+/** Highest risk first, otherwise in the given order. */
 export function byRisk<Item extends { risk: Risk }>(items: Item[]): Item[] {
   return [...items].sort((a, b) => ORDER[a.risk] - ORDER[b.risk]);
 }
 
-/** What is ticked under. No operation has a space in its name, so the two kinds share one set. */
+/** The key of a request in a selection. No operation name contains a space, so the two kinds cannot collide. */
 export function keyOf(asked: Requested): string {
   return 'operation' in asked ? asked.operation : `${asked.methods.join(' ')} ${asked.url}`;
 }
 
 export function nameOf(asked: Requested): string {
-  return 'operation' in asked ? asked.title : `Send ${listed(asked.methods)} to ${asked.url}`;
+  return 'operation' in asked ? asked.title : `Send ${listed(asked.methods)} requests to ${asked.url}`;
 }
 
-/** What is ticked before anybody chose: what the plugin holds already, and what it newly needs. */
+/** The initial selection: what the plugin was granted already, and what it newly requires. */
 export function initialTicks(asked: PendingRequested[]): Set<string> {
   return keys(asked.filter((one) => (one.new ? !one.optional : one.granted)));
 }
@@ -43,17 +43,17 @@ export function toggled(ticked: ReadonlySet<string>, key: string): Set<string> {
   return next;
 }
 
-/** What the plugin says it cannot do without, and would not get. */
+/** Required but not selected. */
 export function missing<Item extends Requested>(asked: Item[], ticked: ReadonlySet<string>): Item[] {
   return asked.filter((one) => !one.optional && !ticked.has(keyOf(one)));
 }
 
-/** What it holds now and would no longer. */
+/** Granted now but no longer selected. */
 export function revoked<Item extends Requested>(asked: Item[], ticked: ReadonlySet<string>): Item[] {
   return asked.filter((one) => one.granted && !ticked.has(keyOf(one)));
 }
 
-/** What is ticked, as the server wants to hear it. */
+/** The selection in the form of the API. */
 export function chosen(
   { permissions, network }: { permissions: Permission[]; network: NetworkRule[] },
   ticked: ReadonlySet<string>,
@@ -72,7 +72,7 @@ export interface ReleaseDifference<Now extends Requested, Pending extends Reques
   dropped: Now[];
 }
 
-/** What a release asks for, beside the one that serves now. */
+/** Compares what a release asks for with the active one. */
 export function compareReleases<Now extends Requested, Pending extends PendingRequested>(
   now: Now[],
   pending: Pending[],

@@ -18,8 +18,9 @@ export function CataloguePage() {
   const { user } = useSession();
   const { state, retry, reload } = useLoaded(listPlugins);
   usePluginChanges(useCallback(() => reload(), [reload]));
-  // In the address, so that the way back from a plugin leads to what was found. The address follows when there is
-  // time: until the field is left it is what was typed that counts, or fast typing would lose letters.
+  // The search is in the address, so that going back from a plugin shows the results again. The router updates the
+  // address later than the field: until the field loses the focus, the typed text counts, or fast typing would lose
+  // letters.
   const [query, setQuery] = useSearchParams();
   const [typed, setTyped] = useState<string | null>(null);
   const search = typed ?? query.get('search') ?? '';
@@ -33,14 +34,11 @@ export function CataloguePage() {
 
   return (
     <>
-      <PageHeader
-        title="Plugins"
-        lead="Small programs that run in a sandbox and may do only what was granted to them."
-      >
+      <PageHeader title="Plugins" lead="Plugins run in a sandbox and can do only what they were granted.">
         <div className="catalogue-tools">
           <div className="search" role="search">
             <label htmlFor={searchId} className="visually-hidden">
-              Search the catalogue
+              Search plugins
             </label>
             <Icon name="search" />
             <input
@@ -56,7 +54,7 @@ export function CataloguePage() {
           {user?.is_staff && (
             <Link to="/upload" className="button">
               <Icon name="upload" />
-              Upload a plugin
+              Upload plugin
             </Link>
           )}
         </div>
@@ -64,11 +62,11 @@ export function CataloguePage() {
       {state.status === 'loading' && <PluginCardSkeletons />}
       {state.status === 'failed' && <LoadFailure problem={state.problem} onRetry={retry} />}
       {state.status === 'loaded' && state.value.length === 0 && (
-        <EmptyState icon="plug" title="Nothing is installed yet">
+        <EmptyState icon="plug" title="No plugins installed">
           <p>
             {user?.is_staff
-              ? 'Upload a bundle, or install one on the server, and it appears here at once.'
-              : 'An administrator has to install the first one. It then appears here at once.'}
+              ? 'Upload a bundle, or install one on the command line of the server.'
+              : 'An administrator has to install the first plugin.'}
           </p>
         </EmptyState>
       )}
@@ -78,8 +76,8 @@ export function CataloguePage() {
             {found.length === 1 ? '1 match' : `${found.length} matches`}
           </p>
           {found.length === 0 ? (
-            <EmptyState icon="search" title={`Nothing matches “${search}”`}>
-              <Button onClick={() => setSearch('')}>Clear the search</Button>
+            <EmptyState icon="search" title={`No plugins match “${search}”`}>
+              <Button onClick={() => setSearch('')}>Clear search</Button>
             </EmptyState>
           ) : (
             <ul className="card-grid">
@@ -94,7 +92,7 @@ export function CataloguePage() {
   );
 }
 
-/** Every word has to occur somewhere in what the plugin says about itself. */
+/** Every word must occur in the plugin's name, description or functions. */
 function matches(plugin: PluginSummary, search: string): boolean {
   const text = [plugin.slug, plugin.title, plugin.description, ...plugin.functions.map((item) => item.title)]
     .join(' ')

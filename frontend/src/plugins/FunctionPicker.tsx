@@ -18,7 +18,7 @@ export function FunctionPicker({
   const nav = useRef<HTMLElement>(null);
 
   useEffect(() => {
-    // Where there are more than fit, the chosen one is in view. The page itself stays where it is.
+    // Scrolls the chosen function into view, without scrolling the page.
     const link = nav.current?.querySelector<HTMLElement>('[aria-current]');
     if (!nav.current || !link) return;
     const hiddenRight = link.offsetLeft + link.offsetWidth - nav.current.clientWidth;

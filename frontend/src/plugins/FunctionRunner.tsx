@@ -29,13 +29,13 @@ interface FunctionRunnerProps {
   slug: string;
   definition: FunctionDetail;
   userId: string;
-  /** Why it may not be run, in a sentence; null when it may. */
+  /** Why the function cannot run, as a sentence; null if it can. */
   blocked: string | null;
-  /** Whether the plugin was granted anything that it could ask of the server. */
+  /** Whether the plugin has any host API permission. */
   asksHost: boolean;
 }
 
-/** The input of one function as a form or raw, the run, and its result. Mount with a key per function. */
+/** The input of one function, as a form or raw, and the result of its run. Mount with a key per function. */
 export function FunctionRunner({ slug, definition, userId, blocked, asksHost }: FunctionRunnerProps) {
   const formId = useId();
   const functionKey = { userId, slug, name: definition.name };
@@ -72,7 +72,7 @@ export function FunctionRunner({ slug, definition, userId, blocked, asksHost }: 
     }
     const parsed = parseInput(draft.raw);
     if (parsed.ok) change({ mode: 'form', data: parsed.value });
-    else setInputError(`${parsed.message} Mend it to go back to the form.`);
+    else setInputError(`${parsed.message} Fix it to go back to the form.`);
   }
 
   function switchTarget(to: Target) {
@@ -87,7 +87,7 @@ export function FunctionRunner({ slug, definition, userId, blocked, asksHost }: 
   }
 
   function runInput(body: Call['body'], contentType: string) {
-    // The keyboard can submit a form whose button is turned off.
+    // The keyboard can submit a form whose button is disabled.
     if (canRun && !isRunning())
       void run({ slug, name: definition.name, body, contentType, isPrivate: !asksHost }, target);
   }
@@ -125,7 +125,7 @@ export function FunctionRunner({ slug, definition, userId, blocked, asksHost }: 
           <p className="runner-text">{definition.description}</p>
           {hasForm && (
             <SegmentedControl
-              label="Give the input as"
+              label="Input format"
               options={[
                 { value: 'form', label: 'Form' },
                 { value: 'raw', label: 'Raw JSON' },
@@ -141,7 +141,7 @@ export function FunctionRunner({ slug, definition, userId, blocked, asksHost }: 
           </Notice>
         )}
         {!hasForm && definition.input_schema && (
-          <Notice tone="neutral">This input cannot be shown as a form, so it is written as JSON.</Notice>
+          <Notice tone="neutral">This input cannot be shown as a form. Enter it as JSON.</Notice>
         )}
         {mode === 'form' && definition.input_schema ? (
           <ErrorBoundary fallback={null} onError={() => setFormFails(true)}>
@@ -186,7 +186,7 @@ export function FunctionRunner({ slug, definition, userId, blocked, asksHost }: 
           <TargetChoice targets={definition.targets} value={target} onChange={switchTarget} />
         </div>
         {activeRun && <RunProgress activeRun={activeRun} bytes={file?.size ?? 0} label="Running" />}
-        {target === 'browser' && <p className="run-note muted">{browserNote(asksHost)}</p>}
+        {target === 'browser' && <p className="run-note muted">{privacyNote(asksHost)}</p>}
       </div>
       {finished && (
         <ResultPanel
@@ -205,8 +205,8 @@ export function FunctionRunner({ slug, definition, userId, blocked, asksHost }: 
   );
 }
 
-function browserNote(asksHost: boolean): string {
+function privacyNote(asksHost: boolean): string {
   return asksHost
-    ? 'Runs in this browser. The plugin may ask this server for your own data, and gets nobody else’s.'
-    : 'Runs in this browser: your input and the result do not leave this page. The server is told sizes, times and how it ended.';
+    ? 'Runs in this browser. The plugin can access your data on this server, but nobody else’s.'
+    : 'Runs in this browser. Your input and the result do not leave this page. The server receives only sizes, durations and the outcome.';
 }

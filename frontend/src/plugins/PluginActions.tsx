@@ -8,7 +8,7 @@ import { asProblem } from '../lib/problem';
 import type { PluginDetail } from '../lib/types';
 import './PluginActions.css';
 
-/** Watching, for everybody; turning on and off, and removing, for those who manage. */
+/** Watch, for every user; enable, disable and remove, for administrators. */
 export function PluginActions({
   plugin,
   onChanged,
@@ -40,14 +40,14 @@ export function PluginActions({
 
   async function enable() {
     onChanged(await changePlugin(plugin.slug, { enabled: true }));
-    show({ tone: 'success', title: `${plugin.title} is enabled` });
+    show({ tone: 'success', title: `${plugin.title} enabled` });
   }
 
   async function disable() {
     onChanged(await changePlugin(plugin.slug, { enabled: false }));
     show({
       tone: 'neutral',
-      title: `${plugin.title} is disabled`,
+      title: `${plugin.title} disabled`,
       action: { label: 'Undo', run: () => void attempt('enable', enable) },
     });
   }
@@ -59,9 +59,7 @@ export function PluginActions({
         icon={plugin.watching ? 'bellOff' : 'bell'}
         busy={busy === 'watch'}
         title={
-          plugin.watching
-            ? 'You see what this plugin tells those who watch it'
-            : 'See what this plugin tells those who watch it'
+          plugin.watching ? 'You receive this plugin’s notifications' : 'Receive this plugin’s notifications'
         }
         onClick={() => void attempt('watch', toggleWatch)}
       >
@@ -87,8 +85,8 @@ export function PluginActions({
           onClose={() => setAsking(false)}
         >
           <p>
-            Every call of it is refused until it is enabled again. What it holds, its settings and its
-            releases stay as they are.
+            All its calls are refused until it is enabled again. Its permissions, settings and releases stay
+            as they are.
           </p>
         </ConfirmDialog>
       )}

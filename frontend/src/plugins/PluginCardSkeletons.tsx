@@ -2,7 +2,7 @@ import '../components/Skeleton.css';
 import './PluginCard.css';
 import './PluginCardSkeletons.css';
 
-/** The catalogue's shape while it is on its way. */
+/** Placeholders while the catalogue loads. */
 export function PluginCardSkeletons() {
   return (
     <div role="status">

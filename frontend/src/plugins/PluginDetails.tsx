@@ -8,7 +8,7 @@ export function PluginDetails({ plugin }: { plugin: PluginDetail }) {
   const { limits } = plugin;
   return (
     <DescriptionList>
-      <DescriptionItem term="Licence">{plugin.license || 'Not stated'}</DescriptionItem>
+      <DescriptionItem term="Licence">{plugin.license || 'Not specified'}</DescriptionItem>
       <DescriptionItem term="Size">{formatBytes(plugin.size_bytes)}</DescriptionItem>
       <DescriptionItem term="Installed">{dayOf(plugin.installed_at)}</DescriptionItem>
       <DescriptionItem term="Time limit">{formatLimit(limits.timeout_ms)}</DescriptionItem>

@@ -2,7 +2,7 @@ import './PluginIcon.css';
 
 const HUES = 6;
 
-/** A letter tile, in a colour that stays the plugin's own. */
+/** The plugin's first letter on a colour derived from its slug. */
 export function PluginIcon({ slug, title, large }: { slug: string; title: string; large?: boolean }) {
   const hue =
     Array.from(slug).reduce((sum, letter) => (sum * 31 + (letter.codePointAt(0) ?? 0)) % 997, 7) % HUES;

@@ -51,14 +51,14 @@ export function PluginPage() {
   );
 
   useEffect(() => {
-    // Comes together with the plugin's own data; the form tells when it cannot be had.
+    // Loads in parallel with the plugin's data. The form itself reports a failure.
     loadSchemaForm().catch(() => null);
   }, []);
 
   if (state.status === 'failed' && state.problem.status === 404) {
     return (
       <NotFoundPage
-        what={removed === slug ? `“${slug}” was removed just now` : `There is no plugin called “${slug}”`}
+        what={removed === slug ? `“${slug}” was just removed` : `There is no plugin named “${slug}”`}
       />
     );
   }
@@ -127,12 +127,12 @@ function PluginView({
           onChanged={onChanged}
         />
       )}
-      {!plugin.can_manage && <WaitingNotice plugin={plugin} />}
+      {!plugin.can_manage && <AwaitingConsentNotice plugin={plugin} />}
       {plugin.paused && <PausedNotice reason={plugin.paused} />}
       <section aria-labelledby="functions-heading" className="section">
         <div className="section-head">
           <h2 id="functions-heading">Functions</h2>
-          <Link to={`/executions?plugin=${plugin.slug}`}>Its executions</Link>
+          <Link to={`/executions?plugin=${plugin.slug}`}>View runs</Link>
         </div>
         {plugin.functions.length === 0 ? (
           <EmptyState icon="plug" title="This plugin has no functions" />
@@ -155,13 +155,13 @@ function PluginView({
           />
         ) : (
           functionName && (
-            <EmptyState icon="search" title={`There is no function called “${functionName}”`}>
-              <p>Choose one of those above.</p>
+            <EmptyState icon="search" title={`There is no function named “${functionName}”`}>
+              <p>Choose one of the functions above.</p>
             </EmptyState>
           )
         )}
       </section>
-      {/* What a plugin asks for that never served stands in the consent above. */}
+      {/* Before its first activation, the consent panel above shows the permissions. */}
       {(plugin.active_version || !plugin.can_manage) && (
         <PermissionSection plugin={plugin} onChanged={onChanged} />
       )}
@@ -196,12 +196,12 @@ function PluginView({
   );
 }
 
-function WaitingNotice({ plugin }: { plugin: PluginDetail }) {
+function AwaitingConsentNotice({ plugin }: { plugin: PluginDetail }) {
   if (plugin.state === 'waiting') {
     return (
       <div className="section">
-        <Notice tone="warning" title="Waits for an administrator">
-          <p>Nothing of this plugin runs until an administrator has agreed to what it asks for.</p>
+        <Notice tone="warning" title="Awaiting an administrator">
+          <p>This plugin cannot run until an administrator approves what it asks for.</p>
         </Notice>
       </div>
     );
@@ -210,7 +210,7 @@ function WaitingNotice({ plugin }: { plugin: PluginDetail }) {
   return (
     <div className="section">
       <Notice tone="neutral">
-        Version {plugin.pending.version} waits for an administrator. {plugin.active_version} keeps serving.
+        Version {plugin.pending.version} is awaiting an administrator. {plugin.active_version} stays active.
       </Notice>
     </div>
   );
@@ -219,10 +219,10 @@ function WaitingNotice({ plugin }: { plugin: PluginDetail }) {
 function PausedNotice({ reason }: { reason: string }) {
   return (
     <div className="section">
-      <Notice tone="warning" title="Paused for a while" live="status">
+      <Notice tone="warning" title="Temporarily paused" live="status">
         <p>
-          {reason}. To keep it from taking workers away from other plugins, most calls are refused now; it is
-          tried again by itself.
+          {reason}. Most calls are refused for now, to keep workers free for other plugins. The plugin is
+          retried automatically.
         </p>
       </Notice>
     </div>
@@ -244,7 +244,7 @@ function PermissionSection({
   return (
     <section ref={section} aria-labelledby="permissions-heading" className="section">
       <div className="section-head">
-        <h2 id="permissions-heading">What it may do</h2>
+        <h2 id="permissions-heading">Permissions</h2>
         {count > 0 && (
           <span className="section-tools">
             <span className="muted">

@@ -1,11 +1,11 @@
 import type { PluginDetail, PluginSummary } from '../lib/types';
 
-/** Plugins that come with Hostbridge and have a page of their own beside the one that all have. */
-const OWN_PAGES: Record<string, { path: string; label: string }> = {
-  convert: { path: '/convert', label: 'Open the converter' },
+/** Bundled plugins with a page of their own, in addition to the one that every plugin has. */
+const DEDICATED_PAGES: Record<string, { path: string; label: string }> = {
+  convert: { path: '/convert', label: 'Open converter' },
 };
 
-/** The plugin's own page, while it can be used. */
+/** The plugin's own page; null if it has none or is not enabled. */
 export function dedicatedPage(plugin: PluginSummary | PluginDetail): { path: string; label: string } | null {
-  return plugin.state === 'enabled' ? (OWN_PAGES[plugin.slug] ?? null) : null;
+  return plugin.state === 'enabled' ? (DEDICATED_PAGES[plugin.slug] ?? null) : null;
 }

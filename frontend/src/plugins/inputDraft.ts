@@ -1,8 +1,8 @@
-// A function's input: how it can be asked for, read, and what of it may be kept.
+// The input of a function while the user is entering it.
 import { canRenderForm, hasSecret } from '../forms/formSupport';
 import type { FunctionDetail, JsonSchema } from '../lib/types';
 
-/** What was typed into a function's form. */
+/** What the user typed, as form data or as raw text. */
 export interface Draft {
   mode: 'form' | 'raw';
   data: unknown;
@@ -26,7 +26,7 @@ export function firstDraft(schema: JsonSchema | null): Draft {
   return { mode: form ? 'form' : 'raw', data, raw: schema ? '{}' : '' };
 }
 
-/** Whether what is typed may lie in the tab's storage: not where it could hold a secret. */
+/** Whether the draft may be stored in the tab: not if it could contain a secret. */
 export function keepsDraft(definition: FunctionDetail): boolean {
   return !definition.sensitive && !hasSecret(definition.input_schema);
 }

@@ -44,7 +44,7 @@ function refusal(status: number, code: string, title: string, members = {}) {
 }
 
 function invalid(pointer: string, detail: string) {
-  return refusal(400, 'invalid-input', 'Please check what you typed', { errors: [{ pointer, detail }] });
+  return refusal(400, 'invalid-input', 'Check your input', { errors: [{ pointer, detail }] });
 }
 
 const dead = () => refusal(400, 'token-invalid', 'This link no longer works', { detail: 'Ask for another.' });
@@ -157,17 +157,17 @@ test('who forgot the password asks with the address typed at log-in, and may ask
   fireEvent.click(screen.getByRole('link', { name: 'Forgot your password?' }));
   await screen.findByRole('heading', { name: 'Forgot your password?' });
   expect(screen.getByLabelText<HTMLInputElement>('E-mail').value).toBe('alice@example.com');
-  press('Send the link');
+  press('Send link');
   expect((await screen.findByText(/If there is an account for/)).textContent).toBe(
-    'If there is an account for alice@example.com, an e-mail with a link is on its way. The link works once, for one hour.',
+    'If there is an account for alice@example.com, we sent it a link. The link works once and expires after one hour.',
   );
   expect(document.activeElement).toBe(screen.getByRole('heading', { level: 1 }));
   expect(sentTo('/auth/request-password-reset')).toEqual([{ email: 'alice@example.com' }]);
 
-  press('Ask again');
+  press('Try again');
   expect(screen.getByLabelText<HTMLInputElement>('E-mail').value).toBe('alice@example.com');
   server.sendsMail = false;
-  press('Send the link');
+  press('Send link');
   expect((await screen.findByRole('alert')).textContent).toContain('The e-mail could not be sent');
 });
 
@@ -195,7 +195,7 @@ test('a weak password is told at its field, and the link is good for the next tr
   fill('New password', NEW_PASSWORD);
   press('Change password');
   expect(await screen.findByRole('heading', { name: 'Log in' })).toBeTruthy();
-  expect((await status()).textContent).toBe('Your password is changedLog in with the new one.');
+  expect((await status()).textContent).toBe('Your password was changedLog in with the new password.');
   expect(sentTo('/auth/reset-password')).toEqual([
     { token: 'good', password: 'short' },
     { token: 'good', password: NEW_PASSWORD },
@@ -208,7 +208,7 @@ test('a new password ends the log-in of this browser without a word of an expire
   await screen.findByLabelText('New password');
   fill('New password', NEW_PASSWORD);
   press('Change password');
-  expect((await screen.findByText('Your password is changed')).textContent).toBeTruthy();
+  expect((await screen.findByText('Your password was changed')).textContent).toBeTruthy();
   expect(screen.getByLabelText<HTMLInputElement>('E-mail').value).toBe('alice@example.com');
   expect(screen.queryByText('Your session has ended')).toBeNull();
   expect(screen.queryByRole('alert')).toBeNull();
@@ -220,16 +220,16 @@ test('a new password for another account leaves this log-in as it is, and says s
   await screen.findByLabelText('New password');
   fill('New password', NEW_PASSWORD);
   press('Change password');
-  expect(await screen.findByRole('heading', { name: 'Your password is changed' })).toBeTruthy();
+  expect(await screen.findByRole('heading', { name: 'The password was changed' })).toBeTruthy();
   expect((await status()).textContent).toContain('bob@example.com is still logged in');
-  expect(screen.getByRole('link', { name: 'Go to the start' })).toBeTruthy();
+  expect(screen.getByRole('link', { name: 'Go to the home page' })).toBeTruthy();
 });
 
 test.each(['/reset-password', '/reset-password#token='])('%s is an incomplete link', async (address) => {
   open(address);
-  expect(await screen.findByText('This link is not complete')).toBeTruthy();
+  expect(await screen.findByText('This link is incomplete')).toBeTruthy();
   expect(screen.queryByLabelText('New password')).toBeNull();
-  expect(screen.getByRole('link', { name: 'Ask for a new link' }).getAttribute('href')).toBe(
+  expect(screen.getByRole('link', { name: 'Request a new link' }).getAttribute('href')).toBe(
     '/forgot-password',
   );
 });
@@ -240,7 +240,7 @@ test('a dead link says so and leads to a new one; a second link in the same tab 
   fill('New password', NEW_PASSWORD);
   press('Change password');
   expect(await screen.findByText('This link no longer works')).toBeTruthy();
-  expect(screen.getByRole('link', { name: 'Ask for a new link' })).toBeTruthy();
+  expect(screen.getByRole('link', { name: 'Request a new link' })).toBeTruthy();
   expect(document.activeElement).toBe(screen.getByRole('heading', { level: 1 }));
 
   window.location.hash = '#token=good';
@@ -250,10 +250,10 @@ test('a dead link says so and leads to a new one; a second link in the same tab 
 
 test('an address is confirmed by its button alone, whoever is logged in', async () => {
   open('/verify-email#token=good');
-  await screen.findByRole('button', { name: 'Confirm this address' });
+  await screen.findByRole('button', { name: 'Confirm address' });
   await waitFor(() => expect(window.location.href).toMatch(/\/verify-email$/));
   expect(server.calls).toEqual([]);
-  press('Confirm this address');
+  press('Confirm address');
   expect((await status()).textContent).toContain('alice@example.com is confirmed');
   expect(sentTo('/auth/verify-email')).toEqual([{ token: 'good' }]);
   fireEvent.click(screen.getByRole('link', { name: 'Log in' }));
@@ -263,20 +263,20 @@ test('an address is confirmed by its button alone, whoever is logged in', async 
 test('the profile knows of an address that was just confirmed', async () => {
   server.user = alice;
   open('/verify-email#token=good');
-  fireEvent.click(await screen.findByRole('button', { name: 'Confirm this address' }));
+  fireEvent.click(await screen.findByRole('button', { name: 'Confirm address' }));
   server.user = { ...alice, email_verified: true };
-  fireEvent.click(await screen.findByRole('link', { name: 'Go to the start' }));
+  fireEvent.click(await screen.findByRole('link', { name: 'Go to the home page' }));
   await goToProfile();
   expect(await screen.findByText('Confirmed')).toBeTruthy();
-  expect(screen.queryByRole('button', { name: 'Send the link' })).toBeNull();
+  expect(screen.queryByRole('button', { name: 'Send link' })).toBeNull();
 });
 
 test("another's confirmed address changes nothing of one's own", async () => {
   server.user = bob;
   open('/verify-email#token=good');
-  fireEvent.click(await screen.findByRole('button', { name: 'Confirm this address' }));
+  fireEvent.click(await screen.findByRole('button', { name: 'Confirm address' }));
   expect((await status()).textContent).toContain('alice@example.com is confirmed');
-  fireEvent.click(screen.getByRole('link', { name: 'Go to the start' }));
+  fireEvent.click(screen.getByRole('link', { name: 'Go to the home page' }));
   await goToProfile();
   expect(await screen.findByText('Not confirmed')).toBeTruthy();
 });
@@ -284,28 +284,28 @@ test("another's confirmed address changes nothing of one's own", async () => {
 test('a dead link sends who is logged in a new one, and lets others log in', async () => {
   server.user = alice;
   open('/verify-email#token=old');
-  fireEvent.click(await screen.findByRole('button', { name: 'Confirm this address' }));
+  fireEvent.click(await screen.findByRole('button', { name: 'Confirm address' }));
   expect(await screen.findByText('This link no longer works')).toBeTruthy();
   press('Send a new link');
-  expect(await screen.findByText('The link is on its way')).toBeTruthy();
+  expect(await screen.findByText('Link sent')).toBeTruthy();
   expect(sentTo('/auth/request-email-verification')).toEqual([{ email: 'alice@example.com' }]);
   cleanup();
 
   server.user = { ...alice, email_verified: true };
   open('/verify-email');
-  expect(await screen.findByText(/is confirmed already/)).toBeTruthy();
+  expect(await screen.findByText(/is already confirmed/)).toBeTruthy();
   cleanup();
 
   server.user = null;
   open('/verify-email');
-  expect(await screen.findByText('This link is not complete')).toBeTruthy();
+  expect(await screen.findByText('This link is incomplete')).toBeTruthy();
   fireEvent.click(screen.getByRole('link', { name: 'Log in' }));
   expect(await screen.findByRole('heading', { name: 'Log in' })).toBeTruthy();
 });
 
 test.each([
   [true, /We sent a link to alice@example.com/],
-  [false, /^Welcome! Log in with the password you just chose\.$/],
+  [false, /^Log in with the password you just chose\.$/],
 ])('whether or not the e-mail goes out (%s), a sign-up succeeds', async (sendsMail, text) => {
   server.sendsMail = sendsMail;
   open('/signup');
@@ -324,12 +324,12 @@ test('the profile sends the link, and says when it could not', async () => {
   server.user = alice;
   server.sendsMail = false;
   open('/profile');
-  fireEvent.click(await screen.findByRole('button', { name: 'Send the link' }));
+  fireEvent.click(await screen.findByRole('button', { name: 'Send link' }));
   expect((await screen.findByRole('alert')).textContent).toContain('The e-mail could not be sent');
   server.sendsMail = true;
-  press('Send the link');
-  expect(await screen.findByText('The link is on its way')).toBeTruthy();
-  expect(screen.queryByRole('button', { name: 'Send the link' })).toBeNull();
+  press('Send link');
+  expect(await screen.findByText('Link sent')).toBeTruthy();
+  expect(screen.queryByRole('button', { name: 'Send link' })).toBeNull();
 });
 
 test('the password is changed in the profile, and the sessions are loaded anew', async () => {
@@ -361,8 +361,8 @@ test('the password is changed in the profile, and the sessions are loaded anew',
   const before = listed();
   fill('New password', NEW_PASSWORD);
   press('Change password');
-  expect(await screen.findByText('Your password is changed')).toBeTruthy();
-  expect(screen.getByText('Wherever else you were logged in, you are logged out.')).toBeTruthy();
+  expect(await screen.findByText('Password changed')).toBeTruthy();
+  expect(screen.getByText('You were logged out everywhere else.')).toBeTruthy();
   expect([current?.value, chosen?.value]).toEqual(['', '']);
   await waitFor(() => expect(listed()).toBe(before + 1));
 });

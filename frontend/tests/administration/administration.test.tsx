@@ -216,7 +216,7 @@ test('consent grants what is ticked: what is needed, and nothing optional by its
   expect(checkbox('Write its store').checked).toBe(true);
   expect(checkbox('Delete accounts').checked).toBe(false);
   fireEvent.click(checkbox('Write its store'));
-  expect(screen.getByText(/Left out although the plugin needs it: Write its store/)).toBeTruthy();
+  expect(screen.getByText(/Required but not selected: Write its store/)).toBeTruthy();
   fireEvent.click(checkbox('Write its store'));
   fireEvent.click(grant);
   await waitFor(() => expect(screen.queryByRole('button', { name: 'Grant and activate' })).toBeNull());
@@ -232,15 +232,15 @@ test('addresses are granted one by one, in words that say what leaves the server
     pending: { version: '1.0.0', permissions: [], network: [weather, radar], widens: [] },
   };
   open('/plugins/template');
-  const addresses = await screen.findByRole('group', { name: 'Addresses it asks for' });
-  const needed = checkbox('Send GET and POST to https://api.example.com/');
-  const optional = checkbox('Send GET to http://radar.example/');
+  const addresses = await screen.findByRole('group', { name: 'Requested addresses' });
+  const needed = checkbox('Send GET and POST requests to https://api.example.com/');
+  const optional = checkbox('Send GET requests to http://radar.example/');
   expect([needed.checked, optional.checked]).toEqual([true, false]);
-  expect(within(addresses).getAllByText(/can leave this server/).length).toBe(2);
+  expect(within(addresses).getAllByText(/can send any data/).length).toBe(2);
   expect(within(addresses).getAllByText(/Not encrypted/).length).toBe(1);
   fireEvent.click(needed);
   fireEvent.click(optional);
-  expect(screen.getByText(/Left out although the plugin needs it: Send GET and POST to/)).toBeTruthy();
+  expect(screen.getByText(/Required but not selected: Send GET and POST requests to/)).toBeTruthy();
   await click('Grant and activate');
   await waitFor(() => expect(server.changes.length).toBe(1));
   expect(server.changes[0]?.[2]).toEqual({
@@ -254,11 +254,11 @@ test('an address that was granted is shown, and taken back after a question', as
   open('/plugins/template');
   expect(await screen.findByText('1 of 2 granted')).toBeTruthy();
   await click('Edit permissions');
-  fireEvent.click(checkbox('Send GET and POST to https://api.example.com/'));
+  fireEvent.click(checkbox('Send GET and POST requests to https://api.example.com/'));
   await click('Save permissions');
-  const dialog = screen.getByRole('dialog', { name: 'Take this back?' });
-  expect(within(dialog).getByText('Send GET and POST to https://api.example.com/')).toBeTruthy();
-  fireEvent.click(within(dialog).getByRole('button', { name: 'Take back and save' }));
+  const dialog = screen.getByRole('dialog', { name: 'Revoke this permission?' });
+  expect(within(dialog).getByText('Send GET and POST requests to https://api.example.com/')).toBeTruthy();
+  fireEvent.click(within(dialog).getByRole('button', { name: 'Revoke and save' }));
   await screen.findByText('Permissions saved');
   expect(server.changes).toEqual([['PATCH', '/plugins/template', { grants: [], network_grants: [] }]]);
 });
@@ -286,9 +286,9 @@ test('an upgrade shows what is new and what is no longer asked for', async () =>
   open('/plugins/template');
   const added = await screen.findByRole('group', { name: 'New in 1.1.0' });
   expect(within(added).getByRole('checkbox', { name: 'Notify' })).toBeTruthy();
-  const panel = screen.getByRole('region', { name: 'Version 1.1.0 waits for your consent' });
-  expect(within(panel).getByText(/keeps serving until you decide/)).toBeTruthy();
-  expect(within(panel).getByText('No longer asked for').parentElement?.textContent).toContain(
+  const panel = screen.getByRole('region', { name: 'Version 1.1.0 needs your consent' });
+  expect(within(panel).getByText(/stays active until you decide/)).toBeTruthy();
+  expect(within(panel).getByText('No longer requested').parentElement?.textContent).toContain(
     'Delete accounts',
   );
   expect(within(panel).getByText('Also new in 1.1.0').parentElement?.textContent).toContain(
@@ -296,7 +296,9 @@ test('an upgrade shows what is new and what is no longer asked for', async () =>
   );
   const addresses = within(panel).getByRole('group', { name: 'New addresses in 1.1.0' });
   expect(
-    within(addresses).getByRole('checkbox', { name: 'Send GET and POST to https://api.example.com/' }),
+    within(addresses).getByRole('checkbox', {
+      name: 'Send GET and POST requests to https://api.example.com/',
+    }),
   ).toBeTruthy();
 });
 
@@ -304,7 +306,7 @@ test('others see that it waits for an administrator, and nothing to decide', asy
   server.isStaff = false;
   server.plugin = { ...waiting, can_manage: false };
   open('/plugins/template');
-  expect((await screen.findAllByText('Waits for an administrator')).length).toBeGreaterThan(0);
+  expect((await screen.findAllByText('Awaiting an administrator')).length).toBeGreaterThan(0);
   expect(screen.queryByRole('checkbox')).toBeNull();
   expect(screen.queryByRole('button', { name: /Disable|Edit|Roll back/ })).toBeNull();
 });
@@ -314,9 +316,9 @@ test('taking a permission back is asked first', async () => {
   await click('Edit permissions');
   fireEvent.click(checkbox('Delete accounts'));
   await click('Save permissions');
-  const dialog = screen.getByRole('dialog', { name: 'Take this back?' });
+  const dialog = screen.getByRole('dialog', { name: 'Revoke this permission?' });
   expect(server.changes).toEqual([]);
-  fireEvent.click(within(dialog).getByRole('button', { name: 'Take back and save' }));
+  fireEvent.click(within(dialog).getByRole('button', { name: 'Revoke and save' }));
   await screen.findByText('Permissions saved');
   expect(server.changes).toEqual([
     ['PATCH', '/plugins/template', { grants: ['kv_set'], network_grants: [] }],
@@ -328,7 +330,7 @@ test('a plugin is disabled after a question, and undone from the notice', async 
   await click('Disable');
   fireEvent.click(within(screen.getByRole('dialog')).getByRole('button', { name: 'Disable' }));
   await click('Undo');
-  await screen.findByText('Template is enabled');
+  await screen.findByText('Template enabled');
   expect(server.changes.map(([, , body]) => body)).toEqual([{ enabled: false }, { enabled: true }]);
 });
 
@@ -350,7 +352,7 @@ test('a plugin that is disabled while its page is open says so, and keeps what w
   fireEvent.change(input, { target: { value: 'hello' } });
   server.plugin = { ...server.plugin, state: 'disabled' };
   tell({ type: 'plugin.changed', data: { slug: 'template', state: 'disabled', version: '1.0.0' } });
-  await screen.findByText(/^This plugin is turned off/);
+  await screen.findByText(/^This plugin is disabled/);
   expect(screen.getByRole<HTMLButtonElement>('button', { name: 'Run' }).disabled).toBe(true);
   fireEvent.keyDown(input, { key: 'Enter', ctrlKey: true });
   expect(screen.queryByRole('button', { name: 'Running…' })).toBeNull();
@@ -361,16 +363,16 @@ test('a plugin is removed only once its name was typed', async () => {
   open('/plugins/template');
   await click('Remove');
   const dialog = within(screen.getByRole('dialog'));
-  const remove = dialog.getByRole<HTMLButtonElement>('button', { name: 'Remove for good' });
+  const remove = dialog.getByRole<HTMLButtonElement>('button', { name: 'Remove permanently' });
   const type = (value: string) =>
-    fireEvent.change(dialog.getByLabelText('Type template to go ahead'), { target: { value } });
+    fireEvent.change(dialog.getByLabelText('Type template to confirm'), { target: { value } });
   for (const wrong of ['', 'Template', 'templat']) {
     type(wrong);
     expect(remove.disabled).toBe(true);
   }
   type('template');
   fireEvent.click(remove);
-  await screen.findByText('With it went 2 releases, 1 execution and 0 stored values.');
+  await screen.findByText('Also removed: 2 releases, 1 execution and 0 stored values.');
   expect(server.changes).toEqual([['DELETE', '/plugins/template', null]]);
 });
 
@@ -393,7 +395,7 @@ test('running again what somebody else ran is asked first, and leads to the new 
   expect(dialog.getByText(/This time it runs as you/)).toBeTruthy();
   expect(server.changes).toEqual([]);
   fireEvent.click(dialog.getByRole('button', { name: 'Run again' }));
-  await screen.findByText('There is no such execution, or it is not yours');
+  await screen.findByText('This execution does not exist, or it is not yours');
   expect(server.changes).toEqual([['POST', `/executions/${execution.id}/replay`, null]]);
 });
 
@@ -418,7 +420,7 @@ test('a pause shows as it begins and goes as it ends', async () => {
   await screen.findByText(/9 of its last 9 calls failed\./);
   server.plugin = template;
   tell({ id: 'p2', type: 'plugin.resumed', data: { slug: 'template', reason: '' } });
-  await waitFor(() => expect(screen.queryByText('Paused for a while')).toBeNull());
+  await waitFor(() => expect(screen.queryByText('Temporarily paused')).toBeNull());
 });
 
 test('going back to an earlier release leaves the grants to the server', async () => {
@@ -488,11 +490,11 @@ test('an execution tells its problem, its backtrace and its host calls', async (
 
 test('an execution without host calls says so; an unknown one is told kindly', async () => {
   open(`/executions/${execution.id}`);
-  expect(await screen.findByText('It asked the host for nothing')).toBeTruthy();
+  expect(await screen.findByText('No host calls')).toBeTruthy();
   cleanup();
   open('/executions/nope');
   expect(
-    await screen.findByRole('heading', { name: 'There is no such execution, or it is not yours' }),
+    await screen.findByRole('heading', { name: 'This execution does not exist, or it is not yours' }),
   ).toBeTruthy();
 });
 
@@ -516,18 +518,18 @@ test('executions are filtered by the address and by hand', async () => {
 test('a token is made with a name and scopes, and shown once', async () => {
   open('/tokens');
   fireEvent.click(await screen.findByRole('button', { name: 'Create token' }, { timeout: 5000 }));
-  expect(screen.getByText('Please fill this in.')).toBeTruthy();
+  expect(screen.getByText('Fill in this field.')).toBeTruthy();
   fireEvent.change(screen.getByLabelText('Name'), { target: { value: 'backup' } });
   fireEvent.click(checkbox('Use the API as you'));
   await click('Create token');
-  expect(await screen.findByText('Choose at least one thing that it may do.')).toBeTruthy();
+  expect(await screen.findByText('Select at least one permission.')).toBeTruthy();
   fireEvent.click(checkbox('Use the API as you'));
   await click('Create token');
   expect((await screen.findByLabelText<HTMLInputElement>('Token')).value).toBe('hba_secret');
   expect(server.changes).toEqual([
     ['POST', '/tokens', { name: 'backup', scopes: ['api'], expires_in_days: 30 }],
   ]);
-  await click('I have copied it');
+  await click('Done');
   expect(screen.queryByDisplayValue('hba_secret')).toBeNull();
 });
 

@@ -143,7 +143,7 @@ test('every address leads to the set-up while there is no owner', async () => {
   const code = screen.getByLabelText('One-time code');
   expect(code.getAttribute('aria-invalid')).toBe('true');
   expect(document.getElementById(code.getAttribute('aria-describedby') ?? '')?.textContent).toBe(
-    'Please fill this in.',
+    'Fill in this field.',
   );
   expect(document.activeElement).toBe(code);
 });
@@ -164,7 +164,7 @@ test('what is missing is told at the field, and nothing is sent', async () => {
   open('/plugins/template/greet');
   await screen.findByLabelText('Name');
   await clickRun();
-  expect(await screen.findByText('Please fill this in.')).toBeTruthy();
+  expect(await screen.findByText('Fill in this field.')).toBeTruthy();
   expect(screen.getByLabelText('Name').getAttribute('aria-describedby')).toContain('error');
   expect(server.calls).toEqual([]);
 });
@@ -217,7 +217,7 @@ test('a name that was saved is no draft any more', async () => {
   open('/profile');
   fireEvent.change(await screen.findByLabelText('Name'), { target: { value: 'Alice Liddell' } });
   fireEvent.click(screen.getByRole('button', { name: 'Save' }));
-  await screen.findByText('Your name is saved');
+  await screen.findByText('Name saved');
   expect(screen.getByLabelText<HTMLInputElement>('Name').value).toBe('Alice Liddell');
   expect(sessionStorage.length).toBe(0);
 });
@@ -227,7 +227,7 @@ test('logging out in another tab is told, and leaves nothing behind', async () =
   fireEvent.change(await screen.findByLabelText('Input'), { target: { value: 'hello' } });
   expect(sessionStorage.length).toBe(1);
   notifyOtherTabs('logged-out');
-  expect(await screen.findByText('You are logged out. See you soon.')).toBeTruthy();
+  expect(await screen.findByText('You are logged out.')).toBeTruthy();
   expect(sessionStorage.length).toBe(0);
 });
 
@@ -239,10 +239,10 @@ test('a function for administrators is shown to others, but cannot be run', asyn
 
 test('unknown plugins, functions and addresses are told kindly', async () => {
   open('/plugins/nope');
-  expect(await screen.findByRole('heading', { name: 'There is no plugin called “nope”' })).toBeTruthy();
+  expect(await screen.findByRole('heading', { name: 'There is no plugin named “nope”' })).toBeTruthy();
   cleanup();
   open('/plugins/template/nope');
-  expect(await screen.findByText('There is no function called “nope”')).toBeTruthy();
+  expect(await screen.findByText('There is no function named “nope”')).toBeTruthy();
   cleanup();
   open('/nowhere');
   await waitFor(() => expect(document.title).toBe('Not found · Hostbridge'));
@@ -254,7 +254,7 @@ test('who cancels a run that the server has not told of is told where it may go 
   fireEvent.change(await screen.findByLabelText('Input'), { target: { value: 'hello' } });
   await clickRun();
   fireEvent.click(await screen.findByRole('button', { name: 'Cancel' }));
-  expect(await screen.findByText('You no longer wait for it')).toBeTruthy();
+  expect(await screen.findByText('No longer waiting for the result')).toBeTruthy();
   expect(screen.queryByRole('button', { name: 'Cancel' })).toBeNull();
   expect(screen.queryByRole('region', { name: 'Result' })).toBeNull();
 });
@@ -263,7 +263,7 @@ test('a search keeps every letter when somebody types faster than the address fo
   open('/plugins?search=shell');
   const field = await screen.findByRole<HTMLInputElement>('searchbox');
   expect(field.value).toBe('shell');
-  await screen.findByText('Nothing matches “shell”');
+  await screen.findByText('No plugins match “shell”');
   act(() => {
     // React takes the address up only at the end: no letter may wait for it.
     for (const words of ['t', 'te', 'tem']) {

@@ -12,8 +12,8 @@ it('nothing is missing in a browser of today', () => {
 });
 
 it.each([
-  ['WebAssembly', { WebAssembly: undefined }, 'no WebAssembly'],
-  ['workers', { Worker: undefined }, 'no workers'],
+  ['WebAssembly', { WebAssembly: undefined }, 'does not support WebAssembly'],
+  ['workers', { Worker: undefined }, 'web workers'],
   ['a secure page', { crypto: { subtle: undefined } }, 'HTTPS'],
 ])('without %s it says so', (_, without, words) => {
   expect(missingFeature({ ...scope, ...without } as unknown as typeof globalThis)).toContain(words);

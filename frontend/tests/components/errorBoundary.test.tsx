@@ -18,7 +18,7 @@ test('an error shows a way out, and another page gets another try', () => {
     </ErrorBoundary>
   );
   const { rerender } = render(page('/a', true));
-  expect(screen.getByRole('button', { name: 'Load again' })).toBeTruthy();
+  expect(screen.getByRole('button', { name: 'Reload' })).toBeTruthy();
   expect(onError).toHaveBeenCalledOnce();
   rerender(page('/b', false));
   expect(screen.getByText('All is well')).toBeTruthy();

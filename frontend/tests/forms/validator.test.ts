@@ -30,8 +30,8 @@ test('good data has no errors', () => {
 });
 
 test.each<[string, unknown, string, string]>([
-  ['a missing field', {}, 'name', 'Please fill this in.'],
-  ['a cleared field', { name: undefined }, 'name', 'Please fill this in.'],
+  ['a missing field', {}, 'name', 'Fill in this field.'],
+  ['a cleared field', { name: undefined }, 'name', 'Fill in this field.'],
   ['text that is too short', { name: 'A' }, 'name', 'Use at least 2 characters.'],
   ['text that is too long', { name: 'Augusta' }, 'name', 'Use at most 5 characters.'],
   ['a number that is too small', { name: 'Ada', age: 0 }, 'age', 'Must be 1 or more.'],
@@ -39,10 +39,10 @@ test.each<[string, unknown, string, string]>([
   ['a wrong type', { name: 'Ada', age: 'old' }, 'age', 'Enter a whole number.'],
   ['a bad address', { name: 'Ada', email: 'ada' }, 'email', 'This does not look like an e-mail address.'],
   ['none of the options', { name: 'Ada', role: 'king' }, 'role', 'Choose one of the options.'],
-  ['too many items', { name: 'Ada', tags: ['a', 'b', 'c'] }, 'tags', 'Keep at most 2 items.'],
+  ['too many items', { name: 'Ada', tags: ['a', 'b', 'c'] }, 'tags', 'Use at most 2 items.'],
   ['a bad item', { name: 'Ada', tags: ['a', 2] }, 'tags.1', 'Enter text.'],
-  ['a missing field behind a reference', { name: 'Ada', at: {} }, 'at.city', 'Please fill this in.'],
-  ['an extra property', { name: 'Ada', extra: 1 }, 'extra', 'This is not expected here.'],
+  ['a missing field behind a reference', { name: 'Ada', at: {} }, 'at.city', 'Fill in this field.'],
+  ['an extra property', { name: 'Ada', extra: 1 }, 'extra', 'This is not allowed here.'],
   ['a name with a slash', { name: 'Ada', 'a/b': 1 }, 'a/b', 'Enter text.'],
 ])('%s is told at its own place, once', (_name, data, path, message) => {
   expect(problems(data)).toEqual([[path, message]]);
@@ -50,13 +50,15 @@ test.each<[string, unknown, string, string]>([
 
 test('a value that fits no choice gets one message', () => {
   const schema: RJSFSchema = { anyOf: [{ type: 'string' }, { type: 'object', required: ['a', 'b'] }] };
-  expect(validate(schema, {}).map((error) => error.message)).toEqual(['This fits none of the choices.']);
+  expect(validate(schema, {}).map((error) => error.message)).toEqual([
+    'This does not match any of the options.',
+  ]);
 });
 
 test('the form library gets errors per field', () => {
   const { errors, errorSchema } = validator.validateFormData({ name: 'Ada', at: {} }, person);
-  expect(errors).toMatchObject([{ property: '.at.city', message: 'Please fill this in.' }]);
-  expect(errorSchema).toEqual({ at: { city: { __errors: ['Please fill this in.'] } } });
+  expect(errors).toMatchObject([{ property: '.at.city', message: 'Fill in this field.' }]);
+  expect(errorSchema).toEqual({ at: { city: { __errors: ['Fill in this field.'] } } });
 });
 
 test('a part of a schema is checked with the references of the whole', () => {

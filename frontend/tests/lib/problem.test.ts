@@ -38,7 +38,7 @@ test('a problem document becomes a typed problem', async () => {
 
 test('an answer that is no problem document still gets a title and a hint', async () => {
   const problem = await answer('<html>Bad gateway</html>', 502);
-  expect(problem).toMatchObject({ code: 'http-502', title: 'The server had a problem' });
+  expect(problem).toMatchObject({ code: 'http-502', title: 'Server error' });
   expect(problem.detail).toContain('try again');
 });
 

@@ -90,8 +90,8 @@ test('addresses are told apart by their methods, and chosen beside operations', 
   });
   const [read, write] = [rule(['GET', 'HEAD']), rule(['GET', 'POST', 'PUT'], { optional: true })];
   expect([nameOf(read), nameOf(write)]).toEqual([
-    'Send GET and HEAD to https://a.example/',
-    'Send GET, POST and PUT to https://a.example/',
+    'Send GET and HEAD requests to https://a.example/',
+    'Send GET, POST and PUT requests to https://a.example/',
   ]);
   const ticks = initialTicks([permission('needed'), read, write]);
   expect([...ticks]).toEqual(['needed', keyOf(read)]);

@@ -8,7 +8,7 @@ import { elapsedMs, isActive, STATE_LABEL, tookMs } from '../executionState';
 import { StateIcon } from '../StateIcon';
 import './ActivityItem.css';
 
-/** One execution, or the newest of several that ended alike. Rendered anew only when these change. */
+/** One execution, or the newest of several with the same outcome. Rendered again only when its props change. */
 export const ActivityItem = memo(function ActivityItem({
   execution,
   times,
@@ -39,7 +39,7 @@ export const ActivityItem = memo(function ActivityItem({
         <p className="activity-meta">
           <span className={`state state-${execution.state}`}>{STATE_LABEL[execution.state]}</span>
           {isActive(execution) ? (
-            <SecondsSoFar of={execution} />
+            <ElapsedSeconds of={execution} />
           ) : (
             <span>{formatDuration(tookMs(execution))}</span>
           )}
@@ -56,8 +56,8 @@ export const ActivityItem = memo(function ActivityItem({
   );
 });
 
-/** Nothing in the first second. */
-function SecondsSoFar({ of }: { of: Execution }) {
+/** Empty during the first second. */
+function ElapsedSeconds({ of }: { of: Execution }) {
   const text = useTimeText((now) => {
     const elapsed = elapsedMs(of, now);
     return elapsed < 1000 ? '' : formatElapsed(elapsed);

@@ -12,7 +12,7 @@ import { timeline } from './timeline';
 import { useActivity } from './useActivity';
 import './ActivityPanel.css';
 
-/** Recent executions and what plugins tell, live. `onClose` makes it a drawer. */
+/** Recent executions and notifications, live. With `onClose`, the panel is a drawer. */
 export function ActivityPanel({ onClose }: { onClose?: () => void }) {
   const { executions, notifications, loaded, problem, refresh } = useActivity();
   const connection = useConnection();
@@ -39,8 +39,8 @@ export function ActivityPanel({ onClose }: { onClose?: () => void }) {
         {problem && items.length === 0 && <LoadFailure problem={problem} onRetry={refresh} />}
         {!loaded && items.length === 0 && <Skeleton lines={6} />}
         {loaded && !problem && items.length === 0 && (
-          <EmptyState icon="activity" title="Quiet so far">
-            <p>Run a function and it shows up here at once.</p>
+          <EmptyState icon="activity" title="No activity yet">
+            <p>Run a function to see it here.</p>
           </EmptyState>
         )}
         {items.length > 0 && (

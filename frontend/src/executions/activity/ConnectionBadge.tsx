@@ -7,9 +7,9 @@ const LABEL: Record<ConnectionState, string> = {
   offline: 'Offline',
 };
 const HINT: Record<ConnectionState, string> = {
-  live: 'New activity appears as it happens',
-  reconnecting: 'The connection was lost; trying again',
-  offline: 'The server cannot be reached; still trying from time to time',
+  live: 'New activity appears immediately',
+  reconnecting: 'Connection lost; reconnecting',
+  offline: 'The server cannot be reached; retrying',
 };
 
 export function ConnectionBadge({ state }: { state: ConnectionState }) {

@@ -1,19 +1,19 @@
-// Executions and what plugins told, in one order.
+// Executions and notifications in one list.
 import type { Execution, NotificationEvent } from '../../lib/types';
 import { isActive } from '../executionState';
 
 export type TimelineItem =
   | {
       kind: 'execution';
-      /** The newest of those that stand here together. */
+      /** The newest of the executions that are grouped here. */
       execution: Execution;
       times: number;
-      /** The same for as long as more of the kind come. */
+      /** Stays the same while more executions join the group. */
       key: string;
     }
   | { kind: 'notification'; event: NotificationEvent };
 
-/** Newest first. Executions that follow each other and ended alike stand together: they would hide all else. */
+/** Newest first. Consecutive executions with the same outcome are grouped, so that they do not hide everything else. */
 export function timeline(executions: Execution[], notifications: NotificationEvent[] = []): TimelineItem[] {
   const items: { at: number; item: TimelineItem }[] = [
     ...notifications.map((event) => ({

@@ -6,13 +6,14 @@ import './BinarySummary.css';
 
 const LINES = 8;
 
-/** What can be said of bytes that are no text: what they begin like, how many, and the first of them. */
+/** Binary data: its kind, its size and its first bytes. */
 export function BinarySummary({ data }: { data: Uint8Array }) {
   const dump = hexDump(data, LINES);
   return (
     <>
       <OutputNote>
-        {kindOfBytes(data)}, {formatBytes(data.length)}. It begins like this; the download has all of it.
+        {kindOfBytes(data)}, {formatBytes(data.length)}. Only the first bytes are shown. Download the file for
+        all of them.
       </OutputNote>
       <OutputText className="hex-dump" label="First bytes">
         {dump}

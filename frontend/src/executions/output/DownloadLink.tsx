@@ -2,7 +2,7 @@ import { useEffect, useState } from 'react';
 import { Icon } from '../../components/Icon';
 import type { Output } from '../../lib/output';
 
-/** The whole output as a file, byte for byte. */
+/** Downloads the whole output, byte for byte. */
 export function DownloadLink({
   output,
   fileName,
@@ -15,7 +15,7 @@ export function DownloadLink({
   const [url, setUrl] = useState<string>();
   useEffect(() => {
     const created = URL.createObjectURL(new Blob([output.data], { type: 'application/octet-stream' }));
-    // eslint-disable-next-line react-hooks/set-state-in-effect -- an object URL has to be given back, so an effect owns it
+    // eslint-disable-next-line react-hooks/set-state-in-effect -- an object URL must be revoked, so an effect owns it
     setUrl(created);
     return () => URL.revokeObjectURL(created);
   }, [output]);

@@ -2,7 +2,7 @@ import { previewPage } from './html';
 import { OutputNote } from './OutputNote';
 import './HtmlPreview.css';
 
-/** HTML that a plugin made, as a page: in a frame that runs nothing, reaches nothing and belongs to no origin. */
+/** HTML from a plugin, rendered in a frame without scripts, network access or origin. */
 export function HtmlPreview({ html, label }: { html: string; label: string }) {
   return (
     <>
@@ -14,7 +14,7 @@ export function HtmlPreview({ html, label }: { html: string; label: string }) {
         srcDoc={previewPage(html)}
       />
       <OutputNote className="html-preview-note muted">
-        Scripts, forms, links and pictures from elsewhere do not work in this preview.
+        Scripts, forms, links and external images do not work in this preview.
       </OutputNote>
     </>
   );

@@ -2,7 +2,7 @@ import { useMemo } from 'react';
 import './JsonText.css';
 
 const TOKEN = /("(?:[^"\\]|\\.)*")(\s*:)?|\b(?:true|false|null)\b|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
-/** Colours cost an element each; past this length plain text is kinder to the page. */
+/** Each coloured token is an element. Longer text is left plain, to keep the page fast. */
 const LONGEST_COLOURED = 60_000;
 
 export function JsonText({ text }: { text: string }) {

@@ -7,17 +7,17 @@ import { OutputNote } from './OutputNote';
 import './JsonText.css';
 import './JsonTree.css';
 
-/** Members and characters shown at once; there is a button for more members, and the raw view for the rest of a text. */
+/** How many members and characters are shown at first. A button shows more members; the raw view shows long strings. */
 const MEMBERS_SHOWN = 100;
 const LONGEST_TEXT = 5_000;
-/** What is open before anybody chose: the top, and below it what is small. */
+/** What is open at first: the top level, and small branches below it. */
 const OPEN_DEPTH = 3;
 const OPEN_MEMBERS = 12;
 
-/** Valid JSON as nested lists that open and close; what is closed costs nothing. */
+/** Valid JSON as nested lists that open and close. Closed branches are not rendered. */
 export function JsonTree({ text, label }: { text: string; label: string }) {
   const parsed = useMemo(() => parseExact(text), [text]);
-  if (!parsed) return <OutputNote>This is nested too deep for a tree. See it raw.</OutputNote>;
+  if (!parsed) return <OutputNote>This is nested too deeply for a tree. Use the raw view.</OutputNote>;
   return (
     <ul className="json-tree" aria-label={label}>
       <Member value={parsed.value} depth={0} />
@@ -25,7 +25,7 @@ export function JsonTree({ text, label }: { text: string; label: string }) {
   );
 }
 
-/** `name` is null at the top. */
+/** `name` is null at the top level. */
 function Member({ name = null, value, depth }: { name?: string | null; value: Json; depth: number }) {
   if (isBranch(value)) return <BranchMember name={name} branch={value} depth={depth} />;
   return (
@@ -60,7 +60,7 @@ function BranchMember({ name, branch, depth }: { name: string | null; branch: Br
       )}
       {open && members.length > shown && (
         <Button small look="quiet" onClick={() => setShown(shown + MEMBERS_SHOWN)}>
-          Show more, {members.length - shown} are left
+          Show more ({members.length - shown} left)
         </Button>
       )}
     </li>

@@ -13,29 +13,29 @@ import { OutputNote } from './OutputNote';
 import { OutputText } from './OutputText';
 import './OutputView.css';
 
-/** Longer text would make the page slow; it is cut here and whole in the download. */
+/** Longer text would make the page slow. It is truncated here; the download is complete. */
 const LONGEST_SHOWN = 200_000;
 
 export type View = 'tree' | 'raw' | 'preview';
 const VIEW_LABEL: Record<View, string> = { tree: 'Tree', raw: 'Raw', preview: 'Preview' };
 
-/** What went into a function or came out of it: as a tree, raw, or as the page that it is. Never run. */
+/** The input or output of a function: as a tree, as raw text, or as a preview. It is never executed. */
 export function OutputView({
   output,
   fileName,
   extension,
   firstView = null,
   label = 'Output',
-  empty = 'The function answered with nothing.',
+  empty = 'No output',
 }: {
   output: Output;
   fileName: string;
-  /** Of the download; left out, it is told from the output. */
+  /** The extension of the download; derived from the output by default. */
   extension?: string;
-  /** Shown before anybody chose, where the output can be shown so. */
+  /** The initial view, if the output has it. */
   firstView?: View | null;
   label?: string;
-  /** What it means that there are no bytes. */
+  /** The text for an empty output. */
   empty?: string;
 }) {
   const html = useMemo(() => findHtml(output), [output]);
@@ -76,7 +76,7 @@ export function OutputView({
   );
 }
 
-/** The ways to show it, the first before anybody chose. */
+/** The possible views; the first is the default. */
 function viewsOf(output: Output, html: string | null): View[] {
   const views: View[] = output.kind === 'json' && output.isWhole ? ['tree', 'raw'] : ['raw'];
   return html === null ? views : [...views, 'preview'];
@@ -88,7 +88,7 @@ function RawText({ output, label }: { output: Output; label: string }) {
     <>
       <OutputText label={label}>{output.kind === 'json' ? <JsonText text={text} /> : text}</OutputText>
       {(!output.isWhole || output.text.length > LONGEST_SHOWN) && (
-        <OutputNote>Only the beginning is shown. The download has all of it.</OutputNote>
+        <OutputNote>Only the beginning is shown. Download the file for all of it.</OutputNote>
       )}
     </>
   );

@@ -10,7 +10,7 @@ const SIGNATURES: [name: string, bytes: number[]][] = [
   ['WebAssembly module', [0x00, 0x61, 0x73, 0x6d]],
 ];
 
-/** What the bytes begin like. */
+/** The kind of data, judged by its first bytes. */
 export function kindOfBytes(data: Uint8Array): string {
   const found = SIGNATURES.find(([, bytes]) => bytes.every((byte, index) => data[index] === byte));
   return found?.[0] ?? 'Binary data';
@@ -18,7 +18,7 @@ export function kindOfBytes(data: Uint8Array): string {
 
 const PER_LINE = 16;
 
-/** The first `lines` lines of a hex dump: place, bytes, and the ASCII among them. */
+/** The first `lines` lines of a hex dump: offset, bytes, and printable ASCII. */
 export function hexDump(data: Uint8Array, lines: number): string {
   const dump: string[] = [];
   for (let start = 0; start < data.length && dump.length < lines; start += PER_LINE) {

@@ -1,10 +1,10 @@
-// What can be shown of bytes that went into a function or came out of it.
+// HTML in an output, and its preview.
 import type { Output } from '../../lib/output';
 
 const HTML =
   /^\s*(<!--|<!doctype html|<(html|head|body|h[1-6]|p|div|section|article|ul|ol|table|pre|blockquote)[\s>])/i;
 
-/** HTML to preview: the output itself, or a text at the top of its JSON; null when there is none, or not all of it. */
+/** The HTML to preview: the output itself, or a top-level string of its JSON. Null if there is none, or if it is incomplete. */
 export function findHtml(output: Output): string | null {
   if (output.kind === 'binary' || !output.isWhole) return null;
   if (output.kind === 'text') return HTML.test(output.text) ? output.text : null;
@@ -14,8 +14,8 @@ export function findHtml(output: Output): string | null {
 }
 
 /**
- * A page for a sandboxed frame. The sandbox keeps it from running anything; its own policy also keeps it from
- * asking any server for anything, so that looking at it tells nobody.
+ * A page for a sandboxed frame. The sandbox prevents scripts. The page's own policy prevents all requests, so that no
+ * server learns that it was viewed.
  */
 export function previewPage(html: string): string {
   const policy = "default-src 'none'; img-src data:";

@@ -7,7 +7,7 @@ import { pickFile } from '../../lib/files';
 import { formatBytes } from '../../lib/format';
 import './FileField.css';
 
-/** One file as the input of a function. As long as there is none, `children` stand for another way to give it. */
+/** Takes one file as the input of a function. Without a file, `children` offer another way to enter it. */
 export function FileField({
   file,
   maxBytes,
@@ -22,7 +22,9 @@ export function FileField({
   const id = useId();
   const input = useRef<HTMLInputElement>(null);
   const [complaint, setComplaint] = useState('');
-  const { over, handlers } = useFileDrop(take, () => setComplaint('That is a folder. Choose a file in it.'));
+  const { over, handlers } = useFileDrop(take, () =>
+    setComplaint('That is a folder. Choose a file instead.'),
+  );
 
   function take(files: readonly File[]) {
     const picked = pickFile(files, maxBytes);
@@ -33,7 +35,7 @@ export function FileField({
   function remove() {
     setComplaint('');
     onChoose(null);
-    input.current?.focus(); // what was pressed is gone
+    input.current?.focus(); // the pressed button is gone
   }
 
   return (
@@ -48,7 +50,7 @@ export function FileField({
         </div>
         <FileInput
           input={input}
-          label={file ? 'Choose another' : 'Choose a file'}
+          label={file ? 'Choose another file' : 'Choose a file'}
           look="plain"
           describedBy={id}
           onFiles={take}

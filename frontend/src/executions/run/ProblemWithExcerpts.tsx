@@ -5,7 +5,7 @@ import type { ApiProblem } from '../../lib/problem';
 import { excerptsAt, locationIn, type Excerpt, type TextLocation } from './errorLocations';
 import './ProblemWithExcerpts.css';
 
-/** A problem with what stands at each location that it names. `source` is the text in which these are. */
+/** A problem with an excerpt of `source` at each location that it refers to. */
 export function ProblemWithExcerpts({ problem, source }: { problem: ApiProblem; source: Blob }) {
   const messages = useMemo(() => messagesOf(problem), [problem]);
   const excerpts = useExcerpts(source, messages);
@@ -33,7 +33,7 @@ function ExcerptLine({ excerpt }: { excerpt: Excerpt | undefined }) {
       </span>
       <code>
         {excerpt.before}
-        {/* At the end of a line there is nothing to mark but the end itself. */}
+        {/* At the end of a line there is no character to mark. */}
         <mark>{excerpt.at || '\u00a0'}</mark>
         {excerpt.after}
       </code>
@@ -43,7 +43,7 @@ function ExcerptLine({ excerpt }: { excerpt: Excerpt | undefined }) {
 
 const NONE: ReadonlyMap<string, Excerpt> = new Map();
 
-/** By message. None as long as the text is read, and where it cannot be read any more. */
+/** Excerpts by message. Empty while the text is being read, and if it can no longer be read. */
 function useExcerpts(source: Blob, messages: string[]): ReadonlyMap<string, Excerpt> {
   const [found, setFound] = useState<{ messages: string[]; excerpts: ReadonlyMap<string, Excerpt> }>();
   useEffect(() => {
@@ -52,7 +52,7 @@ function useExcerpts(source: Blob, messages: string[]): ReadonlyMap<string, Exce
       (excerpts) => {
         if (current) setFound({ messages, excerpts });
       },
-      () => undefined, // the messages say enough
+      () => undefined, // the messages are enough
     );
     return () => {
       current = false;
@@ -75,7 +75,7 @@ async function readExcerpts(source: Blob, messages: string[]): Promise<Map<strin
   );
 }
 
-/** What the problem says, each thing once: a plugin tells the first error also as the problem's detail. */
+/** The messages of the problem, without duplicates: a plugin repeats the first error as the detail. */
 function messagesOf(problem: ApiProblem): string[] {
   const messages = [problem.detail, ...problem.errors.map((error) => error.detail)];
   return [...new Set(messages.filter(Boolean))];

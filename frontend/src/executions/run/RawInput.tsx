@@ -1,7 +1,7 @@
 import { useId, type ClipboardEvent } from 'react';
 import './RawInput.css';
 
-/** Fields get slow beyond this, and so does the page with them. */
+/** Longer text makes the field and the page slow. */
 const LONGEST_PASTED = 200_000;
 
 export function RawInput({
@@ -21,7 +21,7 @@ export function RawInput({
   error: string | null;
   onChange: (value: string) => void;
   onSubmit: () => void;
-  /** Takes a text that is too long for a field, and files that are pasted. */
+  /** Receives pasted files, and pasted text that is too long for the field. */
   onFile?: (file: File) => void;
 }) {
   const id = useId();
@@ -63,7 +63,7 @@ export function RawInput({
           }}
         />
         <p id={`${id}-hint`} className="field-hint">
-          {hint} <kbd>Ctrl</kbd> <kbd>Enter</kbd> runs it.
+          {hint} Press <kbd>Ctrl</kbd> <kbd>Enter</kbd> to run.
         </p>
         {error && (
           <p id={`${id}-error`} className="field-error" role="alert">

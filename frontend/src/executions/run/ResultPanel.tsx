@@ -20,22 +20,22 @@ export function ResultPanel({
   stale,
   onRunOnServer = null,
 }: {
-  /** One level below what the panel stands under. */
+  /** One level below the heading above the panel. */
   heading: 'h2' | 'h3';
   finished: FinishedRun;
   fileName: string;
   extension?: string;
   firstView?: View | null;
-  /** The text that errors name places in. */
+  /** The text that errors refer to. */
   source?: Blob | null;
   stale: boolean;
-  /** Offered where the browser could not run it and the server can. */
+  /** Offered if the browser could not run the function but the server can. */
   onRunOnServer?: (() => void) | null;
 }) {
   const { outcome } = finished;
   const panel = useRef<HTMLElement>(null);
   useEffect(() => {
-    // With the next frame, for which the page is laid out anyway.
+    // In the next frame, when the page is laid out anyway.
     const frame = requestAnimationFrame(() => panel.current?.scrollIntoView({ block: 'nearest' }));
     return () => cancelAnimationFrame(frame);
   }, [outcome]);
@@ -76,7 +76,7 @@ export function ResultPanel({
               <Link to={`/executions/${outcome.executionId}`}>
                 <code>{outcome.executionId}</code>
               </Link>
-              <CopyButton text={outcome.executionId} hiddenLabel="Copy id" />
+              <CopyButton text={outcome.executionId} hiddenLabel="Copy ID" />
             </p>
           )}
         </div>

@@ -4,9 +4,9 @@ import { formatBytes } from '../../lib/format';
 import type { ActiveRun } from './useRun';
 import './RunProgress.css';
 
-const WORTH_TELLING_MS = 1000;
+const SHOWN_AFTER_MS = 1000;
 
-/** How far a run is, once it takes a while: how much of its input is sent; from then on only the plugin knows. */
+/** The progress of a run that takes longer: the upload of its input, then only the time so far. */
 export function RunProgress({
   activeRun,
   bytes,
@@ -17,16 +17,16 @@ export function RunProgress({
   label: string;
 }) {
   const elapsed = useNow(200) - activeRun.since;
-  if (elapsed < WORTH_TELLING_MS) return null;
+  if (elapsed < SHOWN_AFTER_MS) return null;
   const { sent } = activeRun;
-  const isSending = sent !== null && sent < 1;
-  const name = isSending ? 'Sending' : label;
+  const isUploading = sent !== null && sent < 1;
+  const name = isUploading ? 'Uploading' : label;
   return (
     <div className="run-progress">
-      <ProgressBar label={name} value={isSending ? sent : undefined} />
+      <ProgressBar label={name} value={isUploading ? sent : undefined} />
       <p className="muted">
         <span role="status">{name}…</span>{' '}
-        {isSending && `${formatBytes(Math.round(sent * bytes))} of ${formatBytes(bytes)}, `}
+        {isUploading && `${formatBytes(Math.round(sent * bytes))} of ${formatBytes(bytes)}, `}
         <span className="elapsed">{(elapsed / 1000).toFixed(1)} s</span>
       </p>
     </div>

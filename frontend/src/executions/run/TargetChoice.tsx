@@ -1,7 +1,7 @@
 import { SegmentedControl } from '../../components/SegmentedControl';
 import type { Target } from '../../lib/types';
 
-/** Where a function is to run, if it may run in both places. */
+/** Where to run a function that may run in both places. */
 export function TargetChoice({
   targets,
   value,
@@ -14,7 +14,7 @@ export function TargetChoice({
   if (targets.length < 2) return null;
   return (
     <SegmentedControl
-      label="Run it"
+      label="Where to run"
       options={[
         { value: 'server', label: 'On the server' },
         { value: 'browser', label: 'In this browser' },

@@ -1,13 +1,13 @@
-// The locations in a text that a plugin's errors name, and what stands there.
+// Locations in a text that a plugin's errors refer to, and the text around them.
 import { readLines } from '../../lib/textFiles';
 
-/** Both counted from 1, the column in characters. */
+/** Both count from 1; the column is in characters. */
 export interface TextLocation {
   line: number;
   column: number;
 }
 
-/** Part of a line: what stands before the location, at it, and after it. */
+/** Part of a line: before, at and after the location. */
 export interface Excerpt {
   line: number;
   before: string;
@@ -17,13 +17,13 @@ export interface Excerpt {
 
 const LOCATION = /^Line (\d{1,9}), column (\d{1,9}): /;
 
-/** The location that an error begins with; null if it names none. */
+/** The location at the start of an error message; null if there is none. */
 export function locationIn(message: string): TextLocation | null {
   const [, line, column] = LOCATION.exec(message) ?? [];
   return line && column ? { line: Number(line), column: Number(column) } : null;
 }
 
-/** What stands at each of the locations, in their order; null where the text has no such line. */
+/** The excerpt for each location, in the same order; null if the text has no such line. */
 export async function excerptsAt(
   text: Blob,
   locations: readonly TextLocation[],
@@ -31,7 +31,7 @@ export async function excerptsAt(
   if (locations.length === 0) return [];
   const excerpts = locations.map((): Excerpt | null => null);
   const last = Math.max(...locations.map((location) => location.line));
-  let before = 0; // how many lines came before the present ones
+  let before = 0; // the number of lines before the current ones
   for await (const lines of readLines(text)) {
     locations.forEach((location, index) => {
       const line = lines[location.line - before - 1];
@@ -57,7 +57,7 @@ function excerpt(line: string, location: TextLocation): Excerpt {
   };
 }
 
-/** The index after so many more characters; some of them take two units. */
+/** The index after the given number of characters, some of which take two UTF-16 units. */
 function after(line: string, start: number, characters: number): number {
   let index = start;
   for (let left = characters; left > 0 && index < line.length; left -= 1)

@@ -1,29 +1,35 @@
-// Which execution a call to the server became. Its answer names it only when it has ended; the live events tell
-// of every execution as it begins, so the caller's own is known by what it was called with.
+// Finds the execution that belongs to a call on the server, so that it can be cancelled. The response names it only
+// after its end. The live events report each execution when it starts: the right one is recognised by its input.
 import type { Call } from '../../lib/calls';
 import type { LiveEvent } from '../../lib/types';
 
 export interface OwnExecution {
   hear: (event: LiveEvent) => void;
-  /** Null while none can be meant, or more than one: another tab may make the very same call, and either may end. */
+  /** Null if no execution matches, or more than one: another tab may make the same call. */
   id: () => string | null;
 }
 
-/** Has to hear all events from before the call is made. */
+/** `hear` must receive all events from before the call is made. */
 export function watchForOwnExecution({ slug, name, body }: Call, userId: string | undefined): OwnExecution {
   const bytes = sizeOf(body);
-  const fitting = new Set<string>();
+  const matching = new Set<string>();
   const ended = new Set<string>();
   return {
     hear: (event) => {
       if (event.type === 'execution.finished') ended.add(event.data.id);
       if (event.type !== 'execution.started') return;
-      const { id, plugin, function: called, target, user, input_bytes: took } = event.data;
-      if (plugin === slug && called === name && target === 'server' && user?.id === userId && took === bytes)
-        fitting.add(id);
+      const { id, plugin, function: called, target, user, input_bytes: inputBytes } = event.data;
+      if (
+        plugin === slug &&
+        called === name &&
+        target === 'server' &&
+        user?.id === userId &&
+        inputBytes === bytes
+      )
+        matching.add(id);
     },
     id: () => {
-      const [id, ...others] = fitting;
+      const [id, ...others] = matching;
       return id !== undefined && others.length === 0 && !ended.has(id) ? id : null;
     },
   };

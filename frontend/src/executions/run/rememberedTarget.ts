@@ -9,7 +9,7 @@ interface FunctionKey {
   name: string;
 }
 
-/** The remembered choice where the function still allows it, otherwise the usual one, if that is allowed. */
+/** The remembered target if the function still allows it, otherwise `usual` if allowed, otherwise the first allowed one. */
 export function rememberedTarget(
   functionKey: FunctionKey,
   allowed: readonly Target[],
@@ -19,7 +19,7 @@ export function rememberedTarget(
   try {
     remembered = localStorage.getItem(key(functionKey));
   } catch {
-    // Blocked storage keeps no choices.
+    // Storage is blocked: nothing is remembered.
   }
   return (
     allowed.find((target) => target === remembered) ??
@@ -33,7 +33,7 @@ export function rememberTarget(functionKey: FunctionKey, target: Target): void {
   try {
     localStorage.setItem(key(functionKey), target);
   } catch {
-    // Then it has to be chosen again.
+    // Storage is blocked: the choice lasts until the page is left.
   }
 }
 

@@ -1,4 +1,4 @@
-// Runs one plugin function and tells what came of it, whatever the target.
+// Runs a plugin function on the server or in this browser.
 import { callFunction } from '../../lib/api';
 import { failed, type Call, type Outcome, type WatchEnd } from '../../lib/calls';
 import { isReadable } from '../../lib/files';
@@ -7,21 +7,19 @@ import { ApiProblem, asProblem } from '../../lib/problem';
 import { parseServerTiming } from '../../lib/serverTiming';
 import type { Target } from '../../lib/types';
 
-interface Watching {
-  /** Hears how much of a file is sent to the server, from 0 to 1. */
+interface RunOptions {
+  /** Called with the part of a file that has been sent to the server, from 0 to 1. */
   onProgress?: (sent: number) => void;
-  /** By which a run in this browser learns that somebody ended it from elsewhere; its outcome is a failure then. */
+  /** How a run in this browser learns that it was ended from elsewhere; its outcome is then a failure. */
   watchEnd?: WatchEnd;
 }
 
-/**
- * Runs where it is to run. Only an abort throws; every other failure is an outcome.
- */
+/** Only an abort throws; every other failure is an outcome. */
 export async function run(
   call: Call,
   target: Target,
   signal: AbortSignal,
-  { onProgress = () => undefined, watchEnd = () => () => undefined }: Watching = {},
+  { onProgress = () => undefined, watchEnd = () => () => undefined }: RunOptions = {},
 ): Promise<Outcome> {
   if (call.body instanceof Blob && !(await isReadable(call.body))) return failed(unreadable());
   if (target === 'server') return runOnServer(call, signal, onProgress);
@@ -29,11 +27,11 @@ export async function run(
   return loaded instanceof ApiProblem ? failed(loaded) : loaded.runInBrowser(call, signal, watchEnd);
 }
 
-/** Makes ready for runs in this browser, until the function that it returns is called. */
+/** Prepares for runs in this browser, until the returned function is called. */
 export function prepareBrowserRuns(): () => void {
   let stopped = false;
   const stop = loadBrowserRuns().then(({ keepSpareWorker }) => (stopped ? null : keepSpareWorker()));
-  // What cannot be loaded now is loaded, or told, when something is run.
+  // After a failure, the next run tries to load it again and reports the error.
   stop.catch(() => null);
   return () => {
     stopped = true;
@@ -44,14 +42,14 @@ export function prepareBrowserRuns(): () => void {
   };
 }
 
-/** Its own chunk: most visits run nothing in the browser. Once it is here, runs begin without waiting for it. */
+/** A separate chunk, because most visits run nothing in the browser. Once loaded, runs start without delay. */
 let browserRuns: typeof import('../../browser/runInBrowser') | null = null;
 
 async function loadBrowserRuns() {
   return (browserRuns ??= await import('../../browser/runInBrowser'));
 }
 
-/** Runs on the server. Only an abort throws; every other failure is an outcome. */
+/** Only an abort throws; every other failure is an outcome. */
 async function runOnServer(
   call: Call,
   signal: AbortSignal,
@@ -77,6 +75,6 @@ function unreadable(): ApiProblem {
     code: 'file-unreadable',
     status: 0,
     title: 'The file cannot be read',
-    detail: 'It was changed, moved or removed since it was chosen. Choose it again.',
+    detail: 'It was changed, moved or deleted after you chose it. Choose it again.',
   });
 }

@@ -1,4 +1,4 @@
-// One run at a time of one function: begins it, cancels it, and has what came of the last one.
+// Runs one call at a time: starts it, cancels it, and keeps the last result.
 import { useCallback, useEffect, useRef, useState } from 'react';
 import { useFeed } from '../../hooks/useFeed';
 import { useSession } from '../../hooks/useSession';
@@ -11,35 +11,35 @@ import { useWatchEnd } from '../useExecutionEvents';
 import { watchForOwnExecution } from './ownExecution';
 import { run as runCall } from './runFunction';
 
-/** What came of a call. */
+/** A call and its outcome. */
 export interface FinishedRun<Asked extends Call = Call> {
   call: Asked;
   outcome: Outcome;
 }
 
-/** A run that is under way. */
+/** A run in progress. */
 export interface ActiveRun {
-  /** In milliseconds, as Date.now() tells them. */
+  /** The start, as milliseconds of Date.now(). */
   since: number;
   target: Target;
-  /** How much of a file is sent to the server, from 0 to 1; null where nothing is. */
+  /** The part of a file that has been sent to the server, from 0 to 1; null if no file is sent. */
   sent: number | null;
 }
 
 export interface Run<Asked extends Call> {
-  /** Null before the first one; the result of before stays while another goes on, or when that is given up. */
+  /** Null before the first run. The previous result stays during the next run, and if that one is cancelled. */
   finished: FinishedRun<Asked> | null;
-  /** Null if none goes on, or none for long enough to be shown. */
+  /** Null if nothing is running, or not long enough to be shown. */
   activeRun: ActiveRun | null;
-  /** Whether one goes on at this moment. */
+  /** Whether a run is in progress at this moment. */
   isRunning: () => boolean;
-  /** Begins a run, in place of the one that goes on. Resolves to null when it is given up. */
+  /** Starts a run and aborts the one in progress. Resolves to null if it is aborted. */
   start: (call: Asked, target: Target) => Promise<Outcome | null>;
-  /** Ends it where it runs. Leaving the page does not: a run on the server then goes on, and is in the history. */
+  /** Cancels the run, also on the server. Leaving the page does not: a run on the server then continues. */
   cancel: () => void;
 }
 
-/** What takes no longer is felt as instant: to show it as under way would flicker, and slow it down. */
+/** Shorter runs feel instant. Showing their progress would flicker and slow them down. */
 const SHOWN_AFTER_MS = 100;
 
 export function useRun<Asked extends Call = Call>(): Run<Asked> {
@@ -78,11 +78,11 @@ export function useRun<Asked extends Call = Call>(): Run<Asked> {
       }, SHOWN_AFTER_MS);
       try {
         const outcome = await running;
-        if (controller.signal.aborted) return null; // the result came as it was given up
+        if (controller.signal.aborted) return null; // aborted just as the result arrived
         setFinished({ call, outcome });
         return outcome;
       } catch {
-        return null; // only giving up ends here
+        return null; // only an abort throws
       } finally {
         stopListening?.();
         clearTimeout(timer);
@@ -102,15 +102,15 @@ export function useRun<Asked extends Call = Call>(): Run<Asked> {
     if (id === null) {
       show({
         tone: 'neutral',
-        title: 'You no longer wait for it',
-        body: 'If it still runs on the server, it is among the executions and can be cancelled there.',
+        title: 'No longer waiting for the result',
+        body: 'If it is still running on the server, you can cancel it on the Executions page.',
       });
       return;
     }
     cancelExecution(id).catch((error: unknown) => {
       const problem = asProblem(error);
       if (problem.code !== 'run-ended')
-        show({ tone: 'danger', title: 'It may still run on the server', body: problem.message });
+        show({ tone: 'danger', title: 'It may still be running on the server', body: problem.message });
     });
   }, [leave, activeRun, show]);
 
