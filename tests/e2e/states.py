@@ -1,4 +1,4 @@
-"""Every page of the app in every state that it can be in, and a server with something to show in each.
+"""Every page of the app in each of its states, and a server with the data for them.
 
 A page that is added to the app gets its lines here, and is then held to what `test_pages.py` holds all to.
 """
@@ -18,13 +18,13 @@ from tests.server import ROOT, Server
 
 OWNER, ALICE, BOB = "owner@example.com", "alice@example.com", "bob@example.com"
 
-# What a request can get in the place of the server's answer; or some JSON.
+# What a request can get instead of the server's response, besides JSON.
 HELD, BROKEN, OFFLINE = "held", "broken", "offline"
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """A problem in the place of the server's answer."""
+    """A problem instead of the server's response."""
 
     status: int
     code: str
@@ -57,7 +57,7 @@ def fixture(name: str, **members: Any) -> bytes:
 
 @dataclass
 class Stage:
-    """A server with three people: the owner, Alice who has run things, and Bob who has not.
+    """A server with three users: the owner, Alice who has run functions, and Bob who has not.
 
     hostcall is active with one permission, hostfn waits, echo is disabled, beacon waits with an upgrade.
     """
@@ -98,7 +98,7 @@ class Stage:
         owner.patch("/api/v1/plugins/echo", json={"enabled": False}).raise_for_status()
 
     def _install(self, owner: httpx.Client, bundle: bytes, grants: list[str] | None) -> None:
-        """Without grants it is left to wait."""
+        """With `grants=None`, it stays awaiting consent."""
         added = owner.post("/api/v1/plugins", files={"bundle": bundle}).raise_for_status().json()
         if grants is not None:
             path = f"/api/v1/plugins/{added['plugin']['slug']}/releases/{added['version']}/activate"
@@ -120,7 +120,7 @@ class Stage:
         run("running", "faults/call/sleep_forever", Prefer="respond-async")
 
     def fill(self, path: str) -> str:
-        """The path with the ids of the executions that it names: /executions/{done}."""
+        """Replaces names of executions in the path by their ids: /executions/{done}."""
         return path.format_map(self.executions)
 
     def stop(self) -> None:
@@ -135,9 +135,9 @@ def nothing(page: Page) -> None:
 
 @dataclass(frozen=True)
 class State:
-    """A page as somebody finds it."""
+    """A page in one of its states."""
 
-    # Paths may name executions of the stage.
+    # Paths may refer to executions of the stage by name.
     name: str
     path: str
     page_title: str  # without the app's own name
@@ -162,7 +162,7 @@ class State:
 
     @property
     def example(self) -> str:
-        """A path of this form, for the table of routes."""
+        """An example path, to match against the routes."""
         return re.sub(r"{\w+}", "x", re.split("[?#]", self.path)[0])
 
 
@@ -204,7 +204,7 @@ def run_greet(page: Page) -> None:
 
 def open_activity(page: Page) -> None:
     page.set_viewport_size({"width": 768, "height": 1000})
-    # Its name goes on with how much is under way.
+    # Its name may end with the number of running executions.
     page.get_by_role("button", name=re.compile("^Activity")).click()
 
 
@@ -274,7 +274,7 @@ STATES = [
     State("sign-up-done-no-mail", "/signup", "Log in", "Your account is ready", None, prepare=sign_up,
           answers={"/api/v1/auth/signup": {"user": CAROL}, ASK_TO_VERIFY: NOT_SENT}),
 
-    # Where e-mails lead, and how they are asked for.
+    # Links from e-mails, and the forms that request them.
     State("forgot-password", "/forgot-password", "Forgot your password?", "Send link", None),
     State("forgot-password-sent", "/forgot-password", "Check your e-mail", "If there is an account for",
           None, answers={ASK_TO_RESET: DONE}, prepare=forget_password),
@@ -329,7 +329,8 @@ STATES = [
           "searchbox").fill("unheard of")),
     State("catalogue-empty", "/plugins", "Plugins", "No plugins installed",
           answers={"/api/v1/plugins": {"count": 0, "next": None, "previous": None, "results": []}}),
-    State("catalogue-loading", "/plugins", "Plugins", "Plugins run in a sandbox", answers={"/api/v1/plugins": HELD}),
+    State("catalogue-loading", "/plugins", "Plugins", "Plugins run in a sandbox",
+          answers={"/api/v1/plugins": HELD}),
     State("catalogue-failed", "/plugins", "Plugins", "Try again", answers={"/api/v1/plugins": BROKEN}),
 
     # A plugin.
@@ -362,7 +363,7 @@ STATES = [
           prepare=press("Edit settings")),
     State("plugin-remove", "/plugins/beacon", "Beacon", "Remove permanently", OWNER, prepare=press("Remove")),
 
-    # The page of the plugin convert. A wrong text is no failed request: it never leaves the page.
+    # The page of the plugin convert. Invalid input causes no failed request: it never leaves the page.
     State("convert", "/convert", "Convert", "Drop a file here"),
     State("convert-result", "/convert", "Convert", "Succeeded", prepare=convert("name,age\nAda,36\n")),
     State("convert-wrong", "/convert", "Convert", "This is not valid JSON", prepare=convert('{"a": 1,}')),
@@ -408,7 +409,7 @@ STATES = [
     State("execution-lost", f"/executions/{UNKNOWN}", "Not found", "This execution does not exist",
           refused=(f"/api/v1/executions/{UNKNOWN}",)),
 
-    # One's own account.
+    # The user's own account.
     State("tokens", "/tokens", "Access tokens", "You have no tokens", BOB),
     State("tokens-owner", "/tokens", "Access tokens", "New token", OWNER),
     State("tokens-made", "/tokens", "Access tokens", "backup script", prepare=make_token),

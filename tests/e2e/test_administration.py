@@ -1,4 +1,4 @@
-"""Administrators upload plugins, remove them, and look after the sandbox, in a real browser."""
+"""Administrators upload, configure and remove plugins, and inspect the sandbox, in a real browser."""
 
 import json
 import os
@@ -18,7 +18,7 @@ NETWORK = [{"url": "https://api.example.com/v1/", "methods": ["GET"], "reason": 
 
 @pytest.fixture(scope="module")
 def small_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that takes small bundles only."""
+    """A server with a low size limit for bundles."""
     server = Server.start(
         tmp_path_factory.mktemp("small") / "data", PLUGIN_MAX_BUNDLE_BYTES=str(LIMIT), PLUGIN_FAULT_BUDGET="2"
     )
@@ -40,24 +40,22 @@ def choose(page: Page, name: str, data: bytes) -> None:
     )
 
 
-def test_a_bundle_is_uploaded_looked_at_and_consented_to(
-    small_server: Server, page: Page, shoot: Shoot
-) -> None:
+def test_upload_report_and_consent(small_server: Server, page: Page, shoot: Shoot) -> None:
     log_in(page, small_server, "/plugins")
     page.get_by_role("link", name="Upload plugin").click()
     expect(page.get_by_text("One .zip file, at most 8 MB")).to_be_visible()
     shoot("upload")
 
-    # By keyboard alone: the input has the focus after the way back, and shows it on its button.
+    # By keyboard alone: the input follows the breadcrumb, and its label shows the focus.
     page.get_by_role("link", name="All plugins").focus()
     page.keyboard.press("Tab")
     expect(page.get_by_label("Choose a file")).to_be_focused()
 
-    # What is wrong with a file is said before it is sent.
+    # Problems with a file are reported before it is sent.
     choose(page, "empty.zip", b"")
     expect(page.get_by_role("alert")).to_contain_text("“empty.zip” is empty.")
 
-    # What the gate refuses is said in its words.
+    # The server's reason for a refusal is shown.
     choose(page, "notes.zip", make_zip({"notes.txt": b"no plugin"}))
     expect(page.get_by_role("alert")).to_contain_text("The archive has no plugin.json.")
     expect(page.get_by_text("Nothing was stored")).to_be_visible()
@@ -75,9 +73,7 @@ def test_a_bundle_is_uploaded_looked_at_and_consented_to(
     expect(page.get_by_text("1.0.0 is active")).to_be_visible()
 
 
-def test_a_bundle_over_the_limit_never_leaves_the_browser(
-    small_server: Server, page: Page, tmp_path: Path
-) -> None:
+def test_bundle_over_the_limit_is_not_sent(small_server: Server, page: Page, tmp_path: Path) -> None:
     log_in(page, small_server, "/upload")
     expect(page.get_by_text("at most 8 MB")).to_be_visible()
     sent: list[str] = []
@@ -90,9 +86,7 @@ def test_a_bundle_over_the_limit_never_leaves_the_browser(
     assert "POST" not in sent
 
 
-def test_an_upload_shows_how_far_it_is_and_can_be_given_up(
-    small_server: Server, page: Page, shoot: Shoot
-) -> None:
+def test_upload_shows_progress_and_can_be_cancelled(small_server: Server, page: Page, shoot: Shoot) -> None:
     log_in(page, small_server, "/upload")
     expect(page.get_by_text("at most 8 MB")).to_be_visible()
     network = page.context.new_cdp_session(page)
@@ -109,7 +103,7 @@ def test_an_upload_shows_how_far_it_is_and_can_be_given_up(
         assert owner.get("/api/v1/plugins/hostcall").status_code == 404
 
 
-def test_a_bundle_can_be_dropped(small_server: Server, page: Page) -> None:
+def test_bundle_can_be_dropped(small_server: Server, page: Page) -> None:
     log_in(page, small_server, "/upload")
     expect(page.get_by_text("at most 8 MB")).to_be_visible()
     data = list(zipped(name="dropped", title="Dropped"))
@@ -125,7 +119,7 @@ def test_a_bundle_can_be_dropped(small_server: Server, page: Page) -> None:
     expect(page.get_by_role("heading", name="Dropped 1.0.0 is installed")).to_be_visible()
 
 
-def test_others_are_shown_no_upload(small_server: Server, page: Page) -> None:
+def test_upload_is_hidden_from_ordinary_users(small_server: Server, page: Page) -> None:
     small_server.sign_up("alice@example.com")
     log_in(page, small_server, "/plugins", "alice@example.com")
     expect(page.get_by_role("link", name="Template").first).to_be_visible()
@@ -135,7 +129,7 @@ def test_others_are_shown_no_upload(small_server: Server, page: Page) -> None:
         expect(page.get_by_role("heading", name="Only administrators")).to_be_visible()
 
 
-def test_a_plugin_is_removed_once_its_name_was_typed(small_server: Server, page: Page, shoot: Shoot) -> None:
+def test_removing_a_plugin_requires_typing_its_name(small_server: Server, page: Page, shoot: Shoot) -> None:
     small_server.install_fixture("echo")
     with small_server.log_in("owner@example.com") as owner:
         assert owner.post("/api/v1/plugins/echo/call/run", content=b"x").status_code == 200
@@ -152,15 +146,13 @@ def test_a_plugin_is_removed_once_its_name_was_typed(small_server: Server, page:
     expect(page).to_have_url(f"{small_server.url}/plugins")
     expect(page.get_by_role("link", name="Fixture: echo")).to_have_count(0)
 
-    # What comes with Hostbridge stays, so nobody is offered to remove it.
+    # Bundled plugins cannot be removed, so there is no button.
     page.goto(f"{small_server.url}/plugins/template")
     expect(page.get_by_role("button", name="Disable")).to_be_visible()
     expect(page.get_by_role("button", name="Remove")).to_have_count(0)
 
 
-def test_an_open_page_follows_what_others_do_to_the_plugin(
-    small_server: Server, page: Page, shoot: Shoot
-) -> None:
+def test_plugin_page_follows_changes_made_elsewhere(small_server: Server, page: Page, shoot: Shoot) -> None:
     small_server.install_fixture("faults")
     small_server.sign_up("bob@example.com")
     log_in(page, small_server, "/plugins/faults/echo", "bob@example.com")
@@ -183,7 +175,7 @@ def test_an_open_page_follows_what_others_do_to_the_plugin(
         expect(page.get_by_role("heading", name="“faults” was just removed")).to_be_visible()
 
 
-def test_settings_are_seen_and_changed(small_server: Server, page: Page, shoot: Shoot) -> None:
+def test_settings_are_shown_and_changed(small_server: Server, page: Page, shoot: Shoot) -> None:
     schema = {
         "type": "object",
         "properties": {
@@ -208,7 +200,7 @@ def test_settings_are_seen_and_changed(small_server: Server, page: Page, shoot: 
         expect(place).to_be_focused()
         shoot("settings")
 
-        # What is missing is said at its field, and nothing is sent.
+        # A missing value is reported at its field, and nothing is sent.
         settings.get_by_role("button", name="Save settings").click()
         expect(settings).to_contain_text("Fill in this field.")
         settings.get_by_label("Key").fill("k-1234")
@@ -218,11 +210,11 @@ def test_settings_are_seen_and_changed(small_server: Server, page: Page, shoot: 
         expect(edit).to_be_focused()
         expect(settings).to_contain_text("Set (hidden)")
         expect(settings).not_to_contain_text("k-1234")
-        # A default that nobody chose stays one.
+        # An unchanged default is not stored.
         told = owner.get("/api/v1/plugins/forecast").json()["settings"]
         assert told == {"api_key": None, "warn": True}
 
-        # The secret stays when it is left empty.
+        # A secret that is left empty is kept.
         edit.click()
         place.fill("Rome")
         settings.get_by_role("button", name="Save settings").click()
@@ -234,7 +226,7 @@ def test_settings_are_seen_and_changed(small_server: Server, page: Page, shoot: 
         expect(edit).to_be_focused()
 
 
-def test_the_sandbox_is_told_layer_by_layer(small_server: Server, page: Page, shoot: Shoot) -> None:
+def test_sandbox_page_lists_every_layer(small_server: Server, page: Page, shoot: Shoot) -> None:
     log_in(page, small_server, "/plugins")
     page.get_by_role("button", name="Account menu").click()
     page.get_by_role("link", name="Sandbox").click()
@@ -248,7 +240,7 @@ def test_the_sandbox_is_told_layer_by_layer(small_server: Server, page: Page, sh
         expect(rows.nth(index)).to_contain_text(words[layer["state"]])
     shoot("sandbox")
 
-    # How it looks where some are missing, and where nothing runs.
+    # With missing layers, and without any worker.
     lacking = [{**layers[0], "state": "off", "detail": "Operation not permitted"}]
     lacking += [{**layers[1], "state": "partial", "detail": "without signals"}, *layers[2:]]
     answer = {"max_bundle_bytes": LIMIT, "workers": 3, "sandbox": lacking}

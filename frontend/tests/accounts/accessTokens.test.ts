@@ -12,19 +12,19 @@ const known = (operation: string): PermissionInfo => ({
   risk: 'low',
 });
 
-test('a token is good, ends within a week, or is over', () => {
+test('a token is valid, expires within a week, or has expired', () => {
   expect(lifeOf(ending('2026-06-04T12:00:00Z'), now)).toBe('good');
   expect(lifeOf(ending('2026-05-08T12:00:00Z'), now)).toBe('ending');
   expect(lifeOf(ending('2026-05-04T12:00:00Z'), now)).toBe('over');
 });
 
-test('scopes are told in words', () => {
+test('scopes have titles', () => {
   expect(scopeTitle('api', [])).toBe('Use the API as you');
   expect(scopeTitle('kv_get', [known('kv_get')])).toBe('Read its store');
   expect(scopeTitle('gone_since', [known('kv_get')])).toBe('gone_since');
 });
 
-test('a permission that is no operation is no scope', () => {
+test('permissions that are not operations are not scopes', () => {
   expect(scopesOf([known('kv_get'), known('read_password_hash')]).map((scope) => scope.operation)).toEqual([
     'kv_get',
   ]);

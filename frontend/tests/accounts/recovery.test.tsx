@@ -25,10 +25,10 @@ const bob: Person = { ...alice, id: 'bob', email: 'bob@example.com' };
 const PASSWORD = 'a long walk at dusk';
 const NEW_PASSWORD = 'a short nap at noon';
 
-/** A small server: its state is what the tests change. */
+/** A fake server, with state that the tests change. */
 let server: {
   user: Person | null;
-  /** Whose address, or password, the link with the token "good" is for. */
+  /** The account that the link with the token "good" belongs to. */
   owner: Person;
   used: boolean;
   sendsMail: boolean;
@@ -89,7 +89,7 @@ async function answer(input: RequestInfo | URL, init: RequestInit = {}): Promise
   return refusal(404, 'not-found', 'Not found');
 }
 
-/** With the browser's own address, unlike a memory router's: what stands in it is what matters here. */
+/** Uses the browser's address instead of a memory router, because these tests check the address. */
 function open(address: string) {
   window.history.replaceState(null, '', address);
   return render(
@@ -150,7 +150,7 @@ test.each([
   expect(tokenIn(hash)).toBe(token);
 });
 
-test('who forgot the password asks with the address typed at log-in, and may ask again', async () => {
+test('the forgotten-password form starts with the address from log-in, and can be sent again', async () => {
   open('/login');
   await screen.findByRole('heading', { name: 'Log in' });
   fill('E-mail', 'alice@example.com');
@@ -171,7 +171,7 @@ test('who forgot the password asks with the address typed at log-in, and may ask
   expect((await screen.findByRole('alert')).textContent).toContain('The e-mail could not be sent');
 });
 
-test('the token of a link leaves the address bar and is kept nowhere', async () => {
+test('the token of a link is removed from the address and stored nowhere', async () => {
   const entries = window.history.length;
   open('/reset-password#token=good');
   await screen.findByLabelText('New password');
@@ -182,7 +182,7 @@ test('the token of a link leaves the address bar and is kept nowhere', async () 
   expect(document.documentElement.outerHTML).not.toContain('good');
 });
 
-test('a weak password is told at its field, and the link is good for the next try', async () => {
+test('a weak password is reported at its field, and the link stays valid', async () => {
   open('/reset-password#token=good');
   await screen.findByLabelText('New password');
   const field = screen.getByLabelText('New password');
@@ -202,7 +202,7 @@ test('a weak password is told at its field, and the link is good for the next tr
   ]);
 });
 
-test('a new password ends the log-in of this browser without a word of an expired session', async () => {
+test('resetting the password logs out this browser, without a message about expiry', async () => {
   server.user = alice;
   open('/reset-password#token=good');
   await screen.findByLabelText('New password');
@@ -214,7 +214,7 @@ test('a new password ends the log-in of this browser without a word of an expire
   expect(screen.queryByRole('alert')).toBeNull();
 });
 
-test('a new password for another account leaves this log-in as it is, and says so', async () => {
+test('resetting the password of another account keeps this session, and says so', async () => {
   server.user = bob;
   open('/reset-password#token=good');
   await screen.findByLabelText('New password');
@@ -234,7 +234,7 @@ test.each(['/reset-password', '/reset-password#token='])('%s is an incomplete li
   );
 });
 
-test('a dead link says so and leads to a new one; a second link in the same tab is tried anew', async () => {
+test('an invalid link offers a new one; a second link in the same tab replaces it', async () => {
   open('/reset-password#token=old');
   await screen.findByLabelText('New password');
   fill('New password', NEW_PASSWORD);
@@ -248,7 +248,7 @@ test('a dead link says so and leads to a new one; a second link in the same tab 
   await waitFor(() => expect(window.location.hash).toBe(''));
 });
 
-test('an address is confirmed by its button alone, whoever is logged in', async () => {
+test('an address is confirmed only by the button, no matter who is logged in', async () => {
   open('/verify-email#token=good');
   await screen.findByRole('button', { name: 'Confirm address' });
   await waitFor(() => expect(window.location.href).toMatch(/\/verify-email$/));
@@ -260,7 +260,7 @@ test('an address is confirmed by its button alone, whoever is logged in', async 
   expect((await screen.findByLabelText<HTMLInputElement>('E-mail')).value).toBe('alice@example.com');
 });
 
-test('the profile knows of an address that was just confirmed', async () => {
+test('the profile shows a newly confirmed address', async () => {
   server.user = alice;
   open('/verify-email#token=good');
   fireEvent.click(await screen.findByRole('button', { name: 'Confirm address' }));
@@ -271,7 +271,7 @@ test('the profile knows of an address that was just confirmed', async () => {
   expect(screen.queryByRole('button', { name: 'Send link' })).toBeNull();
 });
 
-test("another's confirmed address changes nothing of one's own", async () => {
+test("confirming another user's address does not change the own account", async () => {
   server.user = bob;
   open('/verify-email#token=good');
   fireEvent.click(await screen.findByRole('button', { name: 'Confirm address' }));
@@ -281,7 +281,7 @@ test("another's confirmed address changes nothing of one's own", async () => {
   expect(await screen.findByText('Not confirmed')).toBeTruthy();
 });
 
-test('a dead link sends who is logged in a new one, and lets others log in', async () => {
+test('an invalid link offers a new link to logged-in users, and log-in to others', async () => {
   server.user = alice;
   open('/verify-email#token=old');
   fireEvent.click(await screen.findByRole('button', { name: 'Confirm address' }));
@@ -320,7 +320,7 @@ test.each([
   expect(sentTo('/auth/request-email-verification')).toEqual([{ email: 'alice@example.com' }]);
 });
 
-test('the profile sends the link, and says when it could not', async () => {
+test('the profile sends the link, or shows the error', async () => {
   server.user = alice;
   server.sendsMail = false;
   open('/profile');
@@ -332,7 +332,7 @@ test('the profile sends the link, and says when it could not', async () => {
   expect(screen.queryByRole('button', { name: 'Send link' })).toBeNull();
 });
 
-test('the password is changed in the profile, and the sessions are loaded anew', async () => {
+test('changing the password reloads the sessions', async () => {
   server.user = alice;
   open('/profile');
   const section = within(await screen.findByRole('region', { name: 'Change your password' }));

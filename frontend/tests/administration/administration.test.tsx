@@ -112,7 +112,7 @@ const hostCall = {
   at: '2026-05-04T12:00:00Z',
 };
 
-/** A small server: what it answers, and what it was asked to change. */
+/** A fake server: its responses, and the changes that it received. */
 let server: {
   isStaff: boolean;
   plugin: PluginDetail;
@@ -190,14 +190,14 @@ beforeEach(() => {
     class {
       onmessage?: (message: { data: string }) => void;
       constructor() {
-        // eslint-disable-next-line @typescript-eslint/no-this-alias -- the tests speak through the open socket
+        // eslint-disable-next-line @typescript-eslint/no-this-alias -- the tests send events through the open socket
         socket = this;
       }
       close() {}
     },
   );
   vi.stubGlobal('matchMedia', () => ({ matches: true, addEventListener() {}, removeEventListener() {} }));
-  // jsdom knows dialogs, but not how to show them.
+  // jsdom has dialogs, but cannot show them.
   HTMLDialogElement.prototype.showModal = function showModal() {
     this.open = true;
   };
@@ -209,7 +209,7 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-test('consent grants what is ticked: what is needed, and nothing optional by itself', async () => {
+test('consent grants the selection: required permissions, and optional ones only if selected', async () => {
   server.plugin = waiting;
   open('/plugins/template');
   const grant = await screen.findByRole('button', { name: 'Grant and activate' });
@@ -225,7 +225,7 @@ test('consent grants what is ticked: what is needed, and nothing optional by its
   ]);
 });
 
-test('addresses are granted one by one, in words that say what leaves the server', async () => {
+test('network rules are granted one by one, with their consequences explained', async () => {
   server.plugin = {
     ...waiting,
     permissions: [],
@@ -249,7 +249,7 @@ test('addresses are granted one by one, in words that say what leaves the server
   });
 });
 
-test('an address that was granted is shown, and taken back after a question', async () => {
+test('revoking a network rule asks for confirmation', async () => {
   server.plugin = { ...template, permissions: [], network: [{ ...weather, granted: true }, radar] };
   open('/plugins/template');
   expect(await screen.findByText('1 of 2 granted')).toBeTruthy();
@@ -263,7 +263,7 @@ test('an address that was granted is shown, and taken back after a question', as
   expect(server.changes).toEqual([['PATCH', '/plugins/template', { grants: [], network_grants: [] }]]);
 });
 
-test('not now keeps the decision at hand', async () => {
+test('"Not now" collapses the consent panel, which can be reopened', async () => {
   server.plugin = waiting;
   open('/plugins/template');
   await click('Not now');
@@ -273,7 +273,7 @@ test('not now keeps the decision at hand', async () => {
   expect(server.changes).toEqual([]);
 });
 
-test('an upgrade shows what is new and what is no longer asked for', async () => {
+test('the consent for an upgrade shows new and dropped permissions', async () => {
   server.plugin = {
     ...template,
     pending: {
@@ -302,7 +302,7 @@ test('an upgrade shows what is new and what is no longer asked for', async () =>
   ).toBeTruthy();
 });
 
-test('others see that it waits for an administrator, and nothing to decide', async () => {
+test('users who cannot manage plugins see that an administrator must decide', async () => {
   server.isStaff = false;
   server.plugin = { ...waiting, can_manage: false };
   open('/plugins/template');
@@ -311,7 +311,7 @@ test('others see that it waits for an administrator, and nothing to decide', asy
   expect(screen.queryByRole('button', { name: /Disable|Edit|Roll back/ })).toBeNull();
 });
 
-test('taking a permission back is asked first', async () => {
+test('revoking a permission asks for confirmation', async () => {
   open('/plugins/template');
   await click('Edit permissions');
   fireEvent.click(checkbox('Delete accounts'));
@@ -325,7 +325,7 @@ test('taking a permission back is asked first', async () => {
   ]);
 });
 
-test('a plugin is disabled after a question, and undone from the notice', async () => {
+test('disabling asks for confirmation, and can be undone from the toast', async () => {
   open('/plugins/template');
   await click('Disable');
   fireEvent.click(within(screen.getByRole('dialog')).getByRole('button', { name: 'Disable' }));
@@ -334,7 +334,7 @@ test('a plugin is disabled after a question, and undone from the notice', async 
   expect(server.changes.map(([, , body]) => body)).toEqual([{ enabled: false }, { enabled: true }]);
 });
 
-test('a plugin that is disabled while its page is open says so, and keeps what was typed', async () => {
+test('disabling a plugin elsewhere is shown, and keeps the input', async () => {
   const shout: FunctionDetail = {
     name: 'shout',
     title: 'Shout',
@@ -359,7 +359,7 @@ test('a plugin that is disabled while its page is open says so, and keeps what w
   expect(input.value).toBe('hello');
 });
 
-test('a plugin is removed only once its name was typed', async () => {
+test('removing a plugin requires typing its name', async () => {
   open('/plugins/template');
   await click('Remove');
   const dialog = within(screen.getByRole('dialog'));
@@ -376,7 +376,7 @@ test('a plugin is removed only once its name was typed', async () => {
   expect(server.changes).toEqual([['DELETE', '/plugins/template', null]]);
 });
 
-test('what has to stay, and what others manage, offers no removal', async () => {
+test('plugins that are not removable, or not managed by the user, have no remove button', async () => {
   server.plugin = { ...template, removable: false };
   open('/plugins/template');
   await screen.findByRole('button', { name: 'Disable' });
@@ -388,7 +388,7 @@ test('what has to stay, and what others manage, offers no removal', async () => 
   expect(screen.queryByRole('button', { name: 'Remove' })).toBeNull();
 });
 
-test('running again what somebody else ran is asked first, and leads to the new run', async () => {
+test("repeating another user's execution asks for confirmation, then opens the new execution", async () => {
   open(`/executions/${execution.id}`);
   await click('Run again');
   const dialog = within(screen.getByRole('dialog'));
@@ -399,7 +399,7 @@ test('running again what somebody else ran is asked first, and leads to the new 
   expect(server.changes).toEqual([['POST', `/executions/${execution.id}/replay`, null]]);
 });
 
-test('what the server cannot tell about itself is asked for once more', async () => {
+test('server information that failed to load can be loaded again', async () => {
   for (const path of ['/upload', '/sandbox']) {
     open(path);
     expect(await screen.findByRole('button', { name: 'Try again' })).toBeTruthy();
@@ -408,7 +408,7 @@ test('what the server cannot tell about itself is asked for once more', async ()
   }
 });
 
-test('a pause shows as it begins and goes as it ends', async () => {
+test('the pause notice appears and disappears live', async () => {
   open('/plugins/template');
   await screen.findByRole('heading', { name: 'Template' });
   server.plugin = { ...template, paused: '9 of its last 9 calls failed' };
@@ -423,7 +423,7 @@ test('a pause shows as it begins and goes as it ends', async () => {
   await waitFor(() => expect(screen.queryByText('Temporarily paused')).toBeNull());
 });
 
-test('going back to an earlier release leaves the grants to the server', async () => {
+test('rolling back sends no grants', async () => {
   open('/plugins/template');
   await click('Roll back to 0.9.0');
   fireEvent.click(within(screen.getByRole('dialog')).getByRole('button', { name: 'Roll back' }));
@@ -431,7 +431,7 @@ test('going back to an earlier release leaves the grants to the server', async (
   expect(server.changes).toEqual([['POST', '/plugins/template/releases/0.9.0/activate', {}]]);
 });
 
-test('watching is turned on and off', async () => {
+test('watching can be turned on and off', async () => {
   open('/plugins/template');
   await click('Watch');
   await click('Unwatch');
@@ -439,7 +439,7 @@ test('watching is turned on and off', async () => {
   expect(server.changes.map(([method]) => method)).toEqual(['PUT', 'DELETE']);
 });
 
-test('a notification shows in the corner until it is dismissed, and stays in the activity', async () => {
+test('a notification is shown as a toast until dismissed, and stays in the activity panel', async () => {
   open('/plugins/template');
   await screen.findByRole('heading', { name: 'Template' }); // then the socket is this page's
   const activity = screen.getByRole('region', { name: 'Activity' });
@@ -454,7 +454,7 @@ test('a notification shows in the corner until it is dismissed, and stays in the
   expect(within(activity).getByText('Import failed')).toBeTruthy();
 });
 
-test('news that come together are shown together, and the end of a run is told', async () => {
+test('simultaneous updates are shown together, and the end of a run is announced', async () => {
   open('/plugins/template');
   await screen.findByRole('heading', { name: 'Template' }); // then the socket is this page's
   const activity = within(screen.getByRole('region', { name: 'Activity' }));
@@ -479,7 +479,7 @@ test('an execution shows its input and its log', async () => {
   expect(log.getByText('It was close.')).toBeTruthy();
 });
 
-test('an execution tells its problem, its backtrace and its host calls', async () => {
+test('an execution shows its problem, backtrace and host calls', async () => {
   server.calls = [hostCall];
   open(`/executions/${execution.id}`);
   const calls = await screen.findByRole('region', { name: 'Host calls' }, { timeout: 5000 });
@@ -488,7 +488,7 @@ test('an execution tells its problem, its backtrace and its host calls', async (
   expect(screen.getByText('0: template.wasm!greet').closest('details')?.open).toBe(false);
 });
 
-test('an execution without host calls says so; an unknown one is told kindly', async () => {
+test('an execution without host calls says so; an unknown execution is not found', async () => {
   open(`/executions/${execution.id}`);
   expect(await screen.findByText('No host calls')).toBeTruthy();
   cleanup();
@@ -498,7 +498,7 @@ test('an execution without host calls says so; an unknown one is told kindly', a
   ).toBeTruthy();
 });
 
-test('executions are filtered by the address and by hand', async () => {
+test('executions are filtered by the address and by the form', async () => {
   open('/executions?state=failed');
   expect(await screen.findByRole('heading', { name: 'Executions' }, { timeout: 5000 })).toBeTruthy();
   const table = await screen.findByRole('table', { name: 'Executions' });
@@ -515,7 +515,7 @@ test('executions are filtered by the address and by hand', async () => {
   );
 });
 
-test('a token is made with a name and scopes, and shown once', async () => {
+test('a token is created with a name and scopes, and shown once', async () => {
   open('/tokens');
   fireEvent.click(await screen.findByRole('button', { name: 'Create token' }, { timeout: 5000 }));
   expect(screen.getByText('Fill in this field.')).toBeTruthy();

@@ -19,10 +19,10 @@ const settings_schema = {
   additionalProperties: false,
 };
 const fresh = { settings: {}, settings_schema };
-// What the server says of a secret that is set is null.
+// The server returns null for a secret that is set.
 const used = { settings: { place: 'Rome', api_key: null }, settings_schema };
 
-test('what holds is told: what was set, or the default, and of secrets only whether', () => {
+test('settings show the value, or the default, and of secrets only whether they are set', () => {
   expect(settingsOf(fresh).map(({ title, isSet, value }) => [title, isSet, value])).toEqual([
     ['Place', false, 'Paris'],
     ['Api key', false, undefined],
@@ -35,7 +35,7 @@ test('what holds is told: what was set, or the default, and of secrets only whet
   ]);
 });
 
-test('a secret is typed unseen, and asked for only while it is not set', () => {
+test('a secret is a password field, required only if it is not set', () => {
   const first = formSchema(fresh) as typeof settings_schema;
   expect(first.required).toEqual(['api_key']);
   expect(first.properties.api_key).toMatchObject({ writeOnly: true, description: 'From your account.' });
@@ -45,12 +45,12 @@ test('a secret is typed unseen, and asked for only while it is not set', () => {
   expect(formData(used)).toEqual({ place: 'Rome' });
 });
 
-test('a default that nobody set is not sent, and what was set is', () => {
+test('unchanged defaults are not sent', () => {
   expect(toSend(fresh, { place: 'Paris', api_key: 'k', retries: 2 })).toEqual({ api_key: 'k', retries: 2 });
   expect(toSend(fresh, { place: 'Oslo' })).toEqual({ place: 'Oslo' });
   expect(toSend(used, { place: 'Paris' })).toEqual({ place: 'Paris' });
 });
 
-test('values are written as people read them', () => {
+test('setting values as text', () => {
   expect([true, false, 3, 'Rome', ['a']].map(settingText)).toEqual(['Yes', 'No', '3', 'Rome', '["a"]']);
 });

@@ -55,7 +55,7 @@ const template = {
   paused: '',
 };
 
-/** A small server: its state is what the tests change. */
+/** A fake server, with state that the tests change. */
 let server: { needsOwner: boolean; loggedIn: boolean; holdsCalls: boolean; calls: string[] };
 
 async function answer(input: RequestInfo | URL, init: RequestInit = {}): Promise<Response> {
@@ -99,7 +99,7 @@ function open(path: string) {
   );
 }
 
-/** Run waits for the form, which comes on its own. */
+/** The Run button waits for the form, which loads separately. */
 async function clickRun() {
   const run = screen.getByRole<HTMLButtonElement>('button', { name: 'Run' });
   await waitFor(() => expect(run.disabled).toBe(false));
@@ -135,7 +135,7 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-test('every address leads to the set-up while there is no owner', async () => {
+test('every address shows the set-up page while there is no owner', async () => {
   server.needsOwner = true;
   open('/plugins/template');
   expect(await screen.findByRole('button', { name: 'Create owner account' })).toBeTruthy();
@@ -160,7 +160,7 @@ test('a function is run from its form', async () => {
   expect(server.calls).toEqual(['{"name":"Ada"}']);
 });
 
-test('what is missing is told at the field, and nothing is sent', async () => {
+test('a missing value is reported at its field, and nothing is sent', async () => {
   open('/plugins/template/greet');
   await screen.findByLabelText('Name');
   await clickRun();
@@ -169,7 +169,7 @@ test('what is missing is told at the field, and nothing is sent', async () => {
   expect(server.calls).toEqual([]);
 });
 
-test('changing between form and raw keeps the data', async () => {
+test('switching between form and raw keeps the data', async () => {
   open('/plugins/template/greet');
   fireEvent.change(await screen.findByLabelText('Name'), { target: { value: 'Ada' } });
   fireEvent.click(screen.getByRole('button', { name: 'Raw JSON' }));
@@ -183,7 +183,7 @@ test('changing between form and raw keeps the data', async () => {
   expect((await screen.findByLabelText<HTMLInputElement>('Name')).value).toBe('Bob');
 });
 
-test('a session that ends loses nothing: after logging in the page and its input are back', async () => {
+test('after an expired session, log-in restores the page and its input', async () => {
   open('/plugins/template/greet');
   fireEvent.change(await screen.findByLabelText('Name'), { target: { value: 'Ada' } });
   server.loggedIn = false;
@@ -196,7 +196,7 @@ test.each([
   ['/profile', 'Name', 'Save', 'Alice Liddell'],
   ['/tokens', 'Name', 'Create token', 'nightly backup'],
   ['/plugins/template/shout', 'Input', 'Run', 'hello'],
-])('a session that ends loses nothing typed on %s', async (path, label, button, typed) => {
+])('input on %s survives an expired session', async (path, label, button, typed) => {
   open(path);
   const field = await screen.findByLabelText(label, undefined, { timeout: 5000 });
   fireEvent.change(field, { target: { value: typed } });
@@ -206,14 +206,14 @@ test.each([
   expect((await screen.findByLabelText<HTMLInputElement>(label)).value).toBe(typed);
 });
 
-test('what could be a secret is not kept', async () => {
+test('possible secrets are not stored', async () => {
   open('/plugins/template/unlock');
   fireEvent.change(await screen.findByLabelText('Input'), { target: { value: 'sesame' } });
   expect(screen.getByLabelText<HTMLTextAreaElement>('Input').value).toBe('sesame');
   expect(sessionStorage.length).toBe(0);
 });
 
-test('a name that was saved is no draft any more', async () => {
+test('saving the name deletes its draft', async () => {
   open('/profile');
   fireEvent.change(await screen.findByLabelText('Name'), { target: { value: 'Alice Liddell' } });
   fireEvent.click(screen.getByRole('button', { name: 'Save' }));
@@ -222,7 +222,7 @@ test('a name that was saved is no draft any more', async () => {
   expect(sessionStorage.length).toBe(0);
 });
 
-test('logging out in another tab is told, and leaves nothing behind', async () => {
+test('logging out in another tab is shown, and deletes drafts', async () => {
   open('/plugins/template/shout');
   fireEvent.change(await screen.findByLabelText('Input'), { target: { value: 'hello' } });
   expect(sessionStorage.length).toBe(1);
@@ -237,7 +237,7 @@ test('a function for administrators is shown to others, but cannot be run', asyn
   expect(screen.getByRole<HTMLButtonElement>('button', { name: 'Run' }).disabled).toBe(true);
 });
 
-test('unknown plugins, functions and addresses are told kindly', async () => {
+test('unknown plugins, functions and addresses show a message', async () => {
   open('/plugins/nope');
   expect(await screen.findByRole('heading', { name: 'There is no plugin named “nope”' })).toBeTruthy();
   cleanup();
@@ -248,7 +248,7 @@ test('unknown plugins, functions and addresses are told kindly', async () => {
   await waitFor(() => expect(document.title).toBe('Not found · Hostbridge'));
 });
 
-test('who cancels a run that the server has not told of is told where it may go on', async () => {
+test('cancelling a run without a known execution says where it may continue', async () => {
   server.holdsCalls = true;
   open('/plugins/template/shout');
   fireEvent.change(await screen.findByLabelText('Input'), { target: { value: 'hello' } });
@@ -259,13 +259,13 @@ test('who cancels a run that the server has not told of is told where it may go 
   expect(screen.queryByRole('region', { name: 'Result' })).toBeNull();
 });
 
-test('a search keeps every letter when somebody types faster than the address follows', async () => {
+test('fast typing in the search loses no letters', async () => {
   open('/plugins?search=shell');
   const field = await screen.findByRole<HTMLInputElement>('searchbox');
   expect(field.value).toBe('shell');
   await screen.findByText('No plugins match “shell”');
   act(() => {
-    // React takes the address up only at the end: no letter may wait for it.
+    // React applies the address only at the end: no letter may depend on it.
     for (const words of ['t', 'te', 'tem']) {
       fireEvent.change(field, { target: { value: words } });
       expect(field.value).toBe(words);
@@ -276,7 +276,7 @@ test('a search keeps every letter when somebody types faster than the address fo
   expect(field.value).toBe('tem');
 });
 
-test('a short run is shown by its result alone, and a second press meanwhile begins no other', async () => {
+test('a short run shows no progress, and a second press starts no second run', async () => {
   open('/plugins/template/shout');
   fireEvent.change(await screen.findByLabelText('Input'), { target: { value: 'hello' } });
   await clickRun();

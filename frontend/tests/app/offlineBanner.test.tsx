@@ -21,7 +21,7 @@ afterEach(() => {
   connection = 'live';
 });
 
-test('it shows while there is no network, and goes when that is back', () => {
+test('the banner is shown while there is no network', () => {
   render(<OfflineBanner />);
   expect(banner()).toBeNull();
   network('offline');
@@ -30,7 +30,7 @@ test('it shows while there is no network, and goes when that is back', () => {
   expect(banner()).toBeNull();
 });
 
-test('a request that failed meanwhile does not keep it: the feed stayed connected', () => {
+test('a failed request does not show the banner while the feed is connected', () => {
   render(<OfflineBanner />);
   network('offline');
   act(() => setReachable(false));
@@ -38,7 +38,7 @@ test('a request that failed meanwhile does not keep it: the feed stayed connecte
   expect(banner()).toBeNull();
 });
 
-test('a server that does not answer shows it until one request is answered, or the feed is live', () => {
+test('an unreachable server shows the banner until a request succeeds or the feed is live', () => {
   connection = 'reconnecting';
   render(<OfflineBanner />);
   act(() => setReachable(false));

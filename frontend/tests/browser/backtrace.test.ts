@@ -18,12 +18,12 @@ it.each([
   expect(demangle(name)).toBe(written);
 });
 
-it('names of the newer scheme begin with their crate', () => {
+it('v0 names are prefixed with their crate', () => {
   expect(demangle('_RNvNtCs61Tf4xi4XRZ_4core6option13unwrap_failed')).toMatch(/^core::/);
   expect(demangle('_RNvMs2_NtCsjxAGxP6tU2q_3std9backtraceNtB5_9Backtrace7capture')).toMatch(/^std::/);
 });
 
-it('a stack of V8 reads like one of the server', () => {
+it("a V8 stack is converted to the server's format", () => {
   const error = new Error('unreachable');
   error.stack = [
     'RuntimeError: unreachable',
@@ -39,6 +39,6 @@ it('a stack of V8 reads like one of the server', () => {
   ]);
 });
 
-it('any other stack leaves the message', () => {
+it('other stacks are reduced to the message', () => {
   expect(backtrace(new RangeError('too deep'))).toBe('RangeError: too deep');
 });

@@ -19,7 +19,7 @@ describe('where a guest may go', () => {
     ['kv/a:b.c_d-e', `${HOST}/host/v1/kv/a:b.c_d-e`],
     ['kv?prefix=../..', `${HOST}/host/v1/kv?prefix=../..`],
     ['users?', `${HOST}/host/v1/users?`],
-  ])('%s is the host API', (path, url) => {
+  ])('%s is allowed', (path, url) => {
     expect(verdict(BASE + path)).toBe(url);
   });
 
@@ -42,7 +42,7 @@ describe('where a guest may go', () => {
     'users?a b',
     'users?a=\n',
     'users?x#y',
-  ])('%j is no operation', (path) => {
+  ])('%j is not an operation', (path) => {
     expect(verdict(BASE + path)).toBe('no-operation');
   });
 
@@ -58,11 +58,11 @@ describe('where a guest may go', () => {
     '/host/v1/users',
     'javascript:alert(1)',
     '',
-  ])('%j is elsewhere', (asked) => {
+  ])('%j is another address', (asked) => {
     expect(verdict(asked)).toBe('elsewhere');
   });
 
-  it('refuses what is longer than any address', () => {
+  it('refuses addresses over the length limit', () => {
     expect(verdict(`${BASE}users?${'x'.repeat(4096 - BASE.length - 6)}`)).toContain('/host/v1/users?x');
     expect(verdict(`${BASE}users?${'x'.repeat(4097 - BASE.length - 6)}`)).toBe('no-operation');
   });

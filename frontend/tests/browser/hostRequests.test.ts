@@ -32,7 +32,7 @@ function refusal(request: unknown, body: Uint8Array = NONE): HostResponse {
 }
 
 describe('a request', () => {
-  it('goes to the host with our token and nothing of the guest’s headers but the content type', () => {
+  it('carries our token, and of the guest’s headers only the content type', () => {
     const headers = { authorization: 'Bearer hbs_x', cookie: 'a=b', 'CONTENT-TYPE': 'text/plain' };
     expect(ask({ method: 'put', url: `${USERS}/1`, headers }, bytes('hi'))).toEqual({
       url: new URL('http://127.0.0.1:8000/host/v1/users/1'),
@@ -42,7 +42,7 @@ describe('a request', () => {
     });
   });
 
-  it('is a GET of JSON if it does not say otherwise', () => {
+  it('is a GET of JSON by default', () => {
     expect(ask({ url: USERS })).toMatchObject({
       method: 'GET',
       headers: { 'Content-Type': 'application/json' },
@@ -50,11 +50,11 @@ describe('a request', () => {
     });
   });
 
-  it('is cut one byte after the bound, for the host to refuse', () => {
+  it('is cut one byte over the limit, so that the host refuses it', () => {
     expect(ask({ method: 'POST', url: USERS }, new Uint8Array(3 << 20)).body?.length).toBe((1 << 20) + 1);
   });
 
-  it.each([['not JSON'], ['null'], [{}], ['[]']])('that cannot be read is told so: %j', (request) => {
+  it.each([['not JSON'], ['null'], [{}], ['[]']])('that cannot be parsed is refused: %j', (request) => {
     expect(refusal(request).status).toBe(400);
   });
 
@@ -62,11 +62,11 @@ describe('a request', () => {
     expect(refusal({ method, url: USERS }).status).toBe(405);
   });
 
-  it('with a body is no GET', () => {
+  it('with a body cannot be a GET', () => {
     expect(refusal({ url: USERS }, bytes('x')).status).toBe(400);
   });
 
-  it('to elsewhere is answered with the server’s own bytes', () => {
+  it('to another address gets the same bytes as on the server', () => {
     const answer = refusal({ url: 'http://example.com/' });
     expect(answer).toMatchObject({ status: 403, contentType: 'application/problem+json' });
     expect(text(answer.body)).toBe(
@@ -107,7 +107,7 @@ describe('a host function', () => {
     expect(request(changes, '')).toEqual([{ method: 'GET', url: USERS }, '']);
   });
 
-  it('sends fields that nothing takes, for the host to refuse', () => {
+  it('sends unknown fields, so that the host refuses them', () => {
     expect(request({ fields_in: 'path', path: 'users' }, { x: 1 })[1]).toBe('{"x":1}');
   });
 
@@ -122,7 +122,7 @@ describe('a host function', () => {
     expect(text(found.body)).toContain(said);
   });
 
-  it('answers with the data or with the problem', () => {
+  it('returns the data or the problem', () => {
     const answer = (status: number, body: string) =>
       text(functionResult({ status, contentType: '', body: bytes(body) }));
     expect(answer(200, '{"a":1}')).toBe('{"ok":true,"data":{"a":1}}');

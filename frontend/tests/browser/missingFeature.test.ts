@@ -7,7 +7,7 @@ const place = { userId: 'u', slug: 'template', name: 'greet' };
 
 beforeEach(() => localStorage.clear());
 
-it('nothing is missing in a browser of today', () => {
+it('a current browser has every feature', () => {
   expect(missingFeature(scope)).toBeNull();
 });
 
@@ -15,25 +15,25 @@ it.each([
   ['WebAssembly', { WebAssembly: undefined }, 'does not support WebAssembly'],
   ['workers', { Worker: undefined }, 'web workers'],
   ['a secure page', { crypto: { subtle: undefined } }, 'HTTPS'],
-])('without %s it says so', (_, without, words) => {
+])('missing %s gives a message', (_, without, words) => {
   expect(missingFeature({ ...scope, ...without } as unknown as typeof globalThis)).toContain(words);
 });
 
-it('a function runs on the server until somebody chooses otherwise', () => {
+it('the server is the default target', () => {
   expect(rememberedTarget(place, ['server', 'browser'])).toBe('server');
   rememberTarget(place, 'browser');
   expect(rememberedTarget(place, ['server', 'browser'])).toBe('browser');
   expect(rememberedTarget({ ...place, name: 'repeat' }, ['server', 'browser'])).toBe('server');
 });
 
-it('a choice that the function no longer allows is none', () => {
+it('a remembered target that is no longer allowed is ignored', () => {
   rememberTarget(place, 'browser');
   expect(rememberedTarget(place, ['server'])).toBe('server');
   expect(rememberedTarget({ ...place, userId: 'v' }, ['browser'])).toBe('browser');
   expect(rememberedTarget({ ...place, userId: 'v' }, ['server'], 'browser')).toBe('server');
 });
 
-it('a page may have another usual target', () => {
+it('a page can have another default target', () => {
   expect(rememberedTarget(place, ['server', 'browser'], 'browser')).toBe('browser');
   rememberTarget(place, 'server');
   expect(rememberedTarget(place, ['server', 'browser'], 'browser')).toBe('server');

@@ -4,7 +4,7 @@ import { RunFailure } from '../../src/browser/messages';
 import { cacheCompiled, loadModule } from '../../src/browser/moduleCache';
 import type { BrowserRun } from '../../src/lib/types';
 
-/** The smallest modules: nothing in them, and nothing but a name. */
+/** The smallest modules: empty, and with only a name. */
 const EMPTY = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
 const NAMED = Uint8Array.of(...EMPTY, 0, 2, 1, 0x78);
 const SIGNAL = new AbortController().signal;
@@ -32,7 +32,7 @@ function serve(wasm: Uint8Array<ArrayBuffer>): void {
   served.mockImplementation(async () => new Response(wasm));
 }
 
-it('is fetched once, and once more for other bytes, another bound, and the way back', async () => {
+it('is fetched again only for other bytes or another limit', async () => {
   const [empty, named, larger] = [await runOf(EMPTY), await runOf(NAMED), await runOf(NAMED, 2)];
   serve(EMPTY);
   expect(await loadModule(empty, SIGNAL)).toEqual(EMPTY);
@@ -47,7 +47,7 @@ it('is fetched once, and once more for other bytes, another bound, and the way b
   expect(served).toHaveBeenCalledTimes(4);
 });
 
-it('is what a worker compiled, for the same bytes and bound alone', async () => {
+it('is replaced by the compiled module, for the same bytes and limit only', async () => {
   const [named, larger] = [await runOf(NAMED, 3), await runOf(NAMED, 4)];
   const compiled = new WebAssembly.Module(NAMED);
   serve(NAMED);
@@ -55,12 +55,12 @@ it('is what a worker compiled, for the same bytes and bound alone', async () => 
   cacheCompiled(named, compiled);
   expect(await loadModule(named, SIGNAL)).toBe(compiled);
   expect(await loadModule(larger, SIGNAL)).toEqual(NAMED);
-  // A worker that was slow to compile does not put its module in another's place.
+  // A worker that compiled slowly must not replace another module.
   cacheCompiled(named, compiled);
   expect(await loadModule(larger, SIGNAL)).toEqual(NAMED);
 });
 
-it('is refused, and not kept, if it is not what was installed', async () => {
+it('is refused, and not cached, if its hash is wrong', async () => {
   const run = await runOf(EMPTY, 5);
   serve(NAMED);
   await expect(loadModule(run, SIGNAL)).rejects.toThrow(RunFailure);

@@ -9,7 +9,7 @@ function Page({ broken }: { broken: boolean }) {
 
 afterEach(cleanup);
 
-test('an error shows a way out, and another page gets another try', () => {
+test('an error shows a reload button, and another page renders again', () => {
   vi.spyOn(console, 'error').mockImplementation(() => {});
   const onError = vi.fn();
   const page = (path: string, broken: boolean) => (

@@ -20,7 +20,7 @@ const options: Options = {
 };
 const answer = (value: unknown) => describeOutput(new TextEncoder().encode(JSON.stringify(value)));
 
-test('a file goes behind a line of options, byte for byte', async () => {
+test('the file follows a line of options, byte for byte', async () => {
   const bytes = new Uint8Array([0xff, 0xfe, 0x0a, 0x00]);
   const { body, to, fileName, source } = conversion(new File([bytes], 'my.people.csv'), options);
   const sent = new Uint8Array(await new Response(body).arrayBuffer());
@@ -31,18 +31,18 @@ test('a file goes behind a line of options, byte for byte', async () => {
   expect(source.size).toBe(4);
 });
 
-test('the result has the name of its file, or one of its own', () => {
+test('the result is named after its file, or has a default name', () => {
   expect(conversion(new File([''], 'README'), options).fileName).toBe('README');
   expect(conversion(new File([''], '.env'), options).fileName).toBe('.env');
   expect(conversion(new Blob(['']), options).fileName).toBe('converted');
 });
 
-test('what is sent for either says that nobody else is to read of it', () => {
+test('detection and conversion are private calls', () => {
   expect(conversion(new Blob(['']), options).isPrivate).toBe(true);
   expect(detection('a,b')).toMatchObject({ body: '{"text":"a,b"}', isPrivate: true });
 });
 
-test('Markdown becomes HTML and nothing else; data anything but HTML, itself last', () => {
+test('Markdown becomes only HTML; data becomes any data format, its own last', () => {
   expect(formatsFor('markdown')).toEqual(['html']);
   for (const source of SOURCES.filter((format) => format !== 'markdown')) {
     expect([...formatsFor(source)].sort()).toEqual(['csv', 'json', 'toml', 'yaml']);
@@ -51,7 +51,7 @@ test('Markdown becomes HTML and nothing else; data anything but HTML, itself las
   expect(formatsFor(null)).toHaveLength(5);
 });
 
-test('what the plugin told of a format is read with care', () => {
+test('unexpected output of detect is ignored', () => {
   const told = { format: 'csv', confidence: 'low', reason: 'Its rows.', delimiter: 'comma' };
   expect(readDetected(answer(told))).toEqual({ format: 'csv', isSure: false, reason: 'Its rows.' });
   expect(readDetected(answer({ ...told, confidence: 'high' }))?.isSure).toBe(true);

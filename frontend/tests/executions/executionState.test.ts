@@ -20,7 +20,7 @@ const execution = (id: string, changes: Partial<Execution> = {}): Execution => (
 });
 const at = (second: number) => `2026-05-04T12:00:0${second}Z`;
 
-test('the newest comes first and each one once', () => {
+test('executions are sorted newest first, without duplicates', () => {
   const merged = mergeExecutions(
     [execution('a', { created_at: at(1) })],
     [execution('b', { created_at: at(2) }), execution('a', { created_at: at(1), state: 'succeeded' })],
@@ -32,7 +32,7 @@ test('the newest comes first and each one once', () => {
   ]);
 });
 
-test('a late start does not take back the end', () => {
+test('a late start event does not undo the end', () => {
   const merged = mergeExecutions(
     [execution('a', { state: 'failed' })],
     [execution('a', { state: 'running' })],
@@ -41,7 +41,7 @@ test('a late start does not take back the end', () => {
   expect(merged[0]?.state).toBe('failed');
 });
 
-test('only the newest are kept', () => {
+test('only the newest executions stay in the list', () => {
   const many = [1, 2, 3].map((second) => execution(`e${second}`, { created_at: at(second) }));
   expect(mergeExecutions([], many, 2).map(({ id }) => id)).toEqual(['e3', 'e2']);
 });
@@ -61,7 +61,7 @@ test('queued and running count as active', () => {
   expect(isActive(execution('a', { state: 'timed_out' }))).toBe(false);
 });
 
-test('news joins a filtered list where it fits', () => {
+test('updates join a filtered list if they match', () => {
   const list = [execution('a', { created_at: at(3) }), execution('b', { created_at: at(2) })];
   const news = [
     execution('new', { created_at: at(5) }),
@@ -76,17 +76,17 @@ test('news joins a filtered list where it fits', () => {
   expect(withLiveUpdates(list, [repeated], { name: 'repeat' }, false)).toEqual([repeated]);
 });
 
-test('what no longer fits the filter leaves the list', () => {
+test('executions that no longer match leave the list', () => {
   const list = [execution('a', { state: 'running' })];
   expect(withLiveUpdates(list, [execution('a', { state: 'succeeded' })], { state: 'running' }, true)).toEqual(
     [],
   );
 });
 
-test('an empty list takes all the news', () => {
+test('an empty list takes all matching updates', () => {
   expect(withLiveUpdates([], [execution('a')], {}, false).map(({ id }) => id)).toEqual(['a']);
 });
 
-test('only the known states are states', () => {
+test('isState accepts only known states', () => {
   expect([isState('crashed'), isState('toString'), isState('')]).toEqual([true, false, false]);
 });

@@ -8,11 +8,11 @@ test.each([
   [404, 'Not found', 'neutral'],
   [418, 'Refused', 'warning'],
   [502, 'Failed', 'danger'],
-])('%i is told as %s', (status, words, tone) => {
+])('status %i is shown as %s', (status, words, tone) => {
   expect([statusText(status), statusTone(status)]).toEqual([words, tone]);
 });
 
-test('ids are cut short, keys only when they are long', () => {
+test('ids are shortened, keys only if they are long', () => {
   expect(shortSubject('5a4ed643-e326-4223-926a-7049b8457ecb')).toBe('5a4ed643…');
   expect(shortSubject('format:last-used')).toBe('format:last-used');
   expect(shortSubject('k'.repeat(60))).toBe(`${'k'.repeat(24)}…`);

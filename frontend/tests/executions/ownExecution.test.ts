@@ -16,7 +16,7 @@ function event(type: 'started' | 'finished', id: string, changes: Partial<Execut
   return { id: `${type}-${id}`, type: `execution.${type}`, at: '2026-05-04T12:00:00Z', data };
 }
 
-test('a call is known by what it was called with', () => {
+test('the execution of a call is recognised by its input', () => {
   const run = watchForOwnExecution(call, 'alice');
   expect(run.id()).toBeNull();
   run.hear(event('started', 'other-plugin', { plugin: 'convert' }));
@@ -31,7 +31,7 @@ test('a call is known by what it was called with', () => {
   expect(run.id()).toBeNull();
 });
 
-test('of two that are alike none is taken for the own one, until one has ended', () => {
+test('two matching executions are ambiguous until one has ended', () => {
   const run = watchForOwnExecution(call, 'alice');
   run.hear(event('started', 'first'));
   run.hear(event('started', 'second'));
@@ -40,7 +40,7 @@ test('of two that are alike none is taken for the own one, until one has ended',
   expect(run.id()).toBeNull();
 });
 
-test('a file counts by its bytes', () => {
+test('a file is matched by its size', () => {
   const run = watchForOwnExecution({ ...call, body: new Blob(['12345']) }, 'alice');
   run.hear(event('started', 'own', { input_bytes: 5 }));
   expect(run.id()).toBe('own');

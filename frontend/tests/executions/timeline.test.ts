@@ -6,22 +6,22 @@ import type { Execution, NotificationEvent } from '../../src/lib/types';
 const toast = (id: string, lasting = false): Toast => ({ id, tone: 'accent', title: id, lasting });
 const ids = (toasts: Toast[]) => toasts.map(({ id }) => id);
 
-test('the newest toast comes last, and the oldest passing one makes room', () => {
+test('the newest toast comes last, and the oldest transient one is removed', () => {
   expect(ids(withToast([toast('a'), toast('b')], toast('c'), 3))).toEqual(['a', 'b', 'c']);
   expect(ids(withToast([toast('a'), toast('b')], toast('c'), 2))).toEqual(['b', 'c']);
 });
 
-test('a lasting toast stays while others can make room', () => {
+test('a lasting toast stays while transient ones can be removed', () => {
   expect(ids(withToast([toast('error', true), toast('b')], toast('c'), 2))).toEqual(['error', 'c']);
 });
 
-test('a flood of lasting toasts still shows what is new', () => {
+test('new toasts are shown even if all others are lasting', () => {
   const errors = [toast('a', true), toast('b', true)];
   expect(ids(withToast(errors, toast('c', true), 2))).toEqual(['b', 'c']);
   expect(ids(withToast(errors, toast('news'), 2))).toEqual(['b', 'news']);
 });
 
-test('executions and notifications stand in one order, newest first', () => {
+test('executions and notifications are merged, newest first', () => {
   const execution = (id: string, created_at: string) => ({ id, created_at }) as Execution;
   const notification = (id: string, at: string) => ({ id, at }) as NotificationEvent;
   const items = timeline(
@@ -35,7 +35,7 @@ test('executions and notifications stand in one order, newest first', () => {
   ]);
 });
 
-test('executions that follow each other and ended alike stand together', () => {
+test('consecutive executions with the same outcome are grouped', () => {
   const execution = (id: string, second: number, changes: Partial<Execution> = {}) =>
     ({
       id,

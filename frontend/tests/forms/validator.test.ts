@@ -23,7 +23,7 @@ const person: RJSFSchema = {
 const problems = (data: unknown) =>
   validate(person, data).map(({ path, message }) => [path.join('.'), message]);
 
-test('good data has no errors', () => {
+test('valid data has no errors', () => {
   expect(
     problems({ name: 'Ada', age: 36, email: 'ada@example.com', tags: ['x'], at: { city: 'Bern' } }),
   ).toEqual([]);
@@ -48,7 +48,7 @@ test.each<[string, unknown, string, string]>([
   expect(problems(data)).toEqual([[path, message]]);
 });
 
-test('a value that fits no choice gets one message', () => {
+test('a value that matches no option gets one message', () => {
   const schema: RJSFSchema = { anyOf: [{ type: 'string' }, { type: 'object', required: ['a', 'b'] }] };
   expect(validate(schema, {}).map((error) => error.message)).toEqual([
     'This does not match any of the options.',
@@ -61,14 +61,14 @@ test('the form library gets errors per field', () => {
   expect(errorSchema).toEqual({ at: { city: { __errors: ['Fill in this field.'] } } });
 });
 
-test('a part of a schema is checked with the references of the whole', () => {
+test('a subschema is validated with the references of the whole schema', () => {
   const part: RJSFSchema = { $ref: '#/$defs/place' };
   expect(validator.isValid(part, { city: 'Bern' }, person)).toBe(true);
   expect(validator.isValid(part, {}, person)).toBe(false);
   expect(validator.isValid({ $ref: '#/$defs/nowhere' }, {}, person)).toBe(false);
 });
 
-test('server errors land on their fields', () => {
+test('server errors are assigned to their fields', () => {
   expect(
     toFormErrors([
       { pointer: '/at/city', detail: 'Unknown.' },
@@ -78,7 +78,7 @@ test('server errors land on their fields', () => {
   expect(toFormErrors([])).toBeUndefined();
 });
 
-test('secrets are hidden, long texts get room, untitled fields get a readable label', () => {
+test('secrets are hidden, long text gets a text area, untitled fields get a label', () => {
   expect(
     buildUiSchema({
       type: 'object',

@@ -1,4 +1,4 @@
-/** A client made of the host API's document: what the types promise is what is sent. */
+/** A client made from the host API's document: it sends what the types say. */
 import createClient from 'openapi-fetch';
 import { expect, test } from 'vitest';
 import type { paths } from '../../src/generated/host';
@@ -16,7 +16,7 @@ function client(answer: Response) {
   return { api, sent };
 }
 
-test('a typed call is the request that the document describes', async () => {
+test('a typed call sends the documented request', async () => {
   const { api, sent } = client(Response.json({ key: 'a.key', version: 7, expires_at: null }));
   const { data } = await api.PUT('/host/v1/kv/{key}', {
     params: { path: { key: 'a.key' } },
@@ -27,7 +27,7 @@ test('a typed call is the request that the document describes', async () => {
   expect(await sent[0]?.json()).toEqual({ value: { n: 1 }, if_version: 0 });
 });
 
-test('a refusal is a typed problem', async () => {
+test('a refused call returns a typed problem', async () => {
   const problem = {
     type: 'urn:hostbridge:problem:operation-not-granted',
     title: 'No',
@@ -42,7 +42,7 @@ test('a refusal is a typed problem', async () => {
   expect(error?.type).toBe(problem.type);
 });
 
-/** Never called: the type check is the test. It fails if one of these starts to be accepted. */
+/** Never called: the type check is the test. It fails if one of these calls becomes valid. */
 export function whatTheDocumentDoesNotKnow(api: ReturnType<typeof client>['api']) {
   return [
     // @ts-expect-error -- there is no such address

@@ -7,7 +7,7 @@ const plugin = (slug: string, state = 'enabled', access = 'user') =>
 const run = (slug: string) => ({ plugin: slug }) as Execution;
 const slugs = (found: PluginSummary[]) => found.map((one) => one.slug);
 
-test('what was used last comes first, the rest as it was', () => {
+test('recently used plugins come first, the others keep their order', () => {
   const plugins = ['a', 'b', 'c', 'd'].map((slug) => plugin(slug));
   expect(slugs(shortcuts(plugins, [run('c'), run('b'), run('c'), run('gone')], 9))).toEqual([
     'c',
@@ -18,18 +18,18 @@ test('what was used last comes first, the rest as it was', () => {
   expect(slugs(shortcuts(plugins, [], 2))).toEqual(['a', 'b']);
 });
 
-test('nothing is offered that cannot be run', () => {
+test('only plugins that can run are suggested', () => {
   const plugins = [plugin('off', 'disabled'), plugin('new', 'waiting'), plugin('auth', 'enabled', 'public')];
   expect(shortcuts(plugins, [run('off')], 9)).toEqual([]);
   expect(firstStep(plugins)).toBeNull();
 });
 
-test('the first step is the template, if it is there', () => {
+test('the first step is the template if it is installed', () => {
   expect(firstStep([plugin('a'), plugin('template')])?.plugin.slug).toBe('template');
   expect(firstStep([plugin('a'), plugin('template', 'disabled')])?.plugin.slug).toBe('a');
 });
 
-test('new plugins and upgrades that ask for more wait for consent', () => {
+test('new plugins and upgrades that ask for more need consent', () => {
   const upgrade = { ...plugin('upgrade'), pending_version: '1.1.0' };
   expect(slugs(awaitingConsent([plugin('a'), plugin('new', 'waiting'), upgrade]))).toEqual([
     'new',

@@ -60,7 +60,7 @@ test('a failure is thrown as a problem', async () => {
   await expect(getSession()).rejects.toMatchObject({ code: 'network' });
 });
 
-test('the end of the session is told, unless a plugin says so of its own matters', async () => {
+test('the end of the session is reported, unless a plugin returned the same code', async () => {
   const listener = vi.fn();
   const stop = onSessionEnd(listener);
   const call = { slug: 'auth', name: 'verify_session', body: '{}', contentType: 'application/json' };
@@ -73,7 +73,7 @@ test('the end of the session is told, unless a plugin says so of its own matters
   stop();
 });
 
-test('the catalogue is read to its last page', async () => {
+test('all pages of the catalogue are fetched', async () => {
   fetchMock
     .mockResolvedValueOnce(
       json({ next: 'http://elsewhere.invalid/?page=2', previous: null, results: [{ slug: 'a' }] }),
@@ -106,16 +106,16 @@ test('a run gives its output, timing and id, and a failed run its problem', asyn
   });
 });
 
-test('output is told apart into JSON, text and binary', () => {
+test('output is classified as JSON, text or binary', () => {
   const bytes = (text: string) => new Uint8Array(new TextEncoder().encode(text));
   expect(describeOutput(bytes('{"a":1}'))).toMatchObject({ kind: 'json', text: '{"a":1}', isWhole: true });
   expect(describeOutput(bytes('héllo'))).toMatchObject({ kind: 'text', text: 'héllo', isWhole: true });
   expect(describeOutput(new Uint8Array([0xff, 0xfe]))).toMatchObject({ kind: 'binary', text: '' });
 });
 
-test('of huge output only the beginning is read, and all of it kept', () => {
+test('only the beginning of a huge output is decoded, and all of it is available', () => {
   const beginning = 64 << 10;
-  // The beginning ends within the first é, and what follows is no JSON.
+  // The beginning ends within the first é, and the rest is not JSON.
   const text = '['.padEnd(beginning - 1) + 'é'.repeat(500_000);
   const data = new Uint8Array(new TextEncoder().encode(text));
   const output = describeOutput(data);
@@ -124,13 +124,13 @@ test('of huge output only the beginning is read, and all of it kept', () => {
   expect(output.data).toBe(data);
 });
 
-test('a byte-order mark is not shown, and stays in the data', () => {
+test('a byte-order mark is not shown but stays in the data', () => {
   const output = describeOutput(new Uint8Array([0xef, 0xbb, 0xbf, 0x31]));
   expect(output).toMatchObject({ kind: 'json', text: '1' });
   expect(output.data).toHaveLength(4);
 });
 
-test('only filters that are set are asked for', async () => {
+test('only filters that are set are sent', async () => {
   fetchMock.mockImplementation(async () => json({ next: null, results: [] }));
   await listExecutions({ pageSize: 25 });
   await listExecutions({ pageSize: 25, state: 'failed', plugin: '', cursor: 'a=b' });
@@ -140,7 +140,7 @@ test('only filters that are set are asked for', async () => {
   ]);
 });
 
-test('the cursor comes out of the address of the next page', () => {
+test('the cursor is read from the address of the next page', () => {
   expect(cursorOf('http://127.0.0.1:8000/api/v1/executions?cursor=cD0x%3D&page_size=25')).toBe('cD0x=');
   expect(cursorOf('/api/v1/executions?cursor=x')).toBe('x');
   expect(cursorOf(null)).toBeNull();

@@ -7,7 +7,7 @@ const file = new File(['a,b'], 'a.csv');
 
 beforeEach(() => clearDrafts());
 
-test('a draft comes back as it was, until it is dropped', () => {
+test('a draft is loaded as it was saved, until it is dropped', () => {
   saveDraft(alice, draft);
   saveFile(alice, file);
   expect(loadDraft(alice)).toEqual(draft);
@@ -30,7 +30,7 @@ test('a draft belongs to one user and one form', () => {
   }
 });
 
-test('clearing forgets drafts and nothing else', () => {
+test('clearing deletes drafts and nothing else', () => {
   saveDraft(alice, draft);
   saveDraft({ ...alice, form: 'tokens' }, draft);
   saveFile(alice, file);
@@ -47,7 +47,7 @@ test.each(['{', '1', 'null', '"x"'])('damaged storage (%s) gives no draft', (dam
   expect(loadDraft(alice)).toEqual({});
 });
 
-test('full storage does not stop typing', () => {
+test('full storage is not an error', () => {
   vi.spyOn(Storage.prototype, 'setItem').mockImplementation(() => {
     throw new DOMException('full', 'QuotaExceededError');
   });

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { eventsUrl, openEventStream, parseEvent, rememberIds, retryDelayMs } from '../../src/lib/eventStream';
 
-/** Stands in for the network: the tests decide when it opens, speaks and closes. */
+/** A fake WebSocket: the tests decide when it opens, sends and closes. */
 class FakeSocket {
   onopen: (() => void) | null = null;
   onmessage: ((message: { data: string }) => void) | null = null;
@@ -42,7 +42,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-test('events arrive, and one that is told twice counts once', () => {
+test('events are delivered, without duplicates', () => {
   last().onopen?.();
   last().mark('feed.ready', '0-0');
   last().say('1');
@@ -52,7 +52,7 @@ test('events arrive, and one that is told twice counts once', () => {
   expect(callbacks.onState).toHaveBeenLastCalledWith('live');
 });
 
-test('after a cut it resumes after the last event, and still knows the old ones', () => {
+test('after a reconnect it resumes after the last event, without duplicates', () => {
   expect(last().after).toBe('');
   last().onopen?.();
   last().mark('feed.ready', '0-0');
@@ -73,7 +73,7 @@ test('after a cut it resumes after the last event, and still knows the old ones'
   expect(last().after).toBe('3-0');
 });
 
-test('what there is has to be fetched when the stream begins and when some of it is gone, and only then', () => {
+test('a gap is reported at the start and after lost events, and only then', () => {
   last().mark('feed.ready', '7-0');
   expect(callbacks.onGap).toHaveBeenCalledTimes(1);
   last().onclose?.({ code: 1006 });
@@ -94,7 +94,7 @@ test('it is live once the server has caught up, not when the socket opens', () =
   expect(callbacks.onState).toHaveBeenLastCalledWith('live');
 });
 
-test('waiting grows with every failure, and the state turns to offline', () => {
+test('the delay grows with each failure, and the state becomes offline', () => {
   for (const wait of [500, 1000, 2000, 4000]) {
     last().onclose?.({ code: 1006 });
     const before = sockets.length;
@@ -106,7 +106,7 @@ test('waiting grows with every failure, and the state turns to offline', () => {
   expect(callbacks.onState).toHaveBeenLastCalledWith('offline');
 });
 
-test('only a connection that lasts starts the waiting anew', () => {
+test('only a stable connection resets the delay', () => {
   last().onclose?.({ code: 1006 });
   vi.advanceTimersByTime(500);
   last().onopen?.();
@@ -121,7 +121,7 @@ test('only a connection that lasts starts the waiting anew', () => {
   expect(sockets).toHaveLength(4);
 });
 
-test('the end of the session is told and not retried', () => {
+test('the end of the session is reported and not retried', () => {
   last().onopen?.();
   last().onclose?.({ code: 4401 });
   vi.advanceTimersByTime(120_000);
@@ -137,7 +137,7 @@ test('a refused origin is not retried either', () => {
   expect(sockets).toHaveLength(1);
 });
 
-test('a network that is back is used at once', () => {
+test('it reconnects as soon as the network is back', () => {
   last().onclose?.({ code: 1006 });
   window.dispatchEvent(new Event('online'));
   expect(sockets).toHaveLength(2);
@@ -145,7 +145,7 @@ test('a network that is back is used at once', () => {
   expect(sockets).toHaveLength(2);
 });
 
-test('an attempt that began without a network is given up when there is one', () => {
+test('an attempt without a network is replaced when the network is back', () => {
   for (let failure = 0; failure < 4; failure += 1) {
     last().onclose?.({ code: 1006 });
     vi.advanceTimersByTime(4_000);
@@ -158,21 +158,21 @@ test('an attempt that began without a network is given up when there is one', ()
   vi.advanceTimersByTime(60_000);
   expect(sockets).toHaveLength(6);
 
-  // The failures of before do not make it wait longer.
+  // Earlier failures do not lengthen the delay.
   last().onclose?.({ code: 1006 });
   expect(callbacks.onState).toHaveBeenLastCalledWith('reconnecting');
   vi.advanceTimersByTime(500);
   expect(sockets).toHaveLength(7);
 });
 
-test('a stream that lasted through the loss of the network goes on', () => {
+test('a connection that survived the loss of the network continues', () => {
   last().onopen?.();
   last().mark('feed.ready', '0-0');
   window.dispatchEvent(new Event('online'));
   expect(sockets).toHaveLength(1);
 });
 
-test('stopping closes the socket and stays quiet', () => {
+test('stopping closes the socket and calls nothing', () => {
   last().onopen?.();
   stop();
   expect(last().close).toHaveBeenCalled();
@@ -181,13 +181,13 @@ test('stopping closes the socket and stays quiet', () => {
   expect(sockets).toHaveLength(1);
 });
 
-test('the delay is capped and spread', () => {
+test('the delay is capped and randomised', () => {
   expect(retryDelayMs(1, () => 0)).toBe(250);
   expect(retryDelayMs(1, () => 1)).toBe(500);
   expect(retryDelayMs(50, () => 1)).toBe(30_000);
 });
 
-test('only so many ids are remembered', () => {
+test('only a limited number of ids is remembered', () => {
   const isNew = rememberIds(2);
   expect([isNew('a'), isNew('b'), isNew('a'), isNew('c'), isNew('a')]).toEqual([
     true,
@@ -202,7 +202,7 @@ test.each(['', 'null', '[]', '{"id": 1}', '{"id": "1", "type": "x"}', 'hello'])(
   expect(parseEvent(data)).toBeNull();
 });
 
-test('the address follows the page', () => {
+test("the WebSocket address follows the page's address", () => {
   expect(eventsUrl({ protocol: 'https:', host: 'a.example' })).toBe('wss://a.example/ws/v1/events');
   expect(eventsUrl({ protocol: 'https:', host: 'a.example' }, '7-1')).toBe(
     'wss://a.example/ws/v1/events?after=7-1',

@@ -8,7 +8,7 @@ const why = (files: File[], maxBytes: number) => {
   return picked.ok ? null : picked.reason;
 };
 
-test('one file within the limit is taken as it is', () => {
+test('a file within the limit is accepted', () => {
   const bundle = file('a.zip', 100);
   expect(pickFile([bundle], 100)).toEqual({ ok: true, file: bundle });
 });
@@ -18,7 +18,7 @@ test('a file over the limit is refused with both sizes', () => {
   expect(why([file('a.zip', 2_000_001)], 40_000)).toBe('“a.zip” is too large: 2 MB. The limit is 40 kB.');
 });
 
-test('nothing, several and empty files are refused before they are sent', () => {
+test('no file, several files and empty files are refused', () => {
   expect(why([], 100)).toMatch(/not a file/);
   expect(why([file('a.zip', 1), file('b.zip', 1)], 100)).toMatch(/one bundle at a time/);
   expect(why([file('a.zip', 0)], 100)).toBe('“a.zip” is empty.');

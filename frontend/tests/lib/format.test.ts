@@ -11,7 +11,7 @@ test('the four parts are read, whatever their order and spacing', () => {
   });
 });
 
-test('missing parts count as zero and foreign ones are skipped', () => {
+test('missing parts are zero, unknown ones are ignored', () => {
   expect(parseServerTiming('db;dur=9, run;dur=2')).toEqual({ queue: 0, start: 0, run: 2, host: 0 });
 });
 
@@ -39,7 +39,7 @@ test.each([
   [59_999, '59 s'],
   [60_000, '1 min 0 s'],
   [276_400, '4 min 36 s'],
-])('%d ms that go on are written %s', (ms, written) => {
+])('an elapsed time of %d ms is written %s', (ms, written) => {
   expect(formatElapsed(ms)).toBe(written);
 });
 

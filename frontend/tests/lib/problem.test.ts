@@ -36,7 +36,7 @@ test('a problem document becomes a typed problem', async () => {
   expect(errorFor(problem, 'name')).toBeUndefined();
 });
 
-test('an answer that is no problem document still gets a title and a hint', async () => {
+test('a response without a problem document gets a title and a hint', async () => {
   const problem = await answer('<html>Bad gateway</html>', 502);
   expect(problem).toMatchObject({ code: 'http-502', title: 'Server error' });
   expect(problem.detail).toContain('try again');
@@ -56,7 +56,7 @@ test('a Retry-After that is a date is left out', async () => {
   expect(problem.retryAfterSeconds).toBeNull();
 });
 
-test('a failed connection is told as such', () => {
+test('a failed connection is a network problem', () => {
   expect(asProblem(new TypeError('Failed to fetch'))).toMatchObject({ code: 'network', status: 0 });
 });
 
@@ -66,7 +66,7 @@ test('a problem stays itself, and any other error becomes one', () => {
   expect(asProblem(new Error('boom'))).toMatchObject({ code: 'unexpected', detail: 'boom' });
 });
 
-test('what a plugin says is its own problem, or a text', () => {
+test("a plugin's error message is a problem as JSON, or text", () => {
   const spoken = {
     status: 422,
     code: 'invalid-csv',

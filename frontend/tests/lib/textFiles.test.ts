@@ -3,13 +3,13 @@ import { expect, test } from 'vitest';
 import { excerptsAt, locationIn } from '../../src/executions/run/errorLocations';
 import { readBeginning, readLines } from '../../src/lib/textFiles';
 
-/** UTF-16 with its byte-order mark; `swapped` has the higher byte first. */
+/** UTF-16 with a byte-order mark; `swapped` is big-endian. */
 function utf16(text: string, swapped = false): Blob {
   const bytes = Buffer.from(`\ufeff${text}`, 'utf16le');
   return new Blob([new Uint8Array(swapped ? bytes.swap16() : bytes)]);
 }
 
-/** A blob whose stream gives these pieces. */
+/** A blob whose stream yields these chunks. */
 function pieces(...parts: string[]): Blob {
   const blob = new Blob(parts);
   blob.stream = () =>
@@ -38,7 +38,7 @@ test.each([
   expect(await lines(new Blob([text]))).toEqual(expected);
 });
 
-test('where a file is divided makes no difference', async () => {
+test('chunk boundaries make no difference', async () => {
   expect(await lines(pieces('on', 'e\r', '\ntw', 'o\r', 'three', '\n', ''))).toEqual([
     'one',
     'two',
@@ -56,12 +56,12 @@ test.each([
   expect(await readBeginning(text, 100)).toBe('ä\n𝄞');
 });
 
-test('a beginning that ends within a character leaves that out', async () => {
+test('a beginning that ends within a character drops that character', async () => {
   expect(await readBeginning(new Blob(['aé']), 2)).toBe('a');
   expect(await readBeginning(utf16('a𝄞'), 6)).toBe('a');
 });
 
-test('the location of an error is read from its words', () => {
+test('the location of an error is read from its message', () => {
   expect(locationIn('Line 12, column 7: this is no value')).toEqual({ line: 12, column: 7 });
   for (const other of [
     '',
@@ -73,7 +73,7 @@ test('the location of an error is read from its words', () => {
     expect(locationIn(other)).toBeNull();
 });
 
-test('each location gets what stands there', async () => {
+test('each location gets its excerpt', async () => {
   const text = pieces('a,b\r', '\n𝄞é,x', 'y\nlast');
   const locations = [
     { line: 2, column: 4 },
@@ -91,7 +91,7 @@ test('each location gets what stands there', async () => {
   ]);
 });
 
-test('of a long line only what is near is shown', async () => {
+test('the excerpt of a long line is shortened', async () => {
   const [excerpt] = await excerptsAt(new Blob(['x'.repeat(500_000) + '!' + 'y'.repeat(500)]), [
     { line: 1, column: 500_001 },
   ]);

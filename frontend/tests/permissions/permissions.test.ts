@@ -26,7 +26,7 @@ const permission = (operation: string, changes: Partial<PendingPermission> = {})
 });
 const names = (items: { operation: string }[]) => items.map((item) => item.operation);
 
-test('the highest risk comes first, and the order is kept within a risk', () => {
+test('permissions are sorted by risk, stably', () => {
   const sorted = byRisk([
     permission('a'),
     permission('b', { risk: 'high' }),
@@ -37,7 +37,7 @@ test('the highest risk comes first, and the order is kept within a risk', () => 
   expect(names(sorted)).toEqual(['c', 'b', 'e', 'd', 'a']);
 });
 
-test('what is newly needed is ticked, what is optional is not, whatever its risk', () => {
+test('new required permissions are preselected, optional ones are not, whatever the risk', () => {
   const ticks = initialTicks([
     permission('needed'),
     permission('needed-highest', { risk: 'highest' }),
@@ -47,7 +47,7 @@ test('what is newly needed is ticked, what is optional is not, whatever its risk
   expect([...ticks]).toEqual(['needed', 'needed-highest']);
 });
 
-test('an upgrade keeps what was decided before: held stays held, refused stays refused', () => {
+test('an upgrade preselects what was granted before', () => {
   const ticks = initialTicks([
     permission('held', { new: false, granted: true }),
     permission('held-optional', { new: false, granted: true, optional: true }),
@@ -57,7 +57,7 @@ test('an upgrade keeps what was decided before: held stays held, refused stays r
   expect([...ticks]).toEqual(['held', 'held-optional', 'fresh']);
 });
 
-test('the difference between two releases', () => {
+test('compareReleases finds added, unchanged and dropped permissions', () => {
   const now = [permission('kept', { granted: true }), permission('dropped', { granted: true })];
   const { added, kept, dropped } = compareReleases(now, [
     permission('kept', { new: false, granted: true }),
@@ -66,7 +66,7 @@ test('the difference between two releases', () => {
   expect([names(added), names(kept), names(dropped)]).toEqual([['added'], ['kept'], ['dropped']]);
 });
 
-test('what would be missing, and what would be lost', () => {
+test('missing and revoked permissions', () => {
   const asked = [
     permission('held', { granted: true }),
     permission('held-optional', { granted: true, optional: true }),
@@ -78,7 +78,7 @@ test('what would be missing, and what would be lost', () => {
   expect(names(revoked(asked, ticked))).toEqual(['held']);
 });
 
-test('addresses are told apart by their methods, and chosen beside operations', () => {
+test('network rules are identified by URL and methods, and selected together with operations', () => {
   const rule = (methods: string[], changes: Partial<PendingNetworkRule> = {}): PendingNetworkRule => ({
     url: 'https://a.example/',
     methods,
@@ -103,7 +103,7 @@ test('addresses are told apart by their methods, and chosen beside operations', 
   });
 });
 
-test('ticking is undone by ticking again, and leaves the old set alone', () => {
+test('toggling twice restores the selection, without changing the old set', () => {
   const before = new Set(['a']);
   expect([...toggled(before, 'b')]).toEqual(['a', 'b']);
   expect([...toggled(before, 'a')]).toEqual([]);

@@ -48,20 +48,20 @@ test.each<[string, JsonSchema | null]>([
   expect(canRenderForm(schema)).toBe(false);
 });
 
-test('the first draft fits what can be shown', () => {
+test('the initial draft uses the form if possible', () => {
   expect(firstDraft(object({}))).toEqual({ mode: 'form', data: {}, raw: '{}' });
   expect(firstDraft(object({ any: {} })).mode).toBe('raw');
   expect(firstDraft(null)).toEqual({ mode: 'raw', data: undefined, raw: '' });
 });
 
-test('input that is no JSON says so', () => {
+test('invalid JSON gives a message', () => {
   expect(parseInput('{"a": [1]}')).toEqual({ ok: true, value: { a: [1] } });
   const broken = parseInput('{"a": ');
   expect(broken.ok).toBe(false);
   expect(!broken.ok && broken.message).toMatch(/^This is not valid JSON \(.+\)\.$/);
 });
 
-test('a draft that could hold a secret is not kept', () => {
+test('a draft that could contain a secret is not stored', () => {
   expect(keepsDraft(definition(object({ name: { type: 'string' } })))).toBe(true);
   expect(keepsDraft(definition(object({ pw: { type: 'string', format: 'password' } })))).toBe(false);
   const inner = object({ key: { type: 'string', writeOnly: true } });
