@@ -1,4 +1,4 @@
-// Fails the build when the JavaScript a first visit downloads grows past its budget.
+// Fails the build if the JavaScript that a first visit downloads exceeds its budget.
 import { gzipSync } from 'node:zlib';
 import type { Plugin } from 'vite';
 

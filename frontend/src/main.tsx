@@ -1,15 +1,11 @@
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { BrowserRouter } from 'react-router';
-import { App } from './App';
+import { App } from './app/App';
 import { ErrorBoundary } from './components/ErrorBoundary';
-import { PageFailure } from './components/PageFailure';
-import { SessionProvider } from './session';
-import './styles/tokens.css';
-import './styles/base.css';
-import './styles/layout.css';
-import './styles/components.css';
-import './styles/forms.css';
+import { PageError } from './components/PageError';
+import { SessionProvider } from './hooks/useSession';
+import './styles/index.css';
 
 const root = document.getElementById('root');
 if (!root) throw new Error('index.html has no #root');
@@ -19,7 +15,7 @@ createRoot(root).render(
     <ErrorBoundary
       fallback={
         <main>
-          <PageFailure />
+          <PageError />
         </main>
       }
     >

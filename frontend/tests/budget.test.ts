@@ -3,7 +3,7 @@ import { build, type Plugin } from 'vite';
 import { expect, test } from 'vitest';
 import { budget } from '../vite-budget';
 
-/** Text that gzip cannot make smaller by much, the same in every run. */
+/** Text that compresses badly, the same in every run. */
 function noise(length: number): string {
   let seed = 1;
   const next = () => (seed = (seed * 48271) % 0x7fffffff);
@@ -35,7 +35,7 @@ function buildWithin(entry: string) {
   });
 }
 
-test('a build within the budget is made', async () => {
+test('a build within the budget succeeds', async () => {
   await expect(buildWithin('small.js')).resolves.toBeTruthy();
 });
 
@@ -45,6 +45,6 @@ test('a build over the budget fails, and says by how much', async () => {
   );
 });
 
-test('what is loaded later does not count', async () => {
+test('chunks loaded on demand do not count', async () => {
   await expect(buildWithin('loads-later.js')).resolves.toBeTruthy();
 });

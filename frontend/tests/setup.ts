@@ -1,4 +1,4 @@
 import { configure } from '@testing-library/react';
 
-// A busy machine takes its time; a test that fails waits this long once.
+// Long enough for a busy machine; only a failing test waits this long.
 configure({ asyncUtilTimeout: 10_000 });

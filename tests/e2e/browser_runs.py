@@ -1,4 +1,4 @@
-"""Calls functions by the page's own runner, in its own session, and tells what came of it."""
+"""Runs functions with the page's own code, in its session, and returns the outcome."""
 
 import base64
 import time
@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from tests.server import PASSWORD, ROOT, Server
 
-# The module that the page itself loads when somebody runs a function in the browser.
+# The module that the page loads to run a function in the browser.
 _RUN = """async ([module, slug, name, body, cancelAfterMs]) => {
   const { runInBrowser } = await import(module);
   const controller = new AbortController();
@@ -39,7 +39,7 @@ _RUN = """async ([module, slug, name, body, cancelAfterMs]) => {
 }"""
 
 
-# Cookies of those who logged in before, to be they again in a context that is new.
+# Cookies of earlier log-ins, reused in new contexts.
 _LOGGED_IN: dict[tuple[str, str], Any] = {}
 
 
@@ -53,14 +53,14 @@ def log_in(page: Page, server: Server, email: str) -> None:
 
 @dataclass(frozen=True)
 class Result:
-    """What a caller gets: the output, or the problem without what names the one run."""
+    """What a caller gets: the output, or the problem without the members that identify the run."""
 
     output: bytes | None
     problem: dict[str, Any] | None
 
 
 class Visitor:
-    """Somebody who is logged in, in a real browser."""
+    """A logged-in user in a real browser."""
 
     def __init__(self, page: Page, server: Server, email: str = "owner@example.com") -> None:
         self.page = page
@@ -70,15 +70,15 @@ class Visitor:
         else:
             log_in(page, server, email)
             _LOGGED_IN[server.url, email] = page.context.cookies()
-        # The page is told of nothing, and so asks for nothing by itself once it is there.
+        # Without live events, the loaded page sends no requests by itself.
         page.route_web_socket("**/ws/v1/events", lambda _: None)
         page.goto(f"{server.url}/plugins", wait_until="networkidle")
         expect(page.get_by_role("heading", name="Plugins", exact=True)).to_be_visible()
 
     @property
     def chunk(self) -> str:
-        """The address of the page's runner."""
-        (chunk,) = (ROOT / "frontend" / "dist" / "assets").glob("run-*.js")
+        """The address of that module."""
+        (chunk,) = (ROOT / "frontend" / "dist" / "assets").glob("runInBrowser-*.js")
         return f"/static/assets/{chunk.name}"
 
     def run(self, slug: str, function: str, body: bytes = b"", cancel_after_ms: int | None = None) -> Any:
@@ -109,7 +109,7 @@ _PATIENCE_SECONDS = 20
 
 
 def execution(client: httpx.Client, execution_id: str, state: str) -> dict[str, Any]:
-    """The record, once it has this state: the browser reports an end while it shows the result."""
+    """The record, once it has this state. The browser reports the end only while it shows the result."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while True:
         found: dict[str, Any] = client.get(f"/api/v1/executions/{execution_id}").json()
@@ -120,7 +120,7 @@ def execution(client: httpx.Client, execution_id: str, state: str) -> dict[str, 
 
 
 def wait_in(page: Page, condition: Callable[[], bool]) -> None:
-    """Waits for what the browser tells meanwhile."""
+    """Waits while Playwright still handles events from the browser."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while not condition():
         assert time.monotonic() < deadline, f"{len(page.workers)} workers are alive"

@@ -1,4 +1,4 @@
-"""What every page is held to, whatever it shows: nothing in its console, no request elsewhere, no barrier."""
+"""Checks for every page: an empty console, no requests to other hosts, accessibility, layout."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -9,9 +9,9 @@ from playwright.sync_api import ConsoleMessage, Page, Request, Response
 from tests.server import ROOT
 
 AXE = ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
-# What WCAG 2.2 asks for at levels A and AA, and what axe's authors recommend besides.
+# WCAG 2.2 levels A and AA, and the best practices of axe's authors.
 AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-# Violations are reported to the console as well, but not where a report-only policy or a worker raises them.
+# The browser logs violations itself, but not those of a report-only policy or a worker.
 _TELL_VIOLATIONS = """document.addEventListener('securitypolicyviolation', (event) =>
   console.error(`CSP: ${event.effectiveDirective} refused ${event.blockedURI}`))"""
 _RUN_AXE = """async (runOnly) => {
@@ -30,15 +30,15 @@ _LONGEST_MOTION = """() => {
     }
   return longest;
 }"""
-# What the browser says of requests while a test keeps the network from it. They are no fault of the page.
+# What the browser logs for requests while a test disables the network. Not a fault of the page.
 NO_NETWORK = "net::ERR_INTERNET_DISCONNECTED"
 _AT_REST = """() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"""
 
 
 class Watch:
-    """Collects what a page complains of, from its first request on.
+    """Collects the complaints about a page, from its first request on.
 
-    `failing` are paths of the server whose requests the page's story lets fail.
+    `failing` lists the server paths whose requests may fail in this test.
     """
 
     def __init__(self, page: Page, origin: str, failing: Collection[str] = ()) -> None:
@@ -67,7 +67,7 @@ class Watch:
             self.complaints.append(f"a request to {request.url}")
 
     def _on_failure(self, request: Request) -> None:
-        # A page that gives up its own request, because it shows something else by now, is in order.
+        # A page may abort its own request when it shows something else.
         if request.failure not in ("net::ERR_ABORTED", NO_NETWORK) and not self._is_expected(request.url):
             self.complaints.append(f"{request.url}: {request.failure}")
 
@@ -77,18 +77,18 @@ class Watch:
 
 
 def at_rest(page: Page) -> None:
-    """Waits until what was just changed is laid out and painted."""
+    """Waits until the last change is laid out and painted."""
     page.evaluate(_AT_REST)
 
 
 def structure(page: Page) -> list[str]:
-    """What is wrong with the document's outline."""
+    """Faults in the document's outline."""
     counts = {name: page.locator(name).count() for name in ("h1", "main")}
     return [f"{count} elements {name}, not one" for name, count in counts.items() if count != 1]
 
 
 def overflow(page: Page) -> list[str]:
-    """What reaches past the right edge of the window, or would need to be scrolled to sideways."""
+    """Whether the page scrolls sideways."""
     width, window = page.evaluate(
         "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
     )
@@ -96,7 +96,7 @@ def overflow(page: Page) -> list[str]:
 
 
 def barriers(page: Page, *, colours_only: bool = False) -> list[str]:
-    """What axe-core finds, each with its place and how to mend it."""
+    """The violations that axe-core finds, with their elements and how to fix them."""
     rules = (
         {"type": "rule", "values": ["color-contrast"]}
         if colours_only
@@ -109,6 +109,6 @@ def barriers(page: Page, *, colours_only: bool = False) -> list[str]:
 
 
 def motion(page: Page) -> list[str]:
-    """What moves or fades although the visitor asked for less of it."""
+    """Animations and transitions that run in spite of reduced motion."""
     longest: float = page.evaluate(_LONGEST_MOTION)
     return [f"something moves for {longest} s"] if longest > 0.001 else []

@@ -12,7 +12,7 @@ from tests.e2e import checks
 from tests.server import Server
 
 ARTIFACTS = Path(__file__).resolve().parents[2] / "artifacts" / "screenshots"
-# Of a machine with more to do; what is as it should be is seen at once.
+# Long enough for a busy machine; a passing expectation does not wait.
 PATIENCE_SECONDS = 20
 expect.set_options(timeout=PATIENCE_SECONDS * 1000)
 SIZES = {"phone": {"width": 390, "height": 844}, "desktop": {"width": 1440, "height": 900}}
@@ -35,8 +35,8 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def chromium_for_local_stand_ins(chromium: Browser) -> Iterator[Browser]:
-    """Chromium takes a file that a test answers in the server's place for one of the internet's, and keeps
-    its requests from this computer; this one does not.
+    """Chromium treats a file that a test serves itself as one from the internet, and blocks its requests to
+    this computer. This instance does not.
     """
     browser = launch_or_skip(chromium.browser_type, "--disable-features=LocalNetworkAccessChecks")
     yield browser
@@ -45,13 +45,13 @@ def chromium_for_local_stand_ins(chromium: Browser) -> Iterator[Browser]:
 
 @pytest.fixture
 def page(chromium: Browser) -> Iterator[Page]:
-    """A fresh visitor. The test fails on any console error, CSP violation or request to another host."""
+    """A new visitor's page. The test fails on any console error, CSP violation or request to another host."""
     context = chromium.new_context(viewport=SIZES["desktop"], reduced_motion="reduce")
     page = context.new_page()
     complaints: list[str] = []
 
     def on_console(message: ConsoleMessage) -> None:
-        # A refused request is no fault, nor one without a network.
+        # Refused requests are allowed, and so are requests without a network.
         expected = "status of 4" in message.text or checks.NO_NETWORK in message.text
         if message.type == "error" and not expected:
             complaints.append(message.text)
@@ -108,13 +108,13 @@ def shoot(page: Page, save_screenshot: SaveScreenshot) -> Callable[[str], None]:
 
 @pytest.fixture(scope="package")
 def fixtures_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with the fixtures that run in a browser, nothing granted; its owner is owner@example.com."""
-    # Failing is what they are for: nothing is paused for it.
+    """A server with the fixtures that run in a browser, without grants. Its owner is owner@example.com."""
+    # The fixtures fail on purpose: never pause them.
     server = Server.start(
         tmp_path_factory.mktemp("fixtures") / "data", PLUGIN_FAULT_BUDGET="0", PLUGIN_SLOW_BUDGET="0"
     )
     server.make_owner()
-    # Time is short for what has no end, and for nothing else.
+    # A short time limit only for endless functions.
     endless = {name: {"timeout_ms": 1000} for name in ("loop_forever", "sleep_forever")}
     server.install_fixture("faults", functions=endless, max_input_kb=2048, timeout_ms=20_000)
     server.install_fixture("hostcall", max_host_calls=3, max_bridge_kb=64, timeout_ms=20_000)
@@ -127,7 +127,7 @@ def fixtures_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server
 
 @pytest.fixture
 def fresh_server(tmp_path: Path) -> Iterator[Server]:
-    """A server that nobody has visited yet."""
+    """A server without any user yet."""
     server = Server.start(tmp_path / "data")
     yield server
     server.stop()

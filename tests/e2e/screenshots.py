@@ -1,6 +1,6 @@
-"""`make screenshots`: the pictures of docs/images/, of a real server with the same people, plugins and calls.
+"""`make screenshots`: takes the pictures in docs/images/ of a real server, always with the same data.
 
-Only what the clock says differs from run to run.
+Only times and durations differ from run to run.
 """
 
 import tempfile
@@ -60,7 +60,7 @@ def run_greet(page: Page) -> None:
 
 @contextmanager
 def sample_server(folder: Path) -> Iterator[Server]:
-    """A server that has been used a little; weather waits for consent."""
+    """A server with some executions, and the plugin weather awaiting consent."""
     server = Server.start(folder / "data")
     try:
         server.make_owner()
@@ -80,7 +80,7 @@ def sample_server(folder: Path) -> Iterator[Server]:
 
 
 def log_in_execution(server: Server) -> str:
-    """The path of the page about the last log-in: what a plugin asked of the host for it."""
+    """The path of the last log-in's execution, which has host calls."""
     with server.log_in("owner@example.com") as owner:
         found = owner.get("/api/v1/executions?plugin=auth").json()["results"]
     return next(f"/executions/{one['id']}" for one in found if one["function"] == "login")
@@ -132,8 +132,8 @@ def main() -> None:
                 ("light", "dark"),
                 prepare=run_greet,
             ),
-            Picture("consent", "/plugins/weather", "Waits for your consent", ("dark",)),
-            Picture("home", "/", "Go on with"),
+            Picture("consent", "/plugins/weather", "This plugin needs your consent", ("dark",)),
+            Picture("home", "/", "Recently used"),
             Picture("phone", "/plugins/template/greet", "Hello, Ada Lovelace!", ("dark",), PHONE, run_greet),
         ]
         browser = launch(playwright.chromium)

@@ -1,4 +1,4 @@
-"""Every page of the app in every state that it can be in, and a server with something to show in each.
+"""Every page of the app in each of its states, and a server with the data for them.
 
 A page that is added to the app gets its lines here, and is then held to what `test_pages.py` holds all to.
 """
@@ -18,13 +18,13 @@ from tests.server import ROOT, Server
 
 OWNER, ALICE, BOB = "owner@example.com", "alice@example.com", "bob@example.com"
 
-# What a request can get in the place of the server's answer; or some JSON.
+# What a request can get instead of the server's response, besides JSON.
 HELD, BROKEN, OFFLINE = "held", "broken", "offline"
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """A problem in the place of the server's answer."""
+    """A problem instead of the server's response."""
 
     status: int
     code: str
@@ -57,7 +57,7 @@ def fixture(name: str, **members: Any) -> bytes:
 
 @dataclass
 class Stage:
-    """A server with three people: the owner, Alice who has run things, and Bob who has not.
+    """A server with three users: the owner, Alice who has run functions, and Bob who has not.
 
     hostcall is active with one permission, hostfn waits, echo is disabled, beacon waits with an upgrade.
     """
@@ -98,7 +98,7 @@ class Stage:
         owner.patch("/api/v1/plugins/echo", json={"enabled": False}).raise_for_status()
 
     def _install(self, owner: httpx.Client, bundle: bytes, grants: list[str] | None) -> None:
-        """Without grants it is left to wait."""
+        """With `grants=None`, it stays awaiting consent."""
         added = owner.post("/api/v1/plugins", files={"bundle": bundle}).raise_for_status().json()
         if grants is not None:
             path = f"/api/v1/plugins/{added['plugin']['slug']}/releases/{added['version']}/activate"
@@ -120,7 +120,7 @@ class Stage:
         run("running", "faults/call/sleep_forever", Prefer="respond-async")
 
     def fill(self, path: str) -> str:
-        """The path with the ids of the executions that it names: /executions/{done}."""
+        """Replaces names of executions in the path by their ids: /executions/{done}."""
         return path.format_map(self.executions)
 
     def stop(self) -> None:
@@ -135,9 +135,9 @@ def nothing(page: Page) -> None:
 
 @dataclass(frozen=True)
 class State:
-    """A page as somebody finds it."""
+    """A page in one of its states."""
 
-    # Paths may name executions of the stage.
+    # Paths may refer to executions of the stage by name.
     name: str
     path: str
     page_title: str  # without the app's own name
@@ -162,7 +162,7 @@ class State:
 
     @property
     def example(self) -> str:
-        """A path of this form, for the table of routes."""
+        """An example path, to match against the routes."""
         return re.sub(r"{\w+}", "x", re.split("[?#]", self.path)[0])
 
 
@@ -194,7 +194,7 @@ def sign_up(page: Page) -> None:
 
 def forget_password(page: Page) -> None:
     page.get_by_label("E-mail", exact=True).fill(ALICE)
-    press("Send the link")(page)
+    press("Send link")(page)
 
 
 def run_greet(page: Page) -> None:
@@ -204,7 +204,7 @@ def run_greet(page: Page) -> None:
 
 def open_activity(page: Page) -> None:
     page.set_viewport_size({"width": 768, "height": 1000})
-    # Its name goes on with how much is under way.
+    # Its name may end with the number of running executions.
     page.get_by_role("button", name=re.compile("^Activity")).click()
 
 
@@ -222,7 +222,7 @@ def make_token(page: Page) -> None:
 
 def convert(text: str) -> Callable[[Page], None]:
     def prepare(page: Page) -> None:
-        page.get_by_label("Or paste a text").fill(text)
+        page.get_by_label("Or paste text").fill(text)
         press("Convert")(page)
 
     return prepare
@@ -250,7 +250,7 @@ DEAD_LINK = Refusal(
 
 
 def wrong(**errors: str) -> Refusal:
-    return Refusal(400, "invalid-input", "Please check what you typed", "See the errors.", errors)
+    return Refusal(400, "invalid-input", "Check your input", "See the errors.", errors)
 
 
 new_password = fill_and_press("Change password", New_password="a short nap at noon")
@@ -274,49 +274,49 @@ STATES = [
     State("sign-up-done-no-mail", "/signup", "Log in", "Your account is ready", None, prepare=sign_up,
           answers={"/api/v1/auth/signup": {"user": CAROL}, ASK_TO_VERIFY: NOT_SENT}),
 
-    # Where e-mails lead, and how they are asked for.
-    State("forgot-password", "/forgot-password", "Forgot your password?", "Send the link", None),
-    State("forgot-password-sent", "/forgot-password", "Look for an e-mail", "If there is an account for",
+    # Links from e-mails, and the forms that request them.
+    State("forgot-password", "/forgot-password", "Forgot your password?", "Send link", None),
+    State("forgot-password-sent", "/forgot-password", "Check your e-mail", "If there is an account for",
           None, answers={ASK_TO_RESET: DONE}, prepare=forget_password),
     State("forgot-password-failed", "/forgot-password", "Forgot your password?", "could not be sent", None,
           answers={ASK_TO_RESET: NOT_SENT}, prepare=forget_password),
     State("reset-password", "/reset-password#token=x", "Choose a new password", "Change password", None),
     State("reset-password-weak", "/reset-password#token=x", "Choose a new password", "It is too common.",
           None, answers={RESET: wrong(password="It is too common.")}, prepare=new_password),
-    State("reset-password-done", "/reset-password#token=x", "Log in", "Your password is changed", None,
+    State("reset-password-done", "/reset-password#token=x", "Log in", "Your password was changed", None,
           answers={RESET: DONE}, prepare=new_password),
-    State("reset-password-somebody-else", "/reset-password#token=x", "Your password is changed",
+    State("reset-password-other-account", "/reset-password#token=x", "The password was changed",
           "still logged in", answers={RESET: DONE}, prepare=new_password),
-    State("reset-password-dead", "/reset-password#token=x", "Choose a new password", "Ask for a new link",
+    State("reset-password-dead", "/reset-password#token=x", "Choose a new password", "Request a new link",
           None, answers={RESET: DEAD_LINK}, prepare=new_password),
-    State("reset-password-incomplete", "/reset-password", "Choose a new password", "is not complete", None),
-    State("verify-email", "/verify-email#token=x", "Confirm your address", "Confirm this address",
+    State("reset-password-incomplete", "/reset-password", "Choose a new password", "is incomplete", None),
+    State("verify-email", "/verify-email#token=x", "Confirm your e-mail address", "Confirm address",
           None),
-    State("verify-email-done", "/verify-email#token=x", "Your address is confirmed", "Thank you.", None,
-          answers={VERIFY: {"user": CAROL}}, prepare=press("Confirm this address")),
-    State("verify-email-dead", "/verify-email#token=x", "Confirm your address", "no longer works",
-          None, answers={VERIFY: DEAD_LINK}, prepare=press("Confirm this address")),
-    State("verify-email-dead-here", "/verify-email#token=x", "Confirm your address",
-          "Send a new link", answers={VERIFY: DEAD_LINK}, prepare=press("Confirm this address")),
-    State("verify-email-sent", "/verify-email", "Confirm your address", "The link is on its way",
+    State("verify-email-done", "/verify-email#token=x", "E-mail address confirmed", "is confirmed.", None,
+          answers={VERIFY: {"user": CAROL}}, prepare=press("Confirm address")),
+    State("verify-email-dead", "/verify-email#token=x", "Confirm your e-mail address", "no longer works",
+          None, answers={VERIFY: DEAD_LINK}, prepare=press("Confirm address")),
+    State("verify-email-dead-here", "/verify-email#token=x", "Confirm your e-mail address",
+          "Send a new link", answers={VERIFY: DEAD_LINK}, prepare=press("Confirm address")),
+    State("verify-email-sent", "/verify-email", "Confirm your e-mail address", "Link sent",
           answers={ASK_TO_VERIFY: DONE}, prepare=press("Send a new link")),
-    State("verify-email-confirmed", "/verify-email", "Confirm your address", "is confirmed already",
+    State("verify-email-confirmed", "/verify-email", "Confirm your e-mail address", "is already confirmed",
           OWNER),
-    State("verify-email-failed", "/verify-email#token=x", "Confirm your address",
-          "The server had a problem", answers={VERIFY: BROKEN}, prepare=press("Confirm this address")),
-    State("sign-up-refused", "/signup", "Sign up", "need your attention", None, prepare=press("Sign up"),
+    State("verify-email-failed", "/verify-email#token=x", "Confirm your e-mail address",
+          "Server error", answers={VERIFY: BROKEN}, prepare=press("Confirm address")),
+    State("sign-up-refused", "/signup", "Sign up", "Check the marked fields", None, prepare=press("Sign up"),
           refused=("/api/v1/auth/signup",)),
     State("lost-visitor", "/no/such/page", "Not found", "There is no page at this address", None),
 
     # Home and the frame around each page.
-    State("home", "/", "Home", "Go on with"),
+    State("home", "/", "Home", "Recently used"),
     State("home-first", "/", "Home", "Run your first function", BOB),
-    State("home-owner", "/", "Home", "wait for your consent", OWNER),
+    State("home-owner", "/", "Home", "need your consent", OWNER),
     State("home-loading", "/", "Home", "Plugins to try", BOB, answers={"/api/v1/plugins": HELD}),
     State("home-failed", "/", "Home", "Try again", answers={"/api/v1/plugins": BROKEN}),
     State("home-offline", "/plugins", "Plugins", "You are offline.", prepare=lose_network),
     State("activity", "/", "Home", "sleep_forever", prepare=open_activity),
-    State("activity-empty", "/", "Home", "Quiet so far", BOB, prepare=open_activity),
+    State("activity-empty", "/", "Home", "No activity yet", BOB, prepare=open_activity),
     State("activity-failed", "/", "Home", "Try again", BOB, answers={"/api/v1/executions": BROKEN},
           prepare=open_activity),
     State("menu", "/sandbox", "Sandbox", "Administration", OWNER, prepare=press("Account menu")),
@@ -324,12 +324,13 @@ STATES = [
 
     # The catalogue.
     State("catalogue", "/plugins", "Plugins", "Four small functions"),
-    State("catalogue-owner", "/plugins", "Plugins", "Upload a plugin", OWNER),
-    State("catalogue-none", "/plugins", "Plugins", "Nothing matches", prepare=lambda page: page.get_by_role(
+    State("catalogue-owner", "/plugins", "Plugins", "Upload plugin", OWNER),
+    State("catalogue-none", "/plugins", "Plugins", "No plugins match", prepare=lambda page: page.get_by_role(
           "searchbox").fill("unheard of")),
-    State("catalogue-empty", "/plugins", "Plugins", "Nothing is installed yet",
+    State("catalogue-empty", "/plugins", "Plugins", "No plugins installed",
           answers={"/api/v1/plugins": {"count": 0, "next": None, "previous": None, "results": []}}),
-    State("catalogue-loading", "/plugins", "Plugins", "Small programs", answers={"/api/v1/plugins": HELD}),
+    State("catalogue-loading", "/plugins", "Plugins", "Plugins run in a sandbox",
+          answers={"/api/v1/plugins": HELD}),
     State("catalogue-failed", "/plugins", "Plugins", "Try again", answers={"/api/v1/plugins": BROKEN}),
 
     # A plugin.
@@ -337,36 +338,36 @@ STATES = [
     State("plugin-result", "/plugins/template/greet", "Greet · Template", "Hello, Ada!", prepare=run_greet),
     State("plugin-raw", "/plugins/template/repeat", "Repeat · Template", "Input as JSON",
           prepare=press("Raw JSON")),
-    State("plugin-wrong", "/plugins/template/greet", "Greet · Template", "Please fill this in.",
+    State("plugin-wrong", "/plugins/template/greet", "Greet · Template", "Fill in this field.",
           prepare=press("Run")),
     State("plugin-problem", "/plugins/faults/fail_problem", "Fail problem · Fixture: faults", "Failed",
           prepare=press("Run"), refused=("/api/v1/plugins/faults/call/fail_problem",)),
     State("plugin-many-functions", "/plugins/faults/var_counter", "Var counter · Fixture: faults", "Run"),
     State("plugin-secrets", "/plugins/auth/login", "Log in · Authentication", "The address of the account."),
     State("plugin-convert", "/plugins/convert/convert", "Convert · Convert", "What to convert."),
-    State("plugin-no-function", "/plugins/template/nothing", "Template", "There is no function called"),
-    State("plugin-waiting", "/plugins/hostfn", "Fixture: host functions", "Waits for an administrator"),
-    State("plugin-disabled", "/plugins/echo", "Fixture: echo", "This plugin is turned off."),
+    State("plugin-no-function", "/plugins/template/nothing", "Template", "There is no function named"),
+    State("plugin-waiting", "/plugins/hostfn", "Fixture: host functions", "Awaiting an administrator"),
+    State("plugin-disabled", "/plugins/echo", "Fixture: echo", "This plugin is disabled."),
     State("plugin-loading", "/plugins/template", "template", "All plugins",
           answers={"/api/v1/plugins/template": HELD}),
     State("plugin-failed", "/plugins/template", "template", "Try again",
           answers={"/api/v1/plugins/template": BROKEN}),
-    State("plugin-lost", "/plugins/nothing", "Not found", "There is no plugin called",
+    State("plugin-lost", "/plugins/nothing", "Not found", "There is no plugin named",
           refused=("/api/v1/plugins/nothing",)),
-    State("consent", "/plugins/hostfn", "Fixture: host functions", "Waits for your consent", OWNER),
-    State("consent-upgrade", "/plugins/beacon", "Beacon", "Version 1.1.0 waits for your consent", OWNER),
+    State("consent", "/plugins/hostfn", "Fixture: host functions", "This plugin needs your consent", OWNER),
+    State("consent-upgrade", "/plugins/beacon", "Beacon", "Version 1.1.0 needs your consent", OWNER),
     State("permissions-editor", "/plugins/hostcall", "Fixture: host calls", "Save permissions", OWNER,
           prepare=press("Edit permissions")),
     State("settings", "/plugins/auth", "Authentication", "Where passwords are hashed", OWNER),
     State("settings-editor", "/plugins/auth", "Authentication", "From one minute to 30 days", OWNER,
           prepare=press("Edit settings")),
-    State("plugin-remove", "/plugins/beacon", "Beacon", "Remove for good", OWNER, prepare=press("Remove")),
+    State("plugin-remove", "/plugins/beacon", "Beacon", "Remove permanently", OWNER, prepare=press("Remove")),
 
-    # The page of the plugin convert. A wrong text is no failed request: it never leaves the page.
+    # The page of the plugin convert. Invalid input causes no failed request: it never leaves the page.
     State("convert", "/convert", "Convert", "Drop a file here"),
     State("convert-result", "/convert", "Convert", "Succeeded", prepare=convert("name,age\nAda,36\n")),
     State("convert-wrong", "/convert", "Convert", "This is not valid JSON", prepare=convert('{"a": 1,}')),
-    State("convert-loading", "/convert", "Convert", "into each other",
+    State("convert-loading", "/convert", "Convert", "Convert between",
           answers={"/api/v1/plugins/convert": HELD}),
     State("convert-failed", "/convert", "Convert", "Try again", answers={"/api/v1/plugins/convert": BROKEN}),
 
@@ -382,16 +383,16 @@ STATES = [
           answers={"/api/v1/server": BROKEN}),
     State("upload-not-allowed", "/upload", "Not found", "Only administrators"),
     State("sandbox", "/sandbox", "Sandbox", "Layers, in the order", OWNER),
-    State("sandbox-loading", "/sandbox", "Sandbox", "What holds a plugin", OWNER,
+    State("sandbox-loading", "/sandbox", "Sandbox", "What contains a plugin", OWNER,
           answers={"/api/v1/server": HELD}),
     State("sandbox-failed", "/sandbox", "Sandbox", "Try again", OWNER, answers={"/api/v1/server": BROKEN}),
 
     # Executions.
     State("executions", "/executions", "Executions", "sleep_forever"),
     State("executions-owner", "/executions", "Executions", "Called by", OWNER),
-    State("executions-empty", "/executions", "Executions", "Nothing ran yet", BOB),
-    State("executions-function", "/executions?plugin=faults&function=echo", "Executions", "That is all: 2"),
-    State("executions-none", "/executions?state=crashed", "Executions", "No execution is like that"),
+    State("executions-empty", "/executions", "Executions", "No executions yet", BOB),
+    State("executions-function", "/executions?plugin=faults&function=echo", "Executions", "2 executions"),
+    State("executions-none", "/executions?state=crashed", "Executions", "No matching executions"),
     State("executions-loading", "/executions", "Executions", "latest first",
           answers={"/api/v1/executions": HELD}),
     State("executions-failed", "/executions", "Executions", "Try again",
@@ -400,34 +401,34 @@ STATES = [
     State("execution-asked", "/executions/{asked}", "hostcall · fetch_many", "kv_list"),
     State("execution-tree", "/executions/{tree}", "faults · echo", "Ada Lovelace"),
     State("execution-failed", "/executions/{failed}", "faults · trap", "Backtrace",
-          prepare=lambda page: page.get_by_text("Backtrace, for").click()),
+          prepare=lambda page: page.get_by_text("Backtrace for").click()),
     State("execution-large", "/executions/{large}", "faults · echo", "too large for the history"),
     State("execution-running", "/executions/{running}", "faults · sleep_forever", "Running for"),
     State("execution-loading", "/executions/{done}", "Execution", "All executions",
           answers={"/api/v1/executions/{done}": HELD}),
-    State("execution-lost", f"/executions/{UNKNOWN}", "Not found", "There is no such execution",
+    State("execution-lost", f"/executions/{UNKNOWN}", "Not found", "This execution does not exist",
           refused=(f"/api/v1/executions/{UNKNOWN}",)),
 
-    # One's own account.
+    # The user's own account.
     State("tokens", "/tokens", "Access tokens", "You have no tokens", BOB),
     State("tokens-owner", "/tokens", "Access tokens", "New token", OWNER),
     State("tokens-made", "/tokens", "Access tokens", "backup script", prepare=make_token),
     State("tokens-loading", "/tokens", "Access tokens", "New token", answers={"/api/v1/tokens": HELD}),
     State("tokens-failed", "/tokens", "Access tokens", "Try again", answers={"/api/v1/tokens": BROKEN}),
     State("profile", "/profile", "Profile", "Where you are logged in"),
-    State("profile-saved", "/profile", "Profile", "Your name is saved", prepare=press("Save")),
+    State("profile-saved", "/profile", "Profile", "Name saved", prepare=press("Save")),
     State("profile-confirmed", "/profile", "Profile", "Confirmed", OWNER),
-    State("profile-link-sent", "/profile", "Profile", "The link is on its way",
-          answers={ASK_TO_VERIFY: DONE}, prepare=press("Send the link")),
+    State("profile-link-sent", "/profile", "Profile", "Link sent",
+          answers={ASK_TO_VERIFY: DONE}, prepare=press("Send link")),
     State("profile-link-not-sent", "/profile", "Profile", "could not be sent",
-          answers={ASK_TO_VERIFY: NOT_SENT}, prepare=press("Send the link")),
+          answers={ASK_TO_VERIFY: NOT_SENT}, prepare=press("Send link")),
     State("profile-password-wrong", "/profile", "Profile", "This is not your password.",
           answers={CHANGE_PASSWORD: wrong(current_password="This is not your password.")},
           prepare=other_password),
-    State("profile-password-changed", "/profile", "Profile", "Your password is changed",
+    State("profile-password-changed", "/profile", "Profile", "Password changed",
           answers={CHANGE_PASSWORD: DONE}, prepare=other_password),
     State("profile-loading", "/profile", "Profile", "Delete account", answers={"/api/v1/sessions": HELD}),
     State("profile-failed", "/profile", "Profile", "Try again", answers={"/api/v1/sessions": BROKEN}),
-    State("profile-delete", "/profile", "Profile", "Delete your account for good?",
+    State("profile-delete", "/profile", "Profile", "Permanently delete your account?",
           prepare=press("Delete account")),
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""One's own account in a browser: profile, sessions that end, tabs, a connection that comes and goes."""
+"""The user's own account in a browser: profile, expired sessions, several tabs, a lost connection."""
 
 import signal
 import uuid
@@ -13,7 +13,7 @@ from tests.server import PASSWORD, Server
 
 @pytest.fixture
 def email(server: Server) -> str:
-    """Of somebody who just signed up; their name is Ann."""
+    """The address of a new user named Ann."""
     email = f"ann+{uuid.uuid4().hex[:8]}@example.com"
     server.sign_up(email)
     return email
@@ -27,7 +27,7 @@ def log_in(page: Page, server: Server, email: str, path: str = "/") -> None:
     expect(page.get_by_role("button", name="Account menu")).to_be_visible()
 
 
-def test_the_profile_shows_sessions_as_they_come_and_ends_them(
+def test_profile_lists_new_sessions_live_and_ends_them(
     server: Server, email: str, page: Page, shoot: Callable[[str], None]
 ) -> None:
     log_in(page, server, email)
@@ -35,7 +35,7 @@ def test_the_profile_shows_sessions_as_they_come_and_ends_them(
     page.get_by_role("link", name="Profile").click()
     sessions = page.get_by_role("region", name="Where you are logged in").get_by_role("listitem")
     expect(sessions).to_have_count(1)
-    expect(sessions.first).to_contain_text("This one")
+    expect(sessions.first).to_contain_text("This session")
     expect(sessions.first).to_contain_text("Chrome on Linux")
     with server.log_in(email) as elsewhere, server.log_in(email) as third:
         expect(sessions).to_have_count(3)
@@ -53,24 +53,24 @@ def test_the_profile_shows_sessions_as_they_come_and_ends_them(
         assert {client.get("/api/v1/sessions").status_code for client in (elsewhere, third)} == {401}
 
 
-def test_the_name_is_changed_and_the_account_deleted(
+def test_name_change_and_account_deletion(
     server: Server, email: str, page: Page, shoot: Callable[[str], None]
 ) -> None:
     log_in(page, server, email, "/profile")
     page.get_by_label("Name", exact=True).fill("Anna Bell")
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("Your name is saved")).to_be_visible()
+    expect(page.get_by_text("Name saved")).to_be_visible()
     page.get_by_role("button", name="Account menu").click()
     expect(page.get_by_text("Anna Bell")).to_be_visible()
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Delete account").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Password", exact=True).fill("not my password")
-    dialog.get_by_role("button", name="Delete it").click()
+    dialog.get_by_role("button", name="Delete permanently").click()
     expect(dialog.get_by_text("This is not your password.").first).to_be_visible()
     shoot("delete-account")
     dialog.get_by_label("Password", exact=True).fill(PASSWORD)
-    dialog.get_by_role("button", name="Delete it").click()
+    dialog.get_by_role("button", name="Delete permanently").click()
     expect(page.get_by_text("You are logged out")).to_be_visible()
     page.get_by_label("E-mail").fill(email)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
@@ -78,7 +78,7 @@ def test_the_name_is_changed_and_the_account_deleted(
     expect(page.get_by_role("alert")).to_be_visible()
 
 
-def test_logging_out_in_one_tab_logs_out_the_other(server: Server, email: str, page: Page) -> None:
+def test_log_out_in_one_tab_logs_out_the_other(server: Server, email: str, page: Page) -> None:
     log_in(page, server, email)
     other = page.context.new_page()
     other.goto(f"{server.url}/plugins")
@@ -86,14 +86,12 @@ def test_logging_out_in_one_tab_logs_out_the_other(server: Server, email: str, p
     page.get_by_role("button", name="Account menu").click()
     page.get_by_role("button", name="Log out").click()
     expect(other.get_by_text("You are logged out")).to_be_visible()
-    # And who logs in there is who this tab shows.
+    # After a log-in there, this tab shows that user.
     log_in(other, server, email, "/login")
     expect(page.get_by_role("button", name="Account menu")).to_be_visible()
 
 
-def test_a_session_that_ends_while_a_form_is_open_loses_nothing_typed(
-    server: Server, email: str, page: Page
-) -> None:
+def test_form_input_survives_an_expired_session(server: Server, email: str, page: Page) -> None:
     log_in(page, server, email, "/plugins/template/greet")
     page.get_by_label("Name").fill("Ada, half typed")
     with server.log_in(email) as elsewhere:
@@ -105,7 +103,7 @@ def test_a_session_that_ends_while_a_form_is_open_loses_nothing_typed(
     expect(page.get_by_label("Name")).to_have_value("Ada, half typed")
 
 
-def test_without_a_network_the_page_says_so(
+def test_offline_banner_appears_without_a_network(
     server: Server, email: str, page: Page, shoot: Callable[[str], None]
 ) -> None:
     log_in(page, server, email, "/plugins")
@@ -118,10 +116,8 @@ def test_without_a_network_the_page_says_so(
     expect(banner).to_be_hidden()
 
 
-def test_after_a_restart_of_the_server_the_page_shows_what_it_missed(
-    chromium: Browser, tmp_path: Path
-) -> None:
-    """In a context of its own: the browser complains of the refused connections in its console."""
+def test_page_shows_missed_events_after_a_server_restart(chromium: Browser, tmp_path: Path) -> None:
+    """In its own context, because the browser logs the refused connections to the console."""
     one = Server.start(tmp_path / "data")
     one.make_owner()
     page = chromium.new_context().new_page()

@@ -1,4 +1,4 @@
-"""Administrators upload plugins, remove them, and look after the sandbox, in a real browser."""
+"""Administrators upload, configure and remove plugins, and inspect the sandbox, in a real browser."""
 
 import json
 import os
@@ -18,7 +18,7 @@ NETWORK = [{"url": "https://api.example.com/v1/", "methods": ["GET"], "reason": 
 
 @pytest.fixture(scope="module")
 def small_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that takes small bundles only."""
+    """A server with a low size limit for bundles."""
     server = Server.start(
         tmp_path_factory.mktemp("small") / "data", PLUGIN_MAX_BUNDLE_BYTES=str(LIMIT), PLUGIN_FAULT_BUDGET="2"
     )
@@ -40,44 +40,40 @@ def choose(page: Page, name: str, data: bytes) -> None:
     )
 
 
-def test_a_bundle_is_uploaded_looked_at_and_consented_to(
-    small_server: Server, page: Page, shoot: Shoot
-) -> None:
+def test_upload_report_and_consent(small_server: Server, page: Page, shoot: Shoot) -> None:
     log_in(page, small_server, "/plugins")
-    page.get_by_role("link", name="Upload a plugin").click()
-    expect(page.get_by_text("One .zip file of at most 8 MB")).to_be_visible()
+    page.get_by_role("link", name="Upload plugin").click()
+    expect(page.get_by_text("One .zip file, at most 8 MB")).to_be_visible()
     shoot("upload")
 
-    # By keyboard alone: the input has the focus after the way back, and shows it on its button.
+    # By keyboard alone: the input follows the breadcrumb, and its label shows the focus.
     page.get_by_role("link", name="All plugins").focus()
     page.keyboard.press("Tab")
     expect(page.get_by_label("Choose a file")).to_be_focused()
 
-    # What is wrong with a file is said before it is sent.
+    # Problems with a file are reported before it is sent.
     choose(page, "empty.zip", b"")
     expect(page.get_by_role("alert")).to_contain_text("“empty.zip” is empty.")
 
-    # What the gate refuses is said in its words.
+    # The server's reason for a refusal is shown.
     choose(page, "notes.zip", make_zip({"notes.txt": b"no plugin"}))
     expect(page.get_by_role("alert")).to_contain_text("The archive has no plugin.json.")
-    expect(page.get_by_text("nothing of it was kept")).to_be_visible()
+    expect(page.get_by_text("Nothing was stored")).to_be_visible()
     shoot("upload-refused")
 
     choose(page, "beacon.zip", zipped(name="beacon", title="Beacon", network=NETWORK))
     expect(page.get_by_role("heading", name="Beacon 1.0.0 is installed")).to_be_focused()
-    found = page.get_by_role("region", name="What was found in it")
+    found = page.get_by_role("region", name="Contents")
     for part in ("fetch_many", "db_create_user", "https://api.example.com/v1/", "http_request"):
         expect(found).to_contain_text(part)
     shoot("upload-report")
-    page.get_by_role("link", name="Look at what it asks for").click()
-    expect(page.get_by_role("heading", name="Waits for your consent")).to_be_visible()
+    page.get_by_role("link", name="Review permissions").click()
+    expect(page.get_by_role("heading", name="This plugin needs your consent")).to_be_visible()
     page.get_by_role("button", name="Grant and activate").click()
     expect(page.get_by_text("1.0.0 is active")).to_be_visible()
 
 
-def test_a_bundle_over_the_limit_never_leaves_the_browser(
-    small_server: Server, page: Page, tmp_path: Path
-) -> None:
+def test_bundle_over_the_limit_is_not_sent(small_server: Server, page: Page, tmp_path: Path) -> None:
     log_in(page, small_server, "/upload")
     expect(page.get_by_text("at most 8 MB")).to_be_visible()
     sent: list[str] = []
@@ -86,20 +82,18 @@ def test_a_bundle_over_the_limit_never_leaves_the_browser(
     with large.open("wb") as file:
         file.truncate(200_000_000)
     page.get_by_label("Choose a file").set_input_files(large)
-    expect(page.get_by_role("alert")).to_contain_text("has 200 MB. A bundle may have at most 8 MB.")
+    expect(page.get_by_role("alert")).to_contain_text("is too large: 200 MB. The limit is 8 MB.")
     assert "POST" not in sent
 
 
-def test_an_upload_shows_how_far_it_is_and_can_be_given_up(
-    small_server: Server, page: Page, shoot: Shoot
-) -> None:
+def test_upload_shows_progress_and_can_be_cancelled(small_server: Server, page: Page, shoot: Shoot) -> None:
     log_in(page, small_server, "/upload")
     expect(page.get_by_text("at most 8 MB")).to_be_visible()
     network = page.context.new_cdp_session(page)
     slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 300_000}
     network.send("Network.emulateNetworkConditions", slow)
     choose(page, "ballast.zip", make_zip(FILES | {"ballast.bin": os.urandom(7_000_000)}, method=0))
-    bar = page.get_by_role("progressbar", name="Sending “ballast.zip”…")
+    bar = page.get_by_role("progressbar", name="Uploading “ballast.zip”…")
     expect(bar).to_be_visible()
     page.wait_for_function("() => document.querySelector('progress')?.value > 0.02")
     shoot("upload-sending")
@@ -109,7 +103,7 @@ def test_an_upload_shows_how_far_it_is_and_can_be_given_up(
         assert owner.get("/api/v1/plugins/hostcall").status_code == 404
 
 
-def test_a_bundle_can_be_dropped(small_server: Server, page: Page) -> None:
+def test_bundle_can_be_dropped(small_server: Server, page: Page) -> None:
     log_in(page, small_server, "/upload")
     expect(page.get_by_text("at most 8 MB")).to_be_visible()
     data = list(zipped(name="dropped", title="Dropped"))
@@ -125,42 +119,40 @@ def test_a_bundle_can_be_dropped(small_server: Server, page: Page) -> None:
     expect(page.get_by_role("heading", name="Dropped 1.0.0 is installed")).to_be_visible()
 
 
-def test_others_are_shown_no_upload(small_server: Server, page: Page) -> None:
+def test_upload_is_hidden_from_ordinary_users(small_server: Server, page: Page) -> None:
     small_server.sign_up("alice@example.com")
     log_in(page, small_server, "/plugins", "alice@example.com")
     expect(page.get_by_role("link", name="Template").first).to_be_visible()
-    expect(page.get_by_role("link", name="Upload a plugin")).to_have_count(0)
+    expect(page.get_by_role("link", name="Upload plugin")).to_have_count(0)
     for path in ("/upload", "/sandbox"):
         page.goto(f"{small_server.url}{path}")
         expect(page.get_by_role("heading", name="Only administrators")).to_be_visible()
 
 
-def test_a_plugin_is_removed_once_its_name_was_typed(small_server: Server, page: Page, shoot: Shoot) -> None:
+def test_removing_a_plugin_requires_typing_its_name(small_server: Server, page: Page, shoot: Shoot) -> None:
     small_server.install_fixture("echo")
     with small_server.log_in("owner@example.com") as owner:
         assert owner.post("/api/v1/plugins/echo/call/run", content=b"x").status_code == 200
     log_in(page, small_server, "/plugins/echo")
     page.get_by_role("button", name="Remove").click()
     dialog = page.get_by_role("dialog", name="Remove")
-    remove = dialog.get_by_role("button", name="Remove for good")
-    dialog.get_by_label("Type echo to go ahead").fill("ech")
+    remove = dialog.get_by_role("button", name="Remove permanently")
+    dialog.get_by_label("Type echo to confirm").fill("ech")
     expect(remove).to_be_disabled()
-    dialog.get_by_label("Type echo to go ahead").fill("echo")
+    dialog.get_by_label("Type echo to confirm").fill("echo")
     shoot("remove")
     remove.click()
-    expect(page.get_by_text("With it went 1 release, 1 execution and 0 stored values.")).to_be_visible()
+    expect(page.get_by_text("Also removed: 1 release, 1 execution and 0 stored values.")).to_be_visible()
     expect(page).to_have_url(f"{small_server.url}/plugins")
     expect(page.get_by_role("link", name="Fixture: echo")).to_have_count(0)
 
-    # What comes with Hostbridge stays, so nobody is offered to remove it.
+    # Bundled plugins cannot be removed, so there is no button.
     page.goto(f"{small_server.url}/plugins/template")
     expect(page.get_by_role("button", name="Disable")).to_be_visible()
     expect(page.get_by_role("button", name="Remove")).to_have_count(0)
 
 
-def test_an_open_page_follows_what_others_do_to_the_plugin(
-    small_server: Server, page: Page, shoot: Shoot
-) -> None:
+def test_plugin_page_follows_changes_made_elsewhere(small_server: Server, page: Page, shoot: Shoot) -> None:
     small_server.install_fixture("faults")
     small_server.sign_up("bob@example.com")
     log_in(page, small_server, "/plugins/faults/echo", "bob@example.com")
@@ -168,7 +160,7 @@ def test_an_open_page_follows_what_others_do_to_the_plugin(
     expect(run).to_be_enabled()
     with small_server.log_in("owner@example.com") as owner:
         owner.patch("/api/v1/plugins/faults", json={"enabled": False})
-        expect(page.get_by_text("This plugin is turned off.")).to_be_visible()
+        expect(page.get_by_text("This plugin is disabled.")).to_be_visible()
         expect(run).to_be_disabled()
         shoot("plugin-disabled")
         owner.patch("/api/v1/plugins/faults", json={"enabled": True})
@@ -180,10 +172,10 @@ def test_an_open_page_follows_what_others_do_to_the_plugin(
         shoot("plugin-paused")
 
         assert owner.delete("/api/v1/plugins/faults").status_code == 200
-        expect(page.get_by_role("heading", name="“faults” was removed just now")).to_be_visible()
+        expect(page.get_by_role("heading", name="“faults” was just removed")).to_be_visible()
 
 
-def test_settings_are_seen_and_changed(small_server: Server, page: Page, shoot: Shoot) -> None:
+def test_settings_are_shown_and_changed(small_server: Server, page: Page, shoot: Shoot) -> None:
     schema = {
         "type": "object",
         "properties": {
@@ -208,21 +200,21 @@ def test_settings_are_seen_and_changed(small_server: Server, page: Page, shoot: 
         expect(place).to_be_focused()
         shoot("settings")
 
-        # What is missing is said at its field, and nothing is sent.
+        # A missing value is reported at its field, and nothing is sent.
         settings.get_by_role("button", name="Save settings").click()
-        expect(settings).to_contain_text("Please fill this in.")
+        expect(settings).to_contain_text("Fill in this field.")
         settings.get_by_label("Key").fill("k-1234")
         settings.get_by_label("Warn of storms").check()
         settings.get_by_role("button", name="Save settings").click()
         expect(page.get_by_text("Settings saved")).to_be_visible()
         expect(edit).to_be_focused()
-        expect(settings).to_contain_text("Set, and not shown")
+        expect(settings).to_contain_text("Set (hidden)")
         expect(settings).not_to_contain_text("k-1234")
-        # A default that nobody chose stays one.
+        # An unchanged default is not stored.
         told = owner.get("/api/v1/plugins/forecast").json()["settings"]
         assert told == {"api_key": None, "warn": True}
 
-        # The secret stays when it is left empty.
+        # A secret that is left empty is kept.
         edit.click()
         place.fill("Rome")
         settings.get_by_role("button", name="Save settings").click()
@@ -234,7 +226,7 @@ def test_settings_are_seen_and_changed(small_server: Server, page: Page, shoot: 
         expect(edit).to_be_focused()
 
 
-def test_the_sandbox_is_told_layer_by_layer(small_server: Server, page: Page, shoot: Shoot) -> None:
+def test_sandbox_page_lists_every_layer(small_server: Server, page: Page, shoot: Shoot) -> None:
     log_in(page, small_server, "/plugins")
     page.get_by_role("button", name="Account menu").click()
     page.get_by_role("link", name="Sandbox").click()
@@ -242,13 +234,13 @@ def test_the_sandbox_is_told_layer_by_layer(small_server: Server, page: Page, sh
         layers = owner.get("/api/v1/server").json()["sandbox"]
     rows = page.get_by_role("region", name="Layers").get_by_role("listitem")
     expect(rows).to_have_count(len(layers))
-    words = {"on": "Holds", "partial": "Holds in part", "off": "Missing"}
+    words = {"on": "Active", "partial": "Partly active", "off": "Missing"}
     for index, layer in enumerate(layers):
         expect(rows.nth(index)).to_contain_text(layer["name"])
         expect(rows.nth(index)).to_contain_text(words[layer["state"]])
     shoot("sandbox")
 
-    # How it looks where some are missing, and where nothing runs.
+    # With missing layers, and without any worker.
     lacking = [{**layers[0], "state": "off", "detail": "Operation not permitted"}]
     lacking += [{**layers[1], "state": "partial", "detail": "without signals"}, *layers[2:]]
     answer = {"max_bundle_bytes": LIMIT, "workers": 3, "sandbox": lacking}

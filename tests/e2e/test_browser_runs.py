@@ -1,4 +1,4 @@
-"""Runs in a real browser: what hostile plugins get there, how runs end, and what the person sees."""
+"""Runs in a real browser: what hostile plugins can reach, how runs end, and what the user sees."""
 
 import json
 import re
@@ -19,7 +19,7 @@ WORKER = "**/assets/plugin-worker-*.js"
 
 @pytest.fixture(scope="module")
 def stage(fixtures_server: Server) -> Server:
-    """hostcall and hostfn may read accounts and write their store; there is bob."""
+    """hostcall and hostfn may read accounts and write their store. There is a second user, bob."""
     server = fixtures_server
     server.sign_up("bob@example.com")
     with server.log_in("owner@example.com") as client:
@@ -52,21 +52,21 @@ def shared_visitor(stage: Server, chromium: Browser) -> Iterator[Visitor]:
 
 @pytest.fixture
 def visitor(shared_visitor: Visitor) -> Iterator[Visitor]:
-    """Logged in, on a page on which nothing runs. Tests share the page, which takes longer than most of
-    them, so each has to leave it like that.
+    """Logged in, on an idle page. Tests share it, since loading one takes longer than most of them, and leave
+    it idle.
     """
     yield shared_visitor
     expect_no_worker(shared_visitor.page)
 
 
 def fetch(visitor: Visitor, url: str, method: str = "GET", **members: object) -> dict[str, Any]:
-    """What the hostile plugin was answered when it asked for this address."""
+    """The response that the hostile plugin got for this address."""
     asked = json.dumps({"method": method, "url": url, **members}).encode()
     reply: dict[str, Any] = json.loads(visitor.run("hostcall", "fetch", asked)["output"])
     return reply
 
 
-# --- what a hostile plugin gets -----------------------------------------------------------------------
+# --- what a hostile plugin can reach ------------------------------------------------------------------
 
 OUTSIDE = [
     ("{server}/host/v1/users?email=owner@example.com", "the host by its real address"),
@@ -97,13 +97,13 @@ INSIDE = [
 
 
 @pytest.mark.parametrize(("url", "what"), OUTSIDE, ids=[what for _, what in OUTSIDE])
-def test_no_other_address_is_reached(visitor: Visitor, url: str, what: str) -> None:
+def test_guest_reaches_no_other_address(visitor: Visitor, url: str, what: str) -> None:
     asked: list[str] = []
     visitor.page.on("request", lambda request: asked.append(request.url))
     reply = fetch(visitor, url.format(server=visitor.server.url))
     assert reply["status"] == 403
     assert json.loads(reply["body"])["type"].endswith(":network-not-granted")
-    # Nothing was asked but what the page itself asks for a run.
+    # The only requests are those of the page itself.
     ours = re.compile(
         re.escape(visitor.server.url) + r"/(static/.+|api/v1/(plugins/.+|executions/.+/finish))"
     )
@@ -111,7 +111,7 @@ def test_no_other_address_is_reached(visitor: Visitor, url: str, what: str) -> N
 
 
 @pytest.mark.parametrize("url", INSIDE)
-def test_the_prefix_is_not_left(visitor: Visitor, url: str) -> None:
+def test_guest_cannot_leave_the_host_api_prefix(visitor: Visitor, url: str) -> None:
     asked: list[str] = []
     visitor.page.on("request", lambda request: asked.append(request.url))
     reply = fetch(visitor, url)
@@ -120,7 +120,7 @@ def test_the_prefix_is_not_left(visitor: Visitor, url: str) -> None:
     assert not any("session" in url or "/host/" in url for url in asked)
 
 
-def test_what_a_guest_sends_carries_no_cookie_and_none_of_its_own_headers(visitor: Visitor) -> None:
+def test_guest_requests_carry_no_cookie_and_no_guest_headers(visitor: Visitor) -> None:
     seen: list[Request] = []
 
     def keep(request: Request) -> None:
@@ -143,14 +143,14 @@ def test_what_a_guest_sends_carries_no_cookie_and_none_of_its_own_headers(visito
     assert headers["authorization"].startswith("Bearer hbx_")
 
 
-def test_the_guest_sees_neither_token_nor_address(visitor: Visitor) -> None:
+def test_guest_cannot_see_the_token_or_the_real_address(visitor: Visitor) -> None:
     keys = ["host_url", "token", "hostOrigin", "Authorization", "cookie"]
     seen = json.loads(visitor.run("faults", "config_dump", json.dumps(keys).encode())["output"])
     assert seen.pop("host_url") == "http://hostbridge.invalid"
     assert set(seen.values()) == {None}
 
 
-def test_another_users_data_is_refused(visitor: Visitor, stage: Server) -> None:
+def test_guest_cannot_access_another_users_data(visitor: Visitor, stage: Server) -> None:
     with stage.log_in("bob@example.com") as bob:
         bob_id = bob.get("/api/v1/auth/session").json()["user"]["id"]
     for url in (f"{HOST}/users/{bob_id}", f"{HOST}/users?email=bob@example.com"):
@@ -159,14 +159,14 @@ def test_another_users_data_is_refused(visitor: Visitor, stage: Server) -> None:
         assert "the user's own data only" in json.loads(reply["body"])["detail"]
 
 
-def test_what_was_granted_for_the_server_alone_is_refused(visitor: Visitor) -> None:
+def test_server_only_grants_are_refused_in_the_browser(visitor: Visitor) -> None:
     reply = fetch(visitor, f"{HOST}/kv/key", "PUT", body='{"value": 1}')
     assert reply["status"] == 403
     assert json.loads(reply["body"])["detail"] == "The plugin “hostcall” cannot use kv_set in a browser."
 
 
-def test_even_code_in_the_worker_would_have_no_origin_cookie_or_storage(new_visitor: Visitor) -> None:
-    """The second wall: whoever breaks out of WebAssembly stands in this worker."""
+def test_worker_has_no_origin_cookies_or_storage(new_visitor: Visitor) -> None:
+    """The second layer of defence: code that breaks out of WebAssembly runs in this worker."""
     page = new_visitor.page
     with page.expect_worker() as started:
         page.evaluate(
@@ -203,11 +203,11 @@ def test_even_code_in_the_worker_would_have_no_origin_cookie_or_storage(new_visi
         "elsewhere": "TypeError",
         "evaluates": "EvalError",
     }
-    # The forged log-out was sent without the session, so the session is there.
+    # The forged log-out was sent without the session's cookie, so the session still exists.
     assert new_visitor.run("faults", "echo", b"still here")["output"] == b"still here"
 
 
-def test_after_the_end_the_token_opens_nothing(visitor: Visitor, client: httpx.Client) -> None:
+def test_token_is_invalid_after_the_run(visitor: Visitor, client: httpx.Client) -> None:
     with visitor.page.expect_response("**/finish") as finished:
         found = visitor.run("faults", "echo", b"x")
     authorization = finished.value.request.all_headers()["authorization"]
@@ -218,7 +218,7 @@ def test_after_the_end_the_token_opens_nothing(visitor: Visitor, client: httpx.C
 
 
 @pytest.mark.parametrize("function", ["loop_forever", "sleep_forever"])
-def test_a_run_without_end_is_ended(visitor: Visitor, client: httpx.Client, function: str) -> None:
+def test_endless_run_times_out(visitor: Visitor, client: httpx.Client, function: str) -> None:
     found = visitor.run("faults", function)
     assert found["problem"]["detail"] == "The plugin was stopped: 1000 ms of wall-clock time were up."
     assert 1000 <= found["timing"]["run"] < 15_000
@@ -226,14 +226,14 @@ def test_a_run_without_end_is_ended(visitor: Visitor, client: httpx.Client, func
     execution(client, found["executionId"], "timed_out")
 
 
-def test_memory_is_bounded(visitor: Visitor) -> None:
-    """What differs from the server is documented: there, growth over the bound ends the run."""
+def test_memory_is_limited(visitor: Visitor) -> None:
+    """The documented difference: on the server, growth over the limit ends the run."""
     found = visitor.run("faults", "grow_memory")
     assert 100 << 20 < int(found["output"]) <= 160 << 20
     assert visitor.run("faults", "exhaust")["problem"]["code"] == "plugin-out-of-memory"
 
 
-def test_bytes_that_are_not_those_installed_do_not_run(new_visitor: Visitor, client: httpx.Client) -> None:
+def test_module_with_a_wrong_hash_does_not_run(new_visitor: Visitor, client: httpx.Client) -> None:
     def swap(route: Route) -> None:
         response = route.fetch()
         route.fulfill(response=response, body=response.body() + b"\0\1\0")
@@ -244,10 +244,10 @@ def test_bytes_that_are_not_those_installed_do_not_run(new_visitor: Visitor, cli
     execution(client, found["executionId"], "failed")
 
 
-# --- how a run is kept and ended ----------------------------------------------------------------------
+# --- how a run is recorded and ended -------------------------------------------------------------------
 
 
-def test_a_run_is_recorded_with_its_host_calls(visitor: Visitor, client: httpx.Client) -> None:
+def test_run_is_recorded_with_its_host_calls(visitor: Visitor, client: httpx.Client) -> None:
     asked = json.dumps([{"url": f"{HOST}/users?email=owner@example.com"}, {"url": f"{HOST}/users/{uuid4()}"}])
     found = visitor.run("hostcall", "fetch_many", asked.encode())
     kept = execution(client, found["executionId"], "succeeded")
@@ -263,7 +263,7 @@ def test_a_run_is_recorded_with_its_host_calls(visitor: Visitor, client: httpx.C
 
 @pytest.fixture
 def without_suspension(stage: Server, chromium_for_local_stand_ins: Browser) -> Iterator[Visitor]:
-    """A browser whose guests cannot be suspended, as in all browsers until 2025."""
+    """A browser without JavaScript Promise Integration, like all browsers until 2025."""
 
     def remove(route: Route) -> None:
         response = route.fetch()
@@ -277,7 +277,7 @@ def without_suspension(stage: Server, chromium_for_local_stand_ins: Browser) -> 
     context.close()
 
 
-def test_without_suspension_the_worker_waits_for_the_host(without_suspension: Visitor) -> None:
+def test_host_calls_work_without_jspi(without_suspension: Visitor) -> None:
     visitor = without_suspension
     kinds: set[str] = set()
     visitor.page.on("request", lambda request: kinds.add(request.resource_type))
@@ -294,7 +294,7 @@ def test_without_suspension_the_worker_waits_for_the_host(without_suspension: Vi
     assert visitor.run("faults", "sleep_forever")["problem"]["code"] == "plugin-timed-out"
 
 
-# --- what the person sees -----------------------------------------------------------------------------
+# --- what the user sees -------------------------------------------------------------------------------
 
 
 def open_function(page: Page, server: Server, path: str) -> None:
@@ -304,7 +304,7 @@ def open_function(page: Page, server: Server, path: str) -> None:
     page.get_by_role("button", name="Log in").click()
 
 
-def test_a_person_chooses_where_it_runs(stage: Server, page: Page, shoot: Callable[[str], None]) -> None:
+def test_user_chooses_the_target(stage: Server, page: Page, shoot: Callable[[str], None]) -> None:
     open_function(page, stage, "template/greet")
     page.get_by_label("Name").fill("Ada")
     page.get_by_role("button", name="In this browser").click()
@@ -315,7 +315,7 @@ def test_a_person_chooses_where_it_runs(stage: Server, page: Page, shoot: Callab
     expect(result).to_contain_text("Start")
     shoot("browser-run")
 
-    # The choice is kept, for this function.
+    # The choice is remembered for this function.
     page.reload()
     expect(page.get_by_role("button", name="In this browser")).to_have_attribute("aria-pressed", "true")
     page.goto(f"{stage.url}/plugins/template/repeat")
@@ -326,7 +326,7 @@ def test_a_person_chooses_where_it_runs(stage: Server, page: Page, shoot: Callab
     expect(row).to_contain_text("In a browser")
 
 
-def test_a_function_that_takes_bytes_takes_a_file(
+def test_function_without_input_schema_takes_a_file(
     stage: Server, page: Page, shoot: Callable[[str], None]
 ) -> None:
     open_function(page, stage, "faults/echo")
@@ -334,7 +334,7 @@ def test_a_function_that_takes_bytes_takes_a_file(
     choice = page.get_by_label("Choose a")
     choice.set_input_files({"name": "large.png", "mimeType": "", "buffer": data * 3})
     expect(page.get_by_role("alert")).to_contain_text(
-        "“large.png” has 3.1 MB. A file may have at most 2.1 MB."
+        "“large.png” is too large: 3.1 MB. The limit is 2.1 MB."
     )
     choice.set_input_files({"name": "picture.png", "mimeType": "", "buffer": data})
     expect(page.get_by_text("picture.png")).to_be_visible()
@@ -351,12 +351,12 @@ def test_a_function_that_takes_bytes_takes_a_file(
         choice.set_input_files({"name": "picture.png", "mimeType": "", "buffer": data})
 
 
-def test_what_a_plugin_says_of_its_input_stays_in_the_page(
+def test_error_message_of_a_private_run_stays_in_the_page(
     stage: Server, page: Page, client: httpx.Client
 ) -> None:
     open_function(page, stage, "faults/fail_text")
     page.get_by_role("button", name="In this browser").click()
-    expect(page.get_by_text("your input and the result do not leave this page")).to_be_visible()
+    expect(page.get_by_text("Your input and the result do not leave this page")).to_be_visible()
     page.get_by_role("button", name="Run", exact=True).click()
     result = page.get_by_role("region", name="Result")
     expect(result.get_by_role("alert")).to_contain_text("not to my liking")
@@ -365,14 +365,14 @@ def test_what_a_plugin_says_of_its_input_stays_in_the_page(
         "type": "urn:hostbridge:problem:plugin-error",
         "title": "The plugin refused the input",
         "status": 422,
-        "detail": "What it said stayed in the browser.",
+        "detail": "The error message stayed in the browser.",
     }
 
 
-def test_where_the_browser_cannot_the_server_is_offered(
+def test_unsupported_browser_offers_to_run_on_the_server(
     stage: Server, page: Page, shoot: Callable[[str], None]
 ) -> None:
-    """The worker's file comes without its policy, so the worker has the page's origin and refuses."""
+    """The worker's file is served without its policy: the worker has the page's origin and refuses to run."""
 
     def without_policy(route: Route) -> None:
         response = route.fetch()

@@ -1,4 +1,4 @@
-"""The workers of runs in a browser: one for each run, a spare one in advance, their end from elsewhere."""
+"""The workers of runs in a browser: one for each run, a spare one, and runs ended from elsewhere."""
 
 import json
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from tests.e2e.browser_runs import Visitor, execution, expect_no_worker, wait_in
 from tests.plugins.bundles import samples
 from tests.server import PASSWORD, Server
 
-# Notes of each job that the page hands to a worker whether its module is compiled, and the token in it.
+# Records for each job whether its module is compiled, and whether it contains a token.
 NOTE_JOBS = """
 window.jobs = [];
 window.Worker = class extends Worker {
@@ -28,7 +28,7 @@ window.Worker = class extends Worker {
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server whose fixtures have time to run until somebody ends them."""
+    """A server with fixtures that run until they are cancelled."""
     server = Server.start(tmp_path_factory.mktemp("workers") / "data")
     server.make_owner()
     server.install_fixture("faults", timeout_ms=30_000)
@@ -52,7 +52,7 @@ def visitor(stage: Server, chromium: Browser) -> Iterator[Visitor]:
 
 
 def open_in_browser(page: Page, server: Server, path: str) -> list[Worker]:
-    """Opens the function, to be run in this browser; the workers that the page starts from then on."""
+    """Opens the function to run in this browser. Returns the list of workers that the page starts."""
     workers: list[Worker] = []
 
     def note(worker: Worker) -> None:
@@ -72,7 +72,7 @@ def run_button(page: Page) -> Locator:
 
 
 def expect_spare(page: Page, workers: list[Worker], started: int) -> None:
-    """So many workers were started, and the last of them is the only one alive."""
+    """Expects this number of started workers, of which only the last is alive."""
     wait_in(page, lambda: len(workers) == started and page.workers == workers[-1:])
 
 
@@ -90,7 +90,7 @@ def test_each_run_takes_the_spare_worker_and_ends_it(stage: Server, page: Page) 
         expect(result.get_by_text("1", exact=True)).to_be_visible()  # what it counted: nothing is left over
     expect_spare(page, workers, 4)
 
-    # Who is not about to run anything in the browser has none.
+    # Without the browser as target there is no spare worker.
     page.get_by_role("button", name="On the server").click()
     expect_no_worker(page)
     page.get_by_role("button", name="In this browser").click()
@@ -99,7 +99,7 @@ def test_each_run_takes_the_spare_worker_and_ends_it(stage: Server, page: Page) 
     expect_no_worker(page)
 
 
-def test_a_spare_worker_that_could_not_be_started_is_not_used(stage: Server, page: Page) -> None:
+def test_failed_spare_worker_is_not_used(stage: Server, page: Page) -> None:
     failing = {"left": 1}
 
     def fail_once(route: Route) -> None:
@@ -117,12 +117,10 @@ def test_a_spare_worker_that_could_not_be_started_is_not_used(stage: Server, pag
     expect(page.get_by_role("region", name="Result")).to_contain_text("Succeeded")
 
 
-# --- the kept module ----------------------------------------------------------------------------------
+# --- the cached module -------------------------------------------------------------------------------
 
 
-def test_a_module_is_compiled_once_and_anew_when_the_release_changes(
-    visitor: Visitor, owner: httpx.Client
-) -> None:
+def test_module_is_compiled_once_per_release(visitor: Visitor, owner: httpx.Client) -> None:
     fetched: list[str] = []
     visitor.page.on("request", lambda request: fetched.append(request.url))
     asked = json.dumps({"url": "http://x/"}).encode()
@@ -144,12 +142,10 @@ def test_a_module_is_compiled_once_and_anew_when_the_release_changes(
     ]
 
 
-# --- the page asks for the guest ------------------------------------------------------------------------
+# --- the page sends host requests -----------------------------------------------------------------------
 
 
-def test_a_worker_whose_guest_can_wait_has_no_token_and_asks_nobody(
-    visitor: Visitor, owner: httpx.Client
-) -> None:
+def test_worker_with_jspi_gets_no_token_and_sends_no_requests(visitor: Visitor, owner: httpx.Client) -> None:
     owner.patch("/api/v1/plugins/hostcall", json={"grants": ["db_get_user_by_email"]}).raise_for_status()
     asked: list[tuple[str, str]] = []
     visitor.page.on("request", lambda request: asked.append((request.method, request.url)))
@@ -157,14 +153,14 @@ def test_a_worker_whose_guest_can_wait_has_no_token_and_asks_nobody(
     reply = json.loads(visitor.run("hostcall", "fetch", json.dumps({"url": url}).encode())["output"])
     assert reply["status"] == 200
     assert [token for _, token in visitor.page.evaluate("window.jobs")] == [None]
-    # By the page, from its own origin: a worker's, which is none, would have to ask before it asks.
+    # Sent by the page, from its own origin: the worker's opaque origin would need a preflight request.
     assert [method for method, url in asked if "/host/v1/" in url] == ["GET"]
 
 
-# --- ended by who started it ------------------------------------------------------------------------------
+# --- ended by the same page -------------------------------------------------------------------------------
 
 
-def test_a_run_can_be_cancelled(visitor: Visitor, owner: httpx.Client) -> None:
+def test_run_can_be_aborted(visitor: Visitor, owner: httpx.Client) -> None:
     assert visitor.run("faults", "loop_forever", cancel_after_ms=300) == {"aborted": "AbortError"}
     expect_no_worker(visitor.page)
     latest = owner.get("/api/v1/executions?plugin=faults").json()["results"][0]
@@ -183,7 +179,7 @@ def test_leaving_the_page_ends_its_run(visitor: Visitor, owner: httpx.Client) ->
     execution(owner, execution_id, "cancelled")
 
 
-def test_a_run_can_be_cancelled_by_its_button(stage: Server, page: Page) -> None:
+def test_cancel_button_cancels_the_run(stage: Server, page: Page) -> None:
     open_in_browser(page, stage, "faults/loop_forever")
     run_button(page).click()
     page.get_by_role("button", name="Cancel").click()
@@ -195,9 +191,7 @@ def test_a_run_can_be_cancelled_by_its_button(stage: Server, page: Page) -> None
 # --- ended from elsewhere -----------------------------------------------------------------------------
 
 
-def test_a_run_that_somebody_cancels_elsewhere_stops_and_says_so(
-    stage: Server, page: Page, owner: httpx.Client
-) -> None:
+def test_run_cancelled_elsewhere_stops_and_says_so(stage: Server, page: Page, owner: httpx.Client) -> None:
     workers = open_in_browser(page, stage, "faults/loop_forever")
     expect_spare(page, workers, 1)
     reported: list[str] = []
@@ -215,10 +209,10 @@ def test_a_run_that_somebody_cancels_elsewhere_stops_and_says_so(
     assert not [url for url in reported if url.endswith("/finish")]
 
 
-def test_a_run_that_was_cancelled_without_its_page_hearing_of_it_says_so(
+def test_run_cancelled_elsewhere_is_reported_without_a_live_event(
     visitor: Visitor, owner: httpx.Client
 ) -> None:
-    """Its report comes too late: the record tells what happened."""
+    """The page's report comes too late: it shows the end from the record."""
 
     def cancel_first(route: Route) -> None:
         path = route.request.url.removeprefix(visitor.server.url).replace("/finish", "/cancel")
@@ -229,10 +223,8 @@ def test_a_run_that_was_cancelled_without_its_page_hearing_of_it_says_so(
     assert visitor.run("faults", "panic")["problem"]["title"] == "The execution was cancelled"
 
 
-def test_what_was_missed_while_the_feed_was_away_is_looked_up(
-    stage: Server, page: Page, owner: httpx.Client
-) -> None:
-    """The page's feed begins only after the run was cancelled."""
+def test_end_missed_during_a_feed_gap_is_fetched(stage: Server, page: Page, owner: httpx.Client) -> None:
+    """The page's event stream starts only after the run was cancelled."""
     sockets: list[WebSocketRoute] = []
 
     def keep_silent(socket: WebSocketRoute) -> None:

@@ -1,4 +1,4 @@
-"""An administrator looks at what a plugin asks for, grants some of it, and sees what it then did."""
+"""An administrator reviews the requested permissions, grants some, and sees the host calls afterwards."""
 
 from collections.abc import Callable
 
@@ -14,14 +14,14 @@ def test_consent_audit_and_tokens(server: Server, page: Page, shoot: Callable[[s
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
 
-    # It waits, says what it asks for, and what that means.
-    expect(page.get_by_role("heading", name="Waits for your consent")).to_be_visible()
+    # The plugin is awaiting consent; the page explains what it asks for.
+    expect(page.get_by_role("heading", name="This plugin needs your consent")).to_be_visible()
     shoot("consent")
     page.get_by_role("checkbox", name="Read an account", exact=True).check()
     page.get_by_role("button", name="Grant and activate").click()
     expect(page.get_by_text("1.0.0 is active")).to_be_visible()
 
-    # One call that was granted and one that was not, and both in the audit log.
+    # One granted and one refused host call, both in the audit log.
     with server.log_in("owner@example.com") as owner:
         me = owner.get("/api/v1/auth/session").json()["user"]["id"]
         base = "http://hostbridge.invalid/host/v1"

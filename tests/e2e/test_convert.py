@@ -1,4 +1,4 @@
-"""The page of the plugin convert, in a real browser: files of any size, and nothing of them is sent."""
+"""The page of the plugin convert, in a real browser. No data leaves the page."""
 
 import json
 import uuid
@@ -12,7 +12,7 @@ from tests.server import PASSWORD, Server
 
 Shoot = Callable[[str], None]
 ROWS = 200_000
-# The longest time between two frames, while whatever goes on goes on.
+# Measures the longest time between two frames.
 WATCH_FRAMES = """() => {
   window.longestGapMs = 0;
   let before = performance.now();
@@ -27,7 +27,7 @@ WATCH_FRAMES = """() => {
 
 @pytest.fixture
 def email(server: Server) -> str:
-    """Of somebody who just signed up."""
+    """The address of a new user."""
     email = f"carl+{uuid.uuid4().hex[:8]}@example.com"
     server.sign_up(email)
     return email
@@ -54,7 +54,7 @@ def convert(page: Page) -> None:
 
 
 def transfer(page: Page, name: str | None, text: str) -> JSHandle:
-    """A file, or a text without a name, as it is dropped or pasted."""
+    """A file, or text without a name, for a drop or paste event."""
     return page.evaluate_handle(
         """([name, text]) => {
             const transfer = new DataTransfer();
@@ -67,7 +67,7 @@ def transfer(page: Page, name: str | None, text: str) -> JSHandle:
 
 
 def sent(page: Page) -> list[str]:
-    """Fills with the bodies of the page's requests."""
+    """A list that receives the bodies of the page's requests."""
     bodies: list[str] = []
 
     def on_request(request: Request) -> None:
@@ -78,7 +78,7 @@ def sent(page: Page) -> list[str]:
     return bodies
 
 
-def test_ten_megabytes_of_csv_become_json_while_the_page_stays_alive(
+def test_page_stays_responsive_while_converting_10_mb_of_csv(
     server: Server, email: str, page: Page, tmp_path: Path
 ) -> None:
     rows = [{"id": str(n), "name": f"Ada, the {n}th", "note": "“quoted” and more of it"} for n in range(ROWS)]
@@ -91,7 +91,7 @@ def test_ten_megabytes_of_csv_become_json_while_the_page_stays_alive(
     bodies = sent(page)
     page.evaluate(WATCH_FRAMES)
     page.get_by_label("Choose a file").set_input_files(file)
-    expect(page.get_by_label("From")).to_contain_text("CSV, by its looks")
+    expect(page.get_by_label("From")).to_contain_text("CSV (detected)")
     convert(page)
     result = page.get_by_role("region", name="Result")
     expect(result).to_contain_text("Succeeded", timeout=60_000)
@@ -111,7 +111,7 @@ def test_ten_megabytes_of_csv_become_json_while_the_page_stays_alive(
     assert converted == answer.content
 
 
-def test_an_error_shows_its_line_and_nobody_else_hears_of_it(
+def test_error_shows_its_line_and_is_not_sent_to_the_server(
     server: Server, email: str, page: Page, shoot: Shoot
 ) -> None:
     log_in(page, server, email)
@@ -121,7 +121,7 @@ def test_an_error_shows_its_line_and_nobody_else_hears_of_it(
     place.dispatch_event("dragover", {"dataTransfer": dropped})
     place.dispatch_event("drop", {"dataTransfer": dropped})
     expect(page.get_by_text("people.json")).to_be_visible()
-    expect(page.get_by_label("From")).to_contain_text("JSON, by its looks")
+    expect(page.get_by_label("From")).to_contain_text("JSON (detected)")
     convert(page)
     alert = page.get_by_role("alert")
     expect(alert).to_contain_text("This is not valid JSON")
@@ -131,19 +131,19 @@ def test_an_error_shows_its_line_and_nobody_else_hears_of_it(
     expect(excerpt.get_by_role("mark")).to_have_text('"')
     shoot("convert-error")
 
-    # Neither the input nor what the plugin said of it went anywhere.
+    # The input and the plugin's message were not sent to the server.
     expect(page.get_by_role("region", name="Activity", exact=True)).to_contain_text("Failed")
     assert bodies != []
     assert "hunter2" not in "".join(bodies)
     page.get_by_role("region", name="Result").get_by_role("link").click()
     expect(page.get_by_role("heading", name="convert · convert_file")).to_be_visible()
-    expect(page.get_by_text("What it said stayed in the browser.")).to_be_visible()
+    expect(page.get_by_text("The error message stayed in the browser.")).to_be_visible()
 
 
-def test_each_faulty_row_is_shown(server: Server, email: str, page: Page) -> None:
+def test_every_invalid_row_is_shown(server: Server, email: str, page: Page) -> None:
     log_in(page, server, email)
     choose(page, "rows.csv", b"a,b\n1,2\n3\n4,5\n6,7,8\n")
-    expect(page.get_by_label("From")).to_contain_text("CSV, by its looks")
+    expect(page.get_by_label("From")).to_contain_text("CSV (detected)")
     convert(page)
     rows = page.get_by_role("alert").get_by_role("listitem")
     expect(rows).to_have_count(2)
@@ -151,12 +151,12 @@ def test_each_faulty_row_is_shown(server: Server, email: str, page: Page) -> Non
     expect(rows.nth(1).get_by_role("code")).to_have_text("6,7,8")
 
 
-def test_a_conversion_that_takes_its_time_says_so_and_can_be_given_up(
+def test_slow_conversion_shows_progress_and_can_be_cancelled(
     server: Server, email: str, page: Page, shoot: Shoot
 ) -> None:
     log_in(page, server, email)
     choose(page, "people.csv", b"name,age\nAda,36\n")
-    expect(page.get_by_label("From")).to_contain_text("CSV, by its looks")
+    expect(page.get_by_label("From")).to_contain_text("CSV (detected)")
     held: list[Route] = []
 
     def hold(route: Route) -> None:
@@ -178,15 +178,15 @@ def test_a_conversion_that_takes_its_time_says_so_and_can_be_given_up(
     expect(page.get_by_role("region", name="Result")).to_contain_text("Ada")
 
 
-def test_markdown_is_previewed_as_a_page(server: Server, email: str, page: Page, shoot: Shoot) -> None:
+def test_markdown_result_is_previewed(server: Server, email: str, page: Page, shoot: Shoot) -> None:
     log_in(page, server, email, "/plugins")
-    page.get_by_role("link", name="Open the converter").click()
+    page.get_by_role("link", name="Open converter").click()
     expect(page.get_by_label("To")).to_have_value("json")
     shoot("convert-empty")
-    page.get_by_label("Or paste a text").fill("# Report\n\nAll is **well**.\n\n- [x] done\n")
-    expect(page.get_by_label("From")).to_contain_text("Markdown, by its looks")
+    page.get_by_label("Or paste text").fill("# Report\n\nAll is **well**.\n\n- [x] done\n")
+    expect(page.get_by_label("From")).to_contain_text("Markdown (detected)")
     expect(page.get_by_label("To")).to_have_value("html")
-    page.get_by_label("Or paste a text").press("Control+Enter")
+    page.get_by_label("Or paste text").press("Control+Enter")
     preview = page.frame_locator("iframe[title='Preview of the output']")
     expect(preview.get_by_role("heading", name="Report")).to_be_visible()
     shoot("convert-preview")
@@ -198,10 +198,10 @@ def test_markdown_is_previewed_as_a_page(server: Server, email: str, page: Page,
     expect(result.get_by_role("group", name="Output", exact=True)).to_contain_text("<strong>well</strong>")
 
 
-def test_the_server_can_do_it_as_well(server: Server, email: str, page: Page) -> None:
+def test_conversion_on_the_server(server: Server, email: str, page: Page) -> None:
     log_in(page, server, email)
     choose(page, "settings.toml", b"[server]\nport = 8000\n")
-    expect(page.get_by_label("From")).to_contain_text("TOML, by its looks")
+    expect(page.get_by_label("From")).to_contain_text("TOML (detected)")
     page.get_by_role("button", name="On the server").click()
     expect(page.get_by_text("Your data does not leave this page.")).to_have_count(0)
     expect(page.get_by_text("Your data is sent to this server")).to_be_visible()
@@ -215,18 +215,16 @@ def test_the_server_can_do_it_as_well(server: Server, email: str, page: Page) ->
     assert download.value.path().read_bytes() == b"server:\n  port: 8000\n"
 
 
-def test_what_goes_to_the_server_shows_how_far_it_is(
-    server: Server, email: str, page: Page, shoot: Shoot
-) -> None:
+def test_upload_to_the_server_shows_progress(server: Server, email: str, page: Page, shoot: Shoot) -> None:
     log_in(page, server, email)
     page.get_by_role("button", name="On the server").click()
     choose(page, "people.csv", b"name,age\n" + b"Ada Lovelace,36\n" * 200_000)
-    expect(page.get_by_label("From")).to_contain_text("CSV, by its looks")
+    expect(page.get_by_label("From")).to_contain_text("CSV (detected)")
     network = page.context.new_cdp_session(page)
     slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 500_000}
     network.send("Network.emulateNetworkConditions", slow)
     convert(page)
-    expect(page.get_by_role("progressbar", name="Sending")).to_be_visible()
+    expect(page.get_by_role("progressbar", name="Uploading")).to_be_visible()
     expect(page.get_by_text("of 3.2 MB")).to_be_visible()
     shoot("convert-sending")
     network.send("Network.emulateNetworkConditions", slow | {"uploadThroughput": -1})
@@ -236,9 +234,7 @@ def test_what_goes_to_the_server_shows_how_far_it_is(
     expect(result.get_by_role("link", name="-")).to_be_visible()  # to its execution
 
 
-def test_a_file_dropped_beside_its_place_does_not_take_the_place_of_the_page(
-    server: Server, email: str, page: Page
-) -> None:
+def test_file_dropped_outside_the_field_is_ignored(server: Server, email: str, page: Page) -> None:
     log_in(page, server, email)
     expect(page.get_by_text("Drop a file here")).to_be_visible()
     drop = """(kind) => {
@@ -254,9 +250,9 @@ def test_a_file_dropped_beside_its_place_does_not_take_the_place_of_the_page(
     expect(page.get_by_text("Drop a file here")).to_be_visible()
 
 
-def test_a_text_too_long_for_a_field_becomes_a_file(server: Server, email: str, page: Page) -> None:
+def test_long_pasted_text_becomes_a_file(server: Server, email: str, page: Page) -> None:
     log_in(page, server, email)
-    field = page.get_by_label("Or paste a text")
+    field = page.get_by_label("Or paste text")
     field.focus()
     page.evaluate(
         """(clipboardData) => document.activeElement.dispatchEvent(
@@ -270,25 +266,25 @@ def test_a_text_too_long_for_a_field_becomes_a_file(server: Server, email: str, 
     expect(page.get_by_label("Choose a file")).to_be_focused()
 
 
-def test_a_file_that_changed_on_disk_is_told(server: Server, email: str, page: Page, tmp_path: Path) -> None:
+def test_file_changed_on_disk_gives_an_error(server: Server, email: str, page: Page, tmp_path: Path) -> None:
     log_in(page, server, email)
     file = tmp_path / "people.csv"
     file.write_text("name,age\nAda,36\n")
     page.get_by_label("Choose a file").set_input_files(file)
-    expect(page.get_by_label("From")).to_contain_text("CSV, by its looks")
+    expect(page.get_by_label("From")).to_contain_text("CSV (detected)")
     file.write_text("name,age\nAda,36\nGrace,85\n")
     convert(page)
-    expect(page.get_by_role("alert")).to_contain_text("It was changed, moved or removed since it was chosen.")
+    expect(page.get_by_role("alert")).to_contain_text("It was changed, moved or deleted after you chose it.")
 
 
-def test_without_a_network_a_conversion_says_so_and_works_again_with_one(
+def test_conversion_fails_without_a_network_and_recovers(
     server: Server, email: str, chromium: Browser
 ) -> None:
-    """In a context of its own: the browser complains of the refused connections in its console."""
+    """In its own context, because the browser logs the refused connections to the console."""
     page = chromium.new_context().new_page()
     log_in(page, server, email)
     choose(page, "people.csv", b"name,age\nAda,36\n")
-    expect(page.get_by_label("From")).to_contain_text("CSV, by its looks")
+    expect(page.get_by_label("From")).to_contain_text("CSV (detected)")
     page.context.set_offline(True)
     convert(page)
     expect(page.get_by_role("alert")).to_contain_text("The server cannot be reached")
@@ -298,9 +294,9 @@ def test_without_a_network_a_conversion_says_so_and_works_again_with_one(
     page.context.close()
 
 
-def test_a_runner_that_cannot_be_loaded_is_told(server: Server, email: str, chromium: Browser) -> None:
+def test_runner_that_fails_to_load_gives_an_error(server: Server, email: str, chromium: Browser) -> None:
     page = chromium.new_context().new_page()
-    page.route("**/assets/run-*.js", lambda route: route.abort())
+    page.route("**/assets/runInBrowser-*.js", lambda route: route.abort())
     log_in(page, server, email)
     choose(page, "people.csv", b"name,age\nAda,36\n")
     convert(page)
@@ -308,11 +304,11 @@ def test_a_runner_that_cannot_be_loaded_is_told(server: Server, email: str, chro
     page.context.close()
 
 
-def test_a_session_that_ends_costs_neither_file_nor_choices(server: Server, email: str, page: Page) -> None:
+def test_file_and_options_survive_an_expired_session(server: Server, email: str, page: Page) -> None:
     log_in(page, server, email)
-    page.get_by_label("Or paste a text").fill("half typed")
+    page.get_by_label("Or paste text").fill("half typed")
     choose(page, "people.csv", b"name,age\nAda,36\n")
-    expect(page.get_by_label("From")).to_contain_text("CSV, by its looks")
+    expect(page.get_by_label("From")).to_contain_text("CSV (detected)")
     page.get_by_label("To").select_option("yaml")
     with server.log_in(email) as elsewhere:
         elsewhere.request("DELETE", "/api/v1/sessions")
@@ -321,28 +317,28 @@ def test_a_session_that_ends_costs_neither_file_nor_choices(server: Server, emai
     expect(page.get_by_text("people.csv")).to_be_visible()
     expect(page.get_by_label("To")).to_have_value("yaml")
     page.get_by_role("button", name="Remove").click()
-    expect(page.get_by_label("Or paste a text")).to_have_value("half typed")
+    expect(page.get_by_label("Or paste text")).to_have_value("half typed")
 
 
-def test_a_plugin_that_is_turned_off_meanwhile_is_told_and_what_was_typed_stays(
+def test_disabling_the_plugin_is_shown_and_keeps_the_input(
     server: Server, email: str, page: Page, shoot: Shoot
 ) -> None:
     log_in(page, server, email)
-    page.get_by_label("Or paste a text").fill('{"a": 1}')
+    page.get_by_label("Or paste text").fill('{"a": 1}')
     button = page.get_by_role("button", name="Convert", exact=True)
     with server.log_in("owner@example.com") as owner:
         owner.patch("/api/v1/plugins/convert", json={"enabled": False})
         try:
-            expect(page.get_by_text("This plugin is turned off.")).to_be_visible()
+            expect(page.get_by_text("This plugin is disabled.")).to_be_visible()
             expect(button).to_be_disabled()
-            expect(page.get_by_label("Or paste a text")).to_have_value('{"a": 1}')
+            expect(page.get_by_label("Or paste text")).to_have_value('{"a": 1}')
             shoot("convert-disabled")
             page.get_by_role("navigation", name="Main").get_by_role("link", name="Plugins").click()
             expect(page.get_by_role("link", name="Convert", exact=True)).to_be_visible()
-            expect(page.get_by_role("link", name="Open the converter")).to_have_count(0)
+            expect(page.get_by_role("link", name="Open converter")).to_have_count(0)
         finally:
             owner.patch("/api/v1/plugins/convert", json={"enabled": True})
-    page.get_by_role("link", name="Open the converter").click()
-    expect(page.get_by_label("Or paste a text")).to_have_value('{"a": 1}')
+    page.get_by_role("link", name="Open converter").click()
+    expect(page.get_by_label("Or paste text")).to_have_value('{"a": 1}')
     convert(page)
     expect(page.get_by_role("region", name="Result")).to_contain_text("Succeeded")

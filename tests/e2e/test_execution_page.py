@@ -1,4 +1,4 @@
-"""What a call took and gave, in a real browser: shown in every way that suits it, and never run."""
+"""The page of an execution in a real browser: input and output in every view, and never executed."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ HOSTILE = """<p>Hello</p>
 
 @pytest.fixture(scope="module")
 def owner_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with fixtures that misbehave, and time for those that take theirs."""
+    """A server with misbehaving fixtures and a long time limit."""
     server = Server.start(tmp_path_factory.mktemp("executions") / "data")
     server.make_owner()
     server.install_fixture("faults", timeout_ms=30_000)
@@ -45,12 +45,12 @@ def open_as_owner(page: Page, server: Server, path: str) -> None:
 
 
 def call(owner: httpx.Client, address: str, body: bytes = b"", **headers: str) -> str:
-    """Calls the function; the path of the page about it."""
+    """Calls the function. Returns the path of its execution."""
     answer = owner.post(f"/api/v1/plugins/{address}", content=body, headers=headers)
     return f"/executions/{answer.headers['Execution-Id']}"
 
 
-def test_json_is_a_tree_that_opens_and_closes(
+def test_json_output_is_a_collapsible_tree(
     owner_server: Server, owner: httpx.Client, page: Page, shoot: Shoot
 ) -> None:
     value = {
@@ -72,7 +72,7 @@ def test_json_is_a_tree_that_opens_and_closes(
     rows.press("Enter")
     expect(tree.get_by_role("button", name="99: { 2 members }")).to_be_visible()
     expect(tree.get_by_role("button", name="100: { 2 members }")).to_have_count(0)
-    tree.get_by_role("button", name="Show more, 50 are left").click()
+    tree.get_by_role("button", name="Show more (50 left)").click()
     expect(tree).to_contain_text("square: 22201")
     tree.get_by_role("button", name="149: { 2 members }").click()
     expect(tree).not_to_contain_text("square: 22201")
@@ -84,7 +84,7 @@ def test_json_is_a_tree_that_opens_and_closes(
     assert download.value.path().read_text() == json.dumps(value)
 
 
-def test_html_is_previewed_as_the_page_it_is(
+def test_html_output_is_previewed(
     owner_server: Server, owner: httpx.Client, page: Page, shoot: Shoot
 ) -> None:
     document = json.dumps({"text": PAGE, "from": "markdown", "to": "html"})
@@ -98,8 +98,8 @@ def test_html_is_previewed_as_the_page_it_is(
     shoot("execution-preview")
 
 
-def test_html_that_attacks_does_nothing(owner_server: Server, owner: httpx.Client, chromium: Browser) -> None:
-    # Not the `page` of other tests: the browser itself complains of what it refuses.
+def test_hostile_html_is_harmless(owner_server: Server, owner: httpx.Client, chromium: Browser) -> None:
+    # Not the `page` fixture: the browser itself logs what it refuses.
     page = chromium.new_page()
     page.route_web_socket("**/ws/v1/events", lambda _: None)  # told of nothing, it asks for nothing by itself
     page.add_init_script("window.heard = []; addEventListener('message', (event) => heard.push(event.data))")
@@ -126,7 +126,7 @@ def test_html_that_attacks_does_nothing(owner_server: Server, owner: httpx.Clien
     expect(page).to_have_title(title)
     assert page.url == f"{owner_server.url}{path}"
     assert page.evaluate("window.heard") == []
-    # Of what the policy keeps from being sent the browser may tell, too.
+    # The browser may also log the requests that the policy blocks.
     sent = [request.url for request in requests if "csp" not in (request.failure or "").lower()]
     assert [url for url in sent if "about:srcdoc" not in url] == []
     page.reload()
@@ -134,7 +134,7 @@ def test_html_that_attacks_does_nothing(owner_server: Server, owner: httpx.Clien
     page.close()
 
 
-def test_binary_output_is_summed_up(
+def test_binary_output_is_summarised(
     owner_server: Server, owner: httpx.Client, page: Page, shoot: Shoot
 ) -> None:
     data = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 40
@@ -150,16 +150,16 @@ def test_binary_output_is_summed_up(
     assert download.value.path().read_bytes() == data
 
 
-def test_what_was_too_large_to_keep_is_said(owner_server: Server, owner: httpx.Client, page: Page) -> None:
+def test_data_too_large_to_record_is_explained(owner_server: Server, owner: httpx.Client, page: Page) -> None:
     path = call(owner, "faults/call/echo", b"x" * 100_000)
     open_as_owner(page, owner_server, path)
     for region in ("Input", "Output"):
         expect(page.get_by_role("region", name=region)).to_contain_text("too large for the history")
     expect(page.get_by_role("button", name="Run again")).to_have_count(0)
-    expect(page.get_by_role("link", name="Open the function")).to_be_visible()
+    expect(page.get_by_role("link", name="Open function")).to_be_visible()
 
 
-def test_a_run_is_followed_and_cancelled(
+def test_execution_page_updates_live_and_cancels(
     owner_server: Server, owner: httpx.Client, page: Page, shoot: Shoot
 ) -> None:
     headers = {"Prefer": "respond-async"}
@@ -177,7 +177,7 @@ def test_a_run_is_followed_and_cancelled(
     shoot("execution-cancelled")
 
 
-def test_a_run_on_the_server_is_cancelled_where_it_was_begun(owner_server: Server, page: Page) -> None:
+def test_server_run_is_cancelled_from_the_plugin_page(owner_server: Server, page: Page) -> None:
     open_as_owner(page, owner_server, "/plugins/faults/sleep_forever")
     page.get_by_label("Input", exact=True).fill("Zoë")
     page.get_by_role("button", name="Run", exact=True).click()
@@ -191,7 +191,7 @@ def test_a_run_on_the_server_is_cancelled_where_it_was_begun(owner_server: Serve
     expect(activity).to_contain_text("Cancelled")
 
 
-def test_a_run_is_repeated_and_asks_before_the_host_is_asked_again(
+def test_repeating_a_run_with_host_calls_asks_for_confirmation(
     owner_server: Server, owner: httpx.Client, page: Page, shoot: Shoot
 ) -> None:
     path = call(owner, "template/call/greet", b'{"name": "Ada"}')
@@ -212,9 +212,7 @@ def test_a_run_is_repeated_and_asks_before_the_host_is_asked_again(
     expect(page.get_by_role("region", name="Host calls")).to_contain_text("kv_list")
 
 
-def test_what_a_plugin_logged_is_shown(
-    owner_server: Server, owner: httpx.Client, page: Page, shoot: Shoot
-) -> None:
+def test_log_lines_are_shown(owner_server: Server, owner: httpx.Client, page: Page, shoot: Shoot) -> None:
     owner_server.manage("plugin", "install", "wasm-plugins/fixtures/log_flood")
     owner_server.manage("plugin", "activate", "log-flood", "1.0.0")
     path = call(owner, "log-flood/call/run")

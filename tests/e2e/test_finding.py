@@ -1,11 +1,11 @@
-"""Finding a plugin, and what was run of it, in a real browser."""
+"""Search for a plugin, and filter its executions, in a real browser."""
 
 from playwright.sync_api import Page, expect
 
 from tests.server import PASSWORD, Server
 
 
-def test_a_plugin_and_what_was_run_of_it_are_found(server: Server, page: Page) -> None:
+def test_search_plugins_and_filter_executions(server: Server, page: Page) -> None:
     with server.log_in("owner@example.com") as owner:
         owner.post("/api/v1/plugins/template/call/greet", json={"name": "Ada"}).raise_for_status()
         repeat = {"text": "na ", "times": 2}
@@ -15,7 +15,7 @@ def test_a_plugin_and_what_was_run_of_it_are_found(server: Server, page: Page) -
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
 
-    # By words of what it says about itself; and the way back leads to what was found.
+    # The search matches the description, and going back restores the results.
     search = page.get_by_role("searchbox")
     search.fill("small functions")
     expect(page.get_by_role("status").get_by_text("1 match")).to_be_visible()
@@ -26,7 +26,7 @@ def test_a_plugin_and_what_was_run_of_it_are_found(server: Server, page: Page) -
     expect(page.get_by_role("main").get_by_role("link")).to_have_count(2)  # and the one to upload
     page.go_forward()
 
-    page.get_by_role("link", name="Its executions").click()
+    page.get_by_role("link", name="View runs").click()
     table = page.get_by_role("table", name="Executions")
     expect(page.get_by_label("Plugin", exact=True)).to_have_value("template")
     expect(table).to_contain_text("repeat")
@@ -36,7 +36,7 @@ def test_a_plugin_and_what_was_run_of_it_are_found(server: Server, page: Page) -
     expect(table).not_to_contain_text("greet")
     expect(table).to_contain_text("repeat")
 
-    # Another plugin has other functions.
+    # Changing the plugin resets the function.
     page.get_by_label("Plugin", exact=True).select_option("auth")
     expect(page.get_by_label("Function", exact=True)).to_have_value("")
     expect(table).to_contain_text("login")

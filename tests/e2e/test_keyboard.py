@@ -1,4 +1,4 @@
-"""The app by keyboard alone: the focus is where it should be, and can be seen; dialogs keep and return it."""
+"""The app by keyboard alone: the focus is in the right place and visible; dialogs trap and return it."""
 
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
@@ -6,7 +6,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 from tests.e2e import checks
 from tests.server import PASSWORD, Server
 
-# Whether the focused element, or the card that it fills, is marked; and whether something else covers it.
+# Whether the focused element, or its card, has a visible focus style, and whether something covers it.
 _FOCUS = """() => {
   const focused = document.activeElement;
   const marked = (element) => {
@@ -24,13 +24,13 @@ _FOCUS = """() => {
   };
 }"""
 
-# Between the last element of a dialog and the first, the window's own buttons have the focus.
+# Between the last and the first element of a dialog, the browser's own buttons have the focus.
 _KEEPS_FOCUS = """(dialog) => [document.body, null].includes(document.activeElement)
   || dialog.contains(document.activeElement)"""
 
 
 class Keyboard:
-    """Somebody without a mouse. Each step looks whether the focus can be seen."""
+    """A user without a mouse. Each step checks that the focus is visible."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -94,7 +94,7 @@ def test_from_log_in_to_log_out(visited: Page, keyboard: Keyboard) -> None:
     keyboard.follow(found.get_by_role("link", name="Template"))
     expect(page.get_by_role("heading", name="Template")).to_be_focused()
 
-    # Another function leaves the focus on its link, the first time as the second.
+    # Changing the function leaves the focus on its link, also the second time.
     functions = page.get_by_role("navigation", name="Functions")
     for name in ("Repeat", "Check a form"):
         keyboard.follow(functions.get_by_role("link", name=name))
@@ -111,7 +111,7 @@ def test_from_log_in_to_log_out(visited: Page, keyboard: Keyboard) -> None:
     expect(page.get_by_role("heading", name="template · greet")).to_be_focused()
     expect(page.get_by_role("region", name="Output")).to_contain_text("Hello, Ada!")
 
-    # The menu opens, gives the focus back when it is closed, and leads out.
+    # The menu opens, returns the focus when closed, and contains the log-out button.
     menu = page.get_by_role("button", name="Account menu")
     keyboard.follow(menu, "Shift+Tab")
     keyboard.go_to(page.get_by_role("link", name="Profile"))
@@ -123,12 +123,12 @@ def test_from_log_in_to_log_out(visited: Page, keyboard: Keyboard) -> None:
     expect(page.get_by_role("heading", name="Log in")).to_be_focused()
 
 
-def test_a_dialog_keeps_the_focus_and_gives_it_back(visited: Page, keyboard: Keyboard) -> None:
+def test_dialog_traps_and_returns_the_focus(visited: Page, keyboard: Keyboard) -> None:
     page = visited
     page.goto(f"{page.url.removesuffix('/plugins')}/profile")
     opener = page.get_by_role("button", name="Delete account")
     keyboard.follow(opener)
-    dialog = page.get_by_role("dialog", name="Delete your account for good?")
+    dialog = page.get_by_role("dialog", name="Permanently delete your account?")
     expect(dialog.get_by_label("Password", exact=True)).to_be_focused()
     keyboard.look()
     for key in ["Tab"] * 8 + ["Shift+Tab"] * 8:
@@ -139,7 +139,7 @@ def test_a_dialog_keeps_the_focus_and_gives_it_back(visited: Page, keyboard: Key
     expect(opener).to_be_focused()
 
 
-def test_the_activity_on_a_phone_keeps_the_focus_and_gives_it_back(visited: Page, keyboard: Keyboard) -> None:
+def test_activity_drawer_traps_and_returns_the_focus(visited: Page, keyboard: Keyboard) -> None:
     page = visited
     page.set_viewport_size({"width": 360, "height": 740})
     opener = page.get_by_role("button", name="Activity", exact=True)
@@ -159,7 +159,7 @@ def test_the_activity_on_a_phone_keeps_the_focus_and_gives_it_back(visited: Page
     expect(opener).to_be_focused()
 
 
-def test_a_page_that_comes_late_leaves_the_focus_where_it_went(visited: Page, keyboard: Keyboard) -> None:
+def test_late_page_does_not_take_the_focus_back(visited: Page, keyboard: Keyboard) -> None:
     page = visited
     held: list[Route] = []
 

@@ -1,4 +1,4 @@
-"""An administrator decides which addresses outside a plugin may reach, and sees what it reached."""
+"""An administrator grants network rules, and sees the requests that the plugin made."""
 
 import json
 import shutil
@@ -11,7 +11,7 @@ from tests.plugins.egress.outside import outside
 from tests.server import PASSWORD, ROOT, Server
 
 
-def test_an_address_is_granted_reached_and_taken_back(
+def test_network_rule_is_granted_used_and_revoked(
     page: Page, shoot: Callable[[str], None], tmp_path: Path
 ) -> None:
     with outside() as weather:
@@ -33,11 +33,11 @@ def decide(server: Server, page: Page, shoot: Callable[[str], None], address: st
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
 
-    # What is needed is ticked, what is optional is not; each can be changed.
-    needed = page.get_by_role("checkbox", name=f"Send GET to {address}")
+    # Required rules are preselected, optional ones are not; each can be changed.
+    needed = page.get_by_role("checkbox", name=f"Send GET requests to {address}")
     expect(needed).to_be_checked()
     expect(
-        page.get_by_role("checkbox", name="Send GET and POST to https://api.example.com")
+        page.get_by_role("checkbox", name="Send GET and POST requests to https://api.example.com")
     ).not_to_be_checked()
     expect(page.get_by_text("Not encrypted")).to_be_visible()
     shoot("network-consent")
@@ -61,8 +61,8 @@ def decide(server: Server, page: Page, shoot: Callable[[str], None], address: st
         needed.uncheck()
         shoot("network-editor")
         page.get_by_role("button", name="Save permissions").click()
-        expect(page.get_by_role("dialog")).to_contain_text(f"Send GET to {address}")
-        page.get_by_role("button", name="Take back and save").click()
+        expect(page.get_by_role("dialog")).to_contain_text(f"Send GET requests to {address}")
+        page.get_by_role("button", name="Revoke and save").click()
         expect(page.get_by_text("0 of 2 granted")).to_be_visible()
         again = owner.post("/api/v1/plugins/weather/call/fetch", json=asked[0])
         assert again.json()["status"] == 403

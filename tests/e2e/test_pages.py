@@ -1,4 +1,4 @@
-"""Every page of the app in each of its states: light and dark, on phone and wide screen, without a fault."""
+"""Checks every page of the app in each of its states: light and dark, on phone and wide screen."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -14,8 +14,8 @@ from tests.server import PASSWORD, ROOT
 WIDTHS = {"desktop": 1920, "tablet": 768, "phone": 360}
 SCHEMES = ("light", "dark")
 PATIENCE_MS = 20_000
-APP = (ROOT / "frontend" / "src" / "App.tsx").read_text()
-# Shown by what is so, not by where one is; and the state below that holds each.
+APP = (ROOT / "frontend" / "src" / "app" / "App.tsx").read_text()
+# Pages that are not routes, and the state that covers each of them.
 WITHOUT_ADDRESS = {"StartPage": "start-failed", "SetUpPage": "set-up", "NotFoundPage": "not-found"}
 
 
@@ -31,7 +31,7 @@ Visitors = Callable[[str | None], BrowserContext]
 
 @pytest.fixture(scope="module")
 def visitors(chromium: Browser, stage: Stage) -> Iterator[Visitors]:
-    """A browser for each person, logged in once; None is nobody."""
+    """A browser context for each user, logged in once; None is a visitor."""
     contexts: dict[str | None, BrowserContext] = {}
 
     def visitor(email: str | None) -> BrowserContext:
@@ -57,7 +57,7 @@ def log_in(context: BrowserContext, url: str, email: str) -> None:
 
 
 def give(page: Page, path: str, answer: Answer) -> None:
-    """Has the page get this for requests to the path, whatever the server would say."""
+    """Answers the page's requests to this path instead of the server."""
 
     def reply(route: Route) -> None:
         if answer == OFFLINE:
@@ -73,7 +73,7 @@ def give(page: Page, path: str, answer: Answer) -> None:
 
 
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.name)
-def test_a_page_is_without_fault(
+def test_page_has_no_faults(
     state: State, stage: Stage, visitors: Visitors, save_screenshot: SaveScreenshot
 ) -> None:
     page = visitors(state.visitor).new_page()
@@ -91,7 +91,7 @@ def test_a_page_is_without_fault(
         for scheme in SCHEMES:
             page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
             checks.at_rest(page)
-            # The other scheme differs in its colours and in nothing else.
+            # The other scheme differs only in colours.
             found = checks.overflow(page) + checks.barriers(page, colours_only=scheme != SCHEMES[0])
             faults += [f"{size} {scheme}: {fault}" for fault in found]
             if size != "tablet":
@@ -103,10 +103,10 @@ def test_a_page_is_without_fault(
 @pytest.mark.parametrize(
     ("path", "visitor"), [("/admin/login/", None), ("/admin/", OWNER), ("/api/docs/", None)]
 )
-def test_the_pages_of_libraries_complain_of_nothing(
+def test_library_pages_have_an_empty_console(
     path: str, visitor: str | None, stage: Stage, visitors: Visitors
 ) -> None:
-    """Their markup is not ours; what they load, and what our policy lets them, is."""
+    """Their markup is not ours, but what they load and what our policy allows is."""
     page = visitors(visitor).new_page()
     watch = checks.Watch(page, stage.server.url)
     page.goto(f"{stage.server.url}{path}", wait_until="networkidle")
@@ -191,5 +191,5 @@ def test_every_route_has_a_state() -> None:
 def test_every_page_without_an_address_has_a_state() -> None:
     routed = set(re.findall(r"element={<(\w+Page) />}", APP))
     shown = set(re.findall(r"<(\w+Page) />", APP))
-    assert shown - routed - {"LostPage"} == set(WITHOUT_ADDRESS)
+    assert shown - routed - {"UnknownPage"} == set(WITHOUT_ADDRESS)
     assert set(WITHOUT_ADDRESS.values()) <= {state.name for state in STATES}

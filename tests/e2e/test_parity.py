@@ -1,4 +1,4 @@
-"""The same bytes give the same answer on the server and in the browser: output, or problem."""
+"""The same bytes give the same output or problem on the server and in the browser."""
 
 import json
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ def invoke(operation: str, data: object = None) -> bytes:
 
 
 CASES: list[tuple[str, str, bytes]] = [
-    # the bundled plugin: answers, Unicode, its own problems
+    # the bundled plugin: results, Unicode, its own problems
     ("template", "greet", b'{"name": "Ada"}'),
     ("template", "greet", '{"name": "Žofie 𝄞 \u202e日本語"}'.encode()),
     ("template", "greet", b'{"name": ""}'),
@@ -49,7 +49,7 @@ CASES: list[tuple[str, str, bytes]] = [
     ("faults", "fail_forbidden_status", b""),
     ("faults", "fail_silent", b""),
     ("faults", "panic", b""),
-    # broken off
+    # crashes
     ("faults", "trap", b""),
     ("faults", "deep_recursion", b"x"),
     ("faults", "loop_forever", b""),
@@ -59,16 +59,16 @@ CASES: list[tuple[str, str, bytes]] = [
     ("faults", "wrapped_output", b""),
     ("faults", "forged_offset", b""),
     ("init-loop", "run", b""),
-    # nothing is left of the call before; what a guest sees of its host
+    # nothing remains of the previous call; what a guest sees of its host
     ("faults", "counter", b""),
     ("faults", "var_counter", b""),
     ("faults", "config_dump", b'["host_url", "constructor", "__proto__", "SECRET_KEY"]'),
-    # what moves to and from the host is counted
+    # limits on host calls and their bytes
     ("hostcall", "fetch_many", json.dumps([{"url": "http://x/"}] * 3).encode()),
     ("hostcall", "fetch_many", json.dumps([{"url": "http://x/"}] * 4).encode()),
     ("hostcall", "fetch", request("http://x/", "POST", body="x" * (64 << 10))),
     ("hostcall", "fetch", request("http://x/", "POST", body="x" * (32 << 10))),
-    # the host API: answered, denied, not found, malformed
+    # the host API: success, denied, not found, malformed
     ("hostcall", "fetch", request(f"{HOST}/users?email=owner@example.com")),
     ("hostcall", "fetch", request(f"{HOST}/users")),
     ("hostcall", "fetch", request(f"{HOST}/users", "POST", body="{}")),
@@ -82,7 +82,7 @@ CASES: list[tuple[str, str, bytes]] = [
     ("hostcall", "fetch", request("http://example.com/")),
     ("hostcall", "fetch", request(f"{HOST}/users?email=" + "x" * 5000)),
     ("hostcall", "fetch", b"{}"),
-    # the same by the older interface
+    # the same with the older interface
     ("hostfn", "invoke", invoke("db_get_user_by_email", {"email": "owner@example.com"})),
     ("hostfn", "invoke", invoke("db_get_user_by_email", {"mail": "owner@example.com"})),
     ("hostfn", "invoke", invoke("db_get_user_by_uuid")),
@@ -94,7 +94,7 @@ GRANTED = {"hostcall": "db_get_user_by_email", "hostfn": "db_get_user_by_email"}
 
 @pytest.fixture(scope="module")
 def both(fixtures_server: Server, chromium: Browser) -> Iterator[tuple[Visitor, httpx.Client]]:
-    """The same person in a browser and by REST."""
+    """The same user in a browser and over REST."""
     context = chromium.new_context()
     with fixtures_server.log_in("owner@example.com") as client:
         for slug, operation in GRANTED.items():
@@ -109,7 +109,7 @@ def both(fixtures_server: Server, chromium: Browser) -> Iterator[tuple[Visitor, 
     CASES,
     ids=[f"{number}-{slug}-{function}" for number, (slug, function, _) in enumerate(CASES)],
 )
-def test_server_and_browser_answer_alike(
+def test_server_and_browser_give_the_same_result(
     both: tuple[Visitor, httpx.Client], slug: str, function: str, body: bytes
 ) -> None:
     visitor, client = both

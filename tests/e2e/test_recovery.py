@@ -1,4 +1,4 @@
-"""In a browser, what e-mails are for: an address is confirmed, a lost password replaced."""
+"""E-mail links in a browser: confirming an address, resetting a password."""
 
 import re
 import time
@@ -18,20 +18,20 @@ NEW_PASSWORD = "a short nap at noon"
 
 @dataclass
 class Post:
-    """A server whose e-mails are files."""
+    """A server that writes e-mails to files."""
 
     server: Server
     folder: Path
 
     def links(self, email: str, path: str) -> list[str]:
-        """Those to this page that were sent to this address."""
+        """The links to this page in e-mails to this address."""
         letters = [file.read_text() for file in self.folder.iterdir()]
         mine = [letter for letter in letters if f"\nTo: {email}\n" in letter]
         link = re.compile(rf"{re.escape(self.server.url)}{path}#token=\S+")
         return [found for letter in mine for found in link.findall(letter)]
 
     def link(self, email: str, path: str) -> str:
-        """The one that was sent, as soon as it is there."""
+        """Waits for the link and returns it."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not (found := self.links(email, path)):
             assert time.monotonic() < deadline, f"no e-mail to {email} leads to {path}"
@@ -70,7 +70,7 @@ def log_in(page: Page, email: str, password: str) -> None:
     press(page, "Log in")
 
 
-def test_an_address_is_confirmed_by_the_link_that_a_sign_up_sends(post: Post, email: str, page: Page) -> None:
+def test_sign_up_link_confirms_the_address(post: Post, email: str, page: Page) -> None:
     page.goto(f"{post.server.url}/signup")
     page.get_by_label("E-mail", exact=True).fill(email)
     fill(page, Name="Ann", Password=PASSWORD)
@@ -82,38 +82,38 @@ def test_an_address_is_confirmed_by_the_link_that_a_sign_up_sends(post: Post, em
     page.goto(f"{post.server.url}/profile")
     expect(page.get_by_text("Not confirmed", exact=True)).to_be_visible()
 
-    # The link alone does nothing; it is a button that confirms.
+    # Opening the link does nothing; only the button confirms.
     tab = page.context.new_page()
     tab.goto(link)
-    expect(tab.get_by_role("button", name="Confirm this address")).to_be_visible()
+    expect(tab.get_by_role("button", name="Confirm address")).to_be_visible()
     expect(tab).to_have_url(f"{post.server.url}/verify-email")
     expect(page.get_by_text("Not confirmed", exact=True)).to_be_visible()
-    press(tab, "Confirm this address")
+    press(tab, "Confirm address")
     expect(tab.get_by_text(f"{email} is confirmed")).to_be_visible()
-    # The other tab hears of it, and so does a page that is loaded anew.
+    # The other tab is updated, and a reloaded page shows it too.
     expect(page.get_by_text("Confirmed", exact=True)).to_be_visible()
     page.reload()
     expect(page.get_by_text("Confirmed", exact=True)).to_be_visible()
-    expect(page.get_by_role("button", name="Send the link")).to_be_hidden()
+    expect(page.get_by_role("button", name="Send link")).to_be_hidden()
 
     tab.goto("about:blank")
     tab.goto(link)
-    press(tab, "Confirm this address")
+    press(tab, "Confirm address")
     expect(tab.get_by_text("This link no longer works")).to_be_visible()
-    expect(tab.get_by_text("is confirmed already")).to_be_visible()
+    expect(tab.get_by_text("is already confirmed")).to_be_visible()
 
 
-def test_the_profile_sends_the_link_and_it_works_without_a_log_in(
+def test_profile_sends_a_link_that_works_without_log_in(
     post: Post, email: str, page: Page, chromium: Browser
 ) -> None:
     post.server.sign_up(email)
     page.goto(f"{post.server.url}/profile")
     log_in(page, email, PASSWORD)
-    press(page, "Send the link")
-    expect(page.get_by_text("The link is on its way")).to_be_visible()
+    press(page, "Send link")
+    expect(page.get_by_text("Link sent")).to_be_visible()
     elsewhere = chromium.new_context().new_page()
     elsewhere.goto(post.link(email, "/verify-email"))
-    press(elsewhere, "Confirm this address")
+    press(elsewhere, "Confirm address")
     expect(elsewhere.get_by_text(f"{email} is confirmed")).to_be_visible()
     elsewhere.get_by_role("link", name="Log in").click()
     expect(elsewhere.get_by_label("E-mail", exact=True)).to_have_value(email)
@@ -122,14 +122,14 @@ def test_the_profile_sends_the_link_and_it_works_without_a_log_in(
     expect(page.get_by_text("Confirmed", exact=True)).to_be_visible()
 
 
-def test_a_forgotten_password_is_replaced(post: Post, email: str, page: Page) -> None:
+def test_forgotten_password_is_reset(post: Post, email: str, page: Page) -> None:
     post.server.sign_up(email)
     page.goto(f"{post.server.url}/login")
     page.get_by_label("E-mail", exact=True).fill(email)
     page.get_by_role("link", name="Forgot your password?").click()
     expect(page.get_by_role("heading", name="Forgot your password?")).to_be_visible()
     expect(page.get_by_label("E-mail", exact=True)).to_have_value(email)
-    press(page, "Send the link")
+    press(page, "Send link")
     expect(page.get_by_text(f"If there is an account for {email}")).to_be_visible()
     link = post.link(email, "/reset-password")
 
@@ -145,7 +145,7 @@ def test_a_forgotten_password_is_replaced(post: Post, email: str, page: Page) ->
         assert elsewhere.get("/api/v1/sessions").status_code == 200
         fill(page, New_password=NEW_PASSWORD)  # the link is still good
         press(page, "Change password")
-        expect(page.get_by_text("Your password is changed")).to_be_visible()
+        expect(page.get_by_text("Your password was changed")).to_be_visible()
         assert elsewhere.get("/api/v1/sessions").status_code == 401
 
     log_in(page, email, PASSWORD)
@@ -159,41 +159,39 @@ def test_a_forgotten_password_is_replaced(post: Post, email: str, page: Page) ->
     fill(page, New_password="yet another long one")
     press(page, "Change password")
     expect(page.get_by_text("This link no longer works")).to_be_visible()
-    page.get_by_role("link", name="Ask for a new link").click()
+    page.get_by_role("link", name="Request a new link").click()
     expect(page.get_by_role("heading", name="Forgot your password?")).to_be_visible()
     page.goto(f"{post.server.url}/profile")
-    expect(page.get_by_role("heading", name="Profile")).to_be_visible()  # the log-in goes on
+    expect(page.get_by_role("heading", name="Profile")).to_be_visible()  # still logged in
 
 
-def test_who_is_logged_in_and_takes_a_link_logs_in_anew(post: Post, email: str, page: Page) -> None:
+def test_password_reset_logs_out_the_current_session(post: Post, email: str, page: Page) -> None:
     post.server.sign_up(email)
     page.goto(f"{post.server.url}/profile")
     log_in(page, email, PASSWORD)
     expect(page.get_by_role("heading", name="Profile")).to_be_visible()
     page.goto(f"{post.server.url}/forgot-password")
     page.get_by_label("E-mail", exact=True).fill(email)
-    press(page, "Send the link")
+    press(page, "Send link")
     page.goto(post.link(email, "/reset-password"))
     fill(page, New_password=NEW_PASSWORD)
     press(page, "Change password")
-    expect(page.get_by_text("Your password is changed")).to_be_visible()
+    expect(page.get_by_text("Your password was changed")).to_be_visible()
     expect(page.get_by_text("Your session has ended")).to_be_hidden()
     expect(page.get_by_label("E-mail", exact=True)).to_have_value(email)
     log_in(page, email, NEW_PASSWORD)
     expect(page.get_by_role("button", name="Account menu")).to_be_visible()
 
 
-def test_an_address_without_an_account_gets_the_same_answer_and_no_e_mail(
-    post: Post, email: str, page: Page
-) -> None:
+def test_unknown_address_gets_the_same_response_and_no_e_mail(post: Post, email: str, page: Page) -> None:
     page.goto(f"{post.server.url}/forgot-password")
     page.get_by_label("E-mail", exact=True).fill(email)
-    press(page, "Send the link")
+    press(page, "Send link")
     expect(page.get_by_text(f"If there is an account for {email}")).to_be_visible()
     assert post.links(email, "/reset-password") == []
 
 
-def test_a_password_is_changed_in_the_profile_and_other_browsers_are_logged_out(
+def test_password_change_logs_out_other_browsers(
     post: Post, email: str, page: Page, chromium: Browser
 ) -> None:
     post.server.sign_up(email)
@@ -211,7 +209,7 @@ def test_a_password_is_changed_in_the_profile_and_other_browsers_are_logged_out(
     expect(sessions).to_have_count(2)
     fill(page, Current_password=PASSWORD)
     press(page, "Change password")
-    expect(page.get_by_text("Your password is changed")).to_be_visible()
+    expect(page.get_by_text("Password changed")).to_be_visible()
     expect(sessions).to_have_count(1)
     expect(page.get_by_label("Current password", exact=True)).to_have_value("")
 

@@ -1,4 +1,4 @@
-"""The whole story in a real browser: from the first visit to the answer of a plugin, and out again."""
+"""The whole story in a real browser: from the first visit to a plugin's output, and log-out."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ def fill(page: Page, **fields: str) -> None:
 def test_from_the_first_visit_to_a_greeting(
     fresh_server: Server, page: Page, shoot: Callable[[str], None]
 ) -> None:
-    # The first visit makes the owner, with the code from the console.
+    # The first visit creates the owner, with the code from the console.
     page.goto(fresh_server.url)
     page.get_by_label("One-time code").fill("WRONG-CODE")
     fill(page, Name="Olga", E_mail="owner@example.com", Password=PASSWORD)
@@ -29,7 +29,7 @@ def test_from_the_first_visit_to_a_greeting(
     shoot("catalogue")
     log_out(page)
 
-    # Somebody signs up and logs in.
+    # A user signs up and logs in.
     page.goto(f"{fresh_server.url}/signup")
     fill(page, Name="Alice", E_mail="alice@example.com", Password="12345678")
     shoot("signup")
@@ -45,7 +45,7 @@ def test_from_the_first_visit_to_a_greeting(
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
 
-    # She opens the template plugin and greets.
+    # She opens the template plugin and runs `greet`.
     expect(page.get_by_role("heading", name="Run your first function")).to_be_visible()
     shoot("home-new")
     page.get_by_role("link", name="Template").first.click()
@@ -60,18 +60,18 @@ def test_from_the_first_visit_to_a_greeting(
     expect(activity.get_by_role("listitem").first).to_contain_text("Succeeded")
     shoot("plugin")
 
-    # A call that is made elsewhere appears as it happens.
+    # A call made elsewhere appears live.
     with fresh_server.log_in("alice@example.com") as elsewhere:
         elsewhere.post("/api/v1/plugins/template/call/repeat", json={"text": "ho", "times": 3})
     expect(activity.get_by_role("listitem").first).to_contain_text("template · repeat")
 
-    # Home leads back to it, and no longer explains.
+    # The home page now suggests the recently used plugin.
     page.get_by_role("link", name="Home", exact=True).click()
-    expect(page.get_by_role("heading", name="Go on with")).to_be_visible()
+    expect(page.get_by_role("heading", name="Recently used")).to_be_visible()
     expect(page.get_by_role("main").get_by_role("listitem").first).to_contain_text("Template")
     shoot("home")
 
-    # And out again.
+    # Log-out.
     log_out(page)
     page.goto(f"{fresh_server.url}/plugins")
     expect(page.get_by_role("button", name="Log in")).to_be_visible()

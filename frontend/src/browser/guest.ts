@@ -1,36 +1,43 @@
-// Runs one function of one plugin with Extism's SDK, once. Where the SDK's host functions differ from those of
-// the server's runtime, or have no bound, ours stand in: prepareModule points the guest's imports to them.
+// Runs one function of one plugin once, with Extism's SDK. Where the SDK's host functions differ from those of the
+// server's runtime, or are unbounded, ours replace them: prepareModule redirects the guest's imports to ours.
 import createPlugin, { type CurrentPlugin } from '@extism/extism';
-import { GUEST_ORIGIN } from './address';
-import { functionAnswer, functionRequest, outgoing, sendSynchronously, type Answer } from './host';
-import { RunFailure, type End, type HostFunction, type Job, type RunEnd } from './messages';
-import { OURS } from './module';
-import { backtrace } from './trap';
+import { backtrace } from './backtrace';
+import { GUEST_ORIGIN } from './hostAddress';
+import { functionResult, functionRequest, guardRequest, sendSynchronously } from './hostRequests';
+import {
+  RunFailure,
+  type End,
+  type HostFunction,
+  type HostResponse,
+  type Job,
+  type RunEnd,
+} from './messages';
+import { OURS } from './prepareModule';
 import { wasiImports } from './wasi';
 
 const PAGE_BYTES = 64 << 10;
 const MAX_VARIABLE_BYTES = 1 << 20;
 const MAX_ERROR_BYTES = 8000;
-/** A trap with less than this left is an allocator's that was refused: Rust, C and Go all end that way. */
+/** A trap with less memory left than this counts as out of memory: Rust, C and Go trap when an allocation fails. */
 const NEARLY_FULL_BYTES = 2 << 20;
-/** Addresses of the SDK are the number of a block and 48 bits within; a guest reads them as signed. */
-const WITHIN_BLOCK = (1n << 48n) - 1n;
+/** An address of the SDK is a block number and a 48-bit offset. A guest reads it as signed. */
+const OFFSET_MASK = (1n << 48n) - 1n;
 const FIRST_NEGATIVE = 1n << 63n;
 
 type WithJSPI = typeof WebAssembly & {
   promising?: (exported: CallableFunction) => () => Promise<unknown>;
   Suspending?: unknown;
 };
-/** JavaScript Promise Integration suspends a guest while it waits for its host; without it the worker waits. */
+/** JavaScript Promise Integration suspends a guest while it waits for the host. Without it, the worker blocks. */
 const jspi = WebAssembly as WithJSPI;
 const promising = jspi.Suspending ? jspi.promising : undefined;
 export const suspends = promising !== undefined;
 
-/** Has the page ask the host. */
-export type Ask = (asked: Uint8Array<ArrayBuffer>, body: Uint8Array<ArrayBuffer>) => Promise<Answer>;
+/** Sends a host request through the page. */
+export type Ask = (asked: Uint8Array<ArrayBuffer>, body: Uint8Array<ArrayBuffer>) => Promise<HostResponse>;
 type Request = [asked: Uint8Array<ArrayBuffer>, body: Uint8Array<ArrayBuffer>];
 
-/** `onCompiled` is called before anything of the guest's runs, with the module if it was not compiled before. */
+/** `onCompiled` is called before any code of the guest runs, with the module if it was compiled here. */
 export async function runGuest(
   job: Job,
   onCompiled: (module?: WebAssembly.Module) => void,
@@ -56,8 +63,8 @@ class Guest {
   private inputAddress: bigint | null = null;
   private output: Span | null = null;
   private error: Span | null = null;
-  private answer: Answer | null = null;
-  /** The first failure of ours, which the guest must not be able to turn into success. */
+  private answer: HostResponse | null = null;
+  /** The first failure in a host function. The guest must not be able to turn it into success. */
   private failure: RunFailure | null = null;
   private startMs = 0;
   private runMs = 0;
@@ -105,7 +112,7 @@ class Guest {
       { wasm: [{ module }] },
       {
         useWasi: true,
-        // Without a prototype: the SDK would find "constructor" in it.
+        // Without a prototype, in which the SDK would find "constructor".
         config: Object.assign(Object.create(null), config, { host_url: GUEST_ORIGIN }),
         memory: { maxPages: pagesOf(bounds.memory_mb), maxVarBytes: MAX_VARIABLE_BYTES },
         functions: {
@@ -118,7 +125,7 @@ class Guest {
             hostFunctions.map((operation) => [operation.name, this.operation(operation)]),
           ),
         },
-        // The SDK's own ways out are shut; the guest's imports do not lead to them.
+        // The SDK's own HTTP is disabled. The guest's imports do not use it anyway.
         allowedHosts: [],
         fetch: () => Promise.reject(new Error('The SDK sends nothing here.')),
         logLevel: 'silent',
@@ -135,7 +142,7 @@ class Guest {
     const exported = instance.exports[this.job.functionName];
     if (typeof exported !== 'function')
       throw new RunFailure('guest_error', `Function not found: ${this.job.functionName}`);
-    // Not by the SDK's call(), which drops the code that the function returns.
+    // Not with the SDK's call(), which drops the function's return code.
     return Number((await (promising ? promising(exported)() : exported())) ?? 0);
   }
 
@@ -154,7 +161,7 @@ class Guest {
   private broken(error: Error): End {
     const failure = this.failure ?? (error instanceof RunFailure ? error : null);
     if (failure) return this.ended(failure.end, failure.message);
-    // It said what was wrong before it broke off, as a panic hook does.
+    // The guest reported an error before it trapped, as a panic hook does.
     if (this.error) return this.ended('guest_error', this.error.text());
     const left = pagesOf(this.job.bounds.memory_mb) * PAGE_BYTES - (this.memory?.buffer.byteLength ?? 0);
     if (error instanceof WebAssembly.RuntimeError && left < NEARLY_FULL_BYTES)
@@ -162,7 +169,7 @@ class Guest {
     return this.ended('trap', backtrace(error));
   }
 
-  /** Extism's kernel, as far as it deals with the call: https://extism.org/docs/concepts/memory */
+  /** The functions of Extism's kernel that concern the call: https://extism.org/docs/concepts/memory */
   private kernel() {
     const input = this.job.input;
     const view = new DataView(input.buffer, input.byteOffset, input.byteLength);
@@ -189,7 +196,7 @@ class Guest {
       this.countCall(sent.length);
       return [bytesAt(context, asked), sent];
     };
-    const keep = (context: CurrentPlugin, answer: Answer) => {
+    const keep = (context: CurrentPlugin, answer: HostResponse) => {
       this.answer = answer;
       this.countBytes(answer.body.length);
       return this.give(context, answer.body);
@@ -208,17 +215,17 @@ class Guest {
     };
   }
 
-  /** A host function of the older interface: JSON in, JSON out, by the same way as HTTP. */
+  /** A host function of the older interface: JSON in, JSON out, over the same path as HTTP. */
   private operation(operation: HostFunction) {
-    const request = (context: CurrentPlugin, payload: bigint): Request | Answer => {
+    const request = (context: CurrentPlugin, payload: bigint): Request | HostResponse => {
       const sent = bytesAt(context, payload);
       this.countCall(sent.length);
       return functionRequest(operation, sent);
     };
-    const give = (context: CurrentPlugin, answer: Answer) => {
-      const told = functionAnswer(answer);
-      this.countBytes(told.length);
-      return this.give(context, told);
+    const give = (context: CurrentPlugin, answer: HostResponse) => {
+      const result = functionResult(answer);
+      this.countBytes(result.length);
+      return this.give(context, result);
     };
     return suspends
       ? async (context: CurrentPlugin, payload: bigint) =>
@@ -227,7 +234,7 @@ class Guest {
           give(context, this.answeredSynchronously(request(context, payload)));
   }
 
-  private async answered(request: Request | Answer): Promise<Answer> {
+  private async answered(request: Request | HostResponse): Promise<HostResponse> {
     if ('status' in request) return request;
     const started = performance.now();
     const answer = await this.ask(...request);
@@ -235,12 +242,12 @@ class Guest {
     return answer;
   }
 
-  private answeredSynchronously(request: Request | Answer): Answer {
+  private answeredSynchronously(request: Request | HostResponse): HostResponse {
     if ('status' in request) return request;
     const { host } = this.job;
     if (!host) throw new Error('The page did not say how to ask the host.');
     const started = performance.now();
-    const guarded = outgoing(...request, host);
+    const guarded = guardRequest(...request, host);
     const answer = 'url' in guarded ? sendSynchronously(guarded) : guarded;
     this.hostMs += performance.now() - started;
     return answer;
@@ -257,7 +264,7 @@ class Guest {
     if (this.bytesLeft < 0) this.fail('max_bridge_kb');
   }
 
-  /** Puts the bytes where the guest can read them; 0 stands for none, as on the server. */
+  /** Copies bytes to memory that the guest can read. 0 stands for no bytes, as on the server. */
   private give(context: CurrentPlugin, bytes: Uint8Array): bigint {
     if (bytes.length === 0) return 0n;
     const address = this.allocate(context, BigInt(bytes.length));
@@ -265,7 +272,7 @@ class Guest {
     return address;
   }
 
-  /** The SDK's own alloc makes the block even where it then says that there is no room. */
+  /** Checks the size first: the SDK's alloc creates the block even if it then reports that memory is full. */
   private allocate(context: CurrentPlugin, size: bigint): bigint {
     const most = BigInt(pagesOf(this.job.bounds.memory_mb) * PAGE_BYTES);
     const address = size > most ? 0n : context.alloc(size);
@@ -273,13 +280,13 @@ class Guest {
     return this.fail('memory', 'the guest has no room left');
   }
 
-  /** Ends the run, whatever the guest makes of the exception. */
+  /** Ends the run, even if the guest catches the exception. */
   private fail(end: RunEnd, message = ''): never {
     throw (this.failure ??= new RunFailure(end, message));
   }
 }
 
-/** A part of the memory that guest and host share. What lies there is read when the call is over. */
+/** A part of the memory that guest and host share. Its content is read after the call. */
 class Span {
   private constructor(
     private readonly block: Uint8Array,
@@ -287,23 +294,23 @@ class Span {
     readonly length: bigint,
   ) {}
 
-  /** Null where there is no such place: Extism takes no notice of those. */
+  /** Null for an invalid address, which Extism ignores. */
   static at(context: CurrentPlugin, address: bigint, length?: bigint): Span | null {
     const block = context.read(address)?.bytes();
-    const within = address & WITHIN_BLOCK;
+    const within = address & OFFSET_MASK;
     if (!block || within > BigInt(block.length)) return null;
     const rest = block.subarray(Number(within));
     return new Span(rest, address, length ?? BigInt(rest.length));
   }
 
-  /** Raises RangeError, a trap, if it claims more than there is. */
+  /** Throws RangeError, which counts as a trap, if it is longer than its block. */
   bytes(): Uint8Array<ArrayBuffer> {
     if (this.length > BigInt(this.block.length))
       throw new RangeError('The output ends outside of its block.');
     return this.block.slice(0, Number(this.length)) as Uint8Array<ArrayBuffer>;
   }
 
-  /** As the server reads it: up to a NUL, and to a bound. */
+  /** The text up to a NUL, and up to a limit, as the server reads it. */
   text(): string {
     const end = this.block.indexOf(0);
     const bytes = this.block.subarray(0, Math.min(end < 0 ? Infinity : end, MAX_ERROR_BYTES));
@@ -312,13 +319,13 @@ class Span {
 }
 
 const silence = () => undefined;
-/** As much of a console as the SDK uses. */
+/** The part of a console that the SDK uses. */
 const SILENT = { log: silence, info: silence, warn: silence, error: silence } as unknown as Console;
 
-/** A copy: the guest's own may change. */
+/** A copy, because the guest may change its memory. */
 function bytesAt(context: CurrentPlugin, address: bigint): Uint8Array<ArrayBuffer> {
   const block = address === 0n ? null : context.read(address);
-  return block?.bytes().slice(Number(address & WITHIN_BLOCK)) ?? new Uint8Array();
+  return block?.bytes().slice(Number(address & OFFSET_MASK)) ?? new Uint8Array();
 }
 
 function inside(at: bigint, size: number, bytes: Uint8Array): boolean {

@@ -1,6 +1,5 @@
-// What the page and the worker of one run say to each other.
+// The messages between the page and the worker of a run.
 import type { components } from '../generated/public';
-import type { Answer } from './host';
 
 type Schemas = components['schemas'];
 
@@ -8,32 +7,39 @@ export type RunEnd = Schemas['RunEnd'];
 export type HostFunction = Schemas['HostFunction'];
 export type Bounds = Schemas['Bounds'];
 
-/** All that a worker knows. */
+/** Everything that a worker receives. */
 export interface Job {
-  /** Checked against its sha256 and prepared by the page; a module, if a worker of an earlier run compiled it. */
+  /** Bytes that the page has checked against their SHA-256 and prepared, or the module that an earlier worker compiled. */
   wasm: Uint8Array<ArrayBuffer> | WebAssembly.Module;
   functionName: string;
   input: Uint8Array<ArrayBuffer>;
   config: Record<string, string>;
   bounds: Bounds;
   hostFunctions: HostFunction[];
-  /** For a worker that has to ask the host itself; where the page can ask, null. The guest never sees it. */
+  /** For a worker that must send host requests itself; null if the page sends them. The guest never sees it. */
   host: Host | null;
 }
 
-/** The origin that serves the host API, and the run's token for it. */
+/** The origin of the host API, and the run's token for it. */
 export interface Host {
   origin: string;
   token: string;
 }
 
-export type ToWorker =
-  /** The one run. It is the first message. */
-  | { type: 'job'; job: Job }
-  /** To the last `ask`. */
-  | { type: 'answer'; answer: Answer };
+/** The host's response to a request of the guest. */
+export interface HostResponse {
+  status: number;
+  contentType: string;
+  body: Uint8Array<ArrayBuffer>;
+}
 
-/** How a run ended. `message` is the guest's error text or the runtime's; times are milliseconds. */
+export type ToWorker =
+  /** The run. Always the first message. */
+  | { type: 'job'; job: Job }
+  /** The response to the last `ask`. */
+  | { type: 'answer'; answer: HostResponse };
+
+/** How a run ended. `message` is the error text of the guest or the runtime; times are in milliseconds. */
 export interface End {
   end: RunEnd;
   message: string;
@@ -44,15 +50,15 @@ export interface End {
 }
 
 export type FromWorker =
-  /** It is shut off from the page's origin, or must not be used; and whether a guest can wait while the page asks. */
+  /** Whether the worker is isolated from the page's origin (if not, it must not be used), and whether it can suspend a guest. */
   | { type: 'ready'; isolated: boolean; suspends: boolean }
-  /** From now on the guest's own time counts. With the module, if it had to be compiled: the page may not. */
+  /** The guest's time limit starts now. Includes the module if it was compiled here, because the page may not compile. */
   | { type: 'compiled'; module?: WebAssembly.Module }
-  /** A request of the guest's, as it is: the page guards it, sends it and answers. */
+  /** An unchecked request of the guest. The page checks it, sends it and returns the response. */
   | { type: 'ask'; asked: Uint8Array<ArrayBuffer>; body: Uint8Array<ArrayBuffer> }
   | ({ type: 'end' } & End);
 
-/** A failure that is known before the guest runs, or that our own host functions raise. */
+/** A failure before the guest runs, or in one of our host functions. */
 export class RunFailure extends Error {
   constructor(
     readonly end: RunEnd,

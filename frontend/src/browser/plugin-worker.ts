@@ -1,13 +1,12 @@
-// The worker of one run. Its file is served with a policy of its own (config/headers.py) that takes the page's origin
-// from it: no cookies, no storage, no reading of the page's API. Where that does not hold, it runs nothing.
+// The worker of one run. Its file is served with its own policy (config/headers.py), which gives it an opaque origin: no
+// cookies, no storage, no access to the page's API. If that is not in force, it runs nothing.
 import { runGuest, suspends } from './guest';
-import type { Answer } from './host';
-import type { FromWorker, ToWorker } from './messages';
+import type { FromWorker, HostResponse, ToWorker } from './messages';
 
-// V8 keeps ten frames by default; the frame that names the guest's function may lie deeper.
+// V8 keeps ten frames by default. The frame with the guest's function may be deeper.
 Error.stackTraceLimit = 50;
 
-// The SDK makes WASI's random_get of Math.random, and guests make keys of that.
+// The SDK implements WASI's random_get with Math.random, and guests generate keys with it.
 const pool = new Uint32Array(1024);
 let taken = pool.length;
 Math.random = () => {
@@ -20,27 +19,27 @@ Math.random = () => {
 
 const isolated = self.origin === 'null';
 
-function tell(message: FromWorker, transfer: Transferable[] = []): void {
+function post(message: FromWorker, transfer: Transferable[] = []): void {
   self.postMessage(message, { transfer });
 }
 
-let answered: (answer: Answer) => void = () => undefined;
+let resolveRequest: (answer: HostResponse) => void = () => undefined;
 
-/** Has the page ask. A guest waits for one answer at a time. */
-function ask(asked: Uint8Array<ArrayBuffer>, body: Uint8Array<ArrayBuffer>): Promise<Answer> {
-  tell({ type: 'ask', asked, body }, [asked.buffer, body.buffer]);
-  return new Promise((resolve) => (answered = resolve));
+/** Sends a host request through the page. A guest waits for one response at a time. */
+function ask(asked: Uint8Array<ArrayBuffer>, body: Uint8Array<ArrayBuffer>): Promise<HostResponse> {
+  post({ type: 'ask', asked, body }, [asked.buffer, body.buffer]);
+  return new Promise((resolve) => (resolveRequest = resolve));
 }
 
 let used = false;
 if (isolated) {
   self.onmessage = async ({ data }: MessageEvent<ToWorker>) => {
-    if (data.type === 'answer') return answered(data.answer);
-    // One run in a worker's life.
+    if (data.type === 'answer') return resolveRequest(data.answer);
+    // A worker runs one job only.
     if (used) return;
     used = true;
-    const end = await runGuest(data.job, (module) => tell({ type: 'compiled', module }), ask);
-    tell({ type: 'end', ...end }, [end.output.buffer]);
+    const end = await runGuest(data.job, (module) => post({ type: 'compiled', module }), ask);
+    post({ type: 'end', ...end }, [end.output.buffer]);
   };
 }
-tell({ type: 'ready', isolated, suspends });
+post({ type: 'ready', isolated, suspends });

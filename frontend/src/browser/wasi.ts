@@ -1,4 +1,4 @@
-// The parts of WASI in which the SDK's shim differs from the server: output is dropped and sleep sleeps.
+// The WASI functions for which the SDK's shim differs from the server: output is dropped, and sleep really sleeps.
 // https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md
 
 const SUCCESS = 0;
@@ -14,7 +14,7 @@ const ABSOLUTE = 1;
 type Memory = () => WebAssembly.Memory | null;
 type Import = (context: unknown, ...values: never[]) => unknown;
 
-/** `memory` gives the guest's, or null as long as its instance is being made. */
+/** `memory` returns the guest's memory, or null until its instance exists. */
 export function wasiImports(memory: Memory, canSuspend: boolean): Record<string, Import> {
   function write(_: unknown, file: number, vectors: number, count: number, written: number): number {
     const view = viewOf(memory);
@@ -49,20 +49,20 @@ export function wasiImports(memory: Memory, canSuspend: boolean): Record<string,
     subscriptions: number,
     events: number,
     count: number,
-    told: number,
+    written: number,
   ): number {
     const wait = plan(subscriptions, count);
     if (!wait) return NOT_SUPPORTED;
     for (const end = performance.now() + wait.ms; performance.now() < end;);
-    return report(wait, events, told);
+    return report(wait, events, written);
   }
 
-  async function poll(_: unknown, subscriptions: number, events: number, count: number, told: number) {
+  async function poll(_: unknown, subscriptions: number, events: number, count: number, written: number) {
     const wait = plan(subscriptions, count);
     if (!wait) return NOT_SUPPORTED;
-    // A longer timer would end at once; nobody waits for as long.
+    // A longer timer would fire immediately. No run lasts this long.
     await new Promise((resolve) => setTimeout(resolve, Math.min(wait.ms, 2 ** 31 - 1)));
-    return report(wait, events, told);
+    return report(wait, events, written);
   }
 
   const notSupported = () => NOT_SUPPORTED;

@@ -1,7 +1,7 @@
 import type { ReactNode } from 'react';
+import type { Tone } from '../lib/tone';
 import { Icon, type IconName } from './Icon';
-
-export type Tone = 'neutral' | 'accent' | 'success' | 'warning' | 'danger';
+import './Badge.css';
 
 export function Badge({
   tone = 'neutral',

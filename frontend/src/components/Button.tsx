@@ -1,12 +1,13 @@
 import type { ButtonHTMLAttributes } from 'react';
 import { Icon, type IconName } from './Icon';
 import { Spinner } from './Spinner';
+import './Button.css';
 
 interface ButtonProps extends ButtonHTMLAttributes<HTMLButtonElement> {
   look?: 'primary' | 'plain' | 'quiet' | 'danger';
   small?: boolean;
   icon?: IconName;
-  /** Shows that work is under way; the button then does nothing, and keeps the focus, as a disabled one would not. */
+  /** Shows that work is in progress. The button then does nothing, but unlike a disabled one it keeps the focus. */
   busy?: boolean;
 }
 
@@ -20,7 +21,7 @@ export function Button(props: ButtonProps) {
       className={classes}
       aria-busy={busy || undefined}
       aria-disabled={busy || undefined}
-      // Also keeps a form from being sent again, by the button or by Enter in one of its fields.
+      // Also prevents a second submission, by the button or by Enter in a field.
       onClick={busy ? (event) => event.preventDefault() : onClick}
     >
       {busy ? <Spinner /> : icon && <Icon name={icon} />}

@@ -1,4 +1,6 @@
-/** Names in a row, each once, or what it means that there are none. */
+import './CodeList.css';
+
+/** Names in a row, without duplicates; `none` is shown instead of an empty list. */
 export function CodeList({ items, none }: { items: string[]; none: string }) {
   if (items.length === 0) return <>{none}</>;
   return (

@@ -1,10 +1,11 @@
 import { useEffect, useId, useRef, useState, type ReactNode } from 'react';
-import { asProblem, type ApiProblem } from '../problem';
+import { asProblem, type ApiProblem } from '../lib/problem';
 import { Button } from './Button';
 import { ProblemNotice } from './ProblemNotice';
 import { TextField } from './TextField';
+import './ConfirmDialog.css';
 
-/** Asks before something that others feel. Shown as long as it is mounted; the browser keeps the focus inside. */
+/** Asks for confirmation of an action that affects others. Shown while mounted; the browser keeps the focus inside. */
 export function ConfirmDialog({
   title,
   confirm,
@@ -16,12 +17,12 @@ export function ConfirmDialog({
   onClose,
 }: {
   title: string;
-  /** What the button that goes ahead says. */
+  /** The label of the button that confirms. */
   confirm: string;
   danger?: boolean;
-  /** What has to be typed first, for what cannot be undone. */
+  /** A word to type first, for actions that cannot be undone. */
   word?: string;
-  /** Fields inside that show their errors themselves. */
+  /** Names of fields inside the dialog that show their own errors. */
   shownFields?: string[];
   children: ReactNode;
   onConfirm: () => Promise<void>;
@@ -68,7 +69,7 @@ export function ConfirmDialog({
       {word !== undefined && (
         <div className="dialog-word">
           <TextField
-            label={`Type ${word} to go ahead`}
+            label={`Type ${word} to confirm`}
             value={typed}
             autoComplete="off"
             autoCapitalize="none"

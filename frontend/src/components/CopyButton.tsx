@@ -1,8 +1,9 @@
 import { useEffect, useState } from 'react';
-import { copyText } from '../clipboard';
+import { copyText } from '../lib/clipboard';
 import { Button } from './Button';
+import './CopyButton.css';
 
-/** `hiddenLabel` leaves only the icon, for places with little room. */
+/** With `hiddenLabel`, only the icon is visible, for narrow places. */
 export function CopyButton({
   text,
   label = 'Copy',

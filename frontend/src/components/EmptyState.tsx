@@ -1,7 +1,8 @@
 import type { ReactNode } from 'react';
 import { Icon, type IconName } from './Icon';
+import './EmptyState.css';
 
-/** That there is nothing, and what to do next. Within a card, beside things that matter more, it is one row. */
+/** Says that there is nothing to show, and what to do next. Inside a card it is a single row. */
 export function EmptyState({
   icon,
   title,

@@ -1,16 +1,16 @@
 import { Component, type ReactNode } from 'react';
-import { PageFailure } from './PageFailure';
+import { PageError } from './PageError';
 
 interface Props {
   children: ReactNode;
-  /** Shown instead of the children after an error; a message for a whole page when left out. */
+  /** Shown instead of the children after an error. Defaults to `PageError`. */
   fallback?: ReactNode;
   onError?: () => void;
-  /** A new value gives the children another try. */
+  /** A new value renders the children again. */
   resetKey?: string;
 }
 
-/** Keeps an error in one part of the page from taking down the rest. */
+/** Confines an error in one part of the page to that part. */
 export class ErrorBoundary extends Component<Props, { failed: boolean }> {
   override state = { failed: false };
 
@@ -28,6 +28,6 @@ export class ErrorBoundary extends Component<Props, { failed: boolean }> {
 
   override render() {
     if (!this.state.failed) return this.props.children;
-    return this.props.fallback === undefined ? <PageFailure /> : this.props.fallback;
+    return this.props.fallback === undefined ? <PageError /> : this.props.fallback;
   }
 }

@@ -1,6 +1,7 @@
 import { useId, type Ref } from 'react';
+import './FileInput.css';
 
-/** A button that opens the browser's own choice of files; it is all that keyboards need. */
+/** A button that opens the browser's file dialog. It also works by keyboard. */
 export function FileInput({
   label = 'Choose a file',
   accept,
@@ -28,7 +29,7 @@ export function FileInput({
         aria-describedby={describedBy}
         onChange={(event) => {
           const files = Array.from(event.target.files ?? []);
-          event.target.value = ''; // the same file, mended, can be chosen again
+          event.target.value = ''; // so that the same file can be chosen again after a change
           if (files.length > 0) onFiles(files);
         }}
       />

@@ -1,4 +1,6 @@
-// The app's icons: 24-unit strokes in the colour of the text around them, hidden from screen readers.
+import './Icon.css';
+
+// The app's icons: strokes on a 24-unit grid, in the colour of the surrounding text, hidden from screen readers.
 const PATHS = {
   activity: 'M3 12h4l3-8 4 16 3-8h4',
   alert:

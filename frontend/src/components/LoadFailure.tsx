@@ -1,4 +1,4 @@
-import type { ApiProblem } from '../problem';
+import type { ApiProblem } from '../lib/problem';
 import { Button } from './Button';
 import { EmptyState } from './EmptyState';
 

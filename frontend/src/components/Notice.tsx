@@ -1,6 +1,7 @@
 import type { ReactNode } from 'react';
-import type { Tone } from './Badge';
+import type { Tone } from '../lib/tone';
 import { Icon, type IconName } from './Icon';
+import './Notice.css';
 
 export const TONE_ICON: Record<Tone, IconName> = {
   neutral: 'info',
@@ -10,7 +11,7 @@ export const TONE_ICON: Record<Tone, IconName> = {
   danger: 'xCircle',
 };
 
-/** A message in the flow of the page. `live` has it read out when it appears. */
+/** A message in the flow of the page. With `live`, screen readers announce it when it appears. */
 export function Notice({
   tone = 'accent',
   title,

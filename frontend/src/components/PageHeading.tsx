@@ -1,14 +1,14 @@
 import { useEffect, useLayoutEffect, useRef, type ReactNode } from 'react';
 import { useLocation } from 'react-router';
 
-/** The history entry whose heading was mounted last; null before the first page. */
+/** The history entry of the last mounted heading; null before the first page. */
 let lastEntry: string | null = null;
-/** Whether that heading had the focus when it went away. */
+/** Whether that heading had the focus when it was unmounted. */
 let focusIsFree = false;
 
 /**
- * The page's h1; each page has one, also while its data is on its way. It names the document, and takes the focus when
- * the page was reached from another one, or when it replaces a heading that had it.
+ * The page's h1; every page has one, also while it loads. It sets the document's title. It takes the focus after
+ * navigation from another page, and when it replaces a heading that had the focus.
  */
 export function PageHeading({
   children,
@@ -35,10 +35,10 @@ export function PageHeading({
   }, []);
 
   useEffect(() => {
-    // A page loaded from its address starts at the top by itself, and a field may want the focus.
-    const reached = lastEntry !== null && lastEntry !== entry.current;
+    // A page that the browser loads starts at the top by itself, and a field may have the focus already.
+    const navigated = lastEntry !== null && lastEntry !== entry.current;
     const typing = document.activeElement?.matches('input, textarea');
-    if (focusIsFree || (reached && !typing)) heading.current?.focus();
+    if (focusIsFree || (navigated && !typing)) heading.current?.focus();
     lastEntry = entry.current;
     focusIsFree = false;
   }, []);

@@ -1,7 +1,7 @@
-import type { ApiProblem } from '../problem';
+import type { ApiProblem } from '../lib/problem';
 import { Notice } from './Notice';
 
-/** A problem in plain words. Errors whose field shows them itself are left to the field. */
+/** A problem as a message. Errors of `shownFields` are left out: these fields show their own. */
 export function ProblemNotice({
   problem,
   shownFields = [],
@@ -10,9 +10,9 @@ export function ProblemNotice({
   shownFields?: string[];
 }) {
   const others = problem.errors.filter((error) => !shownFields.includes(error.pointer.slice(1)));
-  // The server's sentence then only points to the errors, in terms of the API.
+  // The server's detail then only refers to the errors, in API terms.
   const allShown = problem.errors.length > 0 && others.length === 0 && problem.code === 'invalid-input';
-  const detail = allShown ? 'The marked fields need your attention.' : problem.detail;
+  const detail = allShown ? 'Check the marked fields.' : problem.detail;
   return (
     <Notice tone="danger" title={problem.title} live="alert">
       {detail && <p>{detail}</p>}

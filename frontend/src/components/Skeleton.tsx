@@ -1,4 +1,6 @@
-/** Grey lines in the place of text that is on its way. */
+import './Skeleton.css';
+
+/** Grey lines in place of text that is loading. */
 export function Skeleton({ lines }: { lines: number }) {
   return (
     <div className="skeleton" role="status">

@@ -1,3 +1,5 @@
+import './Spinner.css';
+
 export function Spinner() {
   return (
     <svg className="spinner" width="16" height="16" viewBox="0 0 24 24" aria-hidden="true" focusable="false">

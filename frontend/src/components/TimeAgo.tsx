@@ -1,6 +1,7 @@
-import { fullTime, relativeTime, useTimeText } from '../time';
+import { useTimeText } from '../hooks/useNow';
+import { fullTime, relativeTime } from '../lib/time';
 
-/** "12 sec. ago", kept current; the full time on hover. */
+/** "12 sec. ago", updated as time passes; the full time on hover. */
 export function TimeAgo({ at }: { at: string }) {
   const text = useTimeText((now) => relativeTime(at, now));
   return (

@@ -1,37 +1,38 @@
-// A form made from a JSON Schema. Loaded on its own, because the form library is large.
-// Not from the package's index: that one also pulls in its test helpers, and with them a validator that needs eval.
+// A form made from a JSON Schema, in a separate chunk because the form library is large.
+// Not imported from the package's index, which also pulls in test helpers with a validator that needs eval.
 import withTheme from '@rjsf/core/lib/withTheme.js';
 import type { UiSchema } from '@rjsf/utils';
 import { useEffect, useMemo } from 'react';
-import type { FieldError } from '../problem';
-import type { JsonSchema } from '../types';
-import { toFormErrors } from './errors';
+import type { FieldError } from '../lib/problem';
+import type { JsonSchema } from '../lib/types';
+import { toFormErrors } from './fieldErrors';
 import { templates } from './templates';
 import { buildUiSchema } from './uiSchema';
 import { validator } from './validator';
 import { widgets } from './widgets';
+import './SchemaForm.css';
 
 const Form = withTheme({ templates, widgets });
 
-/** The button stands outside of the form, tied to it by the form's id. */
+/** The submit button is outside the form, and refers to it by id. */
 const NO_BUTTON: UiSchema = { 'ui:submitButtonOptions': { norender: true } };
 
-/** The fields tell what is wrong; without a handler the library writes it to the console as well. */
+/** The fields show the errors. Without a handler, the library also logs them to the console. */
 const showErrorsOnly = () => {};
 
 export interface SchemaFormProps {
   formId: string;
-  /** What the ids of its fields begin with, where another form is on the page. */
+  /** The prefix of its fields' ids, for pages with several forms. */
   idPrefix?: string;
   schema: JsonSchema;
   data: unknown;
   disabled: boolean;
   fieldErrors: FieldError[];
-  /** The form is on the page: from now on it can be submitted. */
+  /** Called when the form is on the page and can be submitted. */
   onReady: () => void;
   onChange: (data: unknown) => void;
   onSubmit: (data: unknown) => void;
-  /** Some part of the schema turned out to have no widget. */
+  /** Called if a part of the schema has no widget. */
   onUnsupported: () => void;
 }
 

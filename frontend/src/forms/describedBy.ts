@@ -1,6 +1,6 @@
 import { descriptionId, errorId, type RJSFSchema } from '@rjsf/utils';
 
-/** The ids of what explains a field, of those that are really on the page. */
+/** The ids of a field's description and errors, if they are on the page. */
 export function describedBy(
   id: string,
   schema: RJSFSchema,

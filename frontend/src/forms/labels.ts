@@ -1,4 +1,4 @@
-/** "start_date" and "startDate" as people write it: "Start date". */
+/** "start_date" and "startDate" become "Start date". */
 export function labelFor(name: string): string {
   const words = name
     .replace(/([a-z0-9])([A-Z])/g, '$1 $2')

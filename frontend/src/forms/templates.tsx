@@ -1,4 +1,4 @@
-// The form library's markup in our own classes, with no inline style.
+// The form library's templates with our own classes and without inline styles.
 import {
   ADDITIONAL_PROPERTY_FLAG,
   buttonId,
@@ -87,7 +87,7 @@ function ObjectFieldTemplate(props: ObjectFieldTemplateProps) {
       Add a property
     </Button>
   );
-  // The outermost object is the form itself: its title is the page's.
+  // The root object is the form itself: the page shows its title.
   if (fieldPathId.path.length === 0) {
     return (
       <div id={fieldPathId.$id} className="form-fields">
@@ -173,7 +173,7 @@ function BaseInputTemplate(props: BaseInputTemplateProps) {
   );
 }
 
-/** The schema's first example, as a hint of what fits; a secret has none. */
+/** The schema's first example, as a placeholder; none for secrets. */
 function exampleOf({ examples, format }: RJSFSchema): string | undefined {
   const [example] = Array.isArray(examples) ? examples : [];
   return format === 'password' || example === undefined ? undefined : `e.g. ${String(example)}`;

@@ -1,10 +1,10 @@
-// What a schema leaves open about its form: which texts are long, and which must not be seen.
+// Hints for the form that the schema only implies: long text, hidden secrets, labels.
 import type { UiSchema } from '@rjsf/utils';
-import { isSecret } from '../input';
-import type { JsonSchema } from '../types';
+import type { JsonSchema } from '../lib/types';
+import { isSecret } from './formSupport';
 import { labelFor } from './labels';
 
-/** Text that may grow longer than this gets several lines. */
+/** Text that may be longer than this gets a text area. */
 const LONG_TEXT = 200;
 
 export function buildUiSchema(schema: JsonSchema): UiSchema {
@@ -15,7 +15,7 @@ export function buildUiSchema(schema: JsonSchema): UiSchema {
   const result: UiSchema = {};
   for (const [name, child] of Object.entries((schema.properties ?? {}) as Record<string, JsonSchema>)) {
     const inner = buildUiSchema(child);
-    // A $ref may lead to a schema that has a title of its own.
+    // A $ref may point to a schema with its own title.
     if (child.title === undefined && child.$ref === undefined) inner['ui:title'] = labelFor(name);
     if (Object.keys(inner).length > 0) result[name] = inner;
   }
@@ -30,7 +30,7 @@ function isLong({ maxLength }: JsonSchema): boolean {
   return typeof maxLength === 'number' && maxLength > LONG_TEXT;
 }
 
-/** A field of one line would drop the line breaks of what is pasted. */
+/** A single-line field would drop pasted line breaks. */
 function hasLines({ examples, default: usual }: JsonSchema): boolean {
   const values: unknown[] = Array.isArray(examples) ? [...examples, usual] : [usual];
   return values.some((value) => typeof value === 'string' && value.includes('\n'));

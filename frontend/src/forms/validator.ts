@@ -1,4 +1,4 @@
-// rjsf's validator on @cfworker/json-schema: the usual ones compile schemas with eval, which our CSP forbids.
+// A validator for rjsf, based on @cfworker/json-schema. The usual ones compile schemas with eval, which our CSP forbids.
 import { Validator, type OutputUnit, type Schema } from '@cfworker/json-schema';
 import {
   ErrorSchemaBuilder,
@@ -11,7 +11,7 @@ import {
   type ValidatorType,
 } from '@rjsf/utils';
 
-/** Keywords whose own message only repeats that something inside them failed. */
+/** Keywords whose message only says that something inside them failed. */
 const WRAPPERS = new Set([
   '$ref',
   'allOf',
@@ -34,11 +34,11 @@ export interface InputError {
   message: string;
 }
 
-/** All errors of `data`, each at the innermost place it belongs to. */
+/** All errors in `data`, each with the innermost path that it applies to. */
 export function validate(schema: RJSFSchema, data: unknown): InputError[] {
-  // A form clears a field by setting it to undefined, which no JSON has.
+  // The form clears a field by setting it to undefined, which JSON does not have.
   const plain: unknown = data === undefined ? undefined : JSON.parse(JSON.stringify(data));
-  if (plain === undefined) return [{ path: [], keyword: 'type', message: 'Please fill this in.' }];
+  if (plain === undefined) return [{ path: [], keyword: 'type', message: 'Fill in this field.' }];
   const { errors } = new Validator(schema as Schema, '2020-12', false).validate(plain);
   const seen = new Set<string>();
   return errors
@@ -75,7 +75,7 @@ export const validator: ValidatorType = {
         0
       );
     } catch {
-      // A schema that cannot be resolved fits nothing.
+      // A schema that cannot be resolved matches nothing.
       return false;
     }
   },
@@ -84,7 +84,7 @@ export const validator: ValidatorType = {
   },
 };
 
-/** What fails in one branch of a choice says little when the value fits no branch at all. */
+/** Errors inside one branch of a choice say little if the value matches no branch. */
 function isUnderChoice(unit: OutputUnit, all: OutputUnit[]): boolean {
   return all.some(
     (choice) =>
@@ -111,9 +111,9 @@ function messageFor({ keyword, error }: OutputUnit, limit: unknown): string {
   const count = Number(limit);
   switch (keyword) {
     case 'required':
-      return 'Please fill this in.';
+      return 'Fill in this field.';
     case 'minLength':
-      return count === 1 ? 'Please fill this in.' : `Use at least ${count} characters.`;
+      return count === 1 ? 'Fill in this field.' : `Use at least ${count} characters.`;
     case 'maxLength':
       return `Use at most ${count} characters.`;
     case 'minimum':
@@ -129,22 +129,22 @@ function messageFor({ keyword, error }: OutputUnit, limit: unknown): string {
     case 'minItems':
       return count === 1 ? 'Add at least one item.' : `Add at least ${count} items.`;
     case 'maxItems':
-      return `Keep at most ${count} items.`;
+      return `Use at most ${count} items.`;
     case 'uniqueItems':
-      return 'Each item may occur only once.';
+      return 'Items must be unique.';
     case 'enum':
       return 'Choose one of the options.';
     case 'pattern':
-      return 'This does not have the expected form.';
+      return 'This does not match the expected format.';
     case 'format':
       return FORMATS[String(limit)] ?? `This is not a valid ${String(limit)}.`;
     case 'type':
       return TYPES[String(limit)] ?? 'This has the wrong type.';
     case 'false':
-      return 'This is not expected here.';
+      return 'This is not allowed here.';
     case 'oneOf':
     case 'anyOf':
-      return 'This fits none of the choices.';
+      return 'This does not match any of the options.';
     default:
       return error;
   }
@@ -162,7 +162,7 @@ const TYPES: Record<string, string> = {
   string: 'Enter text.',
   number: 'Enter a number.',
   integer: 'Enter a whole number.',
-  boolean: 'Answer yes or no.',
+  boolean: 'Choose yes or no.',
 };
 
 function toFormError({ path, keyword, message }: InputError): RJSFValidationError {
