@@ -28,12 +28,7 @@ export function guardRequest(asked: Uint8Array, body: Uint8Array, host: Host): G
   if ('refused' in verdict) return refusal(verdict.refused);
   const { method } = request;
   if (!METHODS.includes(method))
-    return problem(
-      'method-not-allowed',
-      405,
-      'Method not allowed',
-      `There is no ${method}.`,
-    );
+    return problem('method-not-allowed', 405, 'Method not allowed', `There is no ${method}.`);
   if (method === 'GET' && body.length > 0) return invalidInput('A GET takes no body.');
   return {
     url: verdict.url,
@@ -166,7 +161,8 @@ async function bodyUpTo(response: Response, limit: number): Promise<Uint8Array<A
 function refusal(reason: 'elsewhere' | 'no-operation'): HostResponse {
   if (reason === 'no-operation')
     return problem('not-found', 404, 'Not found', 'The host API has no such operation.');
-  const detail = 'No network rule of the plugin covers this address and method, or an administrator has not granted that rule.';
+  const detail =
+    'No network rule of the plugin covers this address and method, or an administrator has not granted that rule.';
   return problem('network-not-granted', 403, 'Network access not granted', detail);
 }
 

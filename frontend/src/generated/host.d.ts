@@ -11,8 +11,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Make e-mail verification tokens
-         * @description Makes a token with which a person proves that an e-mail is theirs.
+         * Create e-mail verification tokens
+         * @description Creates tokens that let people prove that an e-mail address is theirs.
          */
         post: operations["db_create_email_verification_token"];
         delete?: never;
@@ -31,8 +31,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Recognise e-mail verification tokens
-         * @description Given such a token, learns whose it is, and leaves it good.
+         * Look up e-mail verification tokens
+         * @description Finds the account that a verification token belongs to. The token stays valid.
          */
         post: operations["db_get_email_verification_token"];
         delete?: never;
@@ -52,7 +52,7 @@ export interface paths {
         put?: never;
         /**
          * Use e-mail verification tokens
-         * @description Spends such a token, once; the plugin can then mark the e-mail as verified.
+         * @description Uses up a verification token. Marking the address as verified is another permission.
          */
         post: operations["db_use_email_verification_token"];
         delete?: never;
@@ -72,7 +72,7 @@ export interface paths {
         put?: never;
         /**
          * Send account e-mails
-         * @description Sends this server's own verification and reset e-mails to the address of the account.
+         * @description Sends this server's own verification and reset e-mails to the account's own address.
          */
         post: operations["send_email"];
         delete?: never;
@@ -90,7 +90,7 @@ export interface paths {
         };
         /**
          * List its store
-         * @description Lists the keys under which the plugin itself kept something.
+         * @description Lists the keys of the values that the plugin itself stored.
          */
         get: operations["kv_list"];
         put?: never;
@@ -110,18 +110,18 @@ export interface paths {
         };
         /**
          * Read its store
-         * @description Reads what the plugin itself kept under a key.
+         * @description Reads values that the plugin itself stored.
          */
         get: operations["kv_get"];
         /**
-         * Write its store
-         * @description Keeps values of its own under keys of its own, up to a quota.
+         * Write to its store
+         * @description Stores values under the plugin's own keys, up to a quota.
          */
         put: operations["kv_set"];
         post?: never;
         /**
          * Delete from its store
-         * @description Removes what the plugin itself kept under a key.
+         * @description Deletes values that the plugin itself stored.
          */
         delete: operations["kv_delete"];
         options?: never;
@@ -140,7 +140,7 @@ export interface paths {
         put?: never;
         /**
          * Show notifications
-         * @description Shows a short message, marked as coming from this plugin, to one person or its watchers.
+         * @description Shows one person or the plugin's watchers a short message, marked as coming from this plugin.
          */
         post: operations["notify"];
         delete?: never;
@@ -159,8 +159,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Make password reset tokens
-         * @description Makes a token with which anybody's password can be reset, and sees it.
+         * Create password reset tokens
+         * @description Creates tokens that can reset the password of any account, and sees them.
          */
         post: operations["db_create_password_reset_token"];
         delete?: never;
@@ -179,8 +179,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Recognise password reset tokens
-         * @description Given such a token, learns whose it is, and leaves it good.
+         * Look up password reset tokens
+         * @description Finds the account that a reset token belongs to. The token stays valid.
          */
         post: operations["db_get_password_reset_token"];
         delete?: never;
@@ -200,7 +200,7 @@ export interface paths {
         put?: never;
         /**
          * Use password reset tokens
-         * @description Spends such a token, once; changing the password is another permission.
+         * @description Uses up a reset token. Changing the password is another permission.
          */
         post: operations["db_use_password_reset_token"];
         delete?: never;
@@ -220,7 +220,7 @@ export interface paths {
         put?: never;
         /**
          * Log people in
-         * @description Opens a session for any account, an administrator's included. Authentication needs it.
+         * @description Starts a session for any account, even an administrator's. Authentication plugins need this.
          */
         post: operations["db_create_session"];
         delete?: never;
@@ -241,7 +241,7 @@ export interface paths {
         post?: never;
         /**
          * End a session
-         * @description Logs a person out of a session whose id it has.
+         * @description Logs a person out of a session whose ID the plugin knows.
          */
         delete: operations["db_delete_session"];
         options?: never;
@@ -260,7 +260,7 @@ export interface paths {
         put?: never;
         /**
          * Remove expired sessions
-         * @description Tidies up: sessions that have ended anyway are removed.
+         * @description Deletes sessions that have expired.
          */
         post: operations["db_cleanup_expired_sessions"];
         delete?: never;
@@ -279,8 +279,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Recognise sessions
-         * @description Given a session's token, learns whose it is.
+         * Look up sessions
+         * @description Finds the account that a session token belongs to.
          */
         post: operations["db_get_session"];
         delete?: never;
@@ -300,7 +300,7 @@ export interface paths {
         put?: never;
         /**
          * Remove expired tokens
-         * @description Tidies up: verification and reset tokens past their end are removed.
+         * @description Deletes verification and reset tokens that have expired.
          */
         post: operations["db_cleanup_expired_tokens"];
         delete?: never;
@@ -318,13 +318,13 @@ export interface paths {
         };
         /**
          * Find an account by e-mail
-         * @description Learns whether an e-mail has an account, and reads that account's name and profile.
+         * @description Finds out whether an e-mail address has an account, and reads its name and profile.
          */
         get: operations["db_get_user_by_email"];
         put?: never;
         /**
          * Create accounts
-         * @description Makes new users with an e-mail, a name and a password.
+         * @description Creates accounts with an e-mail address, a name and a password.
          */
         post: operations["db_create_user"];
         delete?: never;
@@ -342,14 +342,14 @@ export interface paths {
         };
         /**
          * Read an account
-         * @description Reads the e-mail, name and profile of an account whose id it has.
+         * @description Reads the e-mail address, name and profile of any account whose ID the plugin knows.
          */
         get: operations["db_get_user_by_uuid"];
         put?: never;
         post?: never;
         /**
          * Delete accounts
-         * @description Deletes anybody's account with all that belongs to it. This cannot be undone.
+         * @description Deletes any account with everything that belongs to it. This cannot be undone.
          */
         delete: operations["db_delete_user"];
         options?: never;
@@ -366,8 +366,8 @@ export interface paths {
         };
         get?: never;
         /**
-         * Mark e-mails as verified
-         * @description Says that an e-mail belongs to its account's owner, or takes that back.
+         * Mark e-mail addresses as verified
+         * @description Marks the e-mail address of any account as verified or as not verified.
          */
         put: operations["db_update_user_email_verified"];
         post?: never;
@@ -387,7 +387,7 @@ export interface paths {
         get?: never;
         /**
          * Change passwords
-         * @description Sets anybody's password, an administrator's included, and with it can take the account over.
+         * @description Sets the password of any account, even an administrator's, and so can take the account over.
          */
         put: operations["db_update_user_password"];
         post?: never;
@@ -408,7 +408,7 @@ export interface paths {
         put?: never;
         /**
          * Check passwords
-         * @description Asks whether a password is right. It never sees the stored hash, but can try passwords.
+         * @description Checks whether a password is right. The plugin never sees the hash, but it can guess passwords.
          */
         post: operations["verify_password"];
         delete?: never;
@@ -432,7 +432,7 @@ export interface paths {
         head?: never;
         /**
          * Change profiles
-         * @description Changes the name and the profile of any account.
+         * @description Changes the name and profile of any account.
          */
         patch: operations["db_update_user_profile"];
         trace?: never;
@@ -461,19 +461,19 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** @description Refuses fields it does not know, so that a misspelt one is told and not dropped. */
+        /** @description Refuses unknown fields, so that a misspelt field is an error and not ignored. */
         CreateSession: {
             /** Format: uuid */
             user_id: string;
             ttl_seconds: number;
         };
-        /** @description Refuses fields it does not know, so that a misspelt one is told and not dropped. */
+        /** @description Refuses unknown fields, so that a misspelt field is an error and not ignored. */
         CreateToken: {
             /** Format: uuid */
             user_id: string;
             ttl_seconds: number;
         };
-        /** @description Refuses fields it does not know, so that a misspelt one is told and not dropped. */
+        /** @description Refuses unknown fields, so that a misspelt field is an error and not ignored. */
         CreateUser: {
             email: string;
             name: string;
@@ -482,7 +482,7 @@ export interface components {
             profile?: unknown;
         };
         Deleted: {
-            /** @description How many there were. */
+            /** @description How many were deleted. */
             deleted: number;
         };
         /**
@@ -491,7 +491,7 @@ export interface components {
          * @enum {string}
          */
         DeliveredToEnum: "user" | "watchers";
-        /** @description Refuses fields it does not know, so that a misspelt one is told and not dropped. */
+        /** @description Refuses unknown fields, so that a misspelt field is an error and not ignored. */
         EmailVerified: {
             email_verified: boolean;
         };
@@ -545,7 +545,7 @@ export interface components {
             created_at: string;
             /** Format: date-time */
             expires_at: string;
-            /** @description Shown this once. */
+            /** @description Shown only once. */
             token: string;
         };
         NewToken: {
@@ -557,13 +557,13 @@ export interface components {
             created_at: string;
             /** Format: date-time */
             expires_at: string;
-            /** @description Shown this once. */
+            /** @description Shown only once. */
             token: string;
         };
         Notified: {
             delivered_to: components["schemas"]["DeliveredToEnum"];
         };
-        /** @description Refuses fields it does not know, so that a misspelt one is told and not dropped. */
+        /** @description Refuses unknown fields, so that a misspelt field is an error and not ignored. */
         Notify: {
             title: string;
             /** @default  */
@@ -576,7 +576,7 @@ export interface components {
         PasswordVerdict: {
             valid: boolean;
         };
-        /** @description Refuses fields it does not know, so that a misspelt one is told and not dropped. */
+        /** @description Refuses unknown fields, so that a misspelt field is an error and not ignored. */
         PatchedUpdateProfile: {
             name?: string;
             profile?: unknown;
@@ -599,7 +599,7 @@ export interface components {
             /** Format: date-time */
             expires_at: string;
         };
-        /** @description Refuses fields it does not know, so that a misspelt one is told and not dropped. */
+        /** @description Refuses unknown fields, so that a misspelt field is an error and not ignored. */
         SendEmail: {
             /** Format: uuid */
             user_id: string;
@@ -609,7 +609,7 @@ export interface components {
         Sent: {
             sent: boolean;
         };
-        /** @description Refuses fields it does not know, so that a misspelt one is told and not dropped. */
+        /** @description Refuses unknown fields, so that a misspelt field is an error and not ignored. */
         SetEntry: {
             value: unknown;
             ttl_seconds?: number;
@@ -628,17 +628,17 @@ export interface components {
          * @enum {string}
          */
         TemplateEnum: "reset-password" | "verify-email";
-        /** @description Refuses fields it does not know, so that a misspelt one is told and not dropped. */
+        /** @description Refuses unknown fields, so that a misspelt field is an error and not ignored. */
         Token: {
             token: string;
         };
-        /** @description Refuses fields it does not know, so that a misspelt one is told and not dropped. */
+        /** @description Refuses unknown fields, so that a misspelt field is an error and not ignored. */
         UpdatePassword: {
             password?: string;
             password_hash?: string;
             /** Format: uuid */
             keep_session_id?: string;
-            /** @description Of this user: spent with the change, or nothing is changed. */
+            /** @description Of this user. Used up with the change; if it is not valid, nothing changes. */
             reset_token?: string;
         };
         User: {
@@ -654,10 +654,10 @@ export interface components {
             is_active: boolean;
             /** Format: date-time */
             created_at: string;
-            /** @description Only with the permission read_password_hash. */
+            /** @description Requires the permission read_password_hash. */
             password_hash?: string;
         };
-        /** @description Refuses fields it does not know, so that a misspelt one is told and not dropped. */
+        /** @description Refuses unknown fields, so that a misspelt field is an error and not ignored. */
         VerifyPassword: {
             password: string;
         };

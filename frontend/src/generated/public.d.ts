@@ -11,9 +11,9 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * @description Sets a new password, for who knows the current one, and ends your other sessions.
+         * @description Changes your password, given the current one, and ends your other sessions.
          *
-         *     The session is that of the bearer token or the cookie.
+         *     The session of the bearer token or the cookie stays.
          */
         post: operations["change_password"];
         delete?: never;
@@ -32,10 +32,10 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * @description With the header X-CSRFToken (browsers) the session comes as a cookie; without it, in the body.
+         * @description Logs in. With the header X-CSRFToken, the session comes as a cookie, otherwise as a token.
          *
-         *     So a cookie is only ever set after the CSRF check: nobody can be logged in to an attacker's account
-         *     from another site.
+         *     A cookie is only set after the CSRF check, so no other site can log a browser in to an attacker's
+         *     account.
          */
         post: operations["log_in"];
         delete?: never;
@@ -71,9 +71,9 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * @description Sends the account's owner a link that confirms the address, if that is still to be done.
+         * @description E-mails a link that verifies the address, if it has an account and is not verified yet.
          *
-         *     The answer is the same whether there is such an account or not.
+         *     The answer does not reveal whether there is such an account.
          */
         post: operations["request_email_verification"];
         delete?: never;
@@ -92,9 +92,9 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * @description Sends the account's owner a link to choose a new password.
+         * @description E-mails a link for choosing a new password, if the address has an account.
          *
-         *     The answer is the same whether there is such an account or not.
+         *     The answer does not reveal whether there is such an account.
          */
         post: operations["request_password_reset"];
         delete?: never;
@@ -113,9 +113,9 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * @description Sets a new password with the token of the link that was sent, and ends the account's sessions.
+         * @description Sets a new password with the token from the e-mailed link, and ends the account's sessions.
          *
-         *     Works once; a password that is refused leaves the link good. It does not log in.
+         *     A token works once. It stays valid if the new password is refused. Does not log in.
          */
         post: operations["reset_password"];
         delete?: never;
@@ -131,7 +131,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description Who is logged in; nobody (nulls) if no token was sent, 401 if it is dead. */
+        /** @description Returns who is logged in: nulls if no token was sent, 401 if its session has ended. */
         get: operations["get_session"];
         put?: never;
         post?: never;
@@ -150,7 +150,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Makes an account. It does not log in. */
+        /** @description Creates an account, without logging in. */
         post: operations["sign_up"];
         delete?: never;
         options?: never;
@@ -167,7 +167,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Confirms an address with the token of the link that was sent there; works once. */
+        /** @description Verifies an e-mail address with the token from the link that was sent to it. A token works once. */
         post: operations["verify_email"];
         delete?: never;
         options?: never;
@@ -182,7 +182,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description Executions, latest first: your own; every one for staff. */
+        /** @description Executions, latest first. You see your own; administrators see all. */
         get: operations["list_executions"];
         put?: never;
         post?: never;
@@ -199,7 +199,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description One execution with its host calls. Somebody else's is not found. */
+        /** @description An execution with its host calls. Someone else's is not found, unless you are an administrator. */
         get: operations["get_execution"];
         put?: never;
         post?: never;
@@ -218,7 +218,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Ends a run, waiting or running; whoever waits for it is told `plugin-cancelled`. */
+        /** @description Cancels an execution that is queued or running. Its caller gets the problem `plugin-cancelled`. */
         post: operations["cancel_execution"];
         delete?: never;
         options?: never;
@@ -235,7 +235,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Ends a run in a browser, with the run's own token in the Authorization header. */
+        /** @description Ends a run in a browser. Send the token of the run in the Authorization header. */
         post: operations["finish_browser_run"];
         delete?: never;
         options?: never;
@@ -252,7 +252,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Runs the function again with the same input, as you and now; answers as a call does. */
+        /**
+         * @description Calls the function again with the same input, as yourself and on the active release.
+         *
+         *     Answers like a call.
+         */
         post: operations["replay_execution"];
         delete?: never;
         options?: never;
@@ -267,7 +271,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description Everything that a plugin can be granted. */
+        /** @description All permissions that a plugin can be granted. */
         get: operations["list_permissions"];
         put?: never;
         post?: never;
@@ -288,9 +292,9 @@ export interface paths {
         get: operations["list_plugins"];
         put?: never;
         /**
-         * @description Installs a bundle, a .zip: sent, or fetched from `url` if it has the digest `sha256`.
+         * @description Installs a bundle: a .zip that you upload, or the one at `url` if its digest is `sha256`.
          *
-         *     Without being granted anything it waits; see `pending`.
+         *     A new plugin waits for consent; see `pending`.
          */
         post: operations["install_plugin"];
         delete?: never;
@@ -306,15 +310,19 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description One plugin: its functions with their schemas, what it may do and why, its limits. */
+        /** @description A plugin: its functions with their schemas, its permissions with their reasons, its limits. */
         get: operations["get_plugin"];
         put?: never;
         post?: never;
-        /** @description Removes the plugin with its releases, store and history; how many of each. There is no way back. */
+        /**
+         * @description Removes the plugin with its releases, store and history. This cannot be undone.
+         *
+         *     Returns how many of each were removed.
+         */
         delete: operations["remove_plugin"];
         options?: never;
         head?: never;
-        /** @description Changes what is given: whether it is enabled, its settings, the full list of what it is granted. */
+        /** @description Changes what you send: whether it is enabled, its settings, or the complete list of its grants. */
         patch: operations["change_plugin"];
         trace?: never;
     };
@@ -327,7 +335,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Begins a run in your browser: where the module is, and a token for its host calls. */
+        /** @description Starts a run in your browser: returns the module's address and a token for its host calls. */
         post: operations["start_browser_run"];
         delete?: never;
         options?: never;
@@ -344,7 +352,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Runs the function. `Execution-Id` names the record; `Server-Timing` says where the time went. */
+        /**
+         * @description Calls the function. The request body is its input and the response body its output, both unchanged.
+         *
+         *     `Execution-Id` names the recorded execution, and `Server-Timing` shows where the time went.
+         */
         post: operations["call_function"];
         delete?: never;
         options?: never;
@@ -378,7 +390,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Consent, or the way back: the release serves from now on and holds exactly these grants. */
+        /** @description Makes the release active with exactly these grants. It may be a new release or an earlier one. */
         post: operations["activate_release"];
         delete?: never;
         options?: never;
@@ -393,7 +405,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description The release's bytes, for a run in the browser. Others are for administrators. */
+        /**
+         * @description The release's .wasm, for runs in a browser.
+         *
+         *     Only administrators can get a release whose functions all run on the server.
+         */
         get: operations["get_wasm"];
         put?: never;
         post?: never;
@@ -411,10 +427,10 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** @description From now on you see the plugin's notifications. */
+        /** @description Starts showing you the plugin's notifications. */
         put: operations["watch_plugin"];
         post?: never;
-        /** @description From now on you do not. */
+        /** @description Stops showing you the plugin's notifications. */
         delete: operations["unwatch_plugin"];
         options?: never;
         head?: never;
@@ -428,7 +444,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description How plugins are confined on this system, and how large a bundle may be. For administrators. */
+        /** @description How plugins are sandboxed on this system, and how large a bundle may be. For administrators. */
         get: operations["get_server"];
         put?: never;
         post?: never;
@@ -445,11 +461,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description Where you are logged in, latest first. */
+        /** @description Your sessions, latest first. */
         get: operations["list_sessions"];
         put?: never;
         post?: never;
-        /** @description Ends every session of yours except the one that asks; how many that were. */
+        /** @description Ends all your sessions except the current one. Returns how many there were. */
         delete: operations["end_other_sessions"];
         options?: never;
         head?: never;
@@ -466,7 +482,7 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** @description Ends one of your sessions; whoever used it is logged out at once. */
+        /** @description Ends one of your sessions, which logs that client out at once. */
         delete: operations["end_session"];
         options?: never;
         head?: never;
@@ -480,10 +496,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description Whether this server still needs its owner's account, and making it with the console's one-time code. */
+        /** @description Returns whether the server still needs its owner. */
         get: operations["get_setup"];
         put?: never;
-        /** @description Whether this server still needs its owner's account, and making it with the console's one-time code. */
+        /** @description Creates the owner's account, with the one-time code from the console. */
         post: operations["create_owner"];
         delete?: never;
         options?: never;
@@ -498,10 +514,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description Your tokens, latest first; their secrets are never shown again. */
+        /** @description Your API tokens, latest first. Their secrets are not shown again. */
         get: operations["list_tokens"];
         put?: never;
-        /** @description Makes a token. Operations of the host API as scopes are for administrators. */
+        /** @description Creates an API token. Only administrators can give it host API operations as scopes. */
         post: operations["create_token"];
         delete?: never;
         options?: never;
@@ -519,7 +535,7 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** @description Revokes the token; it is worthless from then on. */
+        /** @description Revokes the token at once. */
         delete: operations["delete_token"];
         options?: never;
         head?: never;
@@ -533,15 +549,15 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description Who you are. */
+        /** @description Returns your account. */
         get: operations["get_account"];
         put?: never;
         post?: never;
-        /** @description Deletes your account with its sessions and tokens. The body holds your `password`. */
+        /** @description Deletes your account with its sessions and tokens. Requires your `password`. */
         delete: operations["delete_account"];
         options?: never;
         head?: never;
-        /** @description Changes your name, your profile, or both. A profile replaces the one before. */
+        /** @description Changes your name, your profile or both. A new profile replaces the whole previous one. */
         patch: operations["change_account"];
         trace?: never;
     };
@@ -554,7 +570,7 @@ export interface components {
             readonly id: string;
             name: string;
             scopes: string[];
-            /** @description Slug, for a service token. */
+            /** @description Slug of the plugin, for a service token. */
             plugin?: string;
             /** Format: date-time */
             readonly created_at: string;
@@ -570,7 +586,7 @@ export interface components {
          * @enum {string}
          */
         AccessEnum: "public" | "user" | "staff";
-        /** @description What people see of their own. */
+        /** @description An account as its user sees it, with the profile. */
         Account: {
             /** Format: uuid */
             readonly id: string;
@@ -584,7 +600,7 @@ export interface components {
             email_verified?: boolean;
             /**
              * Staff
-             * @description May use the admin and manage plugins.
+             * @description Can use the admin and manage plugins.
              */
             is_staff?: boolean;
             /** Format: date-time */
@@ -609,16 +625,16 @@ export interface components {
             config: {
                 [key: string]: string;
             };
-            /** @description What the run may use at most, as on the server. */
+            /** @description The limits of the run, as on the server. */
             bounds: components["schemas"]["Bounds"];
             host_functions: components["schemas"]["HostFunction"][];
             host_url: string;
-            /** @description For the host API, for this run; shown this once. */
+            /** @description For this run's host calls. Shown only once. */
             token: string;
             /** Format: date-time */
             expires_at: string;
         };
-        /** @description Refuses fields it does not know, so that a misspelt one is told and not dropped. */
+        /** @description Refuses unknown fields, so that a misspelt field is an error and not ignored. */
         ChangePassword: {
             current_password: string;
             new_password: string;
@@ -626,29 +642,29 @@ export interface components {
         Confirmed: {
             user: components["schemas"]["PublicUser"];
         };
-        /** @description Refuses fields it does not know, so that a misspelt one is told and not dropped. */
+        /** @description Refuses unknown fields, so that a misspelt field is an error and not ignored. */
         Consent: {
-            /** @description Exactly what to hold from now on; left out, what it holds and this release asks for. */
+            /** @description The complete list of permissions. By default, those it holds and this release asks for. */
             grants?: string[];
-            /** @description Likewise. */
+            /** @description The same for network rules. */
             network_grants?: components["schemas"]["NetworkGrant"][];
         };
-        /** @description Refuses fields it does not know, so that a misspelt one is told and not dropped. */
+        /** @description Refuses unknown fields, so that a misspelt field is an error and not ignored. */
         CreateAPIToken: {
             name: string;
             scopes: string[];
             expires_in_days: number;
-            /** @description Slug: for operations on a plugin's own data. */
+            /** @description The slug of the plugin whose own data it may reach. */
             plugin?: string;
         };
-        /** @description Refuses fields it does not know, so that a misspelt one is told and not dropped. */
+        /** @description Refuses unknown fields, so that a misspelt field is an error and not ignored. */
         Download: {
-            /** @description Where the .zip is: https://…, on a public address unless the operator excepted it. */
+            /** @description The https:// address of the .zip. It must be public, unless the operator allows it. */
             url: string;
-            /** @description Of the .zip, as its author publishes it. */
+            /** @description The digest of the .zip, as its author publishes it. */
             sha256: string;
         };
-        /** @description Refuses fields it does not know, so that a misspelt one is told and not dropped. */
+        /** @description Refuses unknown fields, so that a misspelt field is an error and not ignored. */
         Email: {
             email: string;
         };
@@ -659,10 +675,10 @@ export interface components {
          */
         EncodingEnum: "text" | "base64";
         Ended: {
-            /** @description How many sessions. */
+            /** @description How many sessions were ended. */
             ended: number;
         };
-        /** @description An execution, in the words that the events use as well. */
+        /** @description An execution, with the same fields as in events. */
         Execution: {
             /** Format: uuid */
             id: string;
@@ -680,7 +696,7 @@ export interface components {
             /** Format: date-time */
             finished_at: string | null;
         };
-        /** @description An execution, in the words that the events use as well. */
+        /** @description An execution, with the same fields as in events. */
         ExecutionDetail: {
             /** Format: uuid */
             id: string;
@@ -697,13 +713,13 @@ export interface components {
             created_at: string;
             /** Format: date-time */
             finished_at: string | null;
-            /** @description How many there were. */
+            /** @description The number of all its host calls. */
             host_call_count: number;
             /** @description The first 500 of them. */
             host_calls: components["schemas"]["HostCall"][];
-            /** @description Null if it is too large to keep, or sensitive. */
+            /** @description Null if it was too large to keep, or sensitive. */
             input: components["schemas"]["Kept"] | null;
-            /** @description Null if it is too large to keep, or sensitive. */
+            /** @description Null if it was too large to keep, or sensitive. */
             output: components["schemas"]["Kept"] | null;
             logs: components["schemas"]["LogLine"][];
         };
@@ -729,10 +745,10 @@ export interface components {
          * @enum {string}
          */
         FieldsInEnum: "query" | "body" | "path";
-        /** @description How a run in a browser ended, by its word. The message is the guest's error text or the trap's. */
+        /** @description How a run in a browser ended, as the browser reports it. */
         FinishRun: {
             end: components["schemas"]["RunEnd"];
-            /** @description Empty for others. */
+            /** @description The error text of the guest or the trap; otherwise empty. */
             message?: string;
             input_bytes?: number;
             output_bytes?: number;
@@ -744,7 +760,7 @@ export interface components {
             host_ms?: number;
         };
         FinishedRun: {
-            /** @description What a run on the server would have answered. */
+            /** @description The problem that a run on the server would have ended with. */
             problem: components["schemas"]["Problem"] | null;
         };
         Function: {
@@ -753,11 +769,11 @@ export interface components {
             access: components["schemas"]["AccessEnum"];
             targets: components["schemas"]["TargetsEnum"][];
             description: string;
-            /** @description Input or output holds secrets; keep neither. */
+            /** @description Its input or output holds secrets, so neither is recorded. */
             sensitive: boolean;
             input_schema: unknown;
             output_schema: unknown;
-            /** @description What a call may send, at most: by the manifest, and by this server. */
+            /** @description The largest input that both the manifest and this server allow. */
             readonly max_input_bytes: number;
         };
         FunctionSummary: {
@@ -767,9 +783,9 @@ export interface components {
             targets: components["schemas"]["TargetsEnum"][];
         };
         HostCall: {
-            /** @description Empty if no operation has that address. */
+            /** @description Empty if no operation has the requested address. */
             operation?: string;
-            /** @description The id or key of what it was about. */
+            /** @description The id or key of the object concerned. */
             subject?: string;
             /** Format: int64 */
             status: number;
@@ -778,14 +794,14 @@ export interface components {
             /** Format: date-time */
             at: string;
         };
-        /** @description How a host function that the module imports is asked for over HTTP. */
+        /** @description The HTTP request that stands for a host function which the module imports. */
         HostFunction: {
             name: string;
             method: string;
-            /** @description Below /host/v1/, with a {name} for each of the path's fields. */
+            /** @description Below /host/v1/, with {name} in place of each field in the path. */
             path: string;
             /**
-             * @description Where all other fields go.
+             * @description Where the other fields go.
              *
              *     * `query` - query
              *     * `body` - body
@@ -793,27 +809,27 @@ export interface components {
              */
             fields_in: components["schemas"]["FieldsInEnum"];
         };
-        /** @description What the module takes from one namespace. */
+        /** @description What the module imports from one namespace. */
         Imports: {
             namespace: string;
             names: string[];
         };
         Installed: {
             plugin: components["schemas"]["PluginDetail"];
-            /** @description Of the release that was installed. */
+            /** @description The version of the installed release. */
             version: string;
             report: components["schemas"]["Report"];
         };
-        /** @description Bytes in JSON: as text if they are UTF-8, otherwise in base64. */
+        /** @description Bytes in JSON: as text if they are valid UTF-8, otherwise in base64. */
         Kept: {
             encoding: components["schemas"]["EncodingEnum"];
             content: string;
         };
-        /** @description One layer of the confinement of workers. */
+        /** @description One layer of the sandbox that confines workers. */
         Layer: {
             name: string;
             state: components["schemas"]["LayerStateEnum"];
-            /** @description What a partial one lacks; why one is off. */
+            /** @description What a partial layer lacks, or why a layer is off. */
             detail: string;
             keeps_out: string;
             if_missing: string;
@@ -844,12 +860,12 @@ export interface components {
             max_bridge_kb: number;
             concurrency: number;
         };
-        /** @description Refuses fields it does not know, so that a misspelt one is told and not dropped. */
+        /** @description Refuses unknown fields, so that a misspelt field is an error and not ignored. */
         LinkToken: {
-            /** @description What stands after `#token=` in the link of the e-mail. */
+            /** @description The part after `#token=` in the e-mailed link. */
             token: string;
         };
-        /** @description Refuses fields it does not know, so that a misspelt one is told and not dropped. */
+        /** @description Refuses unknown fields, so that a misspelt field is an error and not ignored. */
         LogIn: {
             email: string;
             password: string;
@@ -862,12 +878,12 @@ export interface components {
             user: components["schemas"]["PublicUser"];
             session: components["schemas"]["SessionRef"];
         };
-        /** @description One of the release's network rules, just as it asks for it. */
+        /** @description One of the release's network rules, exactly as its manifest states it. */
         NetworkGrant: {
             url: string;
             methods: string[];
         };
-        /** @description An address outside that the plugin asks for. */
+        /** @description An outside address that the plugin asks for. */
         NetworkRule: {
             url: string;
             methods: string[];
@@ -880,7 +896,7 @@ export interface components {
             readonly id: string;
             name: string;
             scopes: string[];
-            /** @description Slug, for a service token. */
+            /** @description Slug of the plugin, for a service token. */
             plugin?: string;
             /** Format: date-time */
             readonly created_at: string;
@@ -888,7 +904,7 @@ export interface components {
             expires_at: string;
             /** Format: date-time */
             readonly last_used_at: string | null;
-            /** @description Shown this once. */
+            /** @description Shown only once. */
             token: string;
         };
         PaginatedAPITokenList: {
@@ -949,7 +965,7 @@ export interface components {
             previous?: string | null;
             results: components["schemas"]["Session"][];
         };
-        /** @description Refuses fields it does not know, so that a misspelt one is told and not dropped. */
+        /** @description Refuses unknown fields, so that a misspelt field is an error and not ignored. */
         PatchedChangePlugin: {
             enabled?: boolean;
             settings?: {
@@ -958,7 +974,7 @@ export interface components {
             grants?: string[];
             network_grants?: components["schemas"]["NetworkGrant"][];
         };
-        /** @description Refuses fields it does not know, so that a misspelt one is told and not dropped. */
+        /** @description Refuses unknown fields, so that a misspelt field is an error and not ignored. */
         PatchedUpdateProfile: {
             name?: string;
             profile?: unknown;
@@ -970,7 +986,7 @@ export interface components {
             readonly network: components["schemas"]["PendingNetworkRule"][];
             readonly widens: string[];
         };
-        /** @description An address outside that the plugin asks for. */
+        /** @description An outside address that the plugin asks for. */
         PendingNetworkRule: {
             url: string;
             methods: string[];
@@ -1011,7 +1027,7 @@ export interface components {
             title: string;
             description: string;
             version: string;
-            /** @description A disabled plugin answers no call. */
+            /** @description A disabled plugin refuses every call. */
             enabled?: boolean;
             state: components["schemas"]["PluginState"];
             pending_version?: string | null;
@@ -1032,9 +1048,9 @@ export interface components {
                 [key: string]: unknown;
             } | null;
             settings_schema: unknown;
-            /** @description Why calls are refused for a while; empty if they are not. */
+            /** @description Why calls are refused for a while, or an empty text. */
             readonly paused: string;
-            /** @description Whether an administrator can remove it; what comes with Hostbridge and the `AUTH_PLUGIN` stay. */
+            /** @description Whether an administrator can remove it. Bundled plugins and the `AUTH_PLUGIN` cannot be removed. */
             readonly removable: boolean;
         };
         /**
@@ -1049,7 +1065,7 @@ export interface components {
             title: string;
             description: string;
             version: string;
-            /** @description A disabled plugin answers no call. */
+            /** @description A disabled plugin refuses every call. */
             enabled?: boolean;
             state: components["schemas"]["PluginState"];
             pending_version?: string | null;
@@ -1063,7 +1079,7 @@ export interface components {
             detail: string;
             errors?: components["schemas"]["FieldError"][];
         };
-        /** @description What a person sees of an account. */
+        /** @description An account as its user sees it. */
         PublicUser: {
             /** Format: uuid */
             readonly id: string;
@@ -1077,7 +1093,7 @@ export interface components {
             email_verified?: boolean;
             /**
              * Staff
-             * @description May use the admin and manage plugins.
+             * @description Can use the admin and manage plugins.
              */
             is_staff?: boolean;
             /** Format: date-time */
@@ -1105,12 +1121,12 @@ export interface components {
             executions: number;
             stored_values: number;
         };
-        /** @description What the upload gate found. */
+        /** @description What validation found in the bundle. */
         Report: {
             wasm_bytes: number;
             /**
              * Format: double
-             * @description What it begins with; its limit is in `limits`.
+             * @description Memory at the start. `limits` has the most it may use.
              */
             memory_mb: number;
             imports: components["schemas"]["Imports"][];
@@ -1118,9 +1134,9 @@ export interface components {
             permissions: string[];
             network: string[];
         };
-        /** @description Refuses fields it does not know, so that a misspelt one is told and not dropped. */
+        /** @description Refuses unknown fields, so that a misspelt field is an error and not ignored. */
         ResetPassword: {
-            /** @description What stands after `#token=` in the link of the e-mail. */
+            /** @description The part after `#token=` in the e-mailed link. */
             token: string;
             password: string;
         };
@@ -1151,16 +1167,16 @@ export interface components {
         RunEnd: "succeeded" | "cancelled" | "timed_out" | "invalid" | "input_too_large" | "max_host_calls" | "max_bridge_kb" | "guest_error" | "trap" | "memory" | "fuel" | "output_too_large" | "start_failed";
         Server: {
             max_bundle_bytes: number;
-            /** @description Calls that run at a time, in each server process. */
+            /** @description How many calls can run at once in each server process. */
             workers: number;
             /** @description Empty if no worker has started. */
             sandbox: components["schemas"]["Layer"][];
         };
-        /** @description A log-in of one's own. `user_agent` is what the client said of itself; empty if it said nothing. */
+        /** @description A session of the user. `user_agent` is the client's own description of itself; it can be empty. */
         Session: {
             /** Format: uuid */
             readonly id: string;
-            /** @description Whether this request came with it. */
+            /** @description Whether this request uses this session. */
             readonly current: boolean;
             /** Format: date-time */
             readonly created_at: string;
@@ -1177,7 +1193,7 @@ export interface components {
             /** @description For API clients; browsers get a cookie instead. */
             token?: string;
         };
-        /** @description Refuses fields it does not know, so that a misspelt one is told and not dropped. */
+        /** @description Refuses unknown fields, so that a misspelt field is an error and not ignored. */
         Setup: {
             code: string;
             email: string;
@@ -1190,7 +1206,7 @@ export interface components {
         SetupState: {
             needed: boolean;
         };
-        /** @description Refuses fields it does not know, so that a misspelt one is told and not dropped. */
+        /** @description Refuses unknown fields, so that a misspelt field is an error and not ignored. */
         SignUp: {
             email: string;
             name: string;
@@ -1199,7 +1215,7 @@ export interface components {
         SignedUp: {
             user: components["schemas"]["PublicUser"];
         };
-        /** @description Refuses fields it does not know, so that a misspelt one is told and not dropped. */
+        /** @description Refuses unknown fields, so that a misspelt field is an error and not ignored. */
         StartRun: {
             function: string;
         };
@@ -1219,7 +1235,7 @@ export interface components {
             /** Format: double */
             host_ms: number;
         };
-        /** @description Refuses fields it does not know, so that a misspelt one is told and not dropped. */
+        /** @description Refuses unknown fields, so that a misspelt field is an error and not ignored. */
         Upload: {
             /**
              * Format: uri
@@ -2855,7 +2871,7 @@ export interface operations {
                     "application/octet-stream": string;
                 };
             };
-            /** @description It runs; `Location` is its record. */
+            /** @description The call has started. `Location` is its execution. */
             202: {
                 headers: {
                     [name: string]: unknown;
