@@ -15,7 +15,7 @@ import type { LogInState } from './logInState';
 import { SendVerification } from './SendVerification';
 import { INCOMPLETE, useLinkToken } from './useLinkToken';
 
-const TITLE = 'Confirm your e-mail address';
+const TITLE = 'Confirm your address';
 
 export default function VerifyEmailPage() {
   const token = useLinkToken();
@@ -64,7 +64,7 @@ function Confirmed({ email }: { email: string }) {
   const logInState: LogInState = { from: null, notice: null, email };
   return (
     <>
-      <PageHeading title="E-mail address confirmed">E-mail address confirmed</PageHeading>
+      <PageHeading title="Address confirmed">Address confirmed</PageHeading>
       <Notice tone="success" live="status">
         <p>
           <strong>{email}</strong> is confirmed.

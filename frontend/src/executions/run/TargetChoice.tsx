@@ -14,7 +14,7 @@ export function TargetChoice({
   if (targets.length < 2) return null;
   return (
     <SegmentedControl
-      label="Where to run"
+      label="Target"
       options={[
         { value: 'server', label: 'On the server' },
         { value: 'browser', label: 'In this browser' },
