@@ -344,7 +344,7 @@ STATES = [
           prepare=press("Run"), refused=("/api/v1/plugins/faults/call/fail_problem",)),
     State("plugin-many-functions", "/plugins/faults/var_counter", "Var counter · Fixture: faults", "Run"),
     State("plugin-secrets", "/plugins/auth/login", "Log in · Authentication", "The address of the account."),
-    State("plugin-convert", "/plugins/convert/convert", "Convert · Convert", "What to convert."),
+    State("plugin-convert", "/plugins/convert/convert", "Convert · Convert", "The text to convert."),
     State("plugin-no-function", "/plugins/template/nothing", "Template", "There is no function named"),
     State("plugin-waiting", "/plugins/hostfn", "Fixture: host functions", "Awaiting an administrator"),
     State("plugin-disabled", "/plugins/echo", "Fixture: echo", "This plugin is disabled."),
@@ -359,7 +359,7 @@ STATES = [
     State("permissions-editor", "/plugins/hostcall", "Fixture: host calls", "Save permissions", OWNER,
           prepare=press("Edit permissions")),
     State("settings", "/plugins/auth", "Authentication", "Where passwords are hashed", OWNER),
-    State("settings-editor", "/plugins/auth", "Authentication", "From one minute to 30 days", OWNER,
+    State("settings-editor", "/plugins/auth", "Authentication", "From 60 (one minute)", OWNER,
           prepare=press("Edit settings")),
     State("plugin-remove", "/plugins/beacon", "Beacon", "Remove permanently", OWNER, prepare=press("Remove")),
 
