@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Use the system's certificates, like pip and npm where a proxy signs for the package registry.
 UV := UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv --system-certs
+QUICK :=
 QUICK_TESTS := not browser and not conformance and not postgresql and not soak
 FRONTEND_SOURCES := $(shell find frontend/src frontend/public -type f 2>/dev/null) $(wildcard frontend/*.json frontend/*.ts frontend/*.html)
 

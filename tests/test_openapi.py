@@ -68,6 +68,16 @@ def test_the_public_document_names_every_operation() -> None:
     assert set(operations("/api/schema/")) == PUBLIC_OPERATIONS
 
 
+def test_each_change_with_a_session_cookie_may_fail_the_csrf_check() -> None:
+    missing = {
+        name
+        for name, (method, _, described) in operations("/api/schema/").items()
+        if method != "GET" and any("cookie" in way for way in described["security"])
+        if "403" not in described["responses"]
+    }
+    assert missing == set()
+
+
 def test_the_two_apis_are_kept_apart() -> None:
     assert all(route.startswith("/api/v1/") for route in document("/api/schema/")["paths"])
     assert all(route.startswith("/host/v1/") for route in document("/api/schema/host/")["paths"])

@@ -165,7 +165,7 @@ class CancelView(APIView):
     @extend_schema(
         operation_id="cancel_execution",
         request=None,
-        responses={204: None, **problems(401, 404, 409)},
+        responses={204: None, **problems(401, 403, 404, 409)},
         tags=["executions"],
     )
     def post(self, request: Request, execution_id: uuid.UUID) -> Response:

@@ -312,7 +312,7 @@ class WatchView(APIView):
     @extend_schema(
         operation_id="watch_plugin",
         request=None,
-        responses={204: None, **problems(401, 404)},
+        responses={204: None, **problems(401, 403, 404)},
         tags=["plugins"],
     )
     def put(self, request: Request, slug: str) -> Response:
@@ -321,7 +321,7 @@ class WatchView(APIView):
         return Response(status=204)
 
     @extend_schema(
-        operation_id="unwatch_plugin", responses={204: None, **problems(401, 404)}, tags=["plugins"]
+        operation_id="unwatch_plugin", responses={204: None, **problems(401, 403, 404)}, tags=["plugins"]
     )
     def delete(self, request: Request, slug: str) -> Response:
         """Stops showing you the plugin's notifications."""

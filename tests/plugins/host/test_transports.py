@@ -20,7 +20,7 @@ from accounts.models import User
 from core.operations import OPERATIONS, Operation
 from plugins.host import kv
 from plugins.models import Plugin
-from tests.conftest import API, PASSWORD, host_calls
+from tests.conftest import API, PASSWORD, host_calls, password_hash
 
 Install = Callable[..., Plugin]
 Fields = dict[str, Any]
@@ -36,7 +36,10 @@ class World:
 
     def user(self) -> User:
         return users.create_user(
-            email=f"{uuid.uuid4().hex}@example.com", name="Dora", password=PASSWORD, profile={"a": 1}
+            email=f"{uuid.uuid4().hex}@example.com",
+            name="Dora",
+            password_hash=password_hash(),
+            profile={"a": 1},
         )
 
     def session(self) -> tuple[Any, str]:
