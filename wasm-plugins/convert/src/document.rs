@@ -67,6 +67,8 @@ pub struct Document<'a> {
     arena: String,
     entries: Entries,
     root: usize,
+    /// The names of a table's columns, also if it has no rows.
+    columns: Vec<String>,
 }
 
 /// A list in chunks of equal size. Unlike a `Vec`, it never needs space for two copies to grow.
@@ -114,6 +116,10 @@ impl Document<'_> {
 
     pub fn source_len(&self) -> usize {
         self.source.len()
+    }
+
+    pub fn columns(&self) -> &[String] {
+        &self.columns
     }
 
     fn text(&self, span: Span) -> &str {
@@ -304,6 +310,7 @@ impl<'a> Builder<'a> {
                 arena: String::new(),
                 entries: Entries::default(),
                 root: 0,
+                columns: Vec::new(),
             },
             open: Vec::new(),
             keys: Vec::new(),
@@ -318,6 +325,10 @@ impl<'a> Builder<'a> {
             max_open: MAX_DEPTH + 1,
             ..Self::new(source)
         }
+    }
+
+    pub fn columns<'n>(&mut self, names: impl Iterator<Item = &'n str>) {
+        self.document.columns = names.map(str::to_owned).collect();
     }
 
     pub fn scalar(&mut self, at: usize, scalar: Scalar<'_>) -> Result<(), Fault> {

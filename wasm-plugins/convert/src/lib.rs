@@ -9,6 +9,7 @@ mod document;
 mod encoding;
 mod fault;
 mod formats;
+mod lines;
 mod number;
 mod options;
 mod output;

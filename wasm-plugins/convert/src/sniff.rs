@@ -1,14 +1,15 @@
 //! Detects the format of a text from its start.
 
-use csv::{ReaderBuilder, StringRecord};
 use json_event_parser::{JsonEvent, LowLevelJsonParser};
 use serde::Serialize;
 
+use crate::formats::csv::{Dialect, Separator};
+use crate::formats::{json, markdown};
+use crate::lines::lines;
 use crate::options::{Delimiter, Source};
 
 /// This much is enough, and a page need not send the rest of a large file.
 const SAMPLE_BYTES: usize = 64 << 10;
-const SAMPLE_ROWS: usize = 100;
 
 /// How reliable the guess is.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -48,20 +49,15 @@ pub fn guess(text: &str) -> Option<Guess> {
         return None;
     }
     Some(
-        json(&sample)
+        instruction(&sample)
+            .or_else(|| json(&sample))
             .or_else(|| fenced(&sample))
             .or_else(|| toml(&sample))
             .or_else(|| bracketed(&sample))
             .or_else(|| yaml(&sample))
             .or_else(|| csv(&sample))
-            .unwrap_or_else(|| markdown(&sample)),
+            .unwrap_or_else(|| prose(&sample)),
     )
-}
-
-/// The delimiter that splits the first rows into the same number of values, and into the most
-/// values. If none splits them equally, the one that splits the first row into the most values.
-pub fn delimiter(text: &str) -> Option<Delimiter> {
-    columns(&Sample::of(text)).map(|columns| columns.delimiter)
 }
 
 struct Sample<'a> {
@@ -74,6 +70,8 @@ struct Sample<'a> {
 enum Line {
     /// `# …`: a comment or a heading.
     Hash,
+    /// `---` or `...`, possibly with a value: the limits of YAML's documents.
+    Fence,
     /// `key = value`
     Assignment,
     /// `[table]`
@@ -93,11 +91,10 @@ impl<'a> Sample<'a> {
     fn of(text: &'a str) -> Self {
         let is_whole = text.len() <= SAMPLE_BYTES;
         let text = if is_whole { text } else { beginning(text) };
-        let lines = text.lines().filter(|line| !line.trim().is_empty());
         Self {
             text,
             is_whole,
-            lines: lines.map(Line::of).collect(),
+            lines: kinds(text),
         }
     }
 
@@ -110,13 +107,14 @@ impl<'a> Sample<'a> {
         let relevant = self
             .lines
             .iter()
-            .filter(|&&line| line != Line::Hash && line != Line::Inner);
+            .filter(|&&line| !matches!(line, Line::Hash | Line::Inner | Line::Fence));
         let matching = relevant.clone().filter(|line| kinds.contains(line)).count();
         matching * 100 / relevant.count().max(1)
     }
 
     fn first(&self) -> Option<Line> {
-        self.lines.iter().copied().find(|&line| line != Line::Hash)
+        let mut lines = self.lines.iter().copied();
+        lines.find(|line| !matches!(line, Line::Hash | Line::Fence))
     }
 }
 
@@ -126,15 +124,27 @@ fn beginning(text: &str) -> &str {
     while !text.is_char_boundary(end) {
         end -= 1;
     }
-    match text[..end].rfind('\n') {
+    match text[..end].rfind(['\n', '\r']) {
         Some(line_end) => &text[..=line_end],
         None => &text[..end],
     }
 }
 
+/// The kinds of all lines but empty ones.
+fn kinds(text: &str) -> Vec<Line> {
+    let lines = lines(text).map(|(_, line)| line);
+    lines
+        .filter(|line| !line.trim().is_empty())
+        .map(Line::of)
+        .collect()
+}
+
 impl Line {
     fn of(line: &str) -> Self {
         let trimmed = line.trim();
+        if is_fence(line) {
+            return Self::Fence;
+        }
         if trimmed.starts_with('#') {
             return Self::Hash;
         }
@@ -147,6 +157,9 @@ impl Line {
         let item = trimmed.strip_prefix("- ").map(str::trim_start);
         if is_pair(item.unwrap_or(trimmed)) {
             return Self::Pair;
+        }
+        if item.is_some_and(|item| item.starts_with(['"', '\''])) {
+            return Self::Item;
         }
         if trimmed.contains("](")
             || trimmed.contains("**")
@@ -163,6 +176,11 @@ impl Line {
         }
         Self::Other
     }
+}
+
+fn is_fence(line: &str) -> bool {
+    let rest = line.strip_prefix("---").or(line.strip_prefix("..."));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t']))
 }
 
 /// `[name]`, `[[name]]`, `[a."b c"]`.
@@ -207,17 +225,57 @@ fn is_pair(line: &str) -> bool {
         && !key.contains([',', ';', '|', '\t', '[', '{', '`', '*'])
 }
 
+/// `sep=;`, as spreadsheets write it above a table.
+fn instruction(sample: &Sample<'_>) -> Option<Guess> {
+    match Dialect::of(sample.text).separator {
+        Separator::Named(delimiter) => Some(Guess {
+            delimiter: Some(delimiter),
+            ..Guess::new(
+                Source::Csv,
+                Confidence::High,
+                "The first line names the delimiter.",
+            )
+        }),
+        _ => None,
+    }
+}
+
 fn json(sample: &Sample<'_>) -> Option<Guess> {
     let text = sample.text.trim_start();
-    let looks = text.starts_with(['{', '[', '"']) && begins_like_json(text);
-    looks.then(|| {
-        let reason = if sample.is_whole {
-            "The text parses as JSON."
-        } else {
-            "The start of the text parses as JSON."
-        };
-        Guess::new(Source::Json, Confidence::High, reason)
-    })
+    if text.starts_with("//") || text.starts_with("/*") {
+        let reason = "The text starts with a comment, as some programs allow in JSON.";
+        let rest = json::without_comments(text).trim_start();
+        return rest
+            .starts_with(['{', '['])
+            .then(|| Guess::new(Source::Json, Confidence::Medium, reason));
+    }
+    if !text.starts_with(['{', '[', '"']) {
+        return None;
+    }
+    let reason = if begins_like_json(text) {
+        match sample.is_whole {
+            true => "The text parses as JSON.",
+            false => "The start of the text parses as JSON.",
+        }
+    } else if has_json_lines(text) {
+        "Each line is a JSON value."
+    } else {
+        return None;
+    };
+    Some(Guess::new(Source::Json, Confidence::High, reason))
+}
+
+/// True if the first two lines are an object or a list each.
+fn has_json_lines(text: &str) -> bool {
+    let mut lines = lines(text)
+        .map(|(_, line)| line.trim())
+        .filter(|line| !line.is_empty());
+    let mut is_value = || {
+        lines.next().is_some_and(|line| {
+            line.starts_with(['{', '[']) && line.ends_with(['}', ']']) && begins_like_json(line)
+        })
+    };
+    is_value() && is_value()
 }
 
 /// True if the text is JSON or the start of JSON.
@@ -237,47 +295,93 @@ fn begins_like_json(source: &str) -> bool {
 
 /// A text that starts with a bracket but is not JSON: JSON with a mistake, or YAML's flow style.
 fn bracketed(sample: &Sample<'_>) -> Option<Guess> {
-    let text = sample.text.trim_start();
+    let text = without_hashes(sample.text);
     let inside = text.strip_prefix(['{', '['])?.trim_start();
     if text.lines().next().is_some_and(|line| line.contains("](")) {
         return None;
     }
     let opening = &text[..1];
-    Some(
-        if inside.starts_with(['"', '{', '[', '-']) || inside.starts_with(|c: char| c.is_numeric())
-        {
-            let reason = format!("The text starts with `{opening}` like JSON, but has a mistake.");
-            Guess::new(Source::Json, Confidence::Medium, reason)
-        } else {
-            let reason = format!("The text starts with `{opening}` without quotes, as YAML allows.");
-            Guess::new(Source::Yaml, Confidence::Low, reason)
-        },
-    )
+    Some(if inside.starts_with("//") || inside.starts_with("/*") {
+        let reason = "The text has comments, as some programs allow in JSON.";
+        Guess::new(Source::Json, Confidence::Medium, reason)
+    } else if inside.starts_with(['"', '{', '[', '-'])
+        || inside.starts_with(|c: char| c.is_numeric())
+    {
+        let reason = format!("The text starts with `{opening}` like JSON, but has a mistake.");
+        Guess::new(Source::Json, Confidence::Medium, reason)
+    } else {
+        let reason = format!("The text starts with `{opening}` without quotes, as YAML allows.");
+        Guess::new(Source::Yaml, Confidence::Low, reason)
+    })
+}
+
+/// The text after comments like YAML's.
+fn without_hashes(text: &str) -> &str {
+    let mut rest = text.trim_start();
+    while rest.starts_with('#') {
+        let end = rest.find(['\n', '\r']).unwrap_or(rest.len());
+        rest = rest[end..].trim_start();
+    }
+    rest
 }
 
 /// A text that starts with `---`: YAML, or metadata before Markdown.
 fn fenced(sample: &Sample<'_>) -> Option<Guess> {
-    if sample.text.starts_with("%YAML") {
-        return Some(Guess::new(
-            Source::Yaml,
-            Confidence::High,
-            "The text starts with `%YAML`.",
-        ));
+    let text = sample.text.trim_start();
+    let start = ["%YAML", "%TAG"]
+        .iter()
+        .find(|start| text.starts_with(**start));
+    if let Some(start) = start {
+        let reason = format!("The text starts with `{start}`.");
+        return Some(Guess::new(Source::Yaml, Confidence::High, reason));
     }
-    let mut lines = sample.text.lines().map(str::trim_end);
-    if lines.next() != Some("---") {
+    if !lines(text)
+        .next()
+        .is_some_and(|(_, line)| is_fence(line) && line.starts_with('-'))
+    {
         return None;
     }
-    let rest: Vec<_> = lines.skip_while(|&line| line != "---").skip(1).collect();
-    let prose = rest
-        .iter()
-        .any(|line| line.starts_with("# ") || Line::of(line) == Line::Markup);
-    Some(if prose {
-        let reason = "The text starts with metadata between `---` lines, and Markdown follows.";
-        Guess::new(Source::Markdown, Confidence::Medium, reason)
-    } else {
-        Guess::new(Source::Yaml, Confidence::High, "The text starts with `---`.")
-    })
+    let metadata = markdown::metadata_len(text);
+    if looks_like_yaml(&text[metadata..]) {
+        let reason = "The text starts with `---`.";
+        return Some(Guess::new(Source::Yaml, Confidence::High, reason));
+    }
+    let reason = match metadata {
+        0 => "The text starts with `---`, and Markdown follows.",
+        _ => "The text starts with metadata between `---` lines, and Markdown follows.",
+    };
+    Some(Guess::new(Source::Markdown, Confidence::Medium, reason))
+}
+
+/// Whether the text continues YAML that started with `---`, or is empty.
+fn looks_like_yaml(text: &str) -> bool {
+    let rest = Sample {
+        text,
+        is_whole: true,
+        lines: kinds(text),
+    };
+    match rest.first() {
+        // Only comments; a single one is more likely a heading.
+        None => !rest.has(Line::Hash) || rest.has(Line::Fence),
+        Some(Line::Pair) => rest.percent(&[Line::Pair, Line::Item]) >= 60,
+        Some(Line::Item) => !has_heading(text) && rest.percent(&[Line::Pair, Line::Item]) >= 60,
+        _ if rest.has(Line::Markup) || has_heading(text) => false,
+        Some(_) => true,
+    }
+}
+
+/// True if a line `# …` stands alone, as headings do and comments rarely.
+fn has_heading(text: &str) -> bool {
+    let mut lines = lines(text).map(|(_, line)| line).peekable();
+    let mut after_blank = true;
+    while let Some(line) = lines.next() {
+        let is_alone = after_blank && lines.peek().is_none_or(|next| next.trim().is_empty());
+        if line.starts_with("# ") && is_alone {
+            return true;
+        }
+        after_blank = line.trim().is_empty() || is_fence(line);
+    }
+    false
 }
 
 fn toml(sample: &Sample<'_>) -> Option<Guess> {
@@ -299,14 +403,14 @@ fn toml(sample: &Sample<'_>) -> Option<Guess> {
 }
 
 fn yaml(sample: &Sample<'_>) -> Option<Guess> {
-    let has_heading =
-        sample.lines.len() > 1 && sample.text.lines().any(|line| line.starts_with("# "));
     match sample.first()? {
         Line::Pair if sample.percent(&[Line::Pair, Line::Item]) >= 60 => {
             let reason = "The lines have the form `key: value`.";
             Some(Guess::new(Source::Yaml, Confidence::Medium, reason))
         }
-        Line::Item if !has_heading && sample.percent(&[Line::Item, Line::Pair]) == 100 => {
+        Line::Item
+            if !has_heading(sample.text) && sample.percent(&[Line::Item, Line::Pair]) == 100 =>
+        {
             let reason = "The lines have the form `- item`.";
             Some(Guess::new(Source::Yaml, Confidence::Low, reason))
         }
@@ -318,90 +422,40 @@ fn csv(sample: &Sample<'_>) -> Option<Guess> {
     if sample.has(Line::Hash) && sample.has(Line::Markup) {
         return None;
     }
-    let Columns {
-        delimiter,
-        width,
-        percent,
-        is_spaced,
-    } = columns(sample)?;
+    let dialect = Dialect::of(sample.text);
+    let delimiter = match dialect.separator {
+        Separator::Named(delimiter) | Separator::Guessed(delimiter) => Some(delimiter),
+        Separator::Unclear => None,
+        Separator::None => return None,
+    };
+    let width = dialect.width;
     let rows = sample.lines.len();
-    let confidence = match (percent, width, rows) {
+    let confidence = match (dialect.is_even && delimiter.is_some(), width, rows) {
         // A space after the delimiter is more typical of the commas in a sentence.
-        (100, ..) if is_spaced => Confidence::Low,
-        (100, 3.., 3..) => Confidence::High,
-        (100, 3.., _) | (100, _, 3..) => Confidence::Medium,
-        (_, _, 2..) if !is_spaced => Confidence::Low,
+        (true, ..) if dialect.is_spaced => Confidence::Low,
+        (true, 3.., 3..) => Confidence::High,
+        (true, 3.., _) | (true, _, 3..) => Confidence::Medium,
+        (_, _, 2..) if !dialect.is_spaced => Confidence::Low,
         _ => return None,
     };
     let name = match delimiter {
-        Delimiter::Comma => "commas",
-        Delimiter::Semicolon => "semicolons",
-        Delimiter::Tab => "tabs",
-        Delimiter::Pipe => "`|`",
+        Some(Delimiter::Comma) => "commas",
+        Some(Delimiter::Semicolon) => "semicolons",
+        Some(Delimiter::Tab) => "tabs",
+        Some(Delimiter::Pipe) => "`|`",
+        None => "an unclear character",
     };
-    let reason = match percent {
-        100 => format!("Each row has {width} values, separated by {name}."),
-        _ => format!("The first row has {width} values, separated by {name}."),
+    let reason = match dialect.is_even {
+        true => format!("Each row has {width} values, separated by {name}."),
+        false => format!("The first row has {width} values, separated by {name}."),
     };
     Some(Guess {
-        delimiter: Some(delimiter),
+        delimiter,
         ..Guess::new(Source::Csv, confidence, reason)
     })
 }
 
-/// How a delimiter splits the rows.
-struct Columns {
-    delimiter: Delimiter,
-    /// Number of values in the first row, at least two.
-    width: usize,
-    /// Percentage of rows with the same number of values.
-    percent: usize,
-    /// Whether a value of the first row is empty or starts with a space.
-    is_spaced: bool,
-}
-
-/// The delimiter that splits the rows best; `None` if none splits the first row.
-fn columns(sample: &Sample<'_>) -> Option<Columns> {
-    let all = Delimiter::ALL
-        .into_iter()
-        .filter_map(|delimiter| columns_by(sample, delimiter));
-    // On a tie the first of the list wins, so it must come last here.
-    all.rev()
-        .max_by_key(|columns| (columns.percent == 100, columns.width))
-}
-
-fn columns_by(sample: &Sample<'_>, delimiter: Delimiter) -> Option<Columns> {
-    let mut reader = ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .delimiter(delimiter.byte())
-        .from_reader(sample.text.as_bytes());
-    let mut widths = Vec::new();
-    let mut is_spaced = false;
-    let mut row = StringRecord::new();
-    while widths.len() < SAMPLE_ROWS && reader.read_record(&mut row).unwrap_or(false) {
-        if widths.is_empty() {
-            is_spaced = row
-                .iter()
-                .any(|value| value.is_empty() || value.starts_with(' '));
-        }
-        widths.push(row.len());
-    }
-    if !sample.is_whole && widths.len() < SAMPLE_ROWS {
-        // The last row may continue after the sample.
-        widths.pop();
-    }
-    let width = *widths.first()?;
-    let equal = widths.iter().filter(|&&other| other == width).count();
-    (width > 1).then_some(Columns {
-        delimiter,
-        width,
-        percent: equal * 100 / widths.len(),
-        is_spaced,
-    })
-}
-
-fn markdown(sample: &Sample<'_>) -> Guess {
+fn prose(sample: &Sample<'_>) -> Guess {
     if sample.has(Line::Hash) || sample.has(Line::Markup) {
         let reason = "The text has headings, links or other Markdown markup.";
         return Guess::new(Source::Markdown, Confidence::Medium, reason);

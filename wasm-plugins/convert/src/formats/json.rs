@@ -10,20 +10,60 @@ use crate::options::{Options, Source, Target};
 use crate::output::Output;
 
 /// Keeps the digits of numbers as written. Duplicate keys are refused, because most parsers would
-/// silently drop one of the values.
+/// silently drop one of the values. JSON lines, one value on each line, become a list.
 pub fn read<'a>(source: &'a str, _: &Options) -> Result<Document<'a>, Fault> {
+    let mut builder = Builder::of_stream(source);
+    builder.open_array(0)?;
+    let mut end = value(&mut builder, source, 0)?;
+    let mut values = 1;
+    if let Some(start) = next_value(source, end) {
+        let has_own_line = |text: &str| text.contains(['\n', '\r']);
+        if has_own_line(source[..end].trim_start()) || !has_own_line(&source[end..start]) {
+            return Err(explain(source, 0));
+        }
+    }
+    while let Some(start) = next_value(source, end) {
+        let line_len = source[start..].find(['\n', '\r']);
+        let line_end = line_len.map_or(source.len(), |len| start + len);
+        let line = &source[..line_end];
+        end = value(&mut builder, line, start)?;
+        if next_value(line, end).is_some() {
+            return Err(explain(line, start));
+        }
+        values += 1;
+    }
+    builder.close();
+    Ok(builder.finish(u32::from(values == 1)))
+}
+
+/// The offset of what follows a value, if anything does.
+fn next_value(source: &str, end: usize) -> Option<usize> {
+    let rest = source[end..].trim_start_matches([' ', '\t', '\r', '\n']);
+    (!rest.is_empty()).then_some(source.len() - rest.len())
+}
+
+/// Reads the value at `start` and returns the offset of its end.
+fn value(builder: &mut Builder<'_>, source: &str, start: usize) -> Result<usize, Fault> {
     let mut parser = LowLevelJsonParser::new();
-    let mut builder = Builder::new(source);
-    let mut offset = 0;
+    let mut offset = start;
+    let mut depth = 0;
     loop {
         let read = parser.parse_next(&source.as_bytes()[offset..], true);
         let at = offset + leading_separators(&source.as_bytes()[offset..]);
         offset += read.consumed_bytes;
-        match read.event {
-            Some(Ok(JsonEvent::Eof)) => return Ok(builder.finish(0)),
-            Some(Ok(event)) => add(&mut builder, at, event)?,
-            Some(Err(error)) => return Err(explain(source, &error)),
-            None => return Err(explain_end(source)),
+        let event = match read.event {
+            Some(Ok(JsonEvent::Eof) | Err(_)) | None => return Err(explain(source, start)),
+            Some(Ok(event)) => event,
+        };
+        match event {
+            JsonEvent::StartArray | JsonEvent::StartObject => depth += 1,
+            JsonEvent::EndArray | JsonEvent::EndObject => depth -= 1,
+            _ => {}
+        }
+        let is_key = matches!(event, JsonEvent::ObjectKey(_));
+        add(builder, at, event)?;
+        if depth == 0 && !is_key {
+            return Ok(offset);
         }
     }
 }
@@ -58,26 +98,37 @@ fn leading_separators(bytes: &[u8]) -> usize {
         .count()
 }
 
-/// Takes the message from serde_json, which says what it expected. The event parser, needed for the
-/// digits of numbers, does not.
-fn explain(source: &str, error: &json_event_parser::JsonSyntaxError) -> Fault {
-    match serde_json::from_str::<IgnoredAny>(source) {
-        Err(better) => {
-            let at = offset_of(source, better.line(), better.column());
-            let message = better.to_string();
-            let message = message.split(" at line ").next().unwrap_or(&message);
-            let message = message.replace("EOF while parsing", "the text ends inside");
-            Fault::syntax(Source::Json, at, message)
-        }
-        Ok(_) => {
-            let at = error.location().start.offset as usize;
-            Fault::syntax(Source::Json, at, error.message())
+/// What is wrong with the value at `start`, in the words of serde_json, which says what it expected.
+/// The event parser, needed for the digits of numbers, does not.
+fn explain(source: &str, start: usize) -> Fault {
+    let Err(error) = serde_json::from_str::<IgnoredAny>(&source[start..]) else {
+        return Fault::syntax(Source::Json, start, "this is not a valid JSON value");
+    };
+    let at = start + offset_of(&source[start..], error.line(), error.column());
+    // The column may be that of the second character.
+    for at in [at, at.saturating_sub(1)] {
+        let rest = source.as_bytes().get(at..).unwrap_or_default();
+        if rest.starts_with(b"//") || rest.starts_with(b"/*") || rest.starts_with(b"#") {
+            return Fault::syntax(Source::Json, at, "JSON has no comments; remove this one");
         }
     }
+    let message = error.to_string();
+    let message = message.split(" at line ").next().unwrap_or(&message);
+    let message = message.replace("EOF while parsing", "the text ends inside");
+    Fault::syntax(Source::Json, at, message)
 }
 
-fn explain_end(source: &str) -> Fault {
-    Fault::syntax(Source::Json, source.len(), "the text ends unexpectedly")
+/// The text after the comments at its start, as some programs allow them in JSON.
+pub fn without_comments(text: &str) -> &str {
+    let mut rest = text.trim_start();
+    loop {
+        let end = match rest.get(..2) {
+            Some("//") => rest.find(['\n', '\r']),
+            Some("/*") => rest.find("*/").map(|end| end + 2),
+            _ => return rest,
+        };
+        rest = rest[end.unwrap_or(rest.len())..].trim_start();
+    }
 }
 
 /// Byte offset of serde_json's line and column, both counted from 1, columns in bytes.

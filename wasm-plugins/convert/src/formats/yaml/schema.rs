@@ -16,6 +16,16 @@ pub enum Plain<'a> {
 }
 
 impl Plain<'_> {
+    pub fn to_static(&self) -> Plain<'static> {
+        match self {
+            Self::Null => Plain::Null,
+            Self::Bool(value) => Plain::Bool(*value),
+            Self::Integer(number) => Plain::Integer(number.to_string().into()),
+            Self::Float(number) => Plain::Float(number.to_string().into()),
+            Self::String => Plain::String,
+        }
+    }
+
     /// `text` is the text that was resolved.
     pub fn scalar<'s>(&'s self, text: &'s str) -> Scalar<'s> {
         match self {
@@ -26,6 +36,18 @@ impl Plain<'_> {
             Self::String => Scalar::String(text),
         }
     }
+}
+
+/// True for `0x…` and `0o…` with more than 128 bits, which would otherwise be text.
+pub fn is_too_large(text: &str) -> bool {
+    let (digits, radix) = match text.split_at_checked(2) {
+        Some(("0x", digits)) => (digits, 16),
+        Some(("0o", digits)) => (digits, 8),
+        _ => return false,
+    };
+    !digits.is_empty()
+        && digits.chars().all(|digit| digit.is_digit(radix))
+        && u128::from_str_radix(digits, radix).is_err()
 }
 
 pub fn resolve(text: &str) -> Plain<'_> {

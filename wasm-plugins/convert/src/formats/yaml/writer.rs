@@ -95,16 +95,35 @@ impl Writer<'_> {
             Scalar::Null => self.out.push("null"),
             Scalar::Bool(true) => self.out.push("true"),
             Scalar::Bool(false) => self.out.push("false"),
-            Scalar::Integer(text) | Scalar::Float(text) if is_finite(text) => self.out.push(text),
-            Scalar::Integer(text) | Scalar::Float(text) => match text.strip_prefix('-') {
+            Scalar::Integer(text) => self.out.push(text),
+            Scalar::Float(text) if is_finite(text) => self.float(text),
+            Scalar::Float(text) => match text.strip_prefix('-') {
                 Some(positive) => self.out.push(&format!("-.{positive}")),
                 None => self.out.push(&format!(".{text}")),
             },
+            // A YAML 1.1 reader takes a time of day for a number in base 60.
+            Scalar::Datetime(text) if !text.contains('-') => self.quoted(text),
             // YAML 1.2 has no dates: a YAML 1.1 reader sees a date, others see text.
             Scalar::Datetime(text) => self.out.push(text),
             Scalar::String(text) if indent > 0 && fits_literal(text) => self.literal(text, indent),
             Scalar::String(text) => self.flow_string(text),
         }
+    }
+
+    /// YAML 1.1 readers take `1e4` for text: they need a point, and a sign of the exponent.
+    fn float(&mut self, text: &str) {
+        let Some((mantissa, exponent)) = text.split_once(['e', 'E']) else {
+            return self.out.push(text);
+        };
+        self.out.push(mantissa);
+        if !mantissa.contains('.') {
+            self.out.push(".0");
+        }
+        self.out.push("e");
+        if !exponent.starts_with(['+', '-']) {
+            self.out.push("+");
+        }
+        self.out.push(exponent);
     }
 
     /// Writes the lines of the text unchanged, without the end of the last line.
