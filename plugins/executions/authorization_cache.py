@@ -94,6 +94,8 @@ class AuthorizationCache:
 
     def store(self, key: bytes, authorization: Authorization, *, version: bytes, seconds: float) -> None:
         """`version`: the access version before anything was looked up. `seconds`: how long it may last."""
+        if version != access_version.current():
+            return  # access has changed since; what is cached may be newer
         size = _size(authorization)
         if version != self._version or self._bytes + size > MAX_BYTES:
             self._entries.clear()

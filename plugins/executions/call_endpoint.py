@@ -33,9 +33,6 @@ from plugins.executions.call_response import (
 )
 from plugins.history.outcomes import PoolOverloaded
 from plugins.registry import catalogue
-from plugins.runtime.admission_queue import Overloaded
-from plugins.runtime.job import WorkerError
-from plugins.runtime.pool import Stopping
 from plugins.runtime.service import get_engine, get_pool
 
 logger = logging.getLogger("hostbridge.calls")
@@ -78,7 +75,7 @@ class CallEndpoint:
         for each in authorizations[: pool.size]:
             try:
                 await pool.warm(each.plugin.slug, each.job)
-            except (Overloaded, Stopping, WorkerError) as error:  # its callers will get a problem
+            except Exception as error:  # its callers will get a problem
                 logger.warning("The plugin “%s” was not loaded in advance: %r", each.plugin.slug, error)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import logging
 
 from channels.db import database_sync_to_async
-from django.db import DatabaseError
 
 from plugins.history import server_processes
 from plugins.models import Execution
@@ -31,8 +30,8 @@ async def look_for_ever() -> None:
     """Does what other processes ask. The database is looked at only while calls run here."""
     while True:
         await asyncio.sleep(LOOK_SECONDS)
-        if get_engine().pool.busy:
-            try:
+        try:
+            if get_engine().pool.busy:
                 await database_sync_to_async(cancel_what_was_asked)()
-            except DatabaseError:
-                logger.exception("What other server processes ask could not be looked for")
+        except Exception:  # whatever it is, the next look may succeed
+            logger.exception("What other server processes ask could not be looked for")

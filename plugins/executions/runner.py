@@ -208,6 +208,9 @@ async def _perform(call: Call, ticket: CallTicket, offload: Offload) -> Outcome:
             problem = failure_problem(result.reply, authorization.limits)
     except (WorkerError, Overloaded, Stopping) as error:
         problem = runtime_problem(error, authorization.release.manifest.wasm.path)
+    except asyncio.CancelledError:  # the server stops, or the caller was interrupted
+        _conclude(call, None, ServerStopping())
+        raise
     except BaseException:
         _conclude(call, None, PluginCrashed())
         raise

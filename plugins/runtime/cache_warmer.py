@@ -24,8 +24,8 @@ class CacheWarmer:
 
     def warm(self, job: Job) -> None:
         """Compiles the job's module into the cache soon. Does nothing if it was asked before."""
-        if job.sha256 not in self._seen:
-            self._seen.add(job.sha256)
+        if job.module not in self._seen:
+            self._seen.add(job.module)
             task = asyncio.create_task(self._compile(job))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)

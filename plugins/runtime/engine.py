@@ -100,7 +100,7 @@ class Engine:
 
     def cancel(self, call_id: uuid.UUID) -> bool:
         """As Pool.cancel, from any thread."""
-        return self.call(self.pool.cancel, call_id)
+        return self._pool is not None and self.call(self._pool.cancel, call_id)
 
     async def offload(self, function: Callable[..., T], /, *args: Any) -> T:
         """Calls a blocking function in a thread that has a database connection. On the engine's loop."""
@@ -122,7 +122,7 @@ class PrivateEngine(Engine):
 
     def __init__(self, make_pool: Callable[[], Pool]) -> None:
         loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=loop.run_forever, name="engine", daemon=True)
+        self._thread = threading.Thread(target=_run_forever, args=[loop], name="engine", daemon=True)
         self._thread.start()
         super().__init__(make_pool, loop, self._thread.ident or 0)
 
@@ -130,9 +130,12 @@ class PrivateEngine(Engine):
         return await self._threads.run(with_passing_connection, function, *args)
 
     def shut_down(self) -> None:
-        """Ends everything, the loop and its thread included. From any other thread."""
+        """Ends the pool, what else runs on the loop, and the loop's thread. From any other thread."""
         self.run(lambda _: self.close())
-        self.run(lambda _: self._loop.shutdown_default_executor())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
-        self._loop.close()
+
+
+def _run_forever(loop: asyncio.AbstractEventLoop) -> None:
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:  # cancels what is left, and closes the loop
+        runner.get_loop().run_forever()

@@ -66,6 +66,7 @@ class Pool:
         self._warmer = CacheWarmer(options)
         self._queue_full = self._waited_too_long = 0
         self._closed = False
+        self._call_left = asyncio.Event()
 
     @property
     def busy(self) -> bool:
@@ -93,6 +94,7 @@ class Pool:
             self._queue.leave(ticket, reuse_worker=reusable)
             if worker is not None and not reusable:
                 self.supervisor.replace(worker)
+            self._call_left.set()
 
     async def run(
         self, ticket: CallTicket, job: Job, handle: HostHandler, on_start: Callable[[], None] = lambda: None
@@ -141,10 +143,13 @@ class Pool:
         return True
 
     async def close(self) -> None:
-        """Ends every call and every worker, and refuses later calls."""
+        """Refuses new calls, ends every call, waits until each has left the pool, then ends every worker."""
         self._closed = True
         for call_id in [*self._queue.tickets]:
             self.cancel(call_id)
+        while self._queue.tickets:
+            self._call_left.clear()
+            await self._call_left.wait()
         await self._warmer.close()
         await self.supervisor.close()
 
@@ -201,8 +206,9 @@ class Pool:
         self._queue.add(worker)
 
     def _lost(self, worker: WorkerProcess) -> None:
-        """An idle worker died. A busy one is replaced when its call ends."""
+        """Replaces a worker that died idle. A busy one is replaced when its call ends."""
         if self._queue.remove(worker) and not self._closed:
+            logger.warning("An idle worker died. Another is starting.")
             self.supervisor.replace(worker)
 
 

@@ -101,12 +101,17 @@ class WorkerProcess:
         """
         ours, theirs = socket.socketpair()
         with theirs:
-            loop = asyncio.get_running_loop()
-            if starter is None:
-                process = _spawn(theirs, options, cache_writable)
-            else:
-                process = await loop.run_in_executor(starter, _spawn, theirs, options, cache_writable)
-        worker = cls(process, await WorkerChannel.open(ours))
+            channel = await WorkerChannel.open(ours)
+            try:
+                if starter is None:
+                    process = _spawn(theirs, options, cache_writable)
+                else:
+                    loop = asyncio.get_running_loop()
+                    process = await loop.run_in_executor(starter, _spawn, theirs, options, cache_writable)
+            except BaseException:
+                channel.close()
+                raise
+        worker = cls(process, channel)
         try:
             await worker._wait_ready()
         except BaseException:
@@ -137,6 +142,9 @@ class WorkerProcess:
                 self._last_module = ""
         except BROKEN:
             return False
+        except asyncio.CancelledError:  # the reply is still to come; the next call would take it for its own
+            self._kill()
+            raise
         return self.usable
 
     async def call(self, job: Job, handle: HostHandler) -> JobResult:
@@ -150,11 +158,19 @@ class WorkerProcess:
         return await self._or_end(self._call(job, handle, load_ms, deadline), late)
 
     async def load(self, job: Job) -> float:
-        """Makes sure that the worker has the module. Returns the time taken in ms. Raises WorkerErrors."""
+        """Makes sure that the worker has the module. Returns the time taken in ms.
+
+        Raises WorkerErrors, and what reading the module raises, which costs no worker.
+        """
         if job.module in self.modules:
             self.modules.move_to_end(job.module)  # the last one to be unloaded for another
             return 0.0
-        return await self._or_end(self._load(job), f"{LOAD_SECONDS} s for loading the module were up")
+        # Reading and packing take a while for a large module: not on the event loop.
+        started = time.monotonic()
+        packed = await asyncio.to_thread(_pack_load, job)
+        late = f"{LOAD_SECONDS} s for loading the module were up"
+        await self._or_end(self._load(job, packed, started + LOAD_SECONDS), late)
+        return (time.monotonic() - started) * 1000
 
     async def try_out(self, job: Job) -> None:
         """Loads the module and makes an instance of it, which may take as long as one of its calls.
@@ -162,29 +178,28 @@ class WorkerProcess:
         Raises WorkerErrors.
         """
         await self.load(job)
-        self.channel.send(Try(job.module))
         deadline = time.monotonic() + job.timeout_ms / 1000
-        reply = await self._or_end(self._receive(deadline), "it was not ready in time")
+        reply = await self._or_end(self._try_out(job, deadline), "it was not ready in time")
         if not isinstance(reply, Settled):
             raise InvalidModule(reply.message if isinstance(reply, Failure) else "it does not start")
 
     def cancel(self) -> None:
         """Ends the call in progress, which then raises Cancelled."""
         self._cancelled = True
-        self._end_process()
+        self._kill()
 
     async def end(self) -> None:
         """Kills the process and everything it started, and waits until it is gone. Safe to call twice."""
-        self._killed = True
-        if self.process.returncode is None:  # afterwards the number may be another process's
-            self._end_process()
+        self._kill()
         self.channel.close()
         await asyncio.get_running_loop().run_in_executor(None, self.process.wait)
 
-    def _end_process(self) -> None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.kill()
+    def _kill(self) -> None:
+        self._killed = True
+        if self.process.returncode is None:  # afterwards its number may be another process's
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.kill()
 
     async def _wait_ready(self) -> None:
         frame = await self._receive(time.monotonic() + BOOT_SECONDS)
@@ -212,21 +227,22 @@ class WorkerProcess:
                 case _:
                     raise ProtocolError("a frame that belongs to no call of ours")
 
-    async def _load(self, job: Job) -> float:
-        started = time.monotonic()
+    async def _try_out(self, job: Job, deadline: float) -> FromWorker:
+        self.channel.send(Try(job.module))
+        return await self._receive(deadline)
+
+    async def _load(self, job: Job, packed: bytes, deadline: float) -> None:
         while len(self.modules) >= MODULES_PER_WORKER:
             oldest, _ = self.modules.popitem(last=False)
             self.channel.send(Unload(oldest))
-        # Reading and packing take a while for a large module: not on the event loop.
-        self.channel.send_packed(await asyncio.to_thread(_pack_load, job))
-        match await self._receive(started + LOAD_SECONDS):
+        self.channel.send_packed(packed)
+        match await self._receive(deadline):
             case Loaded(module=job.module):
                 self.modules[job.module] = None
             case LoadFailed(message=message):
                 raise InvalidModule(message)
             case _:
                 raise ProtocolError("expected the end of loading")
-        return (time.monotonic() - started) * 1000
 
     async def _receive(self, deadline: float) -> FromWorker:
         frame: FromWorker = decode_from_worker(await self.channel.receive(deadline))
@@ -249,8 +265,7 @@ class WorkerProcess:
             await self.end()
             raise (Cancelled() if self._cancelled else Crashed(cause)) from error
         except asyncio.CancelledError:
-            self._killed = True
-            self._end_process()
+            self._kill()
             raise
         except BaseException:
             await self.end()

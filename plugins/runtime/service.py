@@ -31,15 +31,13 @@ def start_engine() -> Engine:
 
 
 async def stop_engine() -> None:
-    """Ends what `start_engine` started."""
+    """Closes the engine that `start_engine` started. It stays, to refuse late calls."""
     for engine in _engines:
-        await engine.close()  # before it is forgotten, or a late call would start another
-    with _lock:
-        _engines.clear()
+        await engine.close()
 
 
 def shut_down_engine() -> None:
-    """Ends a private engine, if there is one. The next call starts another."""
+    """Ends a private engine, or forgets one that has stopped. The next call starts another."""
     with _lock:
         stopping = [engine for engine in _engines if isinstance(engine, PrivateEngine)]
         _engines.clear()

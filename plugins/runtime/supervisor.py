@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from plugins.runtime.process import BROKEN, WorkerOptions, WorkerProcess
+from plugins.runtime.process import WorkerOptions, WorkerProcess
 from plugins.runtime.sandbox_status import missing
 
 logger = logging.getLogger("hostbridge.runtime")
@@ -77,7 +77,7 @@ class Supervisor:
         while self.missing and not self._closed:
             try:
                 worker = await WorkerProcess.start(self.options, starter=self._starter)
-            except BROKEN:
+            except Exception:  # whatever it is, calls would wait for ever if nobody tried again
                 if not self._closed:
                     logger.exception("A worker did not start. Trying again.")
                     await asyncio.sleep(RETRY_SECONDS)

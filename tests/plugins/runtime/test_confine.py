@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -313,6 +314,22 @@ def test_a_module_that_cannot_be_cached_is_told_and_the_next_one_is_cached(
     assert len(told) == 2
     assert all("not in the compile cache" in line for line in told)
     assert "lost.wasm" in told[1]
+
+
+def test_module_with_other_limits_is_compiled_into_the_cache_too(
+    engine: PrivateEngine, tmp_path: Path
+) -> None:
+    warmer = CacheWarmer(WorkerOptions(88 << 20, write_cache_config(tmp_path)))
+    compiled = [threading.Event(), threading.Event()]
+
+    def load(done: threading.Event) -> bytes:
+        done.set()
+        return FAULTS.read_bytes()
+
+    for fuel, done in enumerate(compiled):
+        engine.call(warmer.warm, replace(job(""), fuel=fuel, wasm=partial(load, done)))
+    assert all(done.wait(30) for done in compiled)
+    engine.run(lambda _: warmer.close())
 
 
 def test_under_root_a_closed_folder_above_the_cache_is_named(
