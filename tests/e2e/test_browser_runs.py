@@ -203,7 +203,7 @@ def test_after_the_end_the_token_opens_nothing(visitor: Visitor, client: httpx.C
 @pytest.mark.parametrize("function", ["loop_forever", "sleep_forever"])
 def test_a_run_without_end_is_ended(visitor: Visitor, client: httpx.Client, function: str) -> None:
     found = visitor.run("faults", function)
-    assert found["problem"]["detail"] == "It was stopped: 1000 ms of wall-clock time were up."
+    assert found["problem"]["detail"] == "It was stopped: the wall-clock limit of 1000 ms was reached."
     assert 1000 <= found["timing"]["run"] < 15_000
     expect_no_worker(visitor.page)
     execution(client, found["executionId"], "timed_out")

@@ -7,23 +7,21 @@ import pytest
 from plugins.executions import remote_cancel
 
 
-def test_an_error_does_not_end_the_search_for_requests(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    looks = 0
+def test_polling_survives_errors(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    polls = 0
 
     def get_engine() -> None:
-        nonlocal looks
-        looks += 1
-        raise RuntimeError("something unforeseen")
+        nonlocal polls
+        polls += 1
+        raise RuntimeError("something unexpected")
 
-    async def look() -> None:
-        looking = asyncio.create_task(remote_cancel.look_for_ever())
-        while looks < 2:
+    async def poll() -> None:
+        polling = asyncio.create_task(remote_cancel.poll_forever())
+        while polls < 2:
             await asyncio.sleep(0.01)
-        looking.cancel()
+        polling.cancel()
 
-    monkeypatch.setattr(remote_cancel, "LOOK_SECONDS", 0)
+    monkeypatch.setattr(remote_cancel, "POLL_SECONDS", 0)
     monkeypatch.setattr(remote_cancel, "get_engine", get_engine)
-    asyncio.run(asyncio.wait_for(look(), 10))
-    assert "something unforeseen" in caplog.text
+    asyncio.run(asyncio.wait_for(poll(), 10))
+    assert "something unexpected" in caplog.text
