@@ -22,7 +22,7 @@ from msgspec.structs import replace
 
 from plugins.runtime import confine, process
 from plugins.runtime.cache_warmer import CacheWarmer
-from plugins.runtime.compile_cache import in_the_way, write_cache_config
+from plugins.runtime.compile_cache import blocking_folder, write_cache_config
 from plugins.runtime.engine import PrivateEngine
 from plugins.runtime.job import Crashed
 from plugins.runtime.process import WorkerOptions
@@ -339,11 +339,11 @@ def test_under_root_a_closed_folder_above_the_cache_is_named(
     cache.mkdir(parents=True)
     closed.chmod(0o700)
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    assert in_the_way(cache) == closed
+    assert blocking_folder(cache) == closed
     closed.chmod(0o711)
-    assert in_the_way(cache) not in (closed, closed / "data", cache)
+    assert blocking_folder(cache) not in (closed, closed / "data", cache)
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    assert in_the_way(cache) is None
+    assert blocking_folder(cache) is None
 
 
 @pytest.fixture
