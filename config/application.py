@@ -71,7 +71,7 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
                 get_metrics()
             gc.collect()
             gc.freeze()  # these objects stay; collecting them again and again would delay calls
-            work = (calls.warm_up(), _clean_up_forever(), _trim_heap_forever(), remote_cancel.look_for_ever())
+            work = (calls.warm_up(), _clean_up_forever(), _trim_heap_forever(), remote_cancel.poll_forever())
             tasks = [asyncio.create_task(each) for each in work]
             await send({"type": "lifespan.startup.complete"})
         else:

@@ -1,4 +1,4 @@
-"""Who may call which function, and all that follows from that for each of their calls. Asks the database."""
+"""Decides who may call which function, and prepares everything that such a call needs. Reads the database."""
 
 import json
 import logging
@@ -15,9 +15,9 @@ from plugins.registry import catalogue, configuration, store
 from plugins.registry.catalogue import PluginDisabled, PluginWaiting
 from plugins.runtime.job import Job
 
-logger = logging.getLogger("hostbridge.admissions")
+logger = logging.getLogger("hostbridge.authorization")
 
-_LATEST = 1000  # executions that tell which plugins are in use
+_RECENT_EXECUTIONS = 1000  # how many of the latest executions decide which plugins are in use
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,10 @@ class Client:
 
 @dataclass(frozen=True)
 class Authorization:
-    """That this client may call this function, and all that its calls need but their input.
+    """The permission of one client to call one function, with everything that a call needs except its input.
 
-    Good for any number of calls, as long as nothing of users, sessions, plugins and grants has changed.
-    `job` lacks the input; `pattern`: what the record of each of them begins with.
+    It serves any number of calls, as long as no user, session, plugin or grant has changed. `job` lacks the
+    input. `pattern` is the execution that each call's record starts from.
     """
 
     plugin: Plugin
@@ -76,22 +76,24 @@ def authorize(plugin: Plugin, function_name: str, client: Client) -> Authorizati
 def for_warm_up() -> list[Authorization]:
     """Authorizes one function of each plugin, which fills the caches that the first call would fill.
 
-    Returns those of the plugins in use, the last called first.
+    Returns the authorizations of the plugins in use, the most recently called first.
     """
-    anyone = Client(User(is_staff=True))
+    administrator = Client(User(is_staff=True))
     authorizations = {}
     for plugin in Plugin.objects.filter(enabled=True).exclude(release=None):
         try:
             found = catalogue.get_plugin(plugin.slug)
-            authorizations[plugin.pk] = authorize(found, found.active.manifest.functions[0].name, anyone)
+            authorizations[plugin.pk] = authorize(
+                found, found.active.manifest.functions[0].name, administrator
+            )
         except Exception as error:  # its callers will get a problem; the other plugins must not suffer
             logger.warning("The plugin “%s” cannot be called: %r", plugin.slug, error)
-    called = Execution.objects.order_by("-pk").values_list("plugin_id", flat=True)[:_LATEST]
-    return [authorizations[pk] for pk in dict.fromkeys(called) if pk in authorizations]
+    recent = Execution.objects.order_by("-pk").values_list("plugin_id", flat=True)[:_RECENT_EXECUTIONS]
+    return [authorizations[pk] for pk in dict.fromkeys(recent) if pk in authorizations]
 
 
 def prepare(plugin: Plugin, function_name: str, user: User | None) -> Function:
-    """The function, if this user (None: nobody) may call it now.
+    """The function, if this user (None: not logged in) may call it now.
 
     Raises NotFound, PluginWaiting, PluginDisabled, NotAuthenticated or Forbidden.
     """
@@ -107,7 +109,7 @@ def prepare(plugin: Plugin, function_name: str, user: User | None) -> Function:
 
 
 def check_access(function: Function, user: User | None) -> None:
-    """Raises NotAuthenticated or Forbidden if the function is not for this user (None: not logged in)."""
+    """Raises NotAuthenticated or Forbidden if this user (None: not logged in) may not call the function."""
     if function.access == "public":
         return
     if user is None:
@@ -135,7 +137,7 @@ def _job(plugin: Plugin, release: Release, function: Function, limits: CallLimit
 
 
 def _network(plugin: Plugin, manifest: PluginManifest) -> tuple[Rule, ...]:
-    """The granted rules. Costs a query only if the manifest asks for any."""
+    """The granted network rules. Takes a query only if the manifest asks for network access."""
     if not manifest.network:
         return ()
     granted = plugin.network_granted

@@ -1,8 +1,9 @@
-"""Who may call what, cached until any part of that may have changed.
+"""A cache of authorizations, valid until anything they depend on may have changed.
 
-A database look-up takes longer than a small function runs, and finds the same call after call. So its answer
-is cached, under the access version (core.access_version): every write to users, sessions, tokens, plugins and
-grants changes it, in whichever process. CACHE_SECONDS bounds it as well, because of changes made past Django.
+Authorizing a call in the database takes longer than a small function runs, and gives the same result call
+after call. So the result is cached under the access version (core.access_version), which changes with every
+write to users, sessions, tokens, plugins and grants, in any process. Entries also expire after CACHE_SECONDS,
+because changes made outside Django do not advance the version.
 """
 
 import asyncio
@@ -18,8 +19,8 @@ from plugins.executions.authorization import Authorization
 
 CACHE_SECONDS = 5.0
 MAX_BYTES = 32 << 20
-ENTRY_BYTES = 4 << 10  # of an entry, apart from the texts whose length a client or a plugin chooses
-# Only these headers, and where the request came from, are there when it is decided who may call.
+ENTRY_BYTES = 4 << 10  # the size of an entry without the texts whose length a client or a plugin chooses
+# Authorization sees only these headers.
 _DECIDING_HEADERS = frozenset(
     {
         b"host", b"authorization", b"cookie", b"x-csrftoken", b"origin", b"referer", b"via", b"user-agent",
@@ -30,9 +31,9 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 class RequestHead(NamedTuple):
-    """Everything in a request that decides who may call what: its path, its origin and some headers.
+    """The parts of a request that authorization depends on: its path, its origin and some headers.
 
-    The decision sees nothing else of the request, so nothing else can matter to it.
+    Authorization sees no other part, so no other part can influence it.
     """
 
     path: str
@@ -55,12 +56,12 @@ class RequestHead(NamedTuple):
         return self._asdict() | rest
 
 
-# The authorization, and for how many seconds it holds by what is known now.
+# Returns the authorization and for how many seconds its credential is valid.
 LookUp = Callable[[RequestHead], Awaitable[tuple[Authorization, float]]]
 
 
 class AuthorizationCache:
-    """Authorizations by the head of their request. For one event loop."""
+    """Authorizations by request head. For use on one event loop."""
 
     def __init__(self, look_up: LookUp) -> None:
         self._look_up = look_up
@@ -73,12 +74,12 @@ class AuthorizationCache:
         return len(self._entries)
 
     async def get(self, head: RequestHead) -> Authorization:
-        """From the cache, or looked up. Raises what the look-up raises."""
+        """The authorization, cached or looked up. Raises what the look-up raises."""
         key, version = sha256(_encode(head)).digest(), access_version.current()
         cached = self.find(key)
         if cached is not None:
             return cached
-        # One look-up for everyone who waits for the same answer, unless access has changed since it began.
+        # Requests with the same head share one look-up, unless access has changed since it began.
         pending = self._pending.get((key, version))
         if pending is None:
             pending = asyncio.create_task(self._fill(head, key, version))
@@ -93,7 +94,9 @@ class AuthorizationCache:
         return authorization if until > time.monotonic() else None
 
     def store(self, key: bytes, authorization: Authorization, *, version: bytes, seconds: float) -> None:
-        """`version`: the access version before anything was looked up. `seconds`: how long it may last."""
+        """Caches it for `seconds` at most. `version`: the access version before the look-up."""
+        if version != access_version.current():
+            return  # access has changed since the look-up began; the entries in the cache may be newer
         size = _size(authorization)
         if version != self._version or self._bytes + size > MAX_BYTES:
             self._entries.clear()
@@ -108,5 +111,5 @@ class AuthorizationCache:
 
 
 def _size(authorization: Authorization) -> int:
-    """About how many bytes it takes. A client may choose another user agent for each request."""
+    """The approximate size in bytes. A client can send a different user agent with every request."""
     return ENTRY_BYTES + len(authorization.client.user_agent) + len(authorization.job.config)

@@ -1,4 +1,4 @@
-"""Runs in a visitor's browser: the same .wasm, the host API over real HTTP, with a token for that one run."""
+"""Runs in the user's browser: the same .wasm calls the host API over real HTTP, with a token for one run."""
 
 import time
 import uuid
@@ -31,7 +31,7 @@ from plugins.runtime.job import InvalidModule, LimitReached, TimedOut
 from plugins.runtime.protocol import Failure, FailureKind
 
 State = Execution.State
-# What ended it: the worker protocol's own kinds of failure, and what the page itself sees.
+# How a run can end: the failure kinds of the worker protocol, and those that the page itself detects.
 End = (
     Literal[
         "succeeded", "cancelled", "timed_out", "invalid", "input_too_large", "max_host_calls", "max_bridge_kb"
@@ -53,9 +53,9 @@ class BrowserRun:
 
 @dataclass(frozen=True)
 class Report:
-    """How a run ended, by its browser's word: what happened, in the guest's or the runtime's own text.
+    """How a run ended according to its browser. `message` is the guest's or the runtime's own text.
 
-    The browser says what happened, and the problem is made of it here, as for a run on the server.
+    The server makes the problem from it, as it does for a run on the server.
     """
 
     end: End
@@ -68,11 +68,11 @@ class Report:
 
 
 def start(plugin: Plugin, function_name: str, credential: Session | APIToken) -> BrowserRun:
-    """Records the run of whose credential this is and hands out its token, shown this once.
+    """Records a run by the credential's user and issues its token, which is not shown again.
 
-    The token is void as soon as the credential is. Raises what admissions.prepare and
-    executions.begin_in_browser raise, InvalidInput if the function is for the server only, and
-    NotAuthenticated if the credential ends at this moment.
+    The token becomes invalid together with the credential. Raises what authorization.prepare and
+    recording.record_browser_run raise, InvalidInput if the function runs on the server only, and
+    NotAuthenticated if the credential ends meanwhile.
     """
     user: User = credential.user
     function = authorization.prepare(plugin, function_name, user)
@@ -96,15 +96,15 @@ def start(plugin: Plugin, function_name: str, credential: Session | APIToken) ->
     except IntegrityError as error:
         if type(credential).objects.filter(pk=credential.pk).exists():
             raise
-        raise NotAuthenticated("Your session or token has just ended.") from error
+        raise NotAuthenticated("Your session or API token has just ended.") from error
     return BrowserRun(execution, token, expires_at)
 
 
 def finish(execution_id: uuid.UUID, token: str, report: Report) -> Problem | None:
-    """Ends the run as its browser reports it; the token is worthless from then on.
+    """Ends the run as its browser reports and invalidates its token.
 
-    Returns the problem that its caller is told, as executions.run would have. Raises NotAuthenticated, or
-    Forbidden for another run's token.
+    Returns the caller's problem, the same that runner.run would return. Raises NotAuthenticated, and
+    Forbidden if the token belongs to another run.
     """
     execution = running_with(token)
     if execution.pk != execution_id:
@@ -118,38 +118,38 @@ def finish(execution_id: uuid.UUID, token: str, report: Report) -> Problem | Non
 
 
 def cancel(execution: Execution) -> None:
-    """Ends it; its token is worthless from then on. Raises RunEnded."""
+    """Ends the run and invalidates its token. Raises RunEnded."""
     _end(execution, PluginCancelled())
 
 
 def expire() -> int:
-    """Ends runs whose token ran out without a word from the browser, or went with its session; how many.
+    """Ends the runs whose token expired or was deleted with its session. Returns how many.
 
-    The latest first. It may not come to the end, but comes further than users: no run is forgotten by history
-    before its end.
+    The latest runs come first. One call may not end them all, but it ends them faster than users can start
+    them. The history never deletes a run that has not ended.
     """
     ended, until = 0, time.monotonic() + SECONDS_AT_ONCE
     while time.monotonic() < until:
-        forgotten = Q(token=None) | Q(token__expires_at__lte=timezone.now())
-        going_on = Execution.objects.filter(target="browser", state=State.RUNNING, finished_at=None)
-        found = list(going_on.filter(forgotten).select_related("plugin", "user", "release", "token")[:BATCH])
-        for execution in found:
-            with suppress(runner.RunEnded):  # somebody else was faster
-                _end(execution, _forgotten_problem(execution))
+        abandoned = Q(token=None) | Q(token__expires_at__lte=timezone.now())
+        running = Execution.objects.filter(target="browser", state=State.RUNNING, finished_at=None)
+        batch = list(running.filter(abandoned).select_related("plugin", "user", "release", "token")[:BATCH])
+        for execution in batch:
+            with suppress(runner.RunEnded):  # another process ended it first
+                _end(execution, _abandoned_problem(execution))
                 ended += 1
-        if len(found) < BATCH:
+        if len(batch) < BATCH:
             break
     return ended
 
 
-def _forgotten_problem(execution: Execution) -> Problem:
+def _abandoned_problem(execution: Execution) -> Problem:
     if hasattr(execution, "token"):
-        return PluginTimedOut("Its browser did not report an end in time.")
-    return PluginCancelled("The session or API token that began it has ended.")
+        return PluginTimedOut("The browser did not report the end of the run in time.")
+    return PluginCancelled("The session or API token that started the run has ended.")
 
 
 def _problem(report: Report, execution: Execution) -> Problem | None:
-    """What a run on the server would have told, made by the same functions."""
+    """The same problem that a run on the server would end with."""
     limits, wasm_path = limits_of_run(execution), execution.release.manifest.wasm.path
     match report.end:
         case "succeeded":
@@ -159,7 +159,7 @@ def _problem(report: Report, execution: Execution) -> Problem | None:
         case "input_too_large":
             return PayloadTooLarge(f"The input may have at most {limits.max_input_bytes} bytes.")
         case "timed_out":
-            error = TimedOut(f"{limits.timeout_ms} ms of wall-clock time were up")
+            error = TimedOut(f"the wall-clock limit of {limits.timeout_ms} ms was reached")
             return runtime_problem(error, wasm_path)
         case "max_host_calls":
             return runtime_problem(LimitReached("max_host_calls", limits.max_host_calls), wasm_path)
@@ -171,7 +171,7 @@ def _problem(report: Report, execution: Execution) -> Problem | None:
 
 
 def _end(execution: Execution, problem: Problem | None) -> None:
-    """Writes the end, unless somebody else did: a run ends once. Raises RunEnded."""
+    """Records the end. Raises RunEnded if the run has already ended, because a run ends only once."""
     execution.state = end_state(problem)
     execution.problem = recording.retained_problem(function_of(execution), problem)
     execution.finished_at = timezone.now()

@@ -1,8 +1,8 @@
-"""The call endpoint: a plugin's function over HTTP, its input and output as they are.
+"""The call endpoint: runs a plugin's function over HTTP, with its input and output as raw bodies.
 
-It gets more requests than all other endpoints together, so it takes a shortcut: our authorization and the
-run, on the event loop, without Django's handler and middleware. `CallEndpoint` stands in front of an ASGI
-application. Behind Django's middleware (a test client) plugins.api.calls.CallView does the same.
+It gets more requests than all other endpoints together, so it takes a shortcut: it authorizes and runs calls
+on the event loop, without Django's handler and middleware. `CallEndpoint` wraps an ASGI application. Behind
+Django's middleware (in a test client), plugins.api.calls.CallView does the same.
 """
 
 import logging
@@ -33,9 +33,6 @@ from plugins.executions.call_response import (
 )
 from plugins.history.outcomes import PoolOverloaded
 from plugins.registry import catalogue
-from plugins.runtime.admission_queue import Overloaded
-from plugins.runtime.job import WorkerError
-from plugins.runtime.pool import Stopping
 from plugins.runtime.service import get_engine, get_pool
 
 logger = logging.getLogger("hostbridge.calls")
@@ -52,12 +49,11 @@ AUTHORIZATION_THREADS = 2  # enough for a database on another machine; more woul
 
 
 class CallEndpoint:
-    """Answers calls itself and hands every other request to `app`. For the engine's event loop.
+    """Handles calls itself and passes every other request to `app`. For use on the engine's event loop.
 
-    `headers` go on every response, for safety in browsers. Threads do what waits for the database: the
-    authorization, and the guest's host calls. With more than `limit` calls in flight, the response is 503 at
-    once. A client that disconnects changes nothing: its call runs to its end, and only then does its worker
-    serve another.
+    Every response gets `headers`, which protect browsers. Work that waits for the database runs in threads:
+    authorization and the guest's host calls. With `limit` calls in flight, further ones get 503 at once. If
+    a client disconnects, its call still runs to its end, and only then does the worker serve another.
     """
 
     def __init__(self, app: App, *, limit: int, headers: Sequence[tuple[bytes, bytes]]) -> None:
@@ -69,16 +65,16 @@ class CallEndpoint:
         self._in_flight = 0
 
     async def warm_up(self) -> None:
-        """Looks up what the first call of each plugin needs, so that it need not wait.
+        """Fills the caches, so that the first call of each plugin does not wait for them.
 
-        The plugins called last also get a worker each with their module loaded.
+        The most recently called plugins also get a worker each, with their module loaded.
         """
         pool = get_pool()
         authorizations = await self._threads.run(with_connection, authorization.for_warm_up)
         for each in authorizations[: pool.size]:
             try:
                 await pool.warm(each.plugin.slug, each.job)
-            except (Overloaded, Stopping, WorkerError) as error:  # its callers will get a problem
+            except Exception as error:  # its callers will get a problem
                 logger.warning("The plugin “%s” was not loaded in advance: %r", each.plugin.slug, error)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -122,10 +118,10 @@ class CallEndpoint:
 
 
 def respond(request: HttpRequest, slug: str, function: str) -> HttpResponse:
-    """The response to a call, from any thread but the engine's. Never raises."""
+    """The response to a call. For any thread except the engine's. Never raises."""
     try:
         authorized, _ = authorize_request(request, slug, function)
-        # One byte more than any function takes: runner.begin refuses what is too large.
+        # At most one byte more than any function accepts, so that runner.begin refuses a larger body.
         payload = request.read(settings.PLUGIN_MAX_INPUT_BYTES + 1)
         if _PREFER_ASYNC.search(request.META.get("HTTP_PREFER", "")):
             return HttpResponse(
@@ -137,11 +133,11 @@ def respond(request: HttpRequest, slug: str, function: str) -> HttpResponse:
 
 
 def authorize_request(request: HttpRequest, slug: str, function: str) -> tuple[Authorization, float]:
-    """The authorization, and for how many seconds it holds by what is known now.
+    """The authorization, and for how many seconds the credential is still valid.
 
     Raises RequestLoop, SuspiciousOperation, and what `authenticate` and `authorization.authorize` raise.
     """
-    request.get_host()  # raises for a host that is not ours
+    request.get_host()  # raises if ALLOWED_HOSTS does not contain it
     if is_from_own_plugin(request):
         raise RequestLoop
     user, credential = authenticate(request) or (None, None)

@@ -1,4 +1,4 @@
-"""The HTTP response to a call: the function's output as it is, or a problem."""
+"""The HTTP response to a call: the function's output unchanged, or a problem."""
 
 import logging
 
@@ -23,14 +23,14 @@ def outcome_response(outcome: Outcome) -> HttpResponse:
 
 
 def output_headers(outcome: Outcome) -> dict[str, str]:
-    """Never a media type that a browser would render as a page: nothing in the output runs or loads."""
+    """The media type is never one that a browser renders as a page, so nothing in the output can run."""
     typed = outcome.function.output_schema is not None
     media_type = "application/json" if typed else "application/octet-stream"
     return {"Content-Type": media_type} | _execution_headers(outcome.execution)
 
 
 def accepted_headers(execution: Execution) -> dict[str, str]:
-    """For a call that the client does not wait for (RFC 7240)."""
+    """For a call that runs in the background (RFC 7240, `respond-async`)."""
     return {
         "Location": f"/api/v1/executions/{execution.pk}",
         "Execution-Id": str(execution.pk),
@@ -39,17 +39,17 @@ def accepted_headers(execution: Execution) -> dict[str, str]:
 
 
 def error_response(error: Exception) -> HttpResponse:
-    """A problem for whatever was raised. What is no Problem is logged as a fault of ours."""
+    """The problem response for any exception. An unexpected one is logged and becomes InternalError."""
     if isinstance(error, Problem):
         return response_for(error)
     if isinstance(error, SuspiciousOperation):
-        return response_for(Problem("The server cannot make sense of this request."))
+        return response_for(Problem("The request is malformed or not allowed."))
     logger.error("A call failed", exc_info=error)
     return response_for(InternalError())
 
 
 def server_timing(execution: Execution) -> str:
-    """https://www.w3.org/TR/server-timing/, in milliseconds."""
+    """The Server-Timing header (https://www.w3.org/TR/server-timing/), in milliseconds."""
     return (
         f"queue;dur={execution.queue_ms or 0:.3f}, start;dur={execution.start_ms or 0:.3f}, "
         f"run;dur={execution.run_ms or 0:.3f}, host;dur={execution.host_ms or 0:.3f}"

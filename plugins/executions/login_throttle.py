@@ -1,4 +1,4 @@
-"""Limits attempts to log in, sign up and the like, however the authentication plugin is called."""
+"""Rate-limits log-in, sign-up and similar attempts, however the authentication plugin is called."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,14 +10,14 @@ from core.problems import Problem
 from core.strict_json import parse_json
 from plugins.runtime.engine import Offload
 
-_REFUNDED = {"login", "change_password"}  # after a success, which proves who it was
+_REFUNDED = {"login", "change_password"}  # success proves the caller's identity
 _COUNTED = _REFUNDED | {"signup", "request_email_verification", "request_password_reset"}
-_ACCOUNT_MEMBERS = ("email", "token")  # members of the input that name the account: its address, or a session
+_ACCOUNT_MEMBERS = ("email", "token")  # input members that identify the account: its address, or a session
 _MAX_READ_BYTES = 16 << 10
 
 
 class Attempt:
-    """Set `succeeded` or `problem` before the attempt ends. Left alone, it counts."""
+    """The caller sets `succeeded` or `problem` before the attempt ends. By default the attempt counts."""
 
     succeeded = False
     problem: Problem | None = None
@@ -27,28 +27,28 @@ class Attempt:
 async def attempt(
     slug: str, function: str, payload: bytes, address: str | None, offload: Offload
 ) -> AsyncIterator[Attempt]:
-    """Counts the call made within, unless it is no attempt. Raises RateLimited before it begins.
+    """Counts the call in the `async with` block if it is an attempt. Raises RateLimited before the block.
 
-    An attempt that proves who made it is refunded, and one that the server itself failed.
+    Attempts that prove the caller's identity are refunded, and so are those that end in a server error.
     """
-    made = Attempt()
+    attempt = Attempt()
     if slug != settings.AUTH_PLUGIN or function not in _COUNTED:
-        yield made
+        yield attempt
         return
     counted = await offload(rate_limits.count_attempt, address, _account_in(payload))
     try:
-        yield made
+        yield attempt
     except Problem as problem:
-        made.problem = problem
+        attempt.problem = problem
         raise
     finally:
-        proven = made.succeeded and function in _REFUNDED
-        if proven or (made.problem is not None and made.problem.status >= 500):
+        proven = attempt.succeeded and function in _REFUNDED
+        if proven or (attempt.problem is not None and attempt.problem.status >= 500):
             await offload(counted.refund)
 
 
 def _account_in(payload: bytes) -> str:
-    """The account that the input names. Empty if that cannot be read; all such count as one account."""
+    """The account that the input names, or an empty string. Inputs without one count as one account."""
     if len(payload) > _MAX_READ_BYTES:
         return ""
     try:

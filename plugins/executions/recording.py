@@ -1,4 +1,4 @@
-"""What history records of an execution: how it began, how it ended, and what of its data is retained."""
+"""What the history records of an execution: its start, its end, and which of its data is retained."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -22,9 +22,9 @@ State = Execution.State
 
 
 def record_browser_run(plugin: Plugin, function: Function, user: User) -> Execution:
-    """Writes that a run in this user's browser has begun, and publishes it.
+    """Records and publishes the start of a run in this user's browser.
 
-    Raises RecordsNotWritten: its host calls go through the journal.
+    Raises RecordsNotWritten, because the run's host calls go through the journal.
     """
     get_journal().check()
     execution = Execution(
@@ -37,12 +37,12 @@ def record_browser_run(plugin: Plugin, function: Function, user: User) -> Execut
 
 
 def publish(kind: str, execution: Execution) -> None:
-    """Publishes to the execution's user and to staff, once the transaction commits."""
+    """Publishes the event to the execution's user and to staff when the transaction commits."""
     events.publish(kind, execution.event_data(), to_users=[execution.user_id])
 
 
 def record_start(execution: Execution) -> None:
-    """A worker has the call."""
+    """Records that a worker has taken the call."""
     get_journal().change(execution, state=State.RUNNING.value)
 
 
@@ -70,12 +70,12 @@ def record_end(
 
 
 def retained_body(function: Function, data: bytes) -> bytes | None:
-    """What history retains of an input or output: nothing of sensitive functions, nothing large."""
+    """The input or output if the history retains it. It retains nothing sensitive and nothing large."""
     return None if function.sensitive or len(data) > settings.EXECUTION_KEEP_BYTES else data
 
 
 def retained_problem(function: Function, problem: Problem | None) -> dict[str, Any] | None:
-    """The problem as history retains it. A sensitive function's own words could repeat a secret."""
+    """The problem as the history retains it. A sensitive function's own message could repeat a secret."""
     if problem is None:
         return None
     members: dict[str, Any] = storable(problem.as_dict())

@@ -1,8 +1,8 @@
-"""Runs plugin functions: one call from authorized to ended.
+"""Runs plugin functions: takes each call from its authorization to its end.
 
-A call is authorized, which reads the database (plugins.executions.authorization); begun, which adds the
-input; and run, on the engine's event loop, always outside a transaction: a plugin waiting for its own host
-call would otherwise wait for a lock that its caller holds.
+A call is first authorized, which reads the database (plugins.executions.authorization). `begin` adds the
+input, and `run` runs it on the engine's event loop. Calls never run inside a transaction: a plugin that waits
+for its own host call could then wait for a lock that its caller holds.
 """
 
 import asyncio
@@ -43,26 +43,28 @@ from plugins.runtime.service import get_engine
 
 logger = logging.getLogger("hostbridge.executions")
 
-SLOW_SHARE = 0.8  # of its time limit: a call that used more counts as slow
-_background: set[asyncio.Task[None]] = set()  # calls that nobody waits for
+SLOW_SHARE = 0.8  # a call that used more than this share of its time limit counts as slow
+_background: set[asyncio.Task[None]] = set()
 
 
 class RunEnded(Problem):
     status = 409
     code = "run-ended"
-    title = "This run has ended already"
+    title = "This run has already ended"
 
 
 class InputNotKept(Problem):
     status = 409
     code = "input-not-kept"
     title = "The input of this run was not kept"
-    default_detail = "It was sensitive or too large to keep. Call the function again with that input."
+    default_detail = (
+        "The input was sensitive or too large to keep. Call the function again and send the input."
+    )
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a call ended: with output, or with a problem."""
+    """The end of a call: its output, or a problem."""
 
     execution: Execution
     function: Function
@@ -72,7 +74,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Call:
-    """A call with all that it needs: from here to its end nothing reads the database on its behalf."""
+    """A call with everything it needs. From here on, only its host calls read the database."""
 
     authorization: Authorization
     execution: Execution
@@ -87,9 +89,9 @@ async def run(
     *,
     on_admitted: Callable[[Execution], object] = lambda _: None,
 ) -> Outcome:
-    """Calls the function and records it, on the engine's loop. `offload` does what waits for the database.
+    """Calls the function on the engine's loop and records it. `offload` runs what waits for the database.
 
-    Raises RateLimited, PoolOverloaded, and what `begin` raises. Later failures are the Outcome's problem.
+    Raises RateLimited, PoolOverloaded, and what `begin` raises. Later failures become the Outcome's problem.
     """
     slug, function, client = authorization.plugin.slug, authorization.function.name, authorization.client
     async with login_throttle.attempt(slug, function, payload, client.ip_address, offload) as attempt:
@@ -107,14 +109,17 @@ async def run(
 
 
 def run_and_wait(authorization: Authorization, payload: bytes) -> Outcome:
-    """As `run`, from any thread but the engine's. Host calls use this thread and its database connection."""
+    """As `run`, from any thread except the engine's. Host calls use this thread and its database connection.
+
+    Raises RuntimeError inside a transaction.
+    """
     if connection.in_atomic_block:
         raise RuntimeError("A plugin may not run inside a database transaction.")
     return get_engine().run(lambda offload: run(authorization, payload, offload))
 
 
 async def start(authorization: Authorization, payload: bytes) -> Execution:
-    """Begins a call, on the engine's loop, and does not wait for its end. Raises what `run` raises."""
+    """Starts a call on the engine's loop, and returns when it is admitted. Raises what `run` raises."""
     admitted: asyncio.Future[Execution] = asyncio.get_running_loop().create_future()
 
     def on_admitted(execution: Execution) -> None:
@@ -126,7 +131,7 @@ async def start(authorization: Authorization, payload: bytes) -> Execution:
             await run(authorization, payload, get_engine().offload, on_admitted=on_admitted)
         except Exception as error:
             if admitted.done():
-                logger.exception("A call that nobody waits for failed")
+                logger.exception("A background call failed")
             else:
                 admitted.set_exception(error)
 
@@ -137,28 +142,31 @@ async def start(authorization: Authorization, payload: bytes) -> Execution:
 
 
 def start_and_wait(authorization: Authorization, payload: bytes) -> Execution:
-    """As `start`, from any thread but the engine's."""
+    """As `start`, from any thread except the engine's."""
     return get_engine().run(lambda _: start(authorization, payload))
 
 
 async def wait_for_background() -> None:
-    """Waits until the calls that nobody waits for are recorded. For a server that has closed its pool."""
+    """Waits until all background calls are recorded. For a server that has closed its pool."""
     while _background:
         await asyncio.wait(_background)
 
 
 def cancel(execution: Execution) -> None:
-    """Ends it, wherever it runs; its end is recorded and published like any other. Raises RunEnded."""
+    """Cancels the call, in whichever process it runs. Raises RunEnded.
+
+    Its end is recorded and published like any other.
+    """
     get_journal().flush()
     execution.refresh_from_db()
     if execution.finished_at is not None:
-        raise RunEnded(f"It has ended already: {execution.state}.")
+        raise RunEnded(f"It ended before it could be cancelled. Its state is “{execution.state}”.")
     if not get_engine().cancel(execution.pk):
-        remote_cancel.ask_to_cancel(execution)
+        remote_cancel.request_cancel(execution)
 
 
 def replay(execution: Execution, client: Client) -> Outcome:
-    """Calls the same function again with the same input, as this client and with the active release.
+    """Calls the same function again with the same input, as this client and on the active release.
 
     Raises InputNotKept, and what `authorize` and `run` raise.
     """
@@ -193,7 +201,7 @@ def begin(authorization: Authorization, payload: bytes) -> Call:
 
 
 async def _perform(call: Call, ticket: CallTicket, offload: Offload) -> Outcome:
-    """The call in a worker, and the record of its end."""
+    """Runs the call in a worker and records its end."""
 
     async def handle(request: GuestRequest, deadline: float) -> HostReply:
         return await offload(bridge.handle, request, call.caller, deadline)
@@ -208,6 +216,9 @@ async def _perform(call: Call, ticket: CallTicket, offload: Offload) -> Outcome:
             problem = failure_problem(result.reply, authorization.limits)
     except (WorkerError, Overloaded, Stopping) as error:
         problem = runtime_problem(error, authorization.release.manifest.wasm.path)
+    except asyncio.CancelledError:  # the server stops, or the caller was interrupted
+        _conclude(call, None, ServerStopping())
+        raise
     except BaseException:
         _conclude(call, None, PluginCrashed())
         raise
@@ -215,7 +226,7 @@ async def _perform(call: Call, ticket: CallTicket, offload: Offload) -> Outcome:
 
 
 def _conclude(call: Call, result: JobResult | None, problem: Problem | None) -> Outcome:
-    """Records the end, with the plugin's breaker too."""
+    """Records the end in the history and in the plugin's breaker."""
     authorization, execution = call.authorization, call.execution
     output = recording.record_end(execution, authorization.function, result, problem)
     verdict = _verdict(execution, problem, authorization.limits)

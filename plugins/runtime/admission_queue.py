@@ -1,8 +1,8 @@
 """Decides which call gets the next worker. Pure bookkeeping: no processes, no clock, no event loop.
 
-Admission is bounded: so many calls run, so many wait, the rest are refused at once. Calls are served in the
-order in which they came, except that no plugin occupies more than its share of the workers or of the queue. A
-slow plugin waits for itself, and the others pass it by.
+The numbers of running and waiting calls are bounded; further calls are refused at once. Calls are served in
+order of arrival, except that no plugin gets more than its share of the workers or of the queue. So calls of a
+slow plugin wait for each other, and calls of other plugins overtake them.
 """
 
 import uuid
@@ -13,7 +13,7 @@ from typing import Generic, Protocol, TypeVar
 
 
 class Overloaded(Exception):
-    """No worker became free in time, or too many calls are waiting already."""
+    """No worker became free in time, or too many calls are already waiting."""
 
 
 class Worker(Protocol):
@@ -25,7 +25,7 @@ W = TypeVar("W", bound=Worker)
 
 @dataclass(eq=False)
 class Ticket(Generic[W]):
-    """One call: waiting, then at a worker. `share`: how many workers its plugin may occupy at a time.
+    """One call, first waiting, then with a worker. `share`: how many workers its plugin may use at a time.
 
     `wake` is called when the call gets a worker or is cancelled.
     """
@@ -64,12 +64,12 @@ class AdmissionQueue(Generic[W]):
         self._hand_out()
         if ticket.worker is None and not self._within_bounds(ticket):
             self.waiting.remove(ticket)
-            raise Overloaded("Too many calls are waiting already.")
+            raise Overloaded("Too many calls are already waiting.")
         self.tickets[call_id] = ticket
         return ticket
 
     def leave(self, ticket: Ticket[W], *, reuse_worker: bool) -> None:
-        """The call has ended or gave up waiting. Its worker, if any, comes back only with `reuse_worker`."""
+        """Removes a call that ended or gave up. With `reuse_worker`, its worker becomes idle again."""
         self.tickets.pop(ticket.call_id, None)
         if ticket.worker is None:
             if ticket in self.waiting:
@@ -81,19 +81,19 @@ class AdmissionQueue(Generic[W]):
         self._hand_out()
 
     def requeue(self, ticket: Ticket[W]) -> None:
-        """The ticket's worker is unusable and does not come back: the call is next in line for another."""
+        """Takes an unusable worker from the ticket, which becomes the next in line for another worker."""
         self._stop_running(ticket)
         ticket.worker = None
         self.waiting.appendleft(ticket)
         self._hand_out()
 
     def add(self, worker: W) -> None:
-        """A new worker."""
+        """Adds a new worker, idle."""
         self.idle.append(worker)
         self._hand_out()
 
     def remove(self, worker: W) -> bool:
-        """Takes an idle worker away. False if it is not idle."""
+        """Removes an idle worker. False if it is not idle."""
         if worker not in self.idle:
             return False
         self.idle.remove(worker)
@@ -104,7 +104,7 @@ class AdmissionQueue(Generic[W]):
         return len(self.waiting) <= self.length and same_plugin <= max(1, self.length // 2)
 
     def _hand_out(self) -> None:
-        """Gives idle workers to waiting calls: first the oldest whose plugin is below its share."""
+        """Gives idle workers to waiting calls: always to the oldest whose plugin is below its share."""
         while self.idle:
             ticket = next((t for t in self.waiting if self._running[t.plugin] < t.share), None)
             if ticket is None:
@@ -115,7 +115,7 @@ class AdmissionQueue(Generic[W]):
             ticket.wake()
 
     def _best_for(self, ticket: Ticket[W]) -> W:
-        """The idle worker that served this plugin last, which may have an instance ready. Or the next one."""
+        """The idle worker that last served this plugin and may have an instance ready, or any other."""
         for worker in self.idle:
             if worker.last_plugin == ticket.plugin:
                 self.idle.remove(worker)

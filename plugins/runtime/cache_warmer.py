@@ -1,7 +1,7 @@
-"""Fills the compile cache beside the calls: the workers that serve them can only read it.
+"""Fills the compile cache in the background, because the workers that serve calls can only read it.
 
-Each module is compiled once more, in a worker that does nothing else. From then on every new worker loads it
-in milliseconds.
+Each module is compiled once more in a worker that does nothing else. After that, every new worker loads it in
+milliseconds.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ logger = logging.getLogger("hostbridge.runtime")
 
 
 class CacheWarmer:
-    """Compiles one module at a time, each once, on the event loop that calls `warm`."""
+    """Compiles modules one at a time, each of them once. For use on one event loop."""
 
     def __init__(self, options: WorkerOptions) -> None:
         self._options = options
@@ -23,15 +23,15 @@ class CacheWarmer:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def warm(self, job: Job) -> None:
-        """Compiles the job's module into the cache soon. Does nothing if it was asked before."""
-        if job.sha256 not in self._seen:
-            self._seen.add(job.sha256)
+        """Schedules the job's module for compilation into the cache, unless that was done before."""
+        if job.module not in self._seen:
+            self._seen.add(job.module)
             task = asyncio.create_task(self._compile(job))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
-        """Ends the worker that compiles, and drops what waits."""
+        """Ends the current compilation and drops those that wait."""
         for task in [*self._tasks]:
             task.cancel()
         if self._tasks:
@@ -45,5 +45,5 @@ class CacheWarmer:
                     await worker.load(job)
                 finally:
                     await worker.end()
-            except Exception as error:  # whatever it is, the next module must not suffer
-                logger.warning("A module is not in the compile cache; each worker compiles it. %r", error)
+            except Exception as error:  # the next module must still be compiled
+                logger.warning("A module is not in the compile cache; each worker compiles it: %r", error)

@@ -1,9 +1,9 @@
-"""The engine: an event loop with the pool of workers on it, reachable from every thread.
+"""The engine: an event loop with the pool of workers on it, usable from every thread.
 
-A server runs it on its own event loop, so that the call endpoint waits for workers without a thread. Commands
-and tests get a private loop in a thread. Synchronous callers hand their work over and wait. While they wait,
-their own thread does what the work must not do on the loop, such as database queries: a call's host calls use
-the caller's database connection, as if the caller had made them itself.
+A server runs the engine on its own event loop, so that the call endpoint waits for workers without a thread.
+Commands and tests get a private loop in a thread. Synchronous callers submit a coroutine and wait. Meanwhile
+their own thread runs what must not block the loop, such as database queries, so a call's host calls use the
+caller's database connection.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ class Engine:
 
     @property
     def pool(self) -> Pool:
-        """The pool. Its workers start at the first use. From any thread."""
+        """The pool. Its workers start at the first use. For any thread."""
         if self._pool is None:
             self.call(self._start_pool)
         assert self._pool is not None  # noqa: S101 - for the type checker
@@ -57,7 +57,7 @@ class Engine:
         return threading.get_ident() == self._thread_id
 
     def call(self, function: Callable[..., T], *args: Any) -> T:
-        """Calls a function on the loop, where it must not block, and returns its result. From any thread."""
+        """Calls a function on the loop and returns its result. It must not block. For any thread."""
         if self.is_here:
             return function(*args)
 
@@ -67,7 +67,7 @@ class Engine:
         return asyncio.run_coroutine_threadsafe(call(), self._loop).result()
 
     def run(self, work: Callable[[Offload], Coroutine[Any, Any, T]]) -> T:
-        """Runs a coroutine on the engine's loop and waits for it. What it offloads runs in this thread.
+        """Runs a coroutine on the engine's loop and waits for it. It offloads to the calling thread.
 
         Raises RuntimeError on the loop's own thread, which would wait for itself.
         """
@@ -99,15 +99,15 @@ class Engine:
         return future.result()
 
     def cancel(self, call_id: uuid.UUID) -> bool:
-        """As Pool.cancel, from any thread."""
-        return self.call(self.pool.cancel, call_id)
+        """As Pool.cancel, for any thread."""
+        return self._pool is not None and self.call(self._pool.cancel, call_id)
 
     async def offload(self, function: Callable[..., T], /, *args: Any) -> T:
         """Calls a blocking function in a thread that has a database connection. On the engine's loop."""
         return await self._threads.run(with_connection, function, *args)
 
     async def close(self) -> None:
-        """Ends the pool with every call and worker. On the engine's loop."""
+        """Closes the pool, which ends every call and worker. On the engine's loop."""
         if self._pool is not None:
             await self._pool.close()
 
@@ -122,7 +122,7 @@ class PrivateEngine(Engine):
 
     def __init__(self, make_pool: Callable[[], Pool]) -> None:
         loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=loop.run_forever, name="engine", daemon=True)
+        self._thread = threading.Thread(target=_run_forever, args=[loop], name="engine", daemon=True)
         self._thread.start()
         super().__init__(make_pool, loop, self._thread.ident or 0)
 
@@ -130,9 +130,12 @@ class PrivateEngine(Engine):
         return await self._threads.run(with_passing_connection, function, *args)
 
     def shut_down(self) -> None:
-        """Ends everything, the loop and its thread included. From any other thread."""
+        """Closes the pool, cancels what else runs on the loop, and ends its thread. For any other thread."""
         self.run(lambda _: self.close())
-        self.run(lambda _: self._loop.shutdown_default_executor())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
-        self._loop.close()
+
+
+def _run_forever(loop: asyncio.AbstractEventLoop) -> None:
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:  # cancels what is left, and closes the loop
+        runner.get_loop().run_forever()

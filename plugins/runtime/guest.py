@@ -1,13 +1,13 @@
-"""A compiled module and its instances: libextism's C API, as far as the package's own classes do not do.
+"""A compiled module and its instances, through libextism's C API.
 
-They know no fuel, send the bytes through base64, fail on error texts that are not UTF-8, and copy an output
-before anybody could look at its length.
+The extism package's own classes do not support fuel, send the module through base64, fail on error texts that
+are not UTF-8, and copy an output before its length can be checked.
 """
 
 import json
 from typing import Any
 
-from extism import extism  # the package itself does not offer CompiledPlugin
+from extism import extism  # the package does not export CompiledPlugin
 from extism_sys import ffi, lib
 
 from plugins.bundles.wasm_imports import WASI_NAMESPACE
@@ -15,7 +15,7 @@ from plugins.runtime.protocol import MAX_MESSAGE, FailureKind, Load
 
 
 class Module(extism.CompiledPlugin):  # type: ignore[misc]  # the package has no types
-    """Compiled, and with the host functions that its guests may call."""
+    """A compiled module with the host functions that its instances may call."""
 
     def __init__(self, frame: Load, functions: list[extism.Function]) -> None:
         """Raises extism.Error."""
@@ -30,32 +30,32 @@ class Module(extism.CompiledPlugin):  # type: ignore[misc]  # the package has no
             "allowed_hosts": [],
         }
         raw = json.dumps(manifest).encode()
-        self.functions = functions  # called for as long as instances live
+        self.functions = functions  # referenced here because instances call them
         metadata = [extism._ExtismFunctionMetadata(function) for function in functions]
         pointers = ffi.new("ExtismFunction*[]", [each.pointer for each in metadata])
         error = ffi.new("char**")
-        # Linking WASI's functions takes as long as all else of a small instance. One that lacks them in spite
-        # of importing them cannot be made, so this needs no trust.
+        # Linking WASI takes as long as everything else in making a small instance, so it is linked only for
+        # modules that import it. If `imports` were wrong, instantiation would fail: it need not be trusted.
         wasi = any(namespace == WASI_NAMESPACE for namespace, _ in frame.imports)
-        given = raw, len(raw), pointers, len(metadata), wasi
+        arguments = raw, len(raw), pointers, len(metadata), wasi
         if frame.fuel:
-            self.pointer = lib.extism_compiled_plugin_new_with_fuel_limit(*given, frame.fuel, error)
+            self.pointer = lib.extism_compiled_plugin_new_with_fuel_limit(*arguments, frame.fuel, error)
         else:
-            self.pointer = lib.extism_compiled_plugin_new(*given, error)
+            self.pointer = lib.extism_compiled_plugin_new(*arguments, error)
         if self.pointer == ffi.NULL:
-            raise _taken(error)
+            raise _take_error(error)
 
 
 class Instance:
-    """A module's memory, globals and variables, for one call."""
+    """An instance of a module, with its own memory, globals and variables, for one call."""
 
     def __init__(self, module: Module, config: bytes) -> None:
         """Runs the module's start function. Raises extism.Error."""
-        self.module = module  # has to outlive it
+        self.module = module  # the module must outlive its instances
         error = ffi.new("char**")
         self.pointer = lib.extism_plugin_new_from_compiled(module.pointer, error)
         if self.pointer == ffi.NULL:
-            raise _taken(error)
+            raise _take_error(error)
         lib.extism_plugin_config(self.pointer, config, len(config))
 
     def __del__(self) -> None:
@@ -63,7 +63,7 @@ class Instance:
             lib.extism_plugin_free(self.pointer)
 
     def call(self, function: str, payload: bytes, max_output_bytes: int) -> bytes | tuple[FailureKind, str]:
-        """The function's output, or what kind of failure it was and its text."""
+        """The function's output, or the kind of failure and its message."""
         code = lib.extism_plugin_call(self.pointer, function.encode(), payload, len(payload))
         error = lib.extism_plugin_error(self.pointer)
         if error != ffi.NULL:
@@ -77,8 +77,8 @@ class Instance:
 
 
 def classify(message: str) -> tuple[FailureKind, str]:
-    """A guest's own error text, or one of the runtime's: a trap comes with a WebAssembly backtrace."""
-    # In this order: Extism's limit, an initial memory that is over it, this process's limit (tables).
+    """Tells the runtime's errors from the guest's own. A trap's text has a WebAssembly backtrace."""
+    # Extism's memory limit, an initial memory above that limit, and this process's own limit (tables).
     if message == "oom" or "memory minimum size" in message or message.startswith("out of memory (failed"):
         return "memory", message
     if message == "plugin ran out of fuel":
@@ -88,8 +88,8 @@ def classify(message: str) -> tuple[FailureKind, str]:
     return "guest_error", message
 
 
-def _taken(error: Any) -> extism.Error:
-    """The error that libextism left, and gave to us to free."""
+def _take_error(error: Any) -> extism.Error:
+    """Converts and frees libextism's error."""
     message = ffi.string(error[0]).decode(errors="replace")
     lib.extism_plugin_new_error_free(error[0])
     return extism.Error(message)

@@ -1,4 +1,4 @@
-"""One call as the runtime sees it: what a worker is asked to do, what comes back, and how it can fail."""
+"""One call as the runtime sees it: the job for a worker, its result, and the ways it can fail."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -8,18 +8,18 @@ import msgspec
 
 from plugins.runtime.protocol import Failure, GuestRequest, HostReply, HostRequest, Result
 
-# Takes the guest's request and its deadline, a time.monotonic().
+# Called with the guest's request and its deadline on the time.monotonic() clock.
 HostHandler = Callable[[GuestRequest, float], Awaitable[HostReply]]
 
 
 class WorkerError(Exception):
-    """The job has no result. After all of these but InvalidModule the worker is dead.
+    """The job has no result. The worker is dead, except after InvalidModule.
 
     ├── TimedOut       the wall-clock limit has passed
-    ├── LimitReached   the guest asked the host for more than one call may
-    ├── Cancelled      somebody cancelled it
+    ├── LimitReached   the guest's host calls exceeded a limit
+    ├── Cancelled      the call was cancelled
     ├── Crashed        the worker died, or broke the protocol
-    └── InvalidModule  the bytes do not compile, or import what is not offered
+    └── InvalidModule  the module does not compile, or imports something that the host does not offer
     """
 
 
@@ -28,7 +28,7 @@ class TimedOut(WorkerError):
 
 
 class LimitReached(WorkerError):
-    """`limit`: the manifest's name of it."""
+    """`limit`: its name in the manifest."""
 
     def __init__(self, limit: str, allowed: int) -> None:
         super().__init__(limit, allowed)
@@ -49,11 +49,12 @@ class InvalidModule(WorkerError):
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """One call, with its limits. `wasm` is called only if a worker lacks the module; it may block.
+    """One call, with its limits.
 
-    `config`: a JSON object with string values. `fuel`: about how many instructions it may run; 0 means no
-    limit. `max_bridge_bytes`: what may cross the bridge, both directions together. `imports`: the (namespace,
-    name) pairs that the module imports.
+    `wasm` is called only if the worker does not have the module, and may block. `config` is a JSON object
+    with string values. `fuel` is about how many instructions the call may run; 0 means no limit.
+    `max_bridge_bytes` limits what crosses the bridge, both directions together. `imports` holds the
+    (namespace, name) pairs that the module imports.
     """
 
     sha256: str
@@ -71,13 +72,13 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def module(self) -> str:
-        """Names the compiled module: the same bytes compile differently for other limits."""
+        """Identifies the compiled module. The same bytes compile differently for other limits."""
         return f"{self.sha256}:{self.max_pages}:{self.fuel}"
 
 
 @dataclass(frozen=True)
 class JobResult:
-    """The worker's reply, and where the time went (milliseconds)."""
+    """The worker's reply, and how long loading and host calls took, in milliseconds."""
 
     reply: Result | Failure
     load_ms: float

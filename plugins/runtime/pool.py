@@ -4,23 +4,24 @@ Everything here runs on one event loop. plugins.runtime.engine is the way in fro
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from plugins.runtime.admission_queue import AdmissionQueue, Overloaded, Ticket
 from plugins.runtime.cache_warmer import CacheWarmer
-from plugins.runtime.compile_cache import in_the_way, write_cache_config
+from plugins.runtime.compile_cache import blocking_folder, write_cache_config
 from plugins.runtime.job import Cancelled, HostHandler, Job, JobResult
 from plugins.runtime.process import WorkerOptions, WorkerProcess
 from plugins.runtime.supervisor import Supervisor
 
 logger = logging.getLogger("hostbridge.runtime")
 
+CLOSE_SECONDS = 10
 SLOW_LOAD_MS = 30  # loading from the compile cache takes less, unless the module is huge
 _NO_CACHE = (
     "Workers cannot reach the compile cache: other users may not enter %s. Each worker compiles every module "
@@ -31,14 +32,14 @@ CallTicket = Ticket[WorkerProcess]
 
 
 class Stopping(Exception):
-    """The pool was closed while the call waited or ran."""
+    """The pool was closed while the call was waiting or running."""
 
 
 class Census(NamedTuple):
-    """Workers and calls now, and counts since the start.
+    """The workers and calls at this moment, and counts since the start.
 
-    `starting`: workers that are not up yet. `replaced`: workers that were killed or died. `queue_full`,
-    `waited_too_long`: calls that were refused, by reason.
+    `starting`: workers that are not up yet. `replaced`: workers that were killed or died. `queue_full` and
+    `waited_too_long`: calls refused for that reason.
     """
 
     busy: int
@@ -51,13 +52,13 @@ class Census(NamedTuple):
 
 
 class Pool:
-    """`size` workers, and up to `queue` calls that wait for one, each for `queue_timeout_ms` at most."""
+    """`size` workers, and a queue of up to `queue` calls that wait for `queue_timeout_ms` at most."""
 
     def __init__(
         self, *, size: int, queue: int, queue_timeout_ms: int, guest_memory_bytes: int, cache_dir: Path
     ) -> None:
         options = WorkerOptions(guest_memory_bytes, write_cache_config(cache_dir))
-        if closed := in_the_way(cache_dir):
+        if closed := blocking_folder(cache_dir):
             logger.warning(_NO_CACHE, closed, closed)
         self.size = size
         self.queue_timeout_ms = queue_timeout_ms
@@ -66,15 +67,16 @@ class Pool:
         self._warmer = CacheWarmer(options)
         self._queue_full = self._waited_too_long = 0
         self._closed = False
+        self._call_left = asyncio.Event()
 
     @property
     def busy(self) -> bool:
         """Whether any call waits or runs."""
         return bool(self._queue.tickets)
 
-    @contextmanager
+    @contextlib.contextmanager
     def admit(self, call_id: uuid.UUID, plugin: str, share: int | None = None) -> Iterator[CallTicket]:
-        """Admits a call, for as long as the `with` lasts. `share`: fewer workers for the plugin than usual.
+        """Admits a call for the `with` block. `share`: limits the plugin to fewer workers than usual.
 
         Raises Overloaded at once if the queue, or this plugin's half of it, is full.
         """
@@ -93,11 +95,12 @@ class Pool:
             self._queue.leave(ticket, reuse_worker=reusable)
             if worker is not None and not reusable:
                 self.supervisor.replace(worker)
+            self._call_left.set()
 
     async def run(
         self, ticket: CallTicket, job: Job, handle: HostHandler, on_start: Callable[[], None] = lambda: None
     ) -> tuple[JobResult, float]:
-        """The result, and the milliseconds spent waiting for a worker. `on_start` is called in between.
+        """The result, and the milliseconds spent waiting for a worker. Calls `on_start` once it has one.
 
         Raises Overloaded, Stopping and WorkerErrors.
         """
@@ -116,21 +119,21 @@ class Pool:
     async def warm(self, plugin: str, job: Job) -> None:
         """Loads the job's module into an idle worker, which then serves the plugin's next call.
 
-        Waits until all workers are up, so that plugins warmed one after the other get a worker each. Raises
-        Overloaded, Stopping and WorkerErrors.
+        Waits until all workers are up, so that plugins warmed in turn get one worker each. Raises Overloaded,
+        Stopping and WorkerErrors.
         """
         seconds = self.queue_timeout_ms / 1000
         try:
             await asyncio.wait_for(self.supervisor.full.wait(), seconds)
         except TimeoutError as error:
-            raise Overloaded("The workers did not come up in time.") from error
+            raise Overloaded("The workers did not start in time.") from error
         with self.admit(uuid.uuid4(), plugin) as ticket:
             worker = await self._worker_for(ticket, job.module, time.monotonic() + seconds)
             if await worker.load(job) > SLOW_LOAD_MS:
                 self._warmer.warm(job)
 
     def cancel(self, call_id: uuid.UUID) -> bool:
-        """Ends the call, waiting or running, which then raises Cancelled. False if it is not here."""
+        """Cancels a waiting or running call, which then raises Cancelled. False if it is not here."""
         ticket = self._queue.tickets.get(call_id)
         if ticket is None:
             return False
@@ -141,10 +144,18 @@ class Pool:
         return True
 
     async def close(self) -> None:
-        """Ends every call and every worker, and refuses later calls."""
+        """Refuses new calls, ends every call and every worker.
+
+        Waits until each call has left the pool, but not for ever: a host call may hang in the database.
+        """
         self._closed = True
         for call_id in [*self._queue.tickets]:
             self.cancel(call_id)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                while self._queue.tickets:
+                    self._call_left.clear()
+                    await self._call_left.wait()
         await self._warmer.close()
         await self.supervisor.close()
 
@@ -156,7 +167,7 @@ class Pool:
         return self.supervisor.pids()
 
     def layers(self, timeout_seconds: float = 5) -> dict[str, str]:
-        """As Supervisor.layers: blocks until a worker is up, so never on the event loop."""
+        """As Supervisor.layers, which blocks: never call it on the event loop."""
         return self.supervisor.layers(timeout_seconds)
 
     def census(self) -> Census:
@@ -172,7 +183,7 @@ class Pool:
         )
 
     async def _worker_for(self, ticket: CallTicket, module: str, deadline: float) -> WorkerProcess:
-        """The ticket's worker once it has one that can take a call of the module.
+        """Waits until the ticket has a worker that can take a call of the module.
 
         Raises Stopping, Cancelled, and Overloaded if that takes too long.
         """
@@ -188,8 +199,11 @@ class Pool:
             if await worker.settle(module):
                 worker.last_plugin = ticket.plugin
                 return worker
-            # Dead, perhaps by the kernel's OOM killer, or busy with the plugin before: not this call's fault.
-            logger.warning("A worker was not ready after a call of “%s”; it is replaced.", worker.last_plugin)
+            # It died, perhaps by the kernel's OOM killer, or is still busy with the previous call.
+            if not ticket.cancelled:
+                logger.warning(
+                    "A worker was not ready after a call of “%s” and is replaced", worker.last_plugin
+                )
             self._queue.requeue(ticket)
             self.supervisor.replace(worker)
 
@@ -201,8 +215,9 @@ class Pool:
         self._queue.add(worker)
 
     def _lost(self, worker: WorkerProcess) -> None:
-        """An idle worker died. A busy one is replaced when its call ends."""
+        """Replaces a worker that died idle. A busy one is replaced when its call ends."""
         if self._queue.remove(worker) and not self._closed:
+            logger.warning("An idle worker died and is replaced")
             self.supervisor.replace(worker)
 
 

@@ -1,4 +1,4 @@
-"""One worker as the web process holds it: started, given jobs, and killed when it breaks a rule."""
+"""A worker process as the web process sees it: starts it, gives it jobs, kills it when it misbehaves."""
 
 import asyncio
 import contextlib
@@ -51,25 +51,25 @@ from plugins.runtime.worker_channel import WorkerChannel
 T = TypeVar("T")
 BOOT_SECONDS = 20
 LOAD_SECONDS = 20
-SETTLE_SECONDS = (
-    0.5  # freeing and making an instance takes 0.3 ms; longer means the module loops as it starts
-)
+# Freeing an instance and making another takes 0.3 ms. A module that needs longer loops as it starts.
+SETTLE_SECONDS = 0.5
 MODULES_PER_WORKER = 16
-# Besides the guests' memory: Python, libextism and the compiled modules.
+# The memory for Python, libextism and the compiled modules, in addition to the guests' memory.
 BASE_BYTES = 512 << 20
-# What a worker runs. -I below: neither the environment nor the current directory decides what it imports.
+# The code that a worker runs. It runs with -I, so that neither the environment nor the current directory
+# affects what it imports.
 BOOT = (
     "import sys; sys.path.insert(0, sys.argv[1]); "
     "from plugins.runtime.worker import main; "
     "main(int(sys.argv[2]), int(sys.argv[3]), sys.argv[4], sys.argv[5] == 'writable')"
 )
 _ROOT = str(Path(__file__).resolve().parents[2])
-# What reading a frame raises when the worker is gone or lies. msgspec's errors are ValueErrors.
+# What reading a frame raises if the worker is gone or misbehaves. msgspec's errors are ValueErrors.
 BROKEN = (Closed, OSError, ProtocolError, ValueError)
 
 
 class WorkerOptions(NamedTuple):
-    """`guest_memory_bytes`: for all instances in a worker. `cache_config`: made by write_cache_config."""
+    """`guest_memory_bytes`: for all instances in a worker. `cache_config`: from write_cache_config."""
 
     guest_memory_bytes: int
     cache_config: Path
@@ -77,7 +77,7 @@ class WorkerOptions(NamedTuple):
 
 @dataclass(eq=False)
 class WorkerProcess:
-    """A running worker, on one event loop. Whoever took it from the pool has it alone."""
+    """A running worker, for use on one event loop by one call at a time."""
 
     process: subprocess.Popen[bytes]
     channel: WorkerChannel
@@ -86,7 +86,7 @@ class WorkerProcess:
     last_plugin: str = ""
     _killed: bool = False
     _cancelled: bool = False
-    _last_module: str = ""  # of the last call, of which something may be left
+    _last_module: str = ""  # of the last call, which may not be cleaned up yet
     _last_id: int = 0
     _ids: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
@@ -94,19 +94,24 @@ class WorkerProcess:
     async def start(
         cls, options: WorkerOptions, *, cache_writable: bool = False, starter: Executor | None = None
     ) -> Self:
-        """A worker that is up. With `cache_writable` it fills the compile cache, and only loads modules.
+        """Starts a worker and waits until it is up. With `cache_writable` it only compiles, into the cache.
 
-        The kernel kills a worker when the thread that started it ends (PR_SET_PDEATHSIG), so `starter` has to
+        The kernel kills a worker when the thread that started it ends (PR_SET_PDEATHSIG), so `starter` must
         outlive it; by default that is the event loop's thread. Raises what BROKEN lists.
         """
         ours, theirs = socket.socketpair()
         with theirs:
-            loop = asyncio.get_running_loop()
-            if starter is None:
-                process = _spawn(theirs, options, cache_writable)
-            else:
-                process = await loop.run_in_executor(starter, _spawn, theirs, options, cache_writable)
-        worker = cls(process, await WorkerChannel.open(ours))
+            channel = await WorkerChannel.open(ours)
+            try:
+                if starter is None:
+                    process = _spawn(theirs, options, cache_writable)
+                else:
+                    loop = asyncio.get_running_loop()
+                    process = await loop.run_in_executor(starter, _spawn, theirs, options, cache_writable)
+            except BaseException:
+                channel.close()
+                raise
+        worker = cls(process, channel)
         try:
             await worker._wait_ready()
         except BaseException:
@@ -120,13 +125,13 @@ class WorkerProcess:
 
     @property
     def usable(self) -> bool:
-        """Whether it may be given another call."""
+        """Whether it can take another call."""
         return not (self._killed or self._cancelled or self.channel.closed)
 
     async def settle(self, module: str) -> bool:
-        """Whether it can take a call of `module`; waits until nothing of another module's call is left.
+        """Whether it can take a call of `module`. Waits until a call of another module is cleaned up.
 
-        What is left of a call of the same module takes of the next one's own time.
+        Cleaning up after a call of the same module counts towards the next call's own time.
         """
         try:
             self.channel.check_silent()
@@ -137,59 +142,69 @@ class WorkerProcess:
                 self._last_module = ""
         except BROKEN:
             return False
+        except asyncio.CancelledError:  # the reply is still to come and would reach the next call
+            self._kill()
+            raise
         return self.usable
 
     async def call(self, job: Job, handle: HostHandler) -> JobResult:
-        """Runs the job; `handle` answers the guest's requests. Cancelling the task ends the worker.
+        """Runs the job. `handle` answers the guest's requests. Cancelling the task ends the worker.
 
         Raises WorkerErrors.
         """
         load_ms = await self.load(job)
         deadline = time.monotonic() + job.timeout_ms / 1000
-        late = f"{job.timeout_ms} ms of wall-clock time were up"
+        late = f"the wall-clock limit of {job.timeout_ms} ms was reached"
         return await self._or_end(self._call(job, handle, load_ms, deadline), late)
 
     async def load(self, job: Job) -> float:
-        """Makes sure that the worker has the module. Returns the time taken in ms. Raises WorkerErrors."""
+        """Loads the module unless the worker has it. Returns the time taken in ms.
+
+        Raises WorkerErrors. Also raises what reading the module raises, and then the worker stays usable.
+        """
         if job.module in self.modules:
-            self.modules.move_to_end(job.module)  # the last one to be unloaded for another
+            self.modules.move_to_end(job.module)  # the least recently used one is unloaded first
             return 0.0
-        return await self._or_end(self._load(job), f"{LOAD_SECONDS} s for loading the module were up")
+        # Reading and packing take a while for a large module: not on the event loop.
+        started = time.monotonic()
+        packed = await asyncio.to_thread(_pack_load, job)
+        late = f"the module did not load within {LOAD_SECONDS} s"
+        await self._or_end(self._load(job, packed, started + LOAD_SECONDS), late)
+        return (time.monotonic() - started) * 1000
 
     async def try_out(self, job: Job) -> None:
-        """Loads the module and makes an instance of it, which may take as long as one of its calls.
+        """Loads the module and makes an instance of it, within the time limit of one call.
 
         Raises WorkerErrors.
         """
         await self.load(job)
-        self.channel.send(Try(job.module))
         deadline = time.monotonic() + job.timeout_ms / 1000
-        reply = await self._or_end(self._receive(deadline), "it was not ready in time")
+        reply = await self._or_end(self._try_out(job, deadline), "the module did not start in time")
         if not isinstance(reply, Settled):
-            raise InvalidModule(reply.message if isinstance(reply, Failure) else "it does not start")
+            raise InvalidModule(reply.message if isinstance(reply, Failure) else "it cannot be instantiated")
 
     def cancel(self) -> None:
         """Ends the call in progress, which then raises Cancelled."""
         self._cancelled = True
-        self._end_process()
+        self._kill()
 
     async def end(self) -> None:
         """Kills the process and everything it started, and waits until it is gone. Safe to call twice."""
-        self._killed = True
-        if self.process.returncode is None:  # afterwards the number may be another process's
-            self._end_process()
+        self._kill()
         self.channel.close()
         await asyncio.get_running_loop().run_in_executor(None, self.process.wait)
 
-    def _end_process(self) -> None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.kill()
+    def _kill(self) -> None:
+        self._killed = True
+        if self.process.returncode is None:  # otherwise its pid may belong to another process by now
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.kill()
 
     async def _wait_ready(self) -> None:
         frame = await self._receive(time.monotonic() + BOOT_SECONDS)
         if not isinstance(frame, Ready):
-            raise ProtocolError("the worker did not say that it is ready")
+            raise ProtocolError("it did not report that it was ready")
         self.layers = frame.layers
 
     async def _call(self, job: Job, handle: HostHandler, load_ms: float, deadline: float) -> JobResult:
@@ -212,30 +227,31 @@ class WorkerProcess:
                     meter.reply(reply)
                     self.channel.send(reply)
                 case _:
-                    raise ProtocolError("a frame that belongs to no call of ours")
+                    raise ProtocolError("it sent a frame that does not belong to the call")
 
-    async def _load(self, job: Job) -> float:
-        started = time.monotonic()
+    async def _try_out(self, job: Job, deadline: float) -> FromWorker:
+        self.channel.send(Try(job.module))
+        return await self._receive(deadline)
+
+    async def _load(self, job: Job, packed: bytes, deadline: float) -> None:
         while len(self.modules) >= MODULES_PER_WORKER:
             oldest, _ = self.modules.popitem(last=False)
             self.channel.send(Unload(oldest))
-        # Reading and packing take a while for a large module: not on the event loop.
-        self.channel.send_packed(await asyncio.to_thread(_pack_load, job))
-        match await self._receive(started + LOAD_SECONDS):
+        self.channel.send_packed(packed)
+        match await self._receive(deadline):
             case Loaded(module=job.module):
                 self.modules[job.module] = None
             case LoadFailed(message=message):
                 raise InvalidModule(message)
             case _:
-                raise ProtocolError("expected the end of loading")
-        return (time.monotonic() - started) * 1000
+                raise ProtocolError("it did not report the end of loading")
 
     async def _receive(self, deadline: float) -> FromWorker:
         frame: FromWorker = decode_from_worker(await self.channel.receive(deadline))
         return frame
 
     async def _or_end(self, work: Awaitable[T], late: str) -> T:
-        """The work's result. If it fails half-way the worker ends: its next frame would be someone else's.
+        """The work's result. If it fails midway, the worker ends: its next frame would reach another call.
 
         Raises WorkerErrors, and whatever else the work raises.
         """
@@ -251,8 +267,7 @@ class WorkerProcess:
             await self.end()
             raise (Cancelled() if self._cancelled else Crashed(cause)) from error
         except asyncio.CancelledError:
-            self._killed = True
-            self._end_process()
+            self._kill()
             raise
         except BaseException:
             await self.end()
@@ -261,11 +276,11 @@ class WorkerProcess:
     async def _cause_of_death(self, error: Exception) -> str:
         if not isinstance(error, Closed | ConnectionError):
             return f"the worker broke the protocol ({error})"
-        try:  # its socket is closed, so it is ending or gone
+        try:  # its socket is closed, so it is about to end or has ended
             code = await asyncio.get_running_loop().run_in_executor(None, self.process.wait, 1)
         except subprocess.TimeoutExpired:
             return f"the worker broke the protocol ({error})"
-        return f"the worker was ended by {signal.Signals(-code).name}" if code < 0 else "the worker ended"
+        return f"the worker was killed by {signal.Signals(-code).name}" if code < 0 else "the worker exited"
 
 
 def _spawn(theirs: socket.socket, options: WorkerOptions, cache_writable: bool) -> "subprocess.Popen[bytes]":
@@ -283,7 +298,7 @@ def _spawn(theirs: socket.socket, options: WorkerOptions, cache_writable: bool) 
         ],
         pass_fds=[theirs.fileno()],
         stdin=subprocess.DEVNULL,
-        # Nothing of the server's is passed on: no secrets, no proxy. A backtrace costs 48 ms a trap.
+        # Nothing from the server's environment: no secrets, no proxy. A backtrace would cost 48 ms per trap.
         env={"RUST_BACKTRACE": "0", "LANG": "C.UTF-8"},
         cwd="/",
         start_new_session=True,

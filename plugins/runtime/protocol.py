@@ -1,10 +1,10 @@
 """The frames that the web process and a worker exchange: a length, then a msgpack array that names its type.
 
-The worker runs hostile code, so the parent trusts nothing about its frames but their shape. All lengths are
-bounded, those of lists and texts included; every frame carries the id of its call; and a frame that does not
-fit ends the worker.
+The worker runs hostile code, so the parent validates the shape of its frames and trusts nothing else about
+them. All lengths are bounded, including those of lists and strings. Every frame of a call carries the call's
+id. An invalid or unexpected frame ends the worker.
 
-The worker imports this module too, so it imports no Django.
+The worker imports this module too, so it must not import Django.
 """
 
 import socket
@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Meta
 
 MAX_FRAME_BYTES = 64 << 20
-# Bounds on a guest's request apart from its body, and on a worker's reports. Characters, except for counts.
+# Limits on a guest's request apart from its body, and on a worker's reports. In characters, unless a count.
 MAX_METHOD, MAX_URL = 32, 8 << 10
 MAX_HEADERS = 100
 MAX_HEADER_NAME, MAX_HEADER_VALUE = 256, 8 << 10
@@ -23,7 +23,7 @@ MAX_LOG_LINES = 100
 MAX_LOG_CHARS = 16 << 10  # all lines together
 MAX_MESSAGE = 8000
 Message = Annotated[str, Meta(max_length=MAX_MESSAGE)]
-_CHUNK_BYTES, _MAX_CHUNK_BYTES = 64 << 10, 1 << 20  # the least and the most that one read asks for
+_CHUNK_BYTES, _MAX_CHUNK_BYTES = 64 << 10, 1 << 20  # the smallest and the largest read
 _LENGTH = struct.Struct("!I")
 
 
@@ -70,7 +70,7 @@ class Call(Frame, frozen=True):
 
 
 class Settle(Frame, frozen=True):
-    """Reply with Settled once nothing is left of this call, which has ended."""
+    """Reply with Settled once everything left over from this call, which has ended, is cleaned up."""
 
     call_id: int
 
@@ -86,7 +86,7 @@ class HostReply(Frame, frozen=True):
 
 
 class Ready(Frame, frozen=True):
-    """The worker is up. `layers`: the status of each layer of its confinement."""
+    """The worker is up. `layers`: the status of each sandbox layer."""
 
     runtime_version: str
     layers: dict[str, str]
@@ -153,7 +153,7 @@ class Failure(Frame, frozen=True):
 
 
 class Settled(Frame, frozen=True):
-    """Nothing is left of the call; the worker waits for the next frame."""
+    """The call is cleaned up, and the worker waits for the next frame."""
 
     call_id: int
 
@@ -168,7 +168,7 @@ decode_from_worker = msgspec.msgpack.Decoder(FromWorker).decode
 
 
 class ProtocolError(Exception):
-    """The other side sent bytes that are no frame, or a frame that does not belong there."""
+    """The other side sent bytes that are not a frame, or a frame that is not expected now."""
 
 
 class Closed(Exception):
@@ -176,14 +176,14 @@ class Closed(Exception):
 
 
 class FrameBuffer:
-    """Cuts a stream of bytes into frames."""
+    """Splits a stream of bytes into frames."""
 
     def __init__(self) -> None:
         self._data = bytearray()
-        self._whole: bytes | None = None  # a chunk that was exactly one frame, as most are: never copied
+        self._whole: bytes | None = None  # most chunks are exactly one frame and need no copy
 
     def __len__(self) -> int:
-        """The bytes held."""
+        """The number of buffered bytes."""
         return len(self._data) + len(self._whole or b"")
 
     def feed(self, chunk: bytes) -> None:
@@ -196,7 +196,7 @@ class FrameBuffer:
             self._data += chunk
 
     def take(self) -> bytes | None:
-        """The body of the next frame, or None until all of it has come. Raises ProtocolError."""
+        """The body of the next frame, or None until it is complete. Raises ProtocolError."""
         if self._whole is not None:
             whole, self._whole = self._whole, None
             return whole[_LENGTH.size :]
@@ -208,7 +208,7 @@ class FrameBuffer:
         return body
 
     def ready(self) -> bool:
-        """Whether `take` has something to say: a whole frame, or that none will come."""
+        """Whether `take` would return a frame or raise."""
         try:
             end = self._end_of_frame()
         except ProtocolError:
@@ -226,12 +226,12 @@ class FrameBuffer:
             return None
         (length,) = _LENGTH.unpack_from(self._data)
         if length > MAX_FRAME_BYTES:
-            raise ProtocolError(f"a frame of {length} bytes was announced")
+            raise ProtocolError(f"it announced a frame of {length} bytes")
         return _LENGTH.size + int(length)
 
 
 class Channel:
-    """The worker's end of the socket, in whole frames. It blocks: the parent enforces all deadlines.
+    """The worker's end of the socket. It blocks without a deadline: the parent enforces all deadlines.
 
     The parent's end is plugins.runtime.worker_channel.
     """
@@ -255,7 +255,7 @@ class Channel:
 
 
 def pack(frame: Frame) -> bytes:
-    """The frame as it is sent. Raises ProtocolError if it is too large."""
+    """The bytes to send. Raises ProtocolError if the frame is too large."""
     body = _encode(frame)
     if len(body) > MAX_FRAME_BYTES:
         raise ProtocolError(f"a frame of {len(body)} bytes is too large")

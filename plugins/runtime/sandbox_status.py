@@ -1,37 +1,38 @@
-"""The layers of a worker's confinement, as the server tells of them: which hold, what a missing one means."""
+"""Describes the sandbox layers of workers: which are on, what each keeps out, what a missing one means."""
 
 from typing import Literal, NamedTuple
 
-# By the names that workers report; plugins.runtime.confine applies them in this order.
+# What it means that a layer is missing. The keys are the names that workers report, in the order in which
+# plugins.runtime.confine applies the layers.
 MISSING = {
-    "descriptors": "files that the server has open may be inherited",
-    "no_new_privileges": "a set-uid program could give rights back",
-    "network": "only the other layers keep the network out",
-    "files": "only the other layers keep files out",
-    "user": "workers have the rights of the server's user",
-    "process": "workers may outlive the server, and others of their user may look into them",
-    "resources": "memory, descriptors and the size of files are not bounded",
-    "processes": "the number of threads is not bounded",
-    "landlock": "only the other layers keep files out",
-    "seccomp": "every system call of the kernel is within reach",
+    "descriptors": "workers may inherit files that the server has open",
+    "no_new_privileges": "a set-uid program could restore privileges",
+    "network": "only the other layers block network access",
+    "files": "only the other layers block file access",
+    "user": "workers have the privileges of the server's user",
+    "process": "workers may outlive the server, and other processes of their user may inspect them",
+    "resources": "memory, open files and file sizes are not limited",
+    "processes": "the number of threads is not limited",
+    "landlock": "only the other layers block file access",
+    "seccomp": "workers can make every system call",
 }
 
 KEEPS_OUT = {
     "descriptors": "the files and sockets that the server has open",
-    "no_new_privileges": "rights gained through a set-uid program",
-    "network": "every network: a worker has one of its own, with nothing in it",
-    "files": "every file: a worker sees an empty folder with compiled plugins in it, read-only",
-    "user": "the rights of the server's user, above all those of root",
-    "process": "workers that outlive the server, and looks into a worker by others of its user",
-    "resources": "too much memory, too many open files, large files, core dumps",
-    "processes": "more threads than compiling takes",
+    "no_new_privileges": "privileges gained through a set-uid program",
+    "network": "every network: the worker's own network namespace is empty",
+    "files": "every file: a worker sees only the read-only cache of compiled plugins",
+    "user": "the privileges of the server's user, above all those of root",
+    "process": "workers that outlive the server, and processes of the same user that inspect a worker",
+    "resources": "excessive memory use, too many open files, large files and core dumps",
+    "processes": "more threads than compiling needs",
     "landlock": "files, programs, TCP connections, and signals to other processes",
-    "seccomp": "all system calls but some 60: new processes, programs and sockets end the worker",
+    "seccomp": "all but about 60 system calls; new processes, programs and sockets end the worker",
 }
 
 
 class Layer(NamedTuple):
-    """One layer as the newest worker found it. `detail`: what a partial one lacks, why one is off."""
+    """The state of a layer in the newest worker. `detail`: what a partial layer lacks, or why it is off."""
 
     name: str
     state: Literal["on", "partial", "off"]
@@ -41,7 +42,7 @@ class Layer(NamedTuple):
 
 
 def describe(layers: dict[str, str]) -> list[Layer]:
-    """All layers in the order in which they are applied, from the statuses that a worker reports."""
+    """All layers, in the order in which they are applied. `layers`: the statuses that a worker reported."""
     return [_layer(name, layers.get(name, "off: not reported")) for name in MISSING]
 
 
@@ -52,12 +53,12 @@ def _layer(name: str, status: str) -> Layer:
 
 
 def holds(status: str) -> bool:
-    """Whether a layer's status, "on", "on, without …" or "off: …", says that it is in force."""
+    """Whether the layer is in force. Its status is "on", "on, without …" or "off: …"."""
     return status.startswith("on")
 
 
 def missing(layers: dict[str, str]) -> dict[str, str]:
-    """Those that do not hold, and what to know of each. What a worker does not report does not hold."""
+    """The status and meaning of each layer that is not in force. Layers not reported count as off."""
     return {
         name: f"{layers.get(name, 'off: not reported')}; {meaning}"
         for name, meaning in MISSING.items()

@@ -1,4 +1,4 @@
-"""This process's engine: the server's, or a private one where no server runs."""
+"""This process's engine: the server's, or a private one if this process is not a server."""
 
 import threading
 from pathlib import Path
@@ -13,7 +13,7 @@ _engines: list[Engine] = []  # none or one
 
 
 def get_engine() -> Engine:
-    """This process's engine. Outside a server a private one starts at the first call. From any thread."""
+    """This process's engine. Outside a server, the first call starts a private one. For any thread."""
     with _lock:
         if not _engines:
             _engines.append(PrivateEngine(_make_pool))
@@ -21,25 +21,23 @@ def get_engine() -> Engine:
 
 
 def start_engine() -> Engine:
-    """Runs this process's engine on the running event loop, the server's, and starts its workers."""
+    """Starts this process's engine and its workers on the running event loop, the server's."""
     with _lock:
         if _engines:
-            raise RuntimeError("This process has an engine already.")
+            raise RuntimeError("This process already has an engine.")
         _engines.append(Engine.here(_make_pool))
     get_pool()  # workers start now, not when the first call waits for one
     return _engines[0]
 
 
 async def stop_engine() -> None:
-    """Ends what `start_engine` started."""
+    """Closes the engine that `start_engine` started. It stays, to refuse late calls."""
     for engine in _engines:
-        await engine.close()  # before it is forgotten, or a late call would start another
-    with _lock:
-        _engines.clear()
+        await engine.close()
 
 
 def shut_down_engine() -> None:
-    """Ends a private engine, if there is one. The next call starts another."""
+    """Ends a private engine, or forgets one that has stopped. The next call starts another."""
     with _lock:
         stopping = [engine for engine in _engines if isinstance(engine, PrivateEngine)]
         _engines.clear()
@@ -48,7 +46,7 @@ def shut_down_engine() -> None:
 
 
 def get_pool() -> Pool:
-    """The pool of this process's engine, with its workers starting if this is the first use."""
+    """The pool of this process's engine. Its workers start at the first use."""
     return get_engine().pool
 
 

@@ -1,4 +1,4 @@
-"""Keeps the pool's worker processes running: starts them, ends them, replaces those that died."""
+"""Keeps the pool's worker processes running: starts them, ends them, and replaces those that die."""
 
 import asyncio
 import logging
@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from plugins.runtime.process import BROKEN, WorkerOptions, WorkerProcess
+from plugins.runtime.process import WorkerOptions, WorkerProcess
 from plugins.runtime.sandbox_status import missing
 
 logger = logging.getLogger("hostbridge.runtime")
@@ -16,7 +16,7 @@ RETRY_SECONDS = 0.5
 
 
 class Supervisor:
-    """`size` workers, on the event loop that runs `start`. `on_ready` is given each worker that comes up."""
+    """Keeps `size` workers running on the event loop of `start`. Passes each new one to `on_ready`."""
 
     def __init__(
         self, *, size: int, options: WorkerOptions, on_ready: Callable[[WorkerProcess], None]
@@ -37,7 +37,7 @@ class Supervisor:
         self._closed = False
 
     def start(self) -> None:
-        """Starts the workers that are missing, one after the other."""
+        """Starts the missing workers, one after the other."""
         if not self._filling and not self._closed:
             self._filling = True
             self._run(self._fill())
@@ -55,15 +55,15 @@ class Supervisor:
         return [worker.pid for worker in list(self._workers)]
 
     def layers(self, timeout_seconds: float = 5) -> dict[str, str]:
-        """The sandbox layers' statuses in the newest worker; empty if none came up in time.
+        """The statuses of the sandbox layers in the newest worker. Empty if no worker starts in time.
 
-        Blocks until then, so never call it on the event loop.
+        Blocks until a worker is up: never call it on the event loop.
         """
         self._layers_known.wait(timeout_seconds)
         return self._layers
 
     async def close(self) -> None:
-        """Ends every worker, busy ones too."""
+        """Ends every worker, including busy ones."""
         self._closed = True
         self.full.set()
         for worker in self._workers:
@@ -77,9 +77,9 @@ class Supervisor:
         while self.missing and not self._closed:
             try:
                 worker = await WorkerProcess.start(self.options, starter=self._starter)
-            except BROKEN:
+            except Exception:  # without another attempt, calls would never get a worker
                 if not self._closed:
-                    logger.exception("A worker did not start. Trying again.")
+                    logger.exception("A worker did not start; trying again in %s s", RETRY_SECONDS)
                     await asyncio.sleep(RETRY_SECONDS)
                 continue
             if self._closed:

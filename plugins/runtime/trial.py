@@ -1,7 +1,7 @@
-"""Compiles a module and makes an instance of it in throw-away workers, before any release of it may serve.
+"""Compiles a module and makes an instance of it in disposable workers, before a release of it may be used.
 
-Compiling hostile bytes can take a process down or fill its memory: here that harms nobody else. The compiled
-module is in the cache when the first call needs it.
+Compiling hostile bytes can crash a process or fill its memory; a disposable worker contains the damage. The
+trial also puts the compiled module into the cache, ready for the first call.
 """
 
 from pathlib import Path
@@ -14,7 +14,7 @@ from plugins.runtime.process import BROKEN, WorkerOptions, WorkerProcess
 async def try_out(job: Job, *, guest_memory_bytes: int, cache_dir: Path) -> None:
     """Raises TimedOut, Crashed or InvalidModule, each with its reason. The job's function is not called."""
     options = WorkerOptions(guest_memory_bytes, write_cache_config(cache_dir))
-    # Two workers: the one that may write the cache must not run what others will load from there.
+    # Two workers, because the one that may write the cache must not run plugin code.
     compiler = await _start(options, cache_writable=True)
     try:
         await compiler.load(job)
@@ -32,4 +32,4 @@ async def _start(options: WorkerOptions, *, cache_writable: bool) -> WorkerProce
     try:
         return await WorkerProcess.start(options, cache_writable=cache_writable)
     except BROKEN as error:
-        raise Crashed(f"no worker came up ({error!r})") from error
+        raise Crashed(f"the worker did not start ({error!r})") from error

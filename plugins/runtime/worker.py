@@ -1,9 +1,9 @@
-"""The process that runs plugin code. Started by plugins.runtime.process, ended with SIGKILL when in doubt.
+"""The process that runs plugin code. plugins.runtime.process starts it, and kills it when in doubt.
 
-With plugins.runtime.guest it is the only code that imports extism, and it imports no Django: it holds no
-secret, no database and no setting, only the socket to its parent. One call at a time; each call gets a fresh
-instance (memory, globals, variables) from a module that was compiled once. Where calls of one plugin follow
-each other, the next instance is made between them, before anybody waits for it.
+Only this module and plugins.runtime.guest import extism. The worker imports no Django: it has no secrets, no
+database and no settings, only the socket to its parent. It runs one call at a time. Each call gets a fresh
+instance (memory, globals, variables) of a module that was compiled once. If calls of one plugin follow each
+other, the worker makes the next instance between them, in advance.
 """
 
 import contextlib
@@ -53,28 +53,28 @@ from plugins.runtime.protocol import (
 )
 
 LOG_LEVELS = ("trace", "debug", "info", "warn", "error")
-_LOG_LEVEL_INFO = LOG_LEVELS.index("info")  # what the PDKs compare with before they log
+_LOG_LEVEL_INFO = LOG_LEVELS.index("info")  # PDKs log only at this level and above
 _HOST_FUNCTION = "void(ExtismCurrentPlugin*, const ExtismVal*, ExtismSize, ExtismVal*, ExtismSize, void*)"
-NOTHING = Load("", b"\0asm\1\0\0\0", max_pages=1, fuel=0, imports=())  # the smallest module there is
+EMPTY_MODULE = Load("", b"\0asm\1\0\0\0", max_pages=1, fuel=0, imports=())
 I32, I64 = extism.ValType.I32, extism.ValType.I64
 
 
 def main(fd: int, memory_bytes: int, cache_config: str, cache_writable: bool) -> None:
-    """Serves calls from the socket `fd` until it closes. `memory_bytes` bounds this process's data."""
+    """Serves calls from the socket `fd` until it closes. `memory_bytes` limits this process's data."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(OSError):
-        # Woken by its parent's message, it waits until that has done its work instead of breaking in.
+        # A batch process does not preempt its parent when a message from there wakes it.
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     sock = socket.socket(fileno=fd)
     channel = Channel(sock)
     layers = confine.apply(
         confine.Confinement(fd, memory_bytes, Path(cache_config).parent, cache_writable=cache_writable)
     )
-    # Where the cache is out of this user's reach, every compilation would fail; without one they are slower.
+    # With a cache that this user cannot reach, every compilation would fail; without one it is only slower.
     os.environ["EXTISM_CACHE_CONFIG"] = cache_config if os.access(cache_config, os.R_OK) else ""
     with sock:
         worker = Worker(channel, compiles_only=cache_writable)
-        worker.load(NOTHING)  # readies the runtime, which would otherwise delay the first module
+        worker.load(EMPTY_MODULE)  # initializes the runtime, which would otherwise delay the first module
         channel.send(Ready(extism.extism_version(), layers))
         try:
             worker.serve()
@@ -90,19 +90,19 @@ class Relay:
         self.channel = channel
         self.call_id = call_id
         self.logs: list[LogLine] = []
-        self._log_room = MAX_LOG_CHARS
+        self._log_chars_left = MAX_LOG_CHARS
         self.status = 0
         self.headers: dict[str, str] = {}
         self.broken: BaseException | None = None
 
     def request(self, raw: bytes, body: bytes) -> bytes:
-        """Relays one request and waits for the answer. What is no request is answered with 400 here."""
+        """Relays one HTTP request and returns the reply's body. Replies 400 itself to a malformed request."""
         call_id = self._call_id()
         try:
-            asked = json.loads(raw)
-            method = str(asked.get("method") or "GET").upper()
-            headers = {str(k): str(v) for k, v in (asked.get("headers") or asked.get("header") or {}).items()}
-            frame = HostRequest(call_id, method, str(asked["url"]), headers, body)
+            head = json.loads(raw)
+            method = str(head.get("method") or "GET").upper()
+            headers = {str(k): str(v) for k, v in (head.get("headers") or head.get("header") or {}).items()}
+            frame = HostRequest(call_id, method, str(head["url"]), headers, body)
             _check_size(frame)
             self.channel.send(frame)
         except (ValueError, KeyError, TypeError, AttributeError, ProtocolError) as error:
@@ -112,26 +112,26 @@ class Relay:
         return reply.body
 
     def function(self, name: str, payload: bytes) -> bytes:
-        """Relays a call of a host function; what comes back is JSON either way."""
+        """Relays a call of a host function. The reply is JSON, also for a problem."""
         self.channel.send(HostFunction(self._call_id(), name, payload))
         return self._reply().body
 
     def log(self, level: str, text: bytes) -> None:
-        """Keeps a line for the execution's record; what is too much is dropped."""
-        if len(self.logs) < MAX_LOG_LINES and self._log_room > 0:
-            line = text[: self._log_room].decode(errors="replace")
-            self._log_room -= len(line)
-            self.logs.append((level, line))  # type: ignore[arg-type]  # named by the table below
+        """Adds a line to the execution's log. Lines over the limits are cut or dropped."""
+        if len(self.logs) < MAX_LOG_LINES and self._log_chars_left > 0:
+            line = text[: self._log_chars_left].decode(errors="replace")
+            self._log_chars_left -= len(line)
+            self.logs.append((level, line))  # type: ignore[arg-type]  # one of LOG_LEVELS
 
     def _call_id(self) -> int:
         if self.call_id is None:
-            raise ProtocolError("the guest asked for something while no call was going on")
+            raise ProtocolError("the guest called the host outside of a call")
         return self.call_id
 
     def _reply(self) -> HostReply:
         reply = decode_to_worker(self.channel.receive())
         if not isinstance(reply, HostReply) or reply.call_id != self.call_id:
-            raise ProtocolError("expected the answer to a host request")
+            raise ProtocolError("expected the reply to a host request")
         return reply
 
     def _refuse(self, detail: str) -> bytes:
@@ -146,11 +146,11 @@ class Relay:
 
 
 def _check_size(request: HostRequest) -> None:
-    """Raises ValueError for what the parent takes from no worker."""
+    """Raises ValueError if the parent would not accept the request."""
     if len(request.url) > MAX_URL:
-        raise ValueError(f"its address has more than {MAX_URL} characters")
+        raise ValueError(f"its URL has more than {MAX_URL} characters")
     if len(request.method) > MAX_METHOD:
-        raise ValueError("its method is none")
+        raise ValueError(f"its method has more than {MAX_METHOD} characters")
     if len(request.headers) > MAX_HEADERS:
         raise ValueError(f"it has more than {MAX_HEADERS} headers")
     for name, value in request.headers.items():
@@ -159,8 +159,9 @@ def _check_size(request: HostRequest) -> None:
 
 
 class Worker:
-    """`compiles_only`: it may fill the compile cache, from which other workers take native code. So it runs
-    no plugin code, which could have broken out and would write there what it likes.
+    """`compiles_only`: the worker may write the compile cache and runs no plugin code.
+
+    Other workers run native code from the cache. Plugin code that escaped its sandbox could poison it.
     """
 
     def __init__(self, channel: Channel, *, compiles_only: bool = False) -> None:
@@ -169,7 +170,7 @@ class Worker:
         self.modules: dict[str, Module] = {}
         self.relay = Relay(channel, None)
         self.last: tuple[str, bytes] | None = None
-        self.prepared: Instance | None = None  # an instance for another call like `last`, never used
+        self.prepared: Instance | None = None  # an unused instance for another call like `last`
 
     def serve(self) -> None:
         while True:
@@ -209,54 +210,55 @@ class Worker:
         return Settled(0)
 
     def call(self, frame: Call) -> None:
-        """Answers the call; then, while the caller has its answer, tidies up and prepares for the next.
+        """Replies to the call first, then cleans up and prepares for the next call.
 
-        Whoever must not meet what is left of it asks for a Settled first.
+        The parent sends Settle and waits for Settled if the next call must not meet that clean-up.
         """
         started = time.perf_counter()
-        wanted = (frame.module, frame.config)
-        follows = wanted == self.last
-        instance, self.prepared = self.prepared if follows else None, None
-        self.last = wanted
+        current = (frame.module, frame.config)
+        repeated = current == self.last
+        instance, self.prepared = self.prepared if repeated else None, None
+        self.last = current
         try:
             instance = instance or Instance(self.modules[frame.module], frame.config)
-            self.channel.send(self.answer(frame, instance, _ms_since(started)))
+            self.channel.send(self.run(frame, instance, _ms_since(started)))
         except extism.Error as error:
             self.channel.send(start_failure(frame.call_id, str(error), _ms_since(started)))
         self.relay = Relay(self.channel, None)
         del instance  # takes as long as a short call
-        if follows:
-            self.prepare(*wanted)
+        if repeated:
+            self.prepare(*current)
 
     def prepare(self, module: str, config: bytes) -> None:
-        with contextlib.suppress(extism.Error):  # it will be told to the next caller
+        with contextlib.suppress(extism.Error):  # the next call meets the same error and reports it
             self.prepared = Instance(self.modules[module], config)
-        if self.relay.broken:  # it called the host while nobody called it
+        if self.relay.broken:  # its start function called the host
             self.prepared = None
 
-    def answer(self, frame: Call, instance: Instance, start_ms: float) -> Result | Failure:
+    def run(self, frame: Call, instance: Instance, start_ms: float) -> Result | Failure:
         self.relay = relay = Relay(self.channel, frame.call_id)
         started = time.perf_counter()
         outcome = instance.call(frame.function, frame.payload, frame.max_output_bytes)
         run_ms = _ms_since(started)
-        # libextism swallows what a host function raises; to the caller it must never look like success.
+        # libextism discards exceptions of host functions; to the caller they must not look like success.
         match relay.broken:
             case None:
                 pass
             case MemoryError():
                 outcome = ("memory", str(relay.broken))
             case _:
-                raise relay.broken  # the parent and this worker no longer agree: end
+                raise relay.broken  # the worker is out of step with its parent and must end
         if isinstance(outcome, bytes):
             return Result(frame.call_id, outcome, start_ms, run_ms, relay.logs)
         kind, message = outcome
         return Failure(frame.call_id, kind, _clip(message), start_ms, run_ms, relay.logs)
 
     def host_functions(self, imports: frozenset[tuple[str, str]]) -> list[extism.Function]:
-        """What a guest with these imports is offered: HTTP in libextism's own namespace, whose functions ours
-        shadow, so that the guest notices nothing; and, for guests of the older interface, operations by name.
+        """The host functions for a guest with these imports.
 
-        HTTP is shadowed whatever the imports are said to be: no guest may ever reach libextism's own.
+        HTTP functions replace those of the same name in libextism, unnoticed by the guest. They are always
+        there, whatever `imports` says: no guest may reach libextism's own. Guests of the older interface also
+        get the operations that they import by name.
         """
 
         def http_request(plugin: Any, inputs: Any, outputs: Any) -> None:
@@ -307,7 +309,7 @@ class Worker:
         returns: list[Any],
         function: Callable[[Any, Any, Any], None],
     ) -> extism.Function:
-        """Binds `function` by a callback of our own: the package's would swallow what it raises."""
+        """Binds `function` through our own callback: the package's would swallow its exceptions."""
 
         def failed(_kind: object, error: BaseException, _traceback: object) -> None:
             self.relay.broken = self.relay.broken or error
@@ -322,18 +324,18 @@ class Worker:
 
 
 def start_failure(call_id: int, message: str, start_ms: float) -> Failure:
-    """No instance could be made. The guest has no words of its own yet."""
+    """The failure to make an instance. Its message is never the guest's own."""
     kind, message = classify(message)
     return Failure(call_id, "start_failed" if kind == "guest_error" else kind, _clip(message), start_ms, 0.0)
 
 
 def _store(plugin: Any, data: bytes) -> int:
-    """Puts the bytes into the guest's memory; where. 0 stands for none, as in libextism."""
+    """Copies the bytes into the guest's memory. Returns their offset, or 0 for none, as libextism does."""
     if not data:
         return 0
     block = plugin.alloc(len(data))
-    if block.offset == 0:  # the guest has no memory left; writing to offset 0 would end this process
-        raise MemoryError("the guest has no room for the answer")
+    if block.offset == 0:  # the guest has no memory left; writing to offset 0 would crash this process
+        raise MemoryError("the guest has no memory left for the reply")
     plugin.memory(block)[:] = data
     return int(block.offset)
 

@@ -1,7 +1,6 @@
 """The web process's end of the socket to a worker, on an event loop."""
 
 import asyncio
-import contextlib
 import socket
 import time
 from collections.abc import Callable
@@ -15,8 +14,8 @@ _MAX_UNREAD_BYTES = 1 << 20
 class WorkerChannel(asyncio.Protocol):
     """Sends and receives whole frames. One coroutine at a time receives.
 
-    `on_lost` is called when the socket closes, whoever closed it. Nothing waits for a worker to read: what it
-    leaves unread is bounded by the limits of its call, and a worker that never reads never replies in time.
+    `on_lost` is called when the socket closes, on either side. Sending never waits for the worker to read:
+    the limits of the call bound what is unread, and a worker that does not read times out.
     """
 
     def __init__(self, sock: socket.socket) -> None:
@@ -60,22 +59,26 @@ class WorkerChannel(asyncio.Protocol):
         return body
 
     def check_silent(self) -> None:
-        """Between calls a worker says nothing. Raises ProtocolError if it did, Closed if it is gone.
+        """Checks that the worker has sent nothing between calls. Raises ProtocolError if it has.
 
-        Looks at the socket itself: what has just happened there, the event loop may not have seen yet.
+        Raises Closed if it is gone. Peeks at the socket, because the event loop may not have read it yet.
         """
         if self.closed:
             raise Closed
-        with contextlib.suppress(BlockingIOError):
-            if not len(self._frames) and not self._sock.recv(1, socket.MSG_PEEK):
+        if not len(self._frames):
+            try:
+                unread = self._sock.recv(1, socket.MSG_PEEK)
+            except BlockingIOError:
+                return
+            if not unread:
                 raise Closed
-            raise ProtocolError("a frame that nobody asked for")
+        raise ProtocolError("it sent a frame between calls")
 
     def close(self) -> None:
         self._transport.abort()
 
     async def _more(self, deadline: float) -> None:
-        """Waits for a whole frame or the end. Raises TimeoutError."""
+        """Waits for a whole frame or the end of the stream. Raises TimeoutError."""
         loop = asyncio.get_running_loop()
         waiting = self._waiting = loop.create_future()
         timer = loop.call_later(max(deadline - time.monotonic(), 0), _time_out, waiting)

@@ -220,7 +220,9 @@ def test_token_is_invalid_after_the_run(visitor: Visitor, client: httpx.Client) 
 @pytest.mark.parametrize("function", ["loop_forever", "sleep_forever"])
 def test_endless_run_times_out(visitor: Visitor, client: httpx.Client, function: str) -> None:
     found = visitor.run("faults", function)
-    assert found["problem"]["detail"] == "The plugin was stopped: 1000 ms of wall-clock time were up."
+    assert (
+        found["problem"]["detail"] == "The plugin was stopped: the wall-clock limit of 1000 ms was reached."
+    )
     assert 1000 <= found["timing"]["run"] < 15_000
     expect_no_worker(visitor.page)
     execution(client, found["executionId"], "timed_out")

@@ -34,7 +34,7 @@ def test_plugin_list_shows_sandbox_status(admin: Client, monkeypatch: pytest.Mon
     all_on = dict.fromkeys(MISSING, "on")
     assert "All sandbox layers are on: descriptors, " in page(all_on)
     some = page(all_on | {"landlock": "off: Function not implemented"})
-    assert "<b>landlock</b>: off: Function not implemented; only the other layers keep files out" in some
+    assert "<b>landlock</b>: off: Function not implemented; only the other layers block file access" in some
     assert "<b>seccomp</b>" not in some
     assert "No worker has started" in page({})
 

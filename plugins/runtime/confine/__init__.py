@@ -1,8 +1,8 @@
-"""Takes from a worker, before its first frame, all that plugin code has no use for.
+"""Before its first frame, each worker drops every privilege that plugin code does not need.
 
-Each layer holds by itself, so that an escape from the WebAssembly sandbox has to break all of them. Where
-the system lacks one, the worker goes on with the rest and says so. Runs in the worker, without threads: some
-layers bind only the thread that asks and those that it starts.
+Each layer works independently, so code that escapes the WebAssembly sandbox has to break all of them. If the
+system lacks a layer, the worker runs with the others and reports which is missing. This runs in the worker
+while it has a single thread: some layers bind only the calling thread and the threads it starts later.
 """
 
 import os
@@ -16,15 +16,15 @@ from plugins.runtime.compile_cache import uid_for
 from plugins.runtime.confine import kernel, landlock, namespaces, seccomp
 
 _MAX_DESCRIPTORS = 128
-# Threads count as processes. A worker has two or three, and one or two more for each module and each core.
+# Threads count as processes. A worker has two or three, plus one or two per module and per core.
 _MAX_THREADS = 256
 
 
 @dataclass
 class Confinement:
-    """What one worker keeps: one descriptor, so much memory, the compile cache to read and perhaps to fill.
+    """What the worker keeps: one descriptor, some memory, and the compile cache to read and perhaps to write.
 
-    `counted_alone`: the kernel counts this worker's threads apart from those of all other processes.
+    `counted_alone`: the kernel counts this worker's threads separately from those of all other processes.
     """
 
     keep_fd: int
@@ -39,14 +39,15 @@ Layer = Callable[[Confinement], str]
 
 
 def apply(worker: Confinement, only: Collection[str] | None = None) -> dict[str, str]:
-    """Applies every layer, or `only` those named; how each turned out: "on", or "off: " and why.
+    """Applies every layer, or `only` those named, and returns the status of each.
 
-    To be called once, before any other thread is started: most layers would not bind it. Raises RuntimeError.
+    Call it once, before starting any other thread, which most layers would not bind. Raises RuntimeError if
+    there is another thread.
     """
     if len(list(Path("/proc/self/task").iterdir())) > 1:
-        raise RuntimeError("a process that has threads already cannot be confined")
-    wanted = LAYERS if only is None else only
-    return {name: _status(layer, worker) for name, layer in LAYERS.items() if name in wanted}
+        raise RuntimeError("a process with more than one thread cannot be confined")
+    selected = LAYERS if only is None else only
+    return {name: _status(layer, worker) for name, layer in LAYERS.items() if name in selected}
 
 
 def _status(layer: Layer, worker: Confinement) -> str:
@@ -57,7 +58,7 @@ def _status(layer: Layer, worker: Confinement) -> str:
 
 
 def _descriptors(worker: Confinement) -> str:
-    """Standard input and output lead nowhere; of what else was inherited only `keep_fd` is left."""
+    """Redirects standard input, output and error to /dev/null and closes everything else except `keep_fd`."""
     null = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(null, standard)
@@ -82,7 +83,7 @@ def _files(worker: Confinement) -> str:
 
 
 def _user(worker: Confinement) -> str:
-    """Neither root nor capabilities. Who starts as anybody else keeps that user."""
+    """Drops root and all capabilities. A worker that does not start as root keeps its user."""
     try:
         if os.geteuid() == 0:
             uid = uid_for(writer=worker.cache_writable)
@@ -90,27 +91,29 @@ def _user(worker: Confinement) -> str:
             os.setresgid(uid, uid, uid)
             os.setresuid(uid, uid, uid)
             worker.counted_alone = True
-    finally:  # a container may not have these users
+    finally:  # switching fails in a container without these users
         kernel.drop_capabilities()
     return "on"
 
 
 def _process(worker: Confinement) -> str:
-    """Dies with its parent, and cannot be looked into by others of its user.
+    """Makes the worker die with its parent, and protects it from inspection by processes of the same user.
 
-    After the change of user, which takes both back.
+    Runs after the change of user, which would undo both.
     """
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
     kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
-    # What the cache's writer makes, workers of other users read; its directory is closed to all others.
+    # Workers of other users read what the cache's writer creates; the directory keeps everyone else out.
     os.umask(0o022 if worker.cache_writable else 0o077)
     return "on"
 
 
 def _resources(worker: Confinement) -> str:
-    """RLIMIT_DATA and not RLIMIT_AS: each instance reserves 16 GiB of address space that it never touches.
+    """Limits memory, file sizes, descriptors and core dumps.
 
-    Files as large as memory, because wasmtime keeps a module's initial memory in a memfd.
+    Memory by RLIMIT_DATA and not RLIMIT_AS, because each instance reserves 16 GiB of address space that it
+    never touches. Files may be as large as memory, because wasmtime keeps a module's initial memory in a
+    memfd.
     """
     for kind, bound in (
         (resource.RLIMIT_DATA, worker.memory_bytes),
@@ -123,15 +126,15 @@ def _resources(worker: Confinement) -> str:
 
 
 def _processes(worker: Confinement) -> str:
-    """The kernel counts by user and user namespace; if others are counted along, no number is right."""
+    """Limits threads. The kernel counts them per user and user namespace: the worker needs one of its own."""
     if not worker.counted_alone:
-        return "off: the worker has no user of its own, so others' processes would count"
+        return "off: the worker has no user of its own, so other processes would count"
     _lower(resource.RLIMIT_NPROC, _MAX_THREADS + 4 * (os.cpu_count() or 1))
     return "on"
 
 
 def _lower(kind: int, bound: int) -> None:
-    """The limit, or the one that is in force already if that is lower: nobody but root may raise it."""
+    """Sets the limit, unless a lower one is in force already, which only root may raise."""
     _soft, hard = resource.getrlimit(kind)
     bound = bound if hard == resource.RLIM_INFINITY else min(bound, hard)
     resource.setrlimit(kind, (bound, bound))
@@ -148,7 +151,7 @@ def _seccomp(worker: Confinement) -> str:
     return "on"
 
 
-# In the order of applying: each may take away what a later one no longer needs.
+# In the order in which they are applied: no layer removes what a later one needs.
 LAYERS: dict[str, Layer] = {
     "descriptors": _descriptors,
     "no_new_privileges": _no_new_privileges,

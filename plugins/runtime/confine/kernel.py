@@ -1,4 +1,4 @@
-"""System calls that Python does not offer, through the C library of Linux."""
+"""Linux system calls that Python does not offer, through the C library."""
 
 import ctypes
 import os
@@ -19,7 +19,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def call(function: str, *arguments: int | bytes | ctypes.Array[ctypes.c_char]) -> int:
-    """Calls a function of the C library by name. Raises OSError for what it returns below zero."""
+    """Calls a function of the C library by name. Raises OSError if it returns a negative number."""
     wide = (ctypes.c_long(value) if isinstance(value, int) else value for value in arguments)
     result = int(getattr(_libc, function)(*wide))
     if result < 0:

@@ -1,6 +1,6 @@
-"""A Landlock ruleset: of all files only the compile cache, no TCP, no signals to other processes.
+"""A Landlock ruleset: access to no files except the compile cache, no TCP, no signals to other processes.
 
-https://docs.kernel.org/userspace-api/landlock.html. It binds the calling thread and those that it starts.
+https://docs.kernel.org/userspace-api/landlock.html. It binds the calling thread and those it starts later.
 """
 
 import contextlib
@@ -21,16 +21,16 @@ _REMOVE_FILE, _MAKE_DIR, _MAKE_REG, _TRUNCATE = 1 << 5, 1 << 7, 1 << 8, 1 << 14
 _READ = _READ_FILE | _READ_DIR
 _WRITE = _WRITE_FILE | _REMOVE_FILE | _MAKE_DIR | _MAKE_REG | _TRUNCATE
 
-# What each version of the kernel's interface can restrict, by the first version that can.
+# The rights that the kernel's interface can restrict, by the first version that supports them.
 _ALL_FILE_RIGHTS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 << 16) - 1}
 _TCP_SINCE, _TCP = 4, 0b11  # bind and connect
 _SCOPE_SINCE, _SCOPE = 6, 0b11  # abstract unix sockets and signals
 
 
 def restrict(readable: Path, writable: Path | None) -> str:
-    """Applies the ruleset to this thread; says what an older kernel leaves out.
+    """Applies the ruleset to this thread. The returned status names what an older kernel does not support.
 
-    Raises OSError where the kernel has no Landlock.
+    Raises OSError if the kernel has no Landlock.
     """
     version = call("syscall", _CREATE_RULESET, 0, 0, _VERSION_FLAG)
     files = max(rights for since, rights in _ALL_FILE_RIGHTS.items() if since <= version)
@@ -39,7 +39,7 @@ def restrict(readable: Path, writable: Path | None) -> str:
     attributes = ctypes.create_string_buffer(struct.pack("=QQQ", files, tcp, scope), 24)
     ruleset = call("syscall", _CREATE_RULESET, attributes, _size_for(version), 0)
     try:
-        with contextlib.suppress(PermissionError):  # what this user cannot reach need not be allowed
+        with contextlib.suppress(PermissionError):  # a path that this user cannot reach needs no rule
             _allow(ruleset, readable, _READ & files)
             if writable is not None:
                 _allow(ruleset, writable, (_READ | _WRITE) & files)
@@ -51,7 +51,7 @@ def restrict(readable: Path, writable: Path | None) -> str:
 
 
 def _size_for(version: int) -> int:
-    """An older kernel refuses members that it does not know."""
+    """The size of the attributes that this version knows. An older kernel refuses unknown members."""
     return 24 if version >= _SCOPE_SINCE else 16 if version >= _TCP_SINCE else 8
 
 

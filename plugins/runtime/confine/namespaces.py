@@ -1,7 +1,7 @@
-"""A network without interfaces and a file system without files, in namespaces of the worker's own.
+"""Namespaces of the worker's own: a network without interfaces and a file system without files.
 
-Only root may make them directly; anybody else makes a user namespace along with them, in which they may,
-where the system allows that. To be called before any thread is started.
+Only root may create them directly. Other users create a user namespace along with them, if the system allows
+that. Call these functions before starting any thread.
 """
 
 import ctypes
@@ -26,31 +26,31 @@ _MOUNT_SETATTR, _MOUNT_ATTR_RDONLY = 442, 1  # the same number on every architec
 
 
 def leave_network() -> bool:
-    """No network but a loopback that is down; no System V IPC or message queues of others.
+    """Leaves only a loopback interface that is down, and no shared System V IPC or message queues.
 
-    Whether a user namespace had to be made. Raises OSError.
+    Returns whether that took a user namespace. Raises OSError.
     """
     return _unshare(CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS)
 
 
 def leave_files(kept: Path, *, writable: bool) -> bool:
-    """Of all files only the directory `kept` is left, at the same path.
+    """Leaves no files except the directory `kept`, at the same path.
 
-    Whether a user namespace had to be made. Raises OSError. The new root is built on top of /proc: it
-    exists everywhere, and no directory of ours lies in it.
+    Returns whether that took a user namespace. Raises OSError. The new root is mounted over /proc, which
+    exists on every system and contains none of our directories.
     """
     new_user = _unshare(CLONE_NEWNS)
-    _mount(b"none", b"/", b"", _MS_REC | _MS_PRIVATE)  # nothing of this is seen from outside
+    _mount(b"none", b"/", b"", _MS_REC | _MS_PRIVATE)  # other namespaces see none of these mounts
     _mount(b"tmpfs", b"/proc", b"tmpfs", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC, b"mode=0755,size=1m")
-    place = Path(f"/proc{kept}")
-    os.umask(0o022)  # whoever the worker becomes must be able to walk down to it
-    place.mkdir(parents=True, mode=0o755)
-    _mount(os.fsencode(kept), os.fsencode(place), b"", _MS_BIND | _MS_REC)
+    directory = Path(f"/proc{kept}")
+    os.umask(0o022)  # the user that the worker becomes must be able to reach it
+    directory.mkdir(parents=True, mode=0o755)
+    _mount(os.fsencode(kept), os.fsencode(directory), b"", _MS_BIND | _MS_REC)
     if not writable:
-        _set_read_only(place, recursive=True)
+        _set_read_only(directory, recursive=True)
     _set_read_only(Path("/proc"), recursive=False)
     os.chdir("/proc")
-    call("pivot_root", b".", b".")  # the old root now lies on top of the new one
+    call("pivot_root", b".", b".")  # the old root is now mounted over the new one
     call("umount2", b".", _MNT_DETACH)
     os.chdir("/")
     return new_user
@@ -60,7 +60,7 @@ def _unshare(flags: int) -> bool:
     try:
         unshare(flags)
     except PermissionError:
-        # Root lacks the capability in most containers. In a user namespace it could not change its user.
+        # In most containers root lacks the capability. In a user namespace it could not change its user.
         if os.geteuid() == 0:
             raise
     else:

@@ -1,8 +1,8 @@
-"""The system calls that a worker may still make: what CPython and libextism need to compile and run.
+"""A filter that leaves a worker only the system calls that CPython and libextism need to compile and run.
 
-The list was found by tracing workers through every bundled plugin and every hostile fixture. What is not on
-it fails as on a kernel that lacks it, which the C library knows how to handle; what nobody would do by
-mistake ends the worker. libseccomp writes the filter and knows the numbers for each architecture.
+The list comes from tracing workers through every bundled plugin and every hostile fixture. Other system calls
+fail as on a kernel that does not have them, which the C library can handle. Those that are never made by
+mistake end the worker. libseccomp builds the filter and knows the numbers for each architecture.
 """
 
 import ctypes
@@ -50,7 +50,7 @@ _F_DUPFD_CLOEXEC, _F_ADD_SEALS = 1030, 1033
 
 
 class _Argument(ctypes.Structure):
-    """libseccomp's scmp_arg_cmp: for _MASKED_EQUAL, `a` is the mask and `b` what must be left under it."""
+    """libseccomp's scmp_arg_cmp. For _MASKED_EQUAL, `a` is the mask and `b` the value under it."""
 
     _fields_ = (
         ("index", ctypes.c_uint),
@@ -67,20 +67,20 @@ class Rule(NamedTuple):
 
 
 def restrict(*, writes_files: bool) -> None:
-    """Installs the filter in this thread and those that it starts. Raises OSError."""
+    """Installs the filter in this thread and those it starts later. Raises OSError."""
     if _library is None:
         raise OSError(errno.ENOENT, "libseccomp.so.2 is not installed")
     library = _library
     context = library.seccomp_init(_FAIL | errno.ENOSYS)
     if context is None:
-        raise OSError(errno.ENOMEM, "libseccomp made no filter")
+        raise OSError(errno.ENOMEM, "libseccomp could not create a filter")
     try:
         _check(library.seccomp_attr_set(context, _ATTRIBUTE_BAD_ARCHITECTURE, _KILL))
-        # Older than libseccomp 2.5 has no trees, only slower lists.
+        # Versions before libseccomp 2.5 have no trees, only slower lists.
         library.seccomp_attr_set(context, _ATTRIBUTE_OPTIMIZE, _BINARY_TREE)
         for rule in rules(writes_files=writes_files):
             number = library.seccomp_syscall_resolve_name(rule.syscall.encode())
-            if number >= 0:  # what this machine or this libseccomp does not have needs no rule
+            if number >= 0:  # a system call unknown to this machine or this libseccomp needs no rule
                 arguments = (_Argument * len(rule.arguments))(*rule.arguments)
                 _check(
                     library.seccomp_rule_add_array(
@@ -97,13 +97,13 @@ def rules(*, writes_files: bool) -> Iterator[Rule]:
         yield Rule(_ALLOW, name)
     for name in _HOSTILE.split():
         yield Rule(_KILL, name)
-    # Threads, but neither processes nor namespaces. The flags of clone3 lie in memory where no filter sees
-    # them: it is unknown here, and the C library then takes clone.
+    # Threads may be created, but no processes or namespaces. A filter cannot see the flags of clone3, which
+    # are in memory, so clone3 fails as unknown and the C library falls back to clone.
     yield Rule(_ALLOW, "clone", (_masked(0, _CLONE_THREAD | _CLONE_NAMESPACES, _CLONE_THREAD),))
     yield Rule(_KILL, "clone", (_masked(0, _CLONE_THREAD, 0),))
     yield Rule(_ALLOW, "prctl", (_equal(0, _PR_SET_NAME),))
-    yield Rule(_ALLOW, "tgkill", (_equal(0, os.getpid()),))  # how abort() ends this process
-    yield Rule(_ALLOW, "sendto", (_equal(4, 0),))  # to the socket's other end and to no address
+    yield Rule(_ALLOW, "tgkill", (_equal(0, os.getpid()),))  # abort() needs it
+    yield Rule(_ALLOW, "sendto", (_equal(4, 0),))  # to the connected peer only, never to an address
     for command in (_F_DUPFD_CLOEXEC, _F_ADD_SEALS):
         yield Rule(_ALLOW, "fcntl", (_equal(1, command),))
     if writes_files:
@@ -113,7 +113,7 @@ def rules(*, writes_files: bool) -> Iterator[Rule]:
         writing = os.O_ACCMODE | os.O_CREAT | os.O_TRUNC
         yield Rule(_ALLOW, "open", (_masked(1, writing, os.O_RDONLY),))
         yield Rule(_ALLOW, "openat", (_masked(2, writing, os.O_RDONLY),))
-        # wasmtime makes sure that the cache's directory is there, and gives up on any other answer.
+        # wasmtime creates the cache's directory and gives up on any error but this one.
         for name in ("mkdir", "mkdirat"):
             yield Rule(_FAIL | errno.EEXIST, name)
 
@@ -153,5 +153,5 @@ def _check(result: int) -> None:
         raise OSError(-result, os.strerror(-result))
 
 
-# Now, because the filter comes last, when a worker can open no file any more.
+# Loaded on import, because the filter is applied last, when a worker can no longer open files.
 _library = _load_library()

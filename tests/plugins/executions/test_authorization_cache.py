@@ -148,6 +148,14 @@ def test_what_was_looked_up_before_a_change_is_not_cached_after_it(
     assert cache.find(KEY) is None
 
 
+def test_late_look_up_does_not_evict_newer_entries(bundled: dict[str, Plugin]) -> None:
+    version = access_version.current()
+    access_version.advance()
+    cache = filled()
+    cache.store(b"another", authorize(), version=version, seconds=60)
+    assert cache.find(KEY)
+
+
 def test_entries_expire_after_a_few_seconds(
     bundled: dict[str, Plugin], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,6 @@
 """What a caller gets from a guest, and what is kept of it. What a hostile one costs: test_hostile.py."""
 
+import asyncio
 import json
 import os
 from collections.abc import Callable
@@ -12,7 +13,8 @@ from django.db import transaction
 from accounts.models import User
 from plugins.executions import authorization, runner
 from plugins.models import Execution, Plugin
-from plugins.runtime.service import get_pool
+from plugins.runtime.engine import Offload
+from plugins.runtime.service import get_engine, get_pool
 from tests.backing import wait_for
 from tests.conftest import API, assert_problem, history
 
@@ -123,6 +125,30 @@ def test_a_sensitive_functions_words_reach_its_caller_and_are_not_kept(
     assert word not in json.dumps(kept)
     assert kept is not None
     assert kept["status"] == response.status_code
+
+
+def test_call_that_its_caller_abandons_is_cancelled_and_no_fault(
+    faults: Plugin, call: Callable[..., Any], settings: Any
+) -> None:
+    settings.PLUGIN_FAULT_BUDGET = 1
+    authorized = authorization.authorize(faults, "sleep_forever", authorization.Client(User()))
+
+    async def abandon(offload: Offload) -> None:
+        admitted = asyncio.Event()
+        calling = asyncio.create_task(
+            runner.run(authorized, b"", offload, on_admitted=lambda _: admitted.set())
+        )
+        await admitted.wait()
+        await asyncio.sleep(0.1)
+        calling.cancel()
+        await asyncio.wait([calling])
+
+    get_engine().run(abandon)
+    execution = history().get()
+    assert execution.state == Execution.State.CANCELLED
+    assert execution.problem
+    assert execution.problem["type"] == "urn:hostbridge:problem:server-stopping"
+    assert_next_call_works(call)
 
 
 def test_every_execution_is_recorded_with_its_timing(

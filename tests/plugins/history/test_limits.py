@@ -107,10 +107,10 @@ def test_urls_and_headers_count_as_bridge_bytes(hostcall: Plugin, charlie: User)
 @pytest.mark.parametrize(
     ("values", "reason"),
     [
-        ({"url": "http://hostbridge.invalid/" + "x" * 9000}, "its address has more than 8192 characters"),
+        ({"url": "http://hostbridge.invalid/" + "x" * 9000}, "its url has more than 8192 characters"),
         ({"headers": {f"X-{number}": "" for number in range(200)}}, "it has more than 100 headers"),
         ({"headers": {"X-Filler": "x" * 9000}}, "its header x-filler is too long"),
-        ({"method": "G" * 33}, "its method is none"),
+        ({"method": "G" * 33}, "its method has more than 32 characters"),
     ],
 )
 def test_a_request_with_too_long_a_head_is_refused_and_the_guest_continues(

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from msgspec.structs import replace
 
 from plugins.runtime import confine, process
 from plugins.runtime.cache_warmer import CacheWarmer
-from plugins.runtime.compile_cache import in_the_way, write_cache_config
+from plugins.runtime.compile_cache import blocking_folder, write_cache_config
 from plugins.runtime.engine import PrivateEngine
 from plugins.runtime.job import Crashed
 from plugins.runtime.process import WorkerOptions
@@ -315,6 +316,22 @@ def test_a_module_that_cannot_be_cached_is_told_and_the_next_one_is_cached(
     assert "lost.wasm" in told[1]
 
 
+def test_module_with_other_limits_is_compiled_into_the_cache_too(
+    engine: PrivateEngine, tmp_path: Path
+) -> None:
+    warmer = CacheWarmer(WorkerOptions(88 << 20, write_cache_config(tmp_path)))
+    compiled = [threading.Event(), threading.Event()]
+
+    def load(done: threading.Event) -> bytes:
+        done.set()
+        return FAULTS.read_bytes()
+
+    for fuel, done in enumerate(compiled):
+        engine.call(warmer.warm, replace(job(""), fuel=fuel, wasm=partial(load, done)))
+    assert all(done.wait(30) for done in compiled)
+    engine.run(lambda _: warmer.close())
+
+
 def test_under_root_a_closed_folder_above_the_cache_is_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -322,11 +339,11 @@ def test_under_root_a_closed_folder_above_the_cache_is_named(
     cache.mkdir(parents=True)
     closed.chmod(0o700)
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    assert in_the_way(cache) == closed
+    assert blocking_folder(cache) == closed
     closed.chmod(0o711)
-    assert in_the_way(cache) not in (closed, closed / "data", cache)
+    assert blocking_folder(cache) not in (closed, closed / "data", cache)
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    assert in_the_way(cache) is None
+    assert blocking_folder(cache) is None
 
 
 @pytest.fixture

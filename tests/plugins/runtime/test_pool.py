@@ -12,6 +12,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
 from pathlib import Path
 
 import pytest
@@ -19,10 +20,12 @@ from msgspec.structs import replace
 
 from plugins.runtime import process
 from plugins.runtime.admission_queue import Overloaded
+from plugins.runtime.engine import PrivateEngine
 from plugins.runtime.job import Cancelled, Crashed, InvalidModule, Job, TimedOut, WorkerError
 from plugins.runtime.pool import Stopping
 from plugins.runtime.process import WorkerOptions, WorkerProcess
 from plugins.runtime.protocol import Frame, GuestRequest, HostReply, HostRequest, Ready, Result, pack
+from plugins.runtime.supervisor import Supervisor
 from plugins.runtime.worker_channel import WorkerChannel
 from tests.runtime import RunningPool, make_job, refuse
 from tests.server import ROOT, processes_gone
@@ -463,6 +466,132 @@ def test_an_idle_worker_that_dies_is_replaced_at_once(make_pool: MakePool) -> No
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: pool.census().replaced == 1 and pool.census().idle == 1)
     assert pid not in pool.pids()
+
+
+def test_idle_workers_death_is_logged(make_pool: MakePool, caplog: pytest.LogCaptureFixture) -> None:
+    pool = make_pool()
+    output(pool, job("echo"))
+    os.kill(pool.pids()[0], signal.SIGKILL)
+    wait_until(lambda: pool.census().replaced)
+    assert "idle worker died" in caplog.text
+
+
+def test_call_cancelled_before_its_worker_is_ready_leaves_no_reply_for_the_next(make_pool: MakePool) -> None:
+    pool = make_pool()
+    output(pool, job("echo"))
+    (pid,) = pool.pids()
+    os.kill(pid, signal.SIGSTOP)  # the reply to Settle stays away until the call has been cancelled
+
+    async def cancel_midway(_: object) -> None:
+        with pool.pool.admit(uuid.uuid4(), "other") as ticket:
+            call = asyncio.create_task(pool.pool.run(ticket, replace(job("echo"), fuel=1_000_000), never))
+            await asyncio.sleep(0.1)
+            call.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await call
+
+    pool.engine.run(cancel_midway)
+    with contextlib.suppress(ProcessLookupError):  # it was killed
+        os.kill(pid, signal.SIGCONT)
+    assert output(pool, job("echo", b"next")) == b"next"
+    assert pid not in pool.pids()
+
+
+def test_module_that_cannot_be_read_costs_no_worker(make_pool: MakePool) -> None:
+    pool = make_pool()
+    output(pool, job("echo"))
+    pids = pool.pids()
+    with pytest.raises(FileNotFoundError):
+        pool.run(replace(job("echo"), sha256="missing", wasm=Path("/no/such/file").read_bytes))
+    assert pool.pids() == pids
+
+
+def test_worker_that_dies_before_a_trial_is_a_crash(tmp_path: Path) -> None:
+    async def try_out() -> None:
+        worker = await WorkerProcess.start(options(tmp_path))
+        await worker.load(job(""))
+        os.kill(worker.pid, signal.SIGKILL)
+        while not worker.channel.closed:
+            await asyncio.sleep(0.01)
+        with pytest.raises(Crashed):
+            await worker.try_out(job(""))
+
+    asyncio.run(try_out())
+
+
+def test_closing_waits_until_every_call_has_left(make_pool: MakePool) -> None:
+    pool = make_pool()
+    asked, answered = threading.Event(), threading.Event()
+
+    def slow(request: GuestRequest, deadline: float) -> HostReply:
+        asked.set()
+        assert answered.wait(10)
+        return HostReply(request.call_id, 200, {}, b"")
+
+    def call() -> None:
+        with contextlib.suppress(Stopping):
+            pool.run(job("fetch", b'{"url":"http://x"}', wasm=HOSTCALL), slow)
+
+    calling, closing = threading.Thread(target=call), threading.Thread(target=pool.close)
+    calling.start()
+    assert asked.wait(10)
+    closing.start()
+    closing.join(timeout=0.3)
+    assert closing.is_alive()
+    answered.set()
+    closing.join(timeout=10)
+    assert not pool.pool.busy
+    calling.join()
+
+
+def test_supervisor_tries_again_after_any_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("plugins.runtime.supervisor.RETRY_SECONDS", 0.01)
+    good = options(tmp_path)
+
+    async def start() -> None:
+        ready: list[WorkerProcess] = []
+        unusable = good._replace(guest_memory_bytes=None)  # type: ignore[arg-type]
+        supervisor = Supervisor(size=1, options=unusable, on_ready=ready.append)
+        supervisor.start()
+        while "A worker did not start" not in caplog.text:
+            await asyncio.sleep(0.01)
+        supervisor.options = good
+        await asyncio.wait_for(supervisor.full.wait(), 20)
+        assert [worker.pid for worker in ready] == supervisor.pids()
+        await supervisor.close()
+
+    asyncio.run(start())
+
+
+def test_shutting_down_wakes_threads_that_wait_for_the_engine() -> None:
+    engine = PrivateEngine(lambda: pytest.fail("no pool is needed"))
+    running = threading.Event()
+    ended: list[BaseException] = []
+
+    async def forever(_: object) -> None:
+        running.set()
+        await asyncio.sleep(3600)
+
+    def wait() -> None:
+        try:
+            engine.run(forever)
+        except CancelledError as error:
+            ended.append(error)
+
+    waiting = threading.Thread(target=wait, daemon=True)
+    waiting.start()
+    assert running.wait(10)
+    engine.shut_down()
+    waiting.join(timeout=10)
+    assert ended
+
+
+def test_cancelling_starts_no_pool() -> None:
+    engine = PrivateEngine(lambda: pytest.fail("no pool is needed"))
+    assert not engine.cancel(uuid.uuid4())
+    engine.shut_down()
 
 
 def test_an_interrupted_caller_ends_its_call_and_not_the_engine(make_pool: MakePool) -> None:
