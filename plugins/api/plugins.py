@@ -106,14 +106,14 @@ class PendingSerializer(serializers.Serializer[Release]):
         known = active.asks_for if active else frozenset()
         return [
             permission | {"new": permission["operation"] not in known}
-            for permission in permission_rows(release, release.plugin.granted)
+            for permission in permission_rows(release, release.plugin.held)
         ]
 
     @extend_schema_field(PendingNetworkRuleSerializer(many=True))
     def get_network(self, release: Release) -> list[dict[str, Any]]:
         active = release.plugin.release
         known = active.network_asked if active else frozenset()
-        rows = network_rows(release, release.plugin.network_granted)
+        rows = network_rows(release, release.plugin.network_held)
         return [
             row | {"new": rule.key not in known}
             for row, rule in zip(rows, release.manifest.network, strict=True)

@@ -35,7 +35,7 @@ def get_plugin(slug: str) -> Plugin:
         raise NotFound(f"There is no plugin “{slug}”.")
     row, permissions = found
     plugin: Plugin = instance(Plugin, row)
-    plugin.granted = frozenset(permissions)
+    plugin.held = frozenset(permissions)
     if plugin.release_id is not None:
         plugin.release = cached_release(plugin.release_id)
     return plugin

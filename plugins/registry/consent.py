@@ -20,10 +20,10 @@ def default_grants(
     It keeps what the plugin holds, as far as the release asks for it. A `preapproved` release also gets every
     permission that it does not mark as optional.
     """
-    permissions = plugin.granted & release.asks_for
+    permissions = plugin.held & release.asks_for
     if preapproved:
-        permissions |= {asked.operation for asked in release.manifest.permissions if not asked.optional}
-    return permissions, plugin.network_granted & release.network_asked
+        permissions |= release.requires
+    return permissions, plugin.network_held & release.network_asked
 
 
 def activate(
@@ -35,8 +35,9 @@ def activate(
 ) -> None:
     """Makes this the active release, with exactly these grants. It may be an earlier one.
 
-    None means those of `default_grants`. Takes effect with the next call. Raises InvalidInput for a grant
-    that the release does not ask for.
+    None means those of `default_grants`. Grants that this release does not ask for stay, without effect, for
+    a release that does. Takes effect with the next call. Raises InvalidInput for a grant that the release
+    does not ask for.
     """
     with transaction.atomic():
         plugin = Plugin.objects.select_for_update().get(pk=release.plugin_id)
@@ -62,7 +63,8 @@ def set_grants(
 ) -> None:
     """Gives the plugin exactly these permissions and network rules. None leaves them as they are.
 
-    Takes effect with the next call. Raises InvalidInput for a grant that the active release does not ask for.
+    Concerns only what the active release asks for; what only other releases ask for stays as it is. Takes
+    effect with the next call. Raises InvalidInput for a grant that the active release does not ask for.
     """
     with transaction.atomic():
         lock(plugin)
@@ -74,9 +76,10 @@ def set_grants(
 
 
 def _set_permissions(plugin: Plugin, wanted: set[str], by: User | None) -> None:
-    if unasked := sorted(wanted - plugin.active.asks_for):
+    asked = plugin.active.asks_for
+    if unasked := sorted(wanted - asked):
         raise InvalidInput.at("/grants", f"{plugin.slug} does not ask for {', '.join(unasked)}.")
-    plugin.grants.exclude(permission__in=wanted).delete()
+    plugin.grants.filter(permission__in=asked - wanted).delete()
     held = set(plugin.grants.values_list("permission", flat=True))
     Grant.objects.bulk_create(
         Grant(plugin=plugin, permission=permission, granted_by=by) for permission in sorted(wanted - held)
@@ -84,13 +87,14 @@ def _set_permissions(plugin: Plugin, wanted: set[str], by: User | None) -> None:
 
 
 def _set_network(plugin: Plugin, wanted: set[NetworkKey], by: User | None) -> None:
-    if unasked := sorted(wanted - plugin.active.network_asked):
+    asked = plugin.active.network_asked
+    if unasked := sorted(wanted - asked):
         url, methods = unasked[0]
         raise InvalidInput.at(
             "/network_grants", f"{plugin.slug} does not ask for {', '.join(methods)} {url}."
         )
     held = {row.key: row for row in plugin.network_grants.all()}
-    plugin.network_grants.filter(pk__in=[row.pk for key, row in held.items() if key not in wanted]).delete()
+    plugin.network_grants.filter(pk__in=[held[key].pk for key in held.keys() & asked - wanted]).delete()
     NetworkGrant.objects.bulk_create(
         NetworkGrant(plugin=plugin, url=url, methods=" ".join(methods), granted_by=by)
         for url, methods in sorted(wanted - held.keys())
@@ -99,10 +103,16 @@ def _set_network(plugin: Plugin, wanted: set[NetworkKey], by: User | None) -> No
 
 def grant(plugin: Plugin, permissions: Iterable[str], *, by: User | None = None) -> None:
     """Adds grants. Raises InvalidInput for one that the active release does not ask for."""
-    set_grants(plugin, {*plugin.grants.values_list("permission", flat=True), *permissions}, by=by)
+    with transaction.atomic():
+        lock(plugin)
+        held = set(plugin.grants.values_list("permission", flat=True))
+        set_grants(plugin, held & plugin.active.asks_for | set(permissions), by=by)
 
 
 def revoke(plugin: Plugin, permissions: Iterable[str]) -> None:
-    """Takes grants back, with effect from the next call."""
-    held = set(plugin.grants.values_list("permission", flat=True))
-    set_grants(plugin, held - set(permissions))
+    """Takes grants back, with effect from the next call. Also those that only another release asks for."""
+    revoked = set(permissions)
+    with transaction.atomic():
+        lock(plugin)
+        plugin.grants.filter(permission__in=revoked).delete()
+        publish_change(plugin)
