@@ -268,11 +268,14 @@ class PluginView(APIView):
     @extend_schema(
         operation_id="change_plugin",
         request=ChangePluginSerializer,
-        responses={200: PluginDetailSerializer, **problems(400, 401, 403, 404, 413, 415)},
+        responses={200: PluginDetailSerializer, **problems(400, 401, 403, 404, 409, 413, 415)},
         tags=["plugins"],
     )
     def patch(self, request: Request, slug: str) -> Response:
-        """Changes what you send: whether it is enabled, its settings, or the complete list of its grants."""
+        """Changes what you send: whether it is enabled, its settings, or the complete list of its grants.
+
+        The plugin that people log in with cannot be disabled or lose grants that it needs (409).
+        """
         plugin = catalogue.get_plugin(slug)
         data = checked(ChangePluginSerializer, request)
         with transaction.atomic():

@@ -63,7 +63,7 @@ class ActivateView(APIView):
     @extend_schema(
         operation_id="activate_release",
         request=ConsentSerializer,
-        responses={200: PluginDetailSerializer, **problems(400, 401, 403, 404, 413, 415)},
+        responses={200: PluginDetailSerializer, **problems(400, 401, 403, 404, 409, 413, 415)},
         tags=["plugins"],
     )
     def post(self, request: Request, slug: str, version: str) -> Response:

@@ -11,6 +11,7 @@ from core.problems import InvalidInput
 from plugins.bundles.json_schema import validator_of
 from plugins.bundles.manifest import PluginManifest
 from plugins.models import Plugin, PluginWatch
+from plugins.registry import auth_provider
 from plugins.registry.changes import lock, publish_change
 
 
@@ -20,6 +21,9 @@ class InvalidSettings(InvalidInput):
 
 
 def set_enabled(plugin: Plugin, enabled: bool) -> None:
+    """Raises AuthProviderNeeded for disabling the plugin that people log in with."""
+    if not enabled:
+        auth_provider.check_disabling(plugin)
     with transaction.atomic():
         lock(plugin)
         plugin.enabled = enabled

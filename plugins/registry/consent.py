@@ -9,7 +9,9 @@ from accounts.models import User
 from core.problems import InvalidInput
 from plugins.bundles.manifest import NetworkKey
 from plugins.models import Grant, NetworkGrant, Plugin, Release
+from plugins.registry import auth_provider
 from plugins.registry.changes import lock, publish_change
+from plugins.registry.readiness import rule_name
 
 
 def default_grants(
@@ -37,21 +39,19 @@ def activate(
 
     None means those of `default_grants`. Grants that this release does not ask for stay, without effect, for
     a release that does. Takes effect with the next call. Raises InvalidInput for a grant that the release
-    does not ask for.
+    does not ask for, and AuthProviderNeeded if nobody could log in then.
     """
     with transaction.atomic():
         plugin = Plugin.objects.select_for_update().get(pk=release.plugin_id)
         default_permissions, default_network = default_grants(plugin, release)
+        chosen = default_permissions if permissions is None else frozenset(permissions)
+        chosen_network = default_network if network is None else frozenset(network)
+        auth_provider.check_activation(release, chosen, chosen_network)
         plugin.release = release
         plugin.save(update_fields=["release"])
         release.activated_at = timezone.now()
         release.save(update_fields=["activated_at"])
-        set_grants(
-            plugin,
-            default_permissions if permissions is None else permissions,
-            default_network if network is None else network,
-            by=by,
-        )
+        set_grants(plugin, chosen, chosen_network, by=by)
 
 
 def set_grants(
@@ -64,7 +64,8 @@ def set_grants(
     """Gives the plugin exactly these permissions and network rules. None leaves them as they are.
 
     Concerns only what the active release asks for; what only other releases ask for stays as it is. Takes
-    effect with the next call. Raises InvalidInput for a grant that the active release does not ask for.
+    effect with the next call. Raises InvalidInput for a grant that the active release does not ask for, and
+    AuthProviderNeeded for taking back what people need to log in.
     """
     with transaction.atomic():
         lock(plugin)
@@ -79,8 +80,9 @@ def _set_permissions(plugin: Plugin, wanted: set[str], by: User | None) -> None:
     asked = plugin.active.asks_for
     if unasked := sorted(wanted - asked):
         raise InvalidInput.at("/grants", f"{plugin.slug} does not ask for {', '.join(unasked)}.")
-    plugin.grants.filter(permission__in=asked - wanted).delete()
     held = set(plugin.grants.values_list("permission", flat=True))
+    auth_provider.check_revoking(plugin, held - wanted)
+    plugin.grants.filter(permission__in=asked - wanted).delete()
     Grant.objects.bulk_create(
         Grant(plugin=plugin, permission=permission, granted_by=by) for permission in sorted(wanted - held)
     )
@@ -94,7 +96,9 @@ def _set_network(plugin: Plugin, wanted: set[NetworkKey], by: User | None) -> No
             "/network_grants", f"{plugin.slug} does not ask for {', '.join(methods)} {url}."
         )
     held = {row.key: row for row in plugin.network_grants.all()}
-    plugin.network_grants.filter(pk__in=[held[key].pk for key in held.keys() & asked - wanted]).delete()
+    lost = held.keys() & asked - wanted
+    auth_provider.check_revoking(plugin, map(rule_name, lost))
+    plugin.network_grants.filter(pk__in=[held[key].pk for key in lost]).delete()
     NetworkGrant.objects.bulk_create(
         NetworkGrant(plugin=plugin, url=url, methods=" ".join(methods), granted_by=by)
         for url, methods in sorted(wanted - held.keys())
@@ -110,9 +114,13 @@ def grant(plugin: Plugin, permissions: Iterable[str], *, by: User | None = None)
 
 
 def revoke(plugin: Plugin, permissions: Iterable[str]) -> None:
-    """Takes grants back, with effect from the next call. Also those that only another release asks for."""
+    """Takes grants back, with effect from the next call. Also those that only another release asks for.
+
+    Raises AuthProviderNeeded for what people need to log in.
+    """
     revoked = set(permissions)
     with transaction.atomic():
         lock(plugin)
+        auth_provider.check_revoking(plugin, revoked)
         plugin.grants.filter(permission__in=revoked).delete()
         publish_change(plugin)

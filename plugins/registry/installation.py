@@ -19,7 +19,7 @@ from plugins.bundles.manifest import PluginManifest
 from plugins.history.journal import get_journal
 from plugins.history.limits import limits_of
 from plugins.models import Execution, Plugin, Release
-from plugins.registry import store
+from plugins.registry import auth_provider, store
 from plugins.registry.changes import publish_change
 from plugins.registry.consent import activate, default_grants
 from plugins.registry.upgrades import asks_for_more
@@ -145,11 +145,18 @@ def _add_release(bundle: Bundle) -> Release:
             "Give the changed plugin a new version in plugin.json."
         )
     store.save_wasm(bundle.wasm)
-    if created and plugin.release is not None and not asks_for_more(release, plugin.release):
+    if created and _takes_over(release, plugin):
         activate(release)
     elif created:
         publish_change(plugin)
     return release
+
+
+def _takes_over(release: Release, plugin: Plugin) -> bool:
+    """Whether the new release becomes active without an administrator's consent."""
+    if plugin.release is None or asks_for_more(release, plugin.release):
+        return False
+    return plugin.slug != settings.AUTH_PLUGIN or auth_provider.can_provide(release)
 
 
 def why_not_removable(plugin: Plugin) -> str:

@@ -95,6 +95,8 @@ class Command(BaseCommand):
             self.stdout.write(
                 f"{plugin.slug} {plugin.shown.version} {plugin.state}{waiting} granted: {granted}"
             )
+            if plugin.state == "enabled" and (reasons := readiness.why_not_ready(plugin)):
+                self.stdout.write(f"  It cannot serve. {' '.join(reasons)}")
 
     def examine(self, options: dict[str, Any]) -> None:
         bundle = _read_bundle(options)
@@ -186,7 +188,7 @@ class Command(BaseCommand):
 
 def _names(permissions: Iterable[str], network: Iterable[NetworkKey]) -> list[str]:
     """How the command line names them, in a fixed order."""
-    return sorted(permissions) + [f"{' '.join(methods)} {url}" for url, methods in sorted(network)]
+    return sorted(permissions) + [readiness.rule_name(rule) for rule in sorted(network)]
 
 
 def _read_bundle(options: dict[str, Any]) -> Bundle:
