@@ -16,6 +16,7 @@ from accounts.models import APIToken, Session
 from core import access_version
 from core.problems import NotFound
 from plugins.bundles.manifest import NetworkKey, PluginManifest, load_manifest
+from plugins.bundles.versions import precedence
 
 
 @access_version.decides_access
@@ -78,16 +79,19 @@ class Plugin(models.Model):
     @property
     def shown(self) -> "Release":
         """The active release, or else the one that waits for consent. Raises NotFound without any."""
-        found = self.release or self.releases.first()
+        found = self.release or self.pending
         if found is None:
             raise NotFound(f"The plugin “{self.slug}” has no release.")
         return found
 
     @property
     def pending(self) -> "Release | None":
-        """The latest release, if it was never activated."""
-        latest = self.releases.first()
-        return latest if latest is not None and latest.activated_at is None else None
+        """The latest version that was never activated, unless the active one is later."""
+        waiting = self.releases.filter(activated_at=None).defer("manifest_data")
+        latest = max(waiting, key=lambda release: precedence(release.version), default=None)
+        if latest is None or self.release is None:
+            return latest
+        return latest if precedence(latest.version) >= precedence(self.release.version) else None
 
     @property
     def state(self) -> str:

@@ -15,6 +15,7 @@ from core.shapes import BoundedListField, StrictSerializer, TextField, checked, 
 from plugins.api.grants import NetworkGrantSerializer, network_keys
 from plugins.api.permissions import IsStaff
 from plugins.api.plugins import PluginDetailSerializer
+from plugins.bundles.versions import precedence
 from plugins.models import Release
 from plugins.registry import catalogue, consent, store
 
@@ -52,9 +53,10 @@ class ReleaseListView(APIView):
         tags=["plugins"],
     )
     def get(self, request: Request, slug: str) -> Response:
-        """The plugin's releases, latest first."""
+        """The plugin's releases, latest version first."""
         releases = catalogue.get_plugin(slug).releases.select_related("plugin__release")
-        return Response(ReleaseSerializer(releases, many=True).data)
+        ordered = sorted(releases, key=lambda release: precedence(release.version), reverse=True)
+        return Response(ReleaseSerializer(ordered, many=True).data)
 
 
 class ActivateView(APIView):

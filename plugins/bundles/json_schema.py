@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
 from jsonschema_specifications import REGISTRY
 from referencing import Registry, Resource
 
@@ -16,6 +17,20 @@ from referencing import Registry, Resource
 def validator_of(schema: Any) -> Draft202012Validator:
     """For a schema of our own, or one that passed the rules for settings in plugin.schema.json."""
     return Draft202012Validator(_hardened(schema), registry=_specifications())
+
+
+def describe(error: ValidationError) -> str:
+    """What is wrong, in words: not with a regular expression, and with the value at most 80 characters long.
+
+    A pattern is described by the member `patternErrorMessage` beside it, which editors show too.
+    """
+    written = repr(error.instance)
+    shown = written if len(written) <= 80 else written[:80] + "…"
+    if error.validator == "pattern":
+        words = error.schema.get("patternErrorMessage") if isinstance(error.schema, dict) else None
+        return f"{shown} {words or 'is not in the required form'}"
+    message: str = error.message
+    return shown + message.removeprefix(written) if message.startswith(written) else message
 
 
 @lru_cache(maxsize=1)

@@ -8,7 +8,7 @@ from jsonschema.exceptions import best_match
 
 from accounts.models import User
 from core.problems import InvalidInput
-from plugins.bundles.json_schema import validator_of
+from plugins.bundles.json_schema import describe, validator_of
 from plugins.bundles.manifest import PluginManifest
 from plugins.models import Plugin, PluginWatch
 from plugins.registry import auth_provider
@@ -48,7 +48,7 @@ def _valid_settings(schema: dict[str, Any], values: dict[str, Any]) -> dict[str,
         raise InvalidSettings.at(f"/settings/{unknown[0]}", "The plugin has no such setting.")
     if error := best_match(validator_of(schema).iter_errors(values)):
         pointer = "".join(f"/{step}" for step in error.absolute_path)
-        raise InvalidSettings.at(f"/settings{pointer}", error.message[:300])
+        raise InvalidSettings.at(f"/settings{pointer}", describe(error)[:300])
     return values
 
 

@@ -12,9 +12,10 @@ from core.operations import PERMISSIONS
 from core.problems import InvalidInput, Problem
 from plugins.bundles.bundle import Bundle, read_path, read_zip, report
 from plugins.bundles.manifest import NetworkKey
+from plugins.bundles.versions import is_prerelease
 from plugins.models import Plugin, Release
 from plugins.registry import catalogue, configuration, consent, downloads, installation, readiness
-from plugins.registry.upgrades import widens
+from plugins.registry.upgrades import asks_for_more, widens
 
 
 def network_keys(release: Release, urls: list[str]) -> set[NetworkKey]:
@@ -122,6 +123,12 @@ class Command(BaseCommand):
         plugin = catalogue.get_plugin(release.plugin.slug)
         if plugin.release_id == release.pk:
             self.stdout.write("It is active.")
+            return
+        active = plugin.release
+        if active is not None and not asks_for_more(release, active):
+            kind = "a pre-release" if is_prerelease(release.version) else "not later than it"
+            self.stdout.write(f"{active.version} stays active, because {release.version} is {kind}.")
+            self.stdout.write(f"To activate it: manage.py plugin activate {plugin.slug} {release.version}")
             return
         self.stdout.write("It waits for consent. It asks for:")
         for permission in release.manifest.permissions:

@@ -1,6 +1,7 @@
 """plugin.json: what is accepted, and how errors are reported."""
 
 import json
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -202,3 +203,31 @@ def test_any_change_is_valid_or_a_manifest_error(change: dict[str, Any]) -> None
 def test_arbitrary_bytes_raise_only_a_manifest_error(raw: bytes) -> None:
     with pytest.raises(InvalidManifest):
         parse_manifest(raw, operations=KNOWN)
+
+
+@pytest.mark.parametrize(
+    ("members", "words"),
+    [
+        ({"name": "My Plugin"}, "'My Plugin' may contain lowercase letters, digits and single hyphens"),
+        ({"homepage": "http://x"}, "'http://x' must begin with https://"),
+        ({"functions": [FUNCTION | {"name": "Greet"}]}, "'Greet' may contain lowercase letters, digits and"),
+        (
+            {"wasm": {"path": "../a.wasm", "sha256": "0" * 64}},
+            "'../a.wasm' must be the name of a file beside",
+        ),
+        ({"wasm": {"path": "a.wasm", "sha256": "A" * 64}}, "must be 64 hexadecimal digits, in lower case"),
+        ({"permissions": [{"operation": "Kv", "reason": "x"}]}, "'Kv' may contain lowercase letters"),
+        ({"network": [{"url": "ftp://x/", "reason": "x"}]}, "'ftp://x/' must begin with https:// or http://"),
+        ({"settings_schema": {"properties": {"1st": {"type": "string"}}}}, "'1st' may contain letters"),
+        (
+            {"functions": [FUNCTION | {"input_schema": {"$anchor": "a b"}}]},
+            "'a b' is not in the required form",
+        ),
+        ({"description": "x" * 3000}, "is too long"),
+    ],
+)
+def test_refusals_say_in_words_what_is_wrong(members: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidManifest) as refusal:
+        parse(SMALLEST | members)
+    assert words in refusal.value.detail
+    assert not re.search(r"\^|\[0-9|a-z\]", refusal.value.detail)
