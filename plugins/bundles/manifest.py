@@ -148,7 +148,10 @@ def parse_manifest(raw: bytes, *, operations: frozenset[str]) -> PluginManifest:
     for index, function in enumerate(data["functions"]):
         for key in ("input_schema", "output_schema"):
             _check_schema(function.get(key, True), ["functions", index, key])
-    return load_manifest(data)
+    try:
+        return load_manifest(data)
+    except msgspec.ValidationError as error:
+        raise InvalidManifest(f"plugin.json: {error}.") from error
 
 
 def load_manifest(data: dict[str, Any]) -> PluginManifest:

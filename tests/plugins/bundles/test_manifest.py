@@ -231,3 +231,48 @@ def test_refusals_say_in_words_what_is_wrong(members: dict[str, Any], words: str
         parse(SMALLEST | members)
     assert words in refusal.value.detail
     assert not re.search(r"\^|\[0-9|a-z\]", refusal.value.detail)
+
+
+NUMBERS_THAT_ARE_NOT_INTEGERS = [
+    "1000.0",
+    "1e3",
+    "1E3",
+    "-0.0",
+    "1.5",
+    "true",
+    "null",
+    '"1"',
+    "NaN",
+    "Infinity",
+    "1e999",
+]
+
+
+@pytest.mark.parametrize("number", [*NUMBERS_THAT_ARE_NOT_INTEGERS, "9" * 400, "9" * 5000])
+@pytest.mark.parametrize(
+    "members",
+    [
+        '"limits": {"timeout_ms": N}',
+        '"limits": {"fuel": N}',
+        '"limits": {"concurrency": N}',
+        '"manifest_version": N',
+        '"functions": [{"name": "run", "title": "Run", "limits": {"max_output_kb": N}}]',
+    ],
+)
+def test_only_integers_are_integers(members: str, number: str) -> None:
+    raw = json.dumps({key: value for key, value in SMALLEST.items() if f'"{key}"' not in members})
+    with pytest.raises(InvalidManifest) as refusal:
+        parse_manifest(f"{raw[:-1]}, {members.replace(': N', f': {number}')}}}".encode(), operations=KNOWN)
+    assert refusal.value.status == 400
+    assert len(refusal.value.detail) < 300
+
+
+@pytest.mark.parametrize("number", NUMBERS_THAT_ARE_NOT_INTEGERS)
+def test_only_integers_are_lengths_in_schemas(number: str) -> None:
+    for schema in (
+        '"settings_schema": {"properties": {"a": {"type": "string", "minLength": N}}}',
+        '"functions": [{"name": "run", "title": "Run", "input_schema": {"minItems": N}}]',
+    ):
+        raw = json.dumps({key: value for key, value in SMALLEST.items() if f'"{key}"' not in schema})
+        with pytest.raises(InvalidManifest):
+            parse_manifest(f"{raw[:-1]}, {schema.replace(': N', f': {number}')}}}".encode(), operations=KNOWN)
