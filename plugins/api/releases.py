@@ -44,6 +44,9 @@ class ConsentSerializer(StrictSerializer):
     network_grants = BoundedListField(
         child=NetworkGrantSerializer(), max_length=50, required=False, help_text="The same for network rules."
     )
+    settings = serializers.DictField(
+        required=False, help_text="The plugin's settings from then on. By default, they stay as they are."
+    )
 
 
 class ReleaseListView(APIView):
@@ -73,7 +76,9 @@ class ActivateView(APIView):
         release = catalogue.get_release(slug, version)
         data = checked(ConsentSerializer, request)
         network = network_keys(data.get("network_grants"))
-        consent.activate(release, data.get("grants"), network, by=signed_in(request))
+        consent.activate(
+            release, data.get("grants"), network, settings=data.get("settings"), by=signed_in(request)
+        )
         plugin = catalogue.get_plugin(slug)
         return Response(PluginDetailSerializer(plugin, context={"request": request}).data)
 

@@ -16,6 +16,7 @@ from jsonschema.exceptions import best_match
 from core.problems import InvalidInput, Problem
 from core.strict_json import parse_json
 from plugins.bundles.json_schema import describe, meta_validator, validator_of
+from plugins.bundles.settings_schema import fault_in
 from plugins.egress.addresses import InvalidAddress, Rule
 
 MANIFEST_NAME = "plugin.json"
@@ -148,6 +149,8 @@ def parse_manifest(raw: bytes, *, operations: frozenset[str]) -> PluginManifest:
     for index, function in enumerate(data["functions"]):
         for key in ("input_schema", "output_schema"):
             _check_schema(function.get(key, True), ["functions", index, key])
+    if fault := fault_in(data.get("settings_schema", {})):
+        raise _invalid_at(["settings_schema", *fault[0]], fault[1])
     try:
         return load_manifest(data)
     except msgspec.ValidationError as error:

@@ -12,7 +12,7 @@ from django.conf import settings
 from core.problems import Problem
 from plugins.bundles.manifest import NetworkKey
 from plugins.models import Plugin, Release
-from plugins.registry.readiness import missing_grants
+from plugins.registry.readiness import missing_grants, missing_settings
 
 # What /api/v1/auth calls.
 FUNCTIONS = (
@@ -64,6 +64,16 @@ def check_activation(
     if missing := missing_grants(release, permissions, network):
         raise AuthProviderNeeded(
             f"Nobody could log in with {release} without {', '.join(missing)}. Grant these too."
+        )
+
+
+def check_settings(plugin: Plugin) -> None:
+    """Raises AuthProviderNeeded if the auth provider lacks a setting that its active release requires."""
+    if plugin.slug != settings.AUTH_PLUGIN:
+        return
+    if missing := missing_settings(plugin.active.manifest, plugin.settings):
+        raise AuthProviderNeeded(
+            f"Nobody could log in with {plugin.active} without the settings {', '.join(missing)}."
         )
 
 

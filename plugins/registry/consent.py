@@ -1,6 +1,7 @@
 """Consent: activates releases, and grants and revokes permissions and network rules."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -11,6 +12,7 @@ from plugins.bundles.manifest import NetworkKey
 from plugins.models import Grant, NetworkGrant, Plugin, Release
 from plugins.registry import auth_provider
 from plugins.registry.changes import lock, publish_change
+from plugins.registry.configuration import set_settings
 from plugins.registry.readiness import rule_name
 
 
@@ -33,13 +35,15 @@ def activate(
     permissions: Iterable[str] | None = None,
     network: Iterable[NetworkKey] | None = None,
     *,
+    settings: dict[str, Any] | None = None,
     by: User | None = None,
 ) -> None:
     """Makes this the active release, with exactly these grants. It may be an earlier one.
 
     None means those of `default_grants`. Grants that this release does not ask for stay, without effect, for
-    a release that does. Takes effect with the next call. Raises InvalidInput for a grant that the release
-    does not ask for, and AuthProviderNeeded if nobody could log in then.
+    a release that does. `settings` replace the plugin's, as `configuration.set_settings` does. Takes effect
+    with the next call. Raises InvalidInput for a grant that the release does not ask for, InvalidSettings,
+    and AuthProviderNeeded if nobody could log in then.
     """
     with transaction.atomic():
         plugin = Plugin.objects.select_for_update().get(pk=release.plugin_id)
@@ -51,6 +55,9 @@ def activate(
         plugin.save(update_fields=["release"])
         release.activated_at = timezone.now()
         release.save(update_fields=["activated_at"])
+        if settings is not None:
+            set_settings(plugin, settings)
+        auth_provider.check_settings(plugin)
         set_grants(plugin, chosen, chosen_network, by=by)
 
 

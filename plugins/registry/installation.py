@@ -20,7 +20,7 @@ from plugins.bundles.versions import is_prerelease, precedence
 from plugins.history.journal import get_journal
 from plugins.history.limits import limits_of
 from plugins.models import Execution, Plugin, Release
-from plugins.registry import auth_provider, store
+from plugins.registry import auth_provider, configuration, store
 from plugins.registry.changes import publish_change
 from plugins.registry.consent import activate, default_grants
 from plugins.registry.upgrades import asks_for_more
@@ -156,11 +156,13 @@ def _add_release(bundle: Bundle) -> Release:
 def _takes_over(release: Release, plugin: Plugin) -> bool:
     """Whether the new release becomes active without an administrator's consent.
 
-    Only a later version does that, and no pre-release.
+    Only a later version does that, no pre-release, and none for which the plugin's settings are not valid.
     """
     if plugin.release is None or asks_for_more(release, plugin.release):
         return False
     if is_prerelease(release.version) or precedence(release.version) <= precedence(plugin.release.version):
+        return False
+    if not configuration.fits(release.manifest, plugin.settings):
         return False
     return plugin.slug != settings.AUTH_PLUGIN or auth_provider.can_provide(release)
 

@@ -276,3 +276,59 @@ def test_only_integers_are_lengths_in_schemas(number: str) -> None:
         raw = json.dumps({key: value for key, value in SMALLEST.items() if f'"{key}"' not in schema})
         with pytest.raises(InvalidManifest):
             parse_manifest(f"{raw[:-1]}, {schema.replace(': N', f': {number}')}}}".encode(), operations=KNOWN)
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ({"type": "string", "default": 1}, "/a/default: the default is not valid"),
+        ({"type": "string", "default": None}, "/a/default: the default is not valid"),
+        ({"type": "integer", "default": 1.0}, "/a/default: the default is not valid"),
+        ({"type": "string", "enum": ["x"], "default": "y"}, "/a/default: the default is not valid"),
+        ({"type": "integer", "minimum": 2, "default": 1}, "/a/default: the default is not valid"),
+        (
+            {"type": "array", "items": {"type": "string"}, "default": [1]},
+            "/a/default: the default is not valid",
+        ),
+        ({"type": "integer", "minimum": 2, "maximum": 1}, "no number lies between"),
+        ({"type": "integer", "minimum": 1.2, "maximum": 1.8}, "no number lies between"),
+        ({"type": "number", "minimum": 2, "maximum": 1}, "no number lies between"),
+        ({"type": "string", "minLength": 2, "maxLength": 1}, "`maxLength` is too small"),
+        ({"type": "string", "secret": True, "maxLength": 0}, "`maxLength` is too small"),
+        ({"type": "string", "enum": [1, 2]}, "no value of `enum` is valid"),
+        ({"type": "integer", "enum": [1.0]}, "no value of `enum` is valid"),
+        ({"type": "string", "secret": True, "enum": [""]}, "no value of `enum` is valid"),
+        ({"type": "array", "minItems": 2, "maxItems": 1}, "`minItems` exceeds `maxItems`"),
+        (
+            {"type": "array", "items": {"type": "number", "minimum": 2, "maximum": 1}},
+            "no number lies between",
+        ),
+    ],
+)
+def test_setting_that_no_value_satisfies_is_refused(setting: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidManifest) as refusal:
+        parse(SMALLEST | {"settings_schema": {"properties": {"a": setting}}})
+    assert words in refusal.value.detail
+    assert refusal.value.errors[0]["pointer"].startswith("/settings_schema/properties/a")
+
+
+def test_required_setting_must_be_declared() -> None:
+    with pytest.raises(InvalidManifest, match="'b' is not in `properties`"):
+        parse(
+            SMALLEST | {"settings_schema": {"properties": {"a": {"type": "string"}}, "required": ["a", "b"]}}
+        )
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"type": "integer", "minimum": 1.5, "maximum": 2.5, "default": 2},
+        {"type": "number", "minimum": 10**400},
+        {"type": "string", "minLength": 1, "maxLength": 1},
+        {"type": "string", "enum": [1, "x"]},
+        {"type": "array", "items": {"type": "integer"}, "minItems": 1, "maxItems": 1, "default": [1]},
+        {"type": "boolean", "default": False},
+    ],
+)
+def test_setting_that_a_value_satisfies_is_accepted(setting: dict[str, Any]) -> None:
+    parse(SMALLEST | {"settings_schema": {"properties": {"a": setting}, "required": ["a"]}})

@@ -286,7 +286,7 @@ def test_secret_settings_can_be_written_but_never_read(
     url = "/api/v1/plugins/template"
     client.request("PATCH", url, {"settings": {"key": "s3cret", "colour": "red"}})
     shown = client.get(url)
-    assert shown.json()["settings"] == {"key": None, "colour": "red"}
+    assert shown.json()["settings"] == {"key": {"is_set": True}, "colour": "red"}
     assert "s3cret" not in shown.content.decode()
     client.request("PATCH", url, {"settings": {"colour": "blue"}})
     assert catalogue.get_plugin("template").settings == {"key": "s3cret", "colour": "blue"}
