@@ -1,5 +1,6 @@
 """Serializers, serializer fields and helpers shared by all REST APIs."""
 
+import math
 from typing import Any
 
 from rest_framework import serializers
@@ -54,6 +55,24 @@ class StrictIntegerField(serializers.IntegerField):
         if not isinstance(data, int) or isinstance(data, bool):
             raise serializers.ValidationError("This must be a whole number.")
         return super().to_internal_value(data)
+
+
+class StrictNumberField(serializers.FloatField):
+    """A JSON number that fits a float.
+
+    REST framework's FloatField also accepts booleans and strings (“nan”), and fails for huge integers.
+    """
+
+    def to_internal_value(self, data: Any) -> float:
+        if not isinstance(data, int | float) or isinstance(data, bool):
+            raise serializers.ValidationError("This must be a number.")
+        try:
+            number = float(data)
+        except OverflowError:
+            number = math.inf
+        if not math.isfinite(number):
+            raise serializers.ValidationError("This number is too large.")
+        return number
 
 
 class BoundedListField(serializers.ListField):

@@ -29,7 +29,8 @@ def parse_json(raw: bytes) -> Any:
     except RecursionError as error:
         raise _too_deep() from error
     except ValueError as error:
-        raise MalformedJSON(f"{error}.") from error
+        reason = "A number has too many digits" if "integer string conversion" in str(error) else error
+        raise MalformedJSON(f"{reason}.") from error
     # NUL and lone surrogates can only be written as escapes, and every level of nesting takes a bracket.
     if b"\\u" in raw or raw.count(b"[") + raw.count(b"{") > MAX_DEPTH:
         _check(value, [])

@@ -2,12 +2,17 @@
 
 from typing import Any
 
-from django.contrib import admin
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest
 
+from core.problems import Problem
 from plugins.history.journal import get_journal
 from plugins.models import Execution, Grant, HostCall, NetworkGrant, Plugin, Release
-from plugins.registry import configuration
+from plugins.registry import auth_provider, configuration
+from plugins.registry.readiness import rule_name
 from plugins.runtime.sandbox_status import missing
 from plugins.runtime.service import get_pool
 
@@ -20,8 +25,31 @@ class ReadOnly:
         return False
 
 
+class GrantFormSet(BaseInlineFormSet):  # type: ignore[type-arg]
+    """Refuses to delete grants without which nobody could log in."""
+
+    def clean(self) -> None:
+        super().clean()
+        lost = [str(self.name_of(form.instance)) for form in self.forms if form in self.deleted_forms]
+        try:
+            auth_provider.check_revoking(self.instance, lost)
+        except Problem as problem:
+            raise ValidationError(problem.detail) from problem
+
+    @staticmethod
+    def name_of(grant: Any) -> str:
+        return str(grant.permission)
+
+
+class NetworkGrantFormSet(GrantFormSet):
+    @staticmethod
+    def name_of(grant: Any) -> str:
+        return rule_name(grant.key)
+
+
 class GrantInline(admin.TabularInline[Grant, Plugin]):
     model = Grant
+    formset = GrantFormSet
     extra = 0
     fields = ("permission", "granted_by", "granted_at")
     readonly_fields = fields
@@ -32,6 +60,7 @@ class GrantInline(admin.TabularInline[Grant, Plugin]):
 
 class NetworkGrantInline(admin.TabularInline[NetworkGrant, Plugin]):
     model = NetworkGrant
+    formset = NetworkGrantFormSet
     extra = 0
     fields = ("methods", "url", "granted_by", "granted_at")
     readonly_fields = fields
@@ -48,8 +77,20 @@ class ReleaseInline(ReadOnly, admin.TabularInline[Release, Plugin]):
     can_delete = False
 
 
+class PluginForm(forms.ModelForm[Plugin]):
+    def clean_enabled(self) -> bool:
+        enabled = bool(self.cleaned_data["enabled"])
+        if not enabled:
+            try:
+                auth_provider.check_disabling(self.instance)
+            except Problem as problem:
+                raise ValidationError(problem.detail) from problem
+        return enabled
+
+
 @admin.register(Plugin)
 class PluginAdmin(admin.ModelAdmin[Plugin]):
+    form = PluginForm
     list_display = ("slug", "release", "enabled", "created_at")
     list_filter = ("enabled",)
     search_fields = ("slug",)
@@ -88,7 +129,10 @@ class PluginAdmin(admin.ModelAdmin[Plugin]):
     @admin.action(description="Disable selected plugins")
     def disable(self, request: HttpRequest, queryset: Any) -> None:
         for plugin in queryset:
-            configuration.set_enabled(plugin, False)
+            try:
+                configuration.set_enabled(plugin, False)
+            except Problem as problem:
+                self.message_user(request, problem.detail, messages.ERROR)
 
 
 class HostCallInline(ReadOnly, admin.TabularInline[HostCall, Execution]):

@@ -16,6 +16,7 @@ from accounts.models import APIToken, Session
 from core import access_version
 from core.problems import NotFound
 from plugins.bundles.manifest import NetworkKey, PluginManifest, load_manifest
+from plugins.bundles.versions import precedence
 
 
 @access_version.decides_access
@@ -51,28 +52,46 @@ class Plugin(models.Model):
         return self.release
 
     @cached_property
-    def granted(self) -> frozenset[str]:
-        """The permissions it had when this was first read."""
+    def held(self) -> frozenset[str]:
+        """The permissions that administrators granted it, when this was first read.
+
+        Includes those that only another release asks for. They have no effect until it is active.
+        """
         return frozenset(grant.permission for grant in self.grants.all())
 
     @cached_property
-    def network_granted(self) -> frozenset[NetworkKey]:
-        """The network rules it had when this was first read."""
+    def network_held(self) -> frozenset[NetworkKey]:
+        """The same for network rules."""
         return frozenset(grant.key for grant in self.network_grants.all())
+
+    @cached_property
+    def granted(self) -> frozenset[str]:
+        """The permissions in effect: those that it holds and its active release asks for."""
+        return self.held & cached_release(self.release_id).asks_for if self.release_id else frozenset()
+
+    @cached_property
+    def network_granted(self) -> frozenset[NetworkKey]:
+        """The network rules in effect."""
+        if self.release_id is None:
+            return frozenset()
+        return self.network_held & cached_release(self.release_id).network_asked
 
     @property
     def shown(self) -> "Release":
         """The active release, or else the one that waits for consent. Raises NotFound without any."""
-        found = self.release or self.releases.first()
+        found = self.release or self.pending
         if found is None:
             raise NotFound(f"The plugin “{self.slug}” has no release.")
         return found
 
     @property
     def pending(self) -> "Release | None":
-        """The latest release, if it was never activated."""
-        latest = self.releases.first()
-        return latest if latest is not None and latest.activated_at is None else None
+        """The latest version that was never activated, unless the active one is later."""
+        waiting = self.releases.filter(activated_at=None).defer("manifest_data")
+        latest = max(waiting, key=lambda release: precedence(release.version), default=None)
+        if latest is None or self.release is None:
+            return latest
+        return latest if precedence(latest.version) >= precedence(self.release.version) else None
 
     @property
     def state(self) -> str:
@@ -113,6 +132,15 @@ class Release(models.Model):
         return frozenset(permission.operation for permission in self.manifest.permissions)
 
     @property
+    def requires(self) -> frozenset[str]:
+        """The permissions without which it does not work."""
+        return frozenset(each.operation for each in self.manifest.permissions if not each.optional)
+
+    @property
+    def network_required(self) -> frozenset[NetworkKey]:
+        return frozenset(rule.key for rule in self.manifest.network if not rule.optional)
+
+    @property
     def runs_in_browsers(self) -> bool:
         """Whether it was ever activated, and has a function that may run in browsers."""
         functions = self.manifest.functions
@@ -131,7 +159,10 @@ def cached_release(release_id: int) -> Release:
 
 @access_version.decides_access
 class Grant(models.Model):
-    """A permission that an administrator granted a plugin. Without a row there is no access."""
+    """A permission that an administrator granted a plugin. Without a row there is no access.
+
+    It belongs to the plugin, not to a release. It has no effect while the active release does not ask for it.
+    """
 
     plugin = models.ForeignKey(Plugin, on_delete=models.CASCADE, related_name="grants")
     permission = models.CharField(max_length=64)

@@ -21,6 +21,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Two]:
     one = Server.start(data, PLUGIN_MAX_TIMEOUT_MS="60000")
     one.make_owner()
     one.install_fixture("faults", timeout_ms=60_000)
+    one.install_fixture("hostcall")
     other = Server.start(Path(f"{data}"))
     yield one, other
     one.stop()
@@ -50,15 +51,11 @@ def test_a_revoked_permission_is_refused_by_the_other_process(two: Two) -> None:
     with one.log_in("owner@example.com") as here:
         token = here.headers["Authorization"]
         with httpx.Client(base_url=other.url, headers={"Authorization": token}, timeout=30) as there:
-            url = "/api/v1/plugins/auth"
-            asked = {"email": "nobody@example.com", "password": "x"}
-            assert there.post(f"{url}/call/login", json=asked).status_code == 401
-            held = [row["operation"] for row in here.get(url).json()["permissions"] if row["granted"]]
-            fewer = [name for name in held if name != "db_get_user_by_email"]
-            assert here.patch(url, json={"grants": fewer}).status_code == 200
-            assert there.post(f"{url}/call/login", json=asked).status_code == 403
-            assert here.patch(url, json={"grants": held}).status_code == 200
-            assert there.post(f"{url}/call/login", json=asked).status_code == 401
+            url = "/api/v1/plugins/hostcall"
+            asked = {"method": "GET", "url": "http://hostbridge.invalid/host/v1/kv", "headers": {}}
+            for grants, status in ((["kv_list"], 200), ([], 403), (["kv_list"], 200)):
+                assert here.patch(url, json={"grants": grants}).status_code == 200
+                assert there.post(f"{url}/call/fetch", json=asked).json()["status"] == status
 
 
 def test_a_log_out_ends_the_session_in_the_other_process(two: Two) -> None:

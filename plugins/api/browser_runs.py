@@ -17,6 +17,7 @@ from core.problems import NotAuthenticated
 from core.shapes import (
     ProblemSerializer,
     StrictIntegerField,
+    StrictNumberField,
     StrictSerializer,
     TextField,
     checked,
@@ -77,9 +78,9 @@ class FinishRunSerializer(StrictSerializer):
     )
     input_bytes = StrictIntegerField(min_value=0, max_value=MAX_REPORTED, required=False)
     output_bytes = StrictIntegerField(min_value=0, max_value=MAX_REPORTED, required=False)
-    start_ms = serializers.FloatField(min_value=0, max_value=MAX_REPORTED, required=False)
-    run_ms = serializers.FloatField(min_value=0, max_value=MAX_REPORTED, required=False)
-    host_ms = serializers.FloatField(min_value=0, max_value=MAX_REPORTED, required=False)
+    start_ms = StrictNumberField(min_value=0, max_value=MAX_REPORTED, required=False)
+    run_ms = StrictNumberField(min_value=0, max_value=MAX_REPORTED, required=False)
+    host_ms = StrictNumberField(min_value=0, max_value=MAX_REPORTED, required=False)
 
 
 class FinishedRunSerializer(serializers.Serializer[Any]):

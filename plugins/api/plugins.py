@@ -41,6 +41,7 @@ from plugins.executions import breaker
 from plugins.history.limits import limits_of
 from plugins.models import Plugin, Release
 from plugins.registry import catalogue, configuration, consent, installation
+from plugins.registry.readiness import missing_settings
 from plugins.registry.upgrades import widens
 
 
@@ -106,14 +107,14 @@ class PendingSerializer(serializers.Serializer[Release]):
         known = active.asks_for if active else frozenset()
         return [
             permission | {"new": permission["operation"] not in known}
-            for permission in permission_rows(release, release.plugin.granted)
+            for permission in permission_rows(release, release.plugin.held)
         ]
 
     @extend_schema_field(PendingNetworkRuleSerializer(many=True))
     def get_network(self, release: Release) -> list[dict[str, Any]]:
         active = release.plugin.release
         known = active.network_asked if active else frozenset()
-        rows = network_rows(release, release.plugin.network_granted)
+        rows = network_rows(release, release.plugin.network_held)
         return [
             row | {"new": rule.key not in known}
             for row, rule in zip(rows, release.manifest.network, strict=True)
@@ -140,6 +141,7 @@ class PluginDetailSerializer(PluginSummarySerializer):
     watching = serializers.SerializerMethodField()
     can_manage = serializers.SerializerMethodField()
     settings = serializers.SerializerMethodField()
+    missing_settings = serializers.SerializerMethodField()
     settings_schema = serializers.JSONField(source="shown.manifest.settings_schema")
     paused = serializers.SerializerMethodField()
     removable = serializers.SerializerMethodField()
@@ -148,8 +150,8 @@ class PluginDetailSerializer(PluginSummarySerializer):
         fields = [
             *PluginSummarySerializer.Meta.fields,
             "license", "sha256", "size_bytes", "installed_at", "permissions", "network", "limits",
-            "active_version", "pending", "watching", "can_manage", "settings", "settings_schema",
-            "paused", "removable",
+            "active_version", "pending", "watching", "can_manage", "settings", "missing_settings",
+            "settings_schema", "paused", "removable",
         ]  # fmt: skip
 
     @extend_schema_field(FunctionSerializer(many=True))
@@ -181,15 +183,23 @@ class PluginDetailSerializer(PluginSummarySerializer):
 
     @extend_schema_field({"type": "object", "additionalProperties": True, "nullable": True})
     def get_settings(self, plugin: Plugin) -> dict[str, Any] | None:
-        """Null unless you are an administrator. Secret settings that are set appear as null."""
+        """Null unless you are an administrator. A secret that is set appears as `{"is_set": true}`."""
         return (
             configuration.public_settings(plugin) if self.get_can_manage(plugin) and plugin.release else None
         )
 
+    @extend_schema_field(serializers.ListField(child=serializers.CharField()))
+    def get_missing_settings(self, plugin: Plugin) -> list[str]:
+        """Required settings that are not set. The plugin cannot be called until they are."""
+        return missing_settings(plugin.shown.manifest, plugin.settings)
+
 
 class ChangePluginSerializer(StrictSerializer):
     enabled = StrictBooleanField(required=False)
-    settings = serializers.DictField(required=False)
+    settings = serializers.DictField(
+        required=False,
+        help_text="All settings. Secret ones that are left out stay. Null clears a setting.",
+    )
     grants = BoundedListField(child=TextField(max_length=64), max_length=200, required=False)
     network_grants = BoundedListField(child=NetworkGrantSerializer(), max_length=50, required=False)
 
@@ -268,11 +278,14 @@ class PluginView(APIView):
     @extend_schema(
         operation_id="change_plugin",
         request=ChangePluginSerializer,
-        responses={200: PluginDetailSerializer, **problems(400, 401, 403, 404, 413, 415)},
+        responses={200: PluginDetailSerializer, **problems(400, 401, 403, 404, 409, 413, 415)},
         tags=["plugins"],
     )
     def patch(self, request: Request, slug: str) -> Response:
-        """Changes what you send: whether it is enabled, its settings, or the complete list of its grants."""
+        """Changes what you send: whether it is enabled, its settings, or the complete list of its grants.
+
+        The plugin that people log in with cannot be disabled or lose grants that it needs (409).
+        """
         plugin = catalogue.get_plugin(slug)
         data = checked(ChangePluginSerializer, request)
         with transaction.atomic():

@@ -15,6 +15,7 @@ from core.shapes import BoundedListField, StrictSerializer, TextField, checked, 
 from plugins.api.grants import NetworkGrantSerializer, network_keys
 from plugins.api.permissions import IsStaff
 from plugins.api.plugins import PluginDetailSerializer
+from plugins.bundles.versions import precedence
 from plugins.models import Release
 from plugins.registry import catalogue, consent, store
 
@@ -43,6 +44,9 @@ class ConsentSerializer(StrictSerializer):
     network_grants = BoundedListField(
         child=NetworkGrantSerializer(), max_length=50, required=False, help_text="The same for network rules."
     )
+    settings = serializers.DictField(
+        required=False, help_text="The plugin's settings from then on. By default, they stay as they are."
+    )
 
 
 class ReleaseListView(APIView):
@@ -52,9 +56,10 @@ class ReleaseListView(APIView):
         tags=["plugins"],
     )
     def get(self, request: Request, slug: str) -> Response:
-        """The plugin's releases, latest first."""
+        """The plugin's releases, latest version first."""
         releases = catalogue.get_plugin(slug).releases.select_related("plugin__release")
-        return Response(ReleaseSerializer(releases, many=True).data)
+        ordered = sorted(releases, key=lambda release: precedence(release.version), reverse=True)
+        return Response(ReleaseSerializer(ordered, many=True).data)
 
 
 class ActivateView(APIView):
@@ -63,7 +68,7 @@ class ActivateView(APIView):
     @extend_schema(
         operation_id="activate_release",
         request=ConsentSerializer,
-        responses={200: PluginDetailSerializer, **problems(400, 401, 403, 404, 413, 415)},
+        responses={200: PluginDetailSerializer, **problems(400, 401, 403, 404, 409, 413, 415)},
         tags=["plugins"],
     )
     def post(self, request: Request, slug: str, version: str) -> Response:
@@ -71,7 +76,9 @@ class ActivateView(APIView):
         release = catalogue.get_release(slug, version)
         data = checked(ConsentSerializer, request)
         network = network_keys(data.get("network_grants"))
-        consent.activate(release, data.get("grants"), network, by=signed_in(request))
+        consent.activate(
+            release, data.get("grants"), network, settings=data.get("settings"), by=signed_in(request)
+        )
         plugin = catalogue.get_plugin(slug)
         return Response(PluginDetailSerializer(plugin, context={"request": request}).data)
 

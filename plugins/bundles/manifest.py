@@ -15,7 +15,8 @@ from jsonschema.exceptions import best_match
 
 from core.problems import InvalidInput, Problem
 from core.strict_json import parse_json
-from plugins.bundles.json_schema import meta_validator, validator_of
+from plugins.bundles.json_schema import describe, meta_validator, validator_of
+from plugins.bundles.settings_schema import fault_in
 from plugins.egress.addresses import InvalidAddress, Rule
 
 MANIFEST_NAME = "plugin.json"
@@ -143,12 +144,17 @@ def parse_manifest(raw: bytes, *, operations: frozenset[str]) -> PluginManifest:
             f"plugin.json may hold at most {MAX_MANIFEST_VALUES} values, including those in its schemas."
         )
     if error := best_match(_manifest_validator().iter_errors(data)):
-        raise _invalid_at(list(error.absolute_path), error.message)
+        raise _invalid_at(list(error.absolute_path), describe(error))
     _check_names(data, operations)
     for index, function in enumerate(data["functions"]):
         for key in ("input_schema", "output_schema"):
             _check_schema(function.get(key, True), ["functions", index, key])
-    return load_manifest(data)
+    if fault := fault_in(data.get("settings_schema", {})):
+        raise _invalid_at(["settings_schema", *fault[0]], fault[1])
+    try:
+        return load_manifest(data)
+    except msgspec.ValidationError as error:
+        raise InvalidManifest(f"plugin.json: {error}.") from error
 
 
 def load_manifest(data: dict[str, Any]) -> PluginManifest:
@@ -208,7 +214,7 @@ def _check_schema(schema: Any, path: Sequence[object]) -> None:
     except RecursionError as recursion:
         raise _invalid_at(path, "the schema is nested too deeply") from recursion
     if error is not None:
-        raise _invalid_at([*path, *error.absolute_path], error.message)
+        raise _invalid_at([*path, *error.absolute_path], describe(error))
 
 
 def _invalid_at(path: Sequence[object], message: str) -> InvalidManifest:

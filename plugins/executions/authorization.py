@@ -12,7 +12,8 @@ from plugins.history import server_processes
 from plugins.history.limits import CallLimits, limits_of
 from plugins.models import Execution, Plugin, Release
 from plugins.registry import catalogue, configuration, store
-from plugins.registry.catalogue import PluginDisabled, PluginWaiting
+from plugins.registry.catalogue import PluginDisabled, PluginNotConfigured, PluginWaiting
+from plugins.registry.readiness import missing_settings
 from plugins.runtime.job import Job
 
 logger = logging.getLogger("hostbridge.authorization")
@@ -49,7 +50,7 @@ class Authorization:
 
 
 def authorize(plugin: Plugin, function_name: str, client: Client) -> Authorization:
-    """Raises NotFound, PluginWaiting, PluginDisabled, NotAuthenticated and Forbidden."""
+    """Raises what `prepare` raises."""
     function = prepare(plugin, function_name, client.user)
     release = plugin.active
     limits = limits_of(release.manifest, function)
@@ -95,7 +96,7 @@ def for_warm_up() -> list[Authorization]:
 def prepare(plugin: Plugin, function_name: str, user: User | None) -> Function:
     """The function, if this user (None: not logged in) may call it now.
 
-    Raises NotFound, PluginWaiting, PluginDisabled, NotAuthenticated or Forbidden.
+    Raises NotFound, PluginWaiting, PluginDisabled, PluginNotConfigured, NotAuthenticated or Forbidden.
     """
     if plugin.release_id is None:
         raise PluginWaiting
@@ -105,6 +106,11 @@ def prepare(plugin: Plugin, function_name: str, user: User | None) -> Function:
     if not plugin.enabled:
         raise PluginDisabled(f"The plugin “{plugin.slug}” is disabled. An administrator can enable it.")
     check_access(function, user)
+    if missing := missing_settings(plugin.active.manifest, plugin.settings):
+        names = ", ".join(missing)
+        raise PluginNotConfigured(
+            f"The plugin “{plugin.slug}” needs settings: {names}. An administrator sets them."
+        )
     return function
 
 

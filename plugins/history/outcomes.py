@@ -225,7 +225,9 @@ def _guest_problem(message: str) -> Problem:
             {"pointer": str(item["pointer"])[:200], "detail": str(item["detail"])[:500]}
             for item in reported.get("errors", [])[:50]
         ]
-        if status not in GUEST_STATUSES or len(code) > 64 or not _GUEST_CODE.fullmatch(code):
+        if not isinstance(status, int) or status not in GUEST_STATUSES:
+            return PluginError(message)
+        if len(code) > 64 or not _GUEST_CODE.fullmatch(code):
             return PluginError(message)
         title, detail = str(reported["title"])[:200], str(reported["detail"])[:2000]
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):

@@ -92,7 +92,7 @@ def _run_and_host_calls(token: str) -> tuple[Execution, int]:
     if token_row.expires_at <= timezone.now():
         raise NotAuthenticated(_UNKNOWN)
     host_calls = next(values)
-    plugin.granted = frozenset(permissions)
+    plugin.held = frozenset(permissions)
     execution.token, execution.plugin = token_row, plugin
     execution.release = cached_release(execution.release_id)
     execution.user = user if execution.user_id else None

@@ -25,6 +25,13 @@ class PluginWaiting(Problem):
     default_detail = "An administrator must review what it asks for and activate it."
 
 
+class PluginNotConfigured(Problem):
+    status = 409
+    code = "plugin-not-configured"
+    title = "This plugin lacks settings"
+    default_detail = "An administrator must set what it requires."
+
+
 def get_plugin(slug: str) -> Plugin:
     """The plugin as it is now: state, settings, active release, grants. Raises NotFound.
 
@@ -35,7 +42,7 @@ def get_plugin(slug: str) -> Plugin:
         raise NotFound(f"There is no plugin “{slug}”.")
     row, permissions = found
     plugin: Plugin = instance(Plugin, row)
-    plugin.granted = frozenset(permissions)
+    plugin.held = frozenset(permissions)
     if plugin.release_id is not None:
         plugin.release = cached_release(plugin.release_id)
     return plugin

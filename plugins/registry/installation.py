@@ -16,10 +16,11 @@ from core import events
 from core.problems import InvalidInput, NotFound, Problem
 from plugins.bundles.bundle import Bundle, read_folder
 from plugins.bundles.manifest import PluginManifest
+from plugins.bundles.versions import is_prerelease, precedence
 from plugins.history.journal import get_journal
 from plugins.history.limits import limits_of
 from plugins.models import Execution, Plugin, Release
-from plugins.registry import store
+from plugins.registry import auth_provider, configuration, store
 from plugins.registry.changes import publish_change
 from plugins.registry.consent import activate, default_grants
 from plugins.registry.upgrades import asks_for_more
@@ -63,8 +64,8 @@ def install(bundle: Bundle) -> Release:
     """Installs the bundle as a release. Installing grants nothing.
 
     A new plugin waits for consent (`consent.activate`), and so does a release that asks for more than the
-    active one (see `upgrades`). A release that asks for no more becomes active at once. Installing the same
-    bundle again changes nothing.
+    active one (see `upgrades`). A later version that asks for no more becomes active at once. An earlier one
+    and a pre-release wait to be activated. Installing the same bundle again changes nothing.
 
     Raises TrialFailed if the module does not compile or start, and ReleaseConflict if this version exists
     with other content. Nothing is stored then.
@@ -145,11 +146,25 @@ def _add_release(bundle: Bundle) -> Release:
             "Give the changed plugin a new version in plugin.json."
         )
     store.save_wasm(bundle.wasm)
-    if created and plugin.release is not None and not asks_for_more(release, plugin.release):
+    if created and _takes_over(release, plugin):
         activate(release)
     elif created:
         publish_change(plugin)
     return release
+
+
+def _takes_over(release: Release, plugin: Plugin) -> bool:
+    """Whether the new release becomes active without an administrator's consent.
+
+    Only a later version does that, no pre-release, and none for which the plugin's settings are not valid.
+    """
+    if plugin.release is None or asks_for_more(release, plugin.release):
+        return False
+    if is_prerelease(release.version) or precedence(release.version) <= precedence(plugin.release.version):
+        return False
+    if not configuration.fits(release.manifest, plugin.settings):
+        return False
+    return plugin.slug != settings.AUTH_PLUGIN or auth_provider.can_provide(release)
 
 
 def why_not_removable(plugin: Plugin) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from accounts.models import User
+from core.shapes import StrictIntegerField, StrictNumberField, StrictSerializer
 from tests.conftest import API, assert_problem
 
 MANY = 50_000
@@ -38,3 +39,20 @@ def test_a_list_that_is_too_long_gets_a_single_error(
     problem = assert_problem(API(charlie).request(method, path, body), 400, "invalid-input")
     (error,) = problem["errors"]
     assert error["pointer"].startswith(pointer)
+
+
+class Numbers(StrictSerializer):
+    number = StrictNumberField(min_value=0, max_value=1e9, required=False)
+    integer = StrictIntegerField(min_value=0, max_value=10, required=False)
+
+
+@pytest.mark.parametrize("value", ["nan", "1", True, None, [], 10**400, -1, float("nan"), float("inf")])
+@pytest.mark.parametrize("field", ["number", "integer"])
+def test_only_numbers_within_bounds_are_numbers(field: str, value: object) -> None:
+    assert not Numbers(data={field: value}).is_valid()
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, 1e1])
+def test_fraction_is_not_an_integer(value: float) -> None:
+    assert Numbers(data={"number": value}).is_valid()
+    assert not Numbers(data={"integer": value}).is_valid()

@@ -1,5 +1,8 @@
 """Plugins in the Django admin."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from django.test import Client
 
@@ -54,37 +57,56 @@ def test_settings_are_not_shown(bundled: dict[str, Plugin], admin: Client) -> No
     assert "s3cret" not in page
 
 
-def test_plugin_can_be_disabled_and_grant_revoked(
-    bundled: dict[str, Plugin], admin: Client, listen: Listen
-) -> None:
-    plugin = bundled["auth"]
-    url = f"/admin/plugins/plugin/{plugin.pk}/change/"
-    assert "db_create_user" in admin.get(url).content.decode()
-    admin.post("/admin/plugins/plugin/", {"action": "disable", "_selected_action": [plugin.pk]})
-    plugin.refresh_from_db()
-    assert not plugin.enabled
+def change_form(plugin: Plugin, *deleted: str, enabled: bool = True) -> dict[str, Any]:
+    """What the page of a plugin sends when these permissions are ticked for deletion."""
     grants = list(Grant.objects.filter(plugin=plugin))
     form = {
-        "enabled": "on",
         "grants-TOTAL_FORMS": len(grants),
         "grants-INITIAL_FORMS": len(grants),
         "network_grants-TOTAL_FORMS": 0,
         "network_grants-INITIAL_FORMS": 0,
         "releases-TOTAL_FORMS": 0,
         "releases-INITIAL_FORMS": 0,
-        "grants-0-id": grants[0].pk,
-        "grants-0-plugin": plugin.pk,
-        "grants-0-DELETE": "on",
-    } | {
-        f"grants-{n}-{key}": value
-        for n, g in enumerate(grants)
-        for key, value in (("id", g.pk), ("plugin", plugin.pk))
-    }
+    } | ({"enabled": "on"} if enabled else {})
+    for number, grant in enumerate(grants):
+        form |= {f"grants-{number}-id": grant.pk, f"grants-{number}-plugin": plugin.pk}
+        if grant.permission in deleted:
+            form[f"grants-{number}-DELETE"] = "on"
+    return form
+
+
+def test_plugin_can_be_disabled_and_grant_revoked(
+    install: Callable[..., Plugin], admin: Client, listen: Listen
+) -> None:
+    plugin = install("hostcall", "kv_get", "kv_set")
+    url = f"/admin/plugins/plugin/{plugin.pk}/change/"
+    assert "kv_get" in admin.get(url).content.decode()
+    admin.post("/admin/plugins/plugin/", {"action": "disable", "_selected_action": [plugin.pk]})
+    plugin.refresh_from_db()
+    assert not plugin.enabled
     with listen(EVERYONE_GROUP) as events:
-        assert admin.post(url, form).status_code == 302
+        assert admin.post(url, change_form(plugin, "kv_get")).status_code == 302
     changes = [(event["type"], event["data"]["slug"], event["data"]["enabled"]) for event in events]
-    assert changes == [("plugin.changed", "auth", True)]
-    assert Grant.objects.filter(plugin=plugin).count() == len(grants) - 1
+    assert changes == [("plugin.changed", "hostcall", True)]
+    assert [grant.permission for grant in Grant.objects.all()] == ["kv_set"]
+
+
+def test_auth_provider_keeps_serving(bundled: dict[str, Plugin], admin: Client) -> None:
+    plugin = bundled["auth"]
+    url = f"/admin/plugins/plugin/{plugin.pk}/change/"
+    before = Grant.objects.count()
+    action = {"action": "disable", "_selected_action": [plugin.pk, bundled["template"].pk]}
+    page = admin.post("/admin/plugins/plugin/", action, follow=True).content.decode()
+    assert "Nobody could log in without “auth”" in page
+    assert not Plugin.objects.get(slug="template").enabled, "the other selected plugin is disabled"
+    for form, refusal in (
+        (change_form(plugin, enabled=False), "Nobody could log in without “auth”"),
+        (change_form(plugin, "verify_password"), "Nobody could log in if “auth” lost verify_password"),
+    ):
+        page = admin.post(url, form).content.decode()
+        assert refusal in page
+    assert Plugin.objects.get(slug="auth").enabled
+    assert Grant.objects.count() == before
 
 
 def test_plugins_cannot_be_added(bundled: dict[str, Plugin], admin: Client) -> None:

@@ -1,6 +1,7 @@
 """`manage.py plugin`: check, install, list, grant, enable, disable and remove plugins."""
 
 from argparse import ArgumentParser
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ from core.operations import PERMISSIONS
 from core.problems import InvalidInput, Problem
 from plugins.bundles.bundle import Bundle, read_path, read_zip, report
 from plugins.bundles.manifest import NetworkKey
+from plugins.bundles.versions import is_prerelease
 from plugins.models import Plugin, Release
-from plugins.registry import catalogue, configuration, consent, downloads, installation
-from plugins.registry.upgrades import widens
+from plugins.registry import catalogue, configuration, consent, downloads, installation, readiness
+from plugins.registry.upgrades import asks_for_more, widens
 
 
 def network_keys(release: Release, urls: list[str]) -> set[NetworkKey]:
@@ -44,21 +46,31 @@ class Command(BaseCommand):
         install.add_argument(
             "--grant",
             nargs="*",
-            default=[],
             metavar="OPERATION",
-            help="Activate it and grant these operations.",
+            help="Activate it and grant these operations and no other.",
         )
         install.add_argument(
-            "--network", nargs="*", default=[], metavar="URL", help="Activate it and grant these addresses."
+            "--network", nargs="*", metavar="URL", help="Activate it and grant these addresses and no other."
         )
-        activate = verbs.add_parser("activate", help="Consent to a release, or go back to an earlier one.")
+        activate = verbs.add_parser(
+            "activate",
+            help="Consent to a release, or go back to an earlier one.",
+            description="Makes a release the active one. Grants that the plugin holds stay, as far as this "
+            "release asks for them, unless you name others. Exits with 1 if the plugin cannot serve then.",
+        )
         activate.add_argument("slug")
         activate.add_argument("version")
         activate.add_argument(
-            "--grant", nargs="*", default=[], metavar="OPERATION", help="Grant these operations and no other."
+            "--grant",
+            nargs="*",
+            metavar="OPERATION",
+            help="Grant these operations and no other. Without names: none.",
         )
         activate.add_argument(
-            "--network", nargs="*", default=[], metavar="URL", help="Grant these addresses and no other."
+            "--network",
+            nargs="*",
+            metavar="URL",
+            help="Grant these addresses and no other. Without addresses: none.",
         )
         for verb in ("grant", "revoke"):
             change = verbs.add_parser(verb, help=f"{verb.capitalize()} permissions.")
@@ -79,12 +91,13 @@ class Command(BaseCommand):
 
     def list(self, options: dict[str, Any]) -> None:
         for plugin in Plugin.objects.select_related("release").prefetch_related("grants", "network_grants"):
-            network = [f"{' '.join(methods)} {url}" for url, methods in sorted(plugin.network_granted)]
-            granted = ", ".join(sorted(plugin.granted) + network) or "-"
+            granted = ", ".join(_names(plugin.granted, plugin.network_granted)) or "-"
             waiting = f" {plugin.pending.version} waits for consent" if plugin.pending else ""
             self.stdout.write(
                 f"{plugin.slug} {plugin.shown.version} {plugin.state}{waiting} granted: {granted}"
             )
+            if plugin.state == "enabled" and (reasons := readiness.why_not_ready(plugin)):
+                self.stdout.write(f"  It cannot serve. {' '.join(reasons)}")
 
     def examine(self, options: dict[str, Any]) -> None:
         bundle = _read_bundle(options)
@@ -103,12 +116,19 @@ class Command(BaseCommand):
 
     def install(self, options: dict[str, Any]) -> None:
         release = installation.install(_read_bundle(options))
-        if options["grant"] or options["network"]:
-            consent.activate(release, options["grant"], network_keys(release, options["network"]))
-        plugin = catalogue.get_plugin(release.plugin.slug)
         self.stdout.write(f"Installed {release}.")
+        if options["grant"] is not None or options["network"] is not None:
+            self._activate(release, options)
+            return
+        plugin = catalogue.get_plugin(release.plugin.slug)
         if plugin.release_id == release.pk:
             self.stdout.write("It is active.")
+            return
+        active = plugin.release
+        if active is not None and not asks_for_more(release, active):
+            kind = "a pre-release" if is_prerelease(release.version) else "not later than it"
+            self.stdout.write(f"{active.version} stays active, because {release.version} is {kind}.")
+            self.stdout.write(f"To activate it: manage.py plugin activate {plugin.slug} {release.version}")
             return
         self.stdout.write("It waits for consent. It asks for:")
         for permission in release.manifest.permissions:
@@ -130,8 +150,30 @@ class Command(BaseCommand):
         )
 
     def activate(self, options: dict[str, Any]) -> None:
-        release = catalogue.get_release(options["slug"], options["version"])
-        consent.activate(release, options["grant"], network_keys(release, options["network"]))
+        self._activate(catalogue.get_release(options["slug"], options["version"]), options)
+
+    def _activate(self, release: Release, options: dict[str, Any]) -> None:
+        """Activates the release and reports its grants. Raises CommandError if the plugin cannot serve."""
+        before = catalogue.get_plugin(release.plugin.slug)
+        urls = options["network"]
+        consent.activate(release, options["grant"], None if urls is None else network_keys(release, urls))
+        plugin = catalogue.get_plugin(before.slug)
+        earlier = f" in place of {before.release.version}" if before.release else ""
+        self.stdout.write(f"Activated {release}{earlier}.")
+        granted = _names(plugin.granted, plugin.network_granted)
+        asked = _names(release.asks_for, release.network_asked)
+        left_out = [name for name in asked if name not in granted]
+        required = _names(release.requires, release.network_required)
+        known = _names(before.granted, before.network_granted)
+        for title, names in (
+            ("granted", granted),
+            ("new", [name for name in granted if name not in known]),
+            ("missing", [name for name in left_out if name in required]),
+            ("not granted, optional", [name for name in left_out if name not in required]),
+        ):
+            self.stdout.write(f"  {title}: {', '.join(names) or 'nothing'}")
+        if reasons := readiness.why_not_ready(plugin):
+            raise CommandError(f"{plugin.slug} is active but cannot serve. {' '.join(reasons)}")
 
     def grant(self, options: dict[str, Any]) -> None:
         consent.grant(catalogue.get_plugin(options["slug"]), options["operations"])
@@ -149,6 +191,11 @@ class Command(BaseCommand):
         removed = installation.remove(catalogue.get_plugin(options["slug"]))
         found = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in removed.items())
         self.stdout.write(f"Removed {options['slug']}: {found}.")
+
+
+def _names(permissions: Iterable[str], network: Iterable[NetworkKey]) -> list[str]:
+    """How the command line names them, in a fixed order."""
+    return sorted(permissions) + [readiness.rule_name(rule) for rule in sorted(network)]
 
 
 def _read_bundle(options: dict[str, Any]) -> Bundle:

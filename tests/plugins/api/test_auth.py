@@ -16,7 +16,7 @@ from accounts.authentication import COOKIE
 from accounts.models import Session, User
 from plugins.executions import authorization, runner
 from plugins.models import Execution, Plugin
-from plugins.registry import catalogue, configuration, consent
+from plugins.registry import catalogue, consent
 from tests.conftest import API, PASSWORD, assert_problem, at_once, history, host_calls
 
 SIGN_UP = {"email": "dora@example.com", "name": "Dora", "password": PASSWORD}
@@ -275,7 +275,7 @@ def test_expired_cookie_does_not_block_login(web: API) -> None:
 
 
 def test_disabled_auth_plugin_is_reported(bundled: dict[str, Plugin]) -> None:
-    configuration.set_enabled(bundled["auth"], False)
+    Plugin.objects.filter(slug="auth").update(enabled=False)
     assert_problem(log_in(), 409, "plugin-disabled")
 
 

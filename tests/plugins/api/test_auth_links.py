@@ -19,7 +19,6 @@ from accounts.authentication import COOKIE
 from accounts.models import EmailVerificationToken, PasswordResetToken, User
 from plugins.executions import authorization, runner
 from plugins.models import Execution, Plugin
-from plugins.registry import catalogue, configuration
 from tests.conftest import API, PASSWORD, assert_problem, at_once, history, host_calls
 from tests.plugins.api.test_auth import set_hashing
 
@@ -287,7 +286,7 @@ def test_missing_invalid_or_unknown_field_is_named(
 
 @pytest.mark.parametrize("path", PATHS)
 def test_disabled_auth_plugin_is_reported(bundled: dict[str, Plugin], alice: User, path: str) -> None:
-    configuration.set_enabled(catalogue.get_plugin("auth"), False)
+    Plugin.objects.filter(slug="auth").update(enabled=False)
     problem = assert_problem(API(alice).post(f"{AUTH}/{path}", PATHS[path]), 409, "plugin-disabled")
     assert "auth" in problem["detail"]
 

@@ -1,6 +1,7 @@
 """plugin.json: what is accepted, and how errors are reported."""
 
 import json
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -202,3 +203,132 @@ def test_any_change_is_valid_or_a_manifest_error(change: dict[str, Any]) -> None
 def test_arbitrary_bytes_raise_only_a_manifest_error(raw: bytes) -> None:
     with pytest.raises(InvalidManifest):
         parse_manifest(raw, operations=KNOWN)
+
+
+@pytest.mark.parametrize(
+    ("members", "words"),
+    [
+        ({"name": "My Plugin"}, "'My Plugin' may contain lowercase letters, digits and single hyphens"),
+        ({"homepage": "http://x"}, "'http://x' must begin with https://"),
+        ({"functions": [FUNCTION | {"name": "Greet"}]}, "'Greet' may contain lowercase letters, digits and"),
+        (
+            {"wasm": {"path": "../a.wasm", "sha256": "0" * 64}},
+            "'../a.wasm' must be the name of a file beside",
+        ),
+        ({"wasm": {"path": "a.wasm", "sha256": "A" * 64}}, "must be 64 hexadecimal digits, in lower case"),
+        ({"permissions": [{"operation": "Kv", "reason": "x"}]}, "'Kv' may contain lowercase letters"),
+        ({"network": [{"url": "ftp://x/", "reason": "x"}]}, "'ftp://x/' must begin with https:// or http://"),
+        ({"settings_schema": {"properties": {"1st": {"type": "string"}}}}, "'1st' may contain letters"),
+        (
+            {"functions": [FUNCTION | {"input_schema": {"$anchor": "a b"}}]},
+            "'a b' is not in the required form",
+        ),
+        ({"description": "x" * 3000}, "is too long"),
+    ],
+)
+def test_refusals_say_in_words_what_is_wrong(members: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidManifest) as refusal:
+        parse(SMALLEST | members)
+    assert words in refusal.value.detail
+    assert not re.search(r"\^|\[0-9|a-z\]", refusal.value.detail)
+
+
+NUMBERS_THAT_ARE_NOT_INTEGERS = [
+    "1000.0",
+    "1e3",
+    "1E3",
+    "-0.0",
+    "1.5",
+    "true",
+    "null",
+    '"1"',
+    "NaN",
+    "Infinity",
+    "1e999",
+]
+
+
+@pytest.mark.parametrize("number", [*NUMBERS_THAT_ARE_NOT_INTEGERS, "9" * 400, "9" * 5000])
+@pytest.mark.parametrize(
+    "members",
+    [
+        '"limits": {"timeout_ms": N}',
+        '"limits": {"fuel": N}',
+        '"limits": {"concurrency": N}',
+        '"manifest_version": N',
+        '"functions": [{"name": "run", "title": "Run", "limits": {"max_output_kb": N}}]',
+    ],
+)
+def test_only_integers_are_integers(members: str, number: str) -> None:
+    raw = json.dumps({key: value for key, value in SMALLEST.items() if f'"{key}"' not in members})
+    with pytest.raises(InvalidManifest) as refusal:
+        parse_manifest(f"{raw[:-1]}, {members.replace(': N', f': {number}')}}}".encode(), operations=KNOWN)
+    assert refusal.value.status == 400
+    assert len(refusal.value.detail) < 300
+
+
+@pytest.mark.parametrize("number", NUMBERS_THAT_ARE_NOT_INTEGERS)
+def test_only_integers_are_lengths_in_schemas(number: str) -> None:
+    for schema in (
+        '"settings_schema": {"properties": {"a": {"type": "string", "minLength": N}}}',
+        '"functions": [{"name": "run", "title": "Run", "input_schema": {"minItems": N}}]',
+    ):
+        raw = json.dumps({key: value for key, value in SMALLEST.items() if f'"{key}"' not in schema})
+        with pytest.raises(InvalidManifest):
+            parse_manifest(f"{raw[:-1]}, {schema.replace(': N', f': {number}')}}}".encode(), operations=KNOWN)
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ({"type": "string", "default": 1}, "/a/default: the default is not valid"),
+        ({"type": "string", "default": None}, "/a/default: the default is not valid"),
+        ({"type": "integer", "default": 1.0}, "/a/default: the default is not valid"),
+        ({"type": "string", "enum": ["x"], "default": "y"}, "/a/default: the default is not valid"),
+        ({"type": "integer", "minimum": 2, "default": 1}, "/a/default: the default is not valid"),
+        (
+            {"type": "array", "items": {"type": "string"}, "default": [1]},
+            "/a/default: the default is not valid",
+        ),
+        ({"type": "integer", "minimum": 2, "maximum": 1}, "no number lies between"),
+        ({"type": "integer", "minimum": 1.2, "maximum": 1.8}, "no number lies between"),
+        ({"type": "number", "minimum": 2, "maximum": 1}, "no number lies between"),
+        ({"type": "string", "minLength": 2, "maxLength": 1}, "`maxLength` is too small"),
+        ({"type": "string", "secret": True, "maxLength": 0}, "`maxLength` is too small"),
+        ({"type": "string", "enum": [1, 2]}, "no value of `enum` is valid"),
+        ({"type": "integer", "enum": [1.0]}, "no value of `enum` is valid"),
+        ({"type": "string", "secret": True, "enum": [""]}, "no value of `enum` is valid"),
+        ({"type": "array", "minItems": 2, "maxItems": 1}, "`minItems` exceeds `maxItems`"),
+        (
+            {"type": "array", "items": {"type": "number", "minimum": 2, "maximum": 1}},
+            "no number lies between",
+        ),
+    ],
+)
+def test_setting_that_no_value_satisfies_is_refused(setting: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidManifest) as refusal:
+        parse(SMALLEST | {"settings_schema": {"properties": {"a": setting}}})
+    assert words in refusal.value.detail
+    assert refusal.value.errors[0]["pointer"].startswith("/settings_schema/properties/a")
+
+
+def test_required_setting_must_be_declared() -> None:
+    with pytest.raises(InvalidManifest, match="'b' is not in `properties`"):
+        parse(
+            SMALLEST | {"settings_schema": {"properties": {"a": {"type": "string"}}, "required": ["a", "b"]}}
+        )
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"type": "integer", "minimum": 1.5, "maximum": 2.5, "default": 2},
+        {"type": "number", "minimum": 10**400},
+        {"type": "string", "minLength": 1, "maxLength": 1},
+        {"type": "string", "enum": [1, "x"]},
+        {"type": "array", "items": {"type": "integer"}, "minItems": 1, "maxItems": 1, "default": [1]},
+        {"type": "boolean", "default": False},
+    ],
+)
+def test_setting_that_a_value_satisfies_is_accepted(setting: dict[str, Any]) -> None:
+    parse(SMALLEST | {"settings_schema": {"properties": {"a": setting}, "required": ["a"]}})

@@ -1,6 +1,9 @@
 """The problem that describes the end of a call."""
 
+import json
 import time
+
+import pytest
 
 from plugins.history.limits import CallLimits
 from plugins.history.outcomes import PluginTrapped, failure_problem
@@ -30,3 +33,11 @@ def test_a_forged_backtrace_is_searched_in_linear_time() -> None:
     problem = failure_problem(trap("wasm backtrace:" + "a" * 64_000), LIMITS)
     assert time.thread_time() - started < 1
     assert problem.detail.startswith("The plugin crashed.")
+
+
+@pytest.mark.parametrize("status", [409.0, 409.5, True, "409", None, [409], 10**400, 399, 430])
+def test_problem_of_guest_has_an_integer_status(status: object) -> None:
+    """Any other status could not be sent, so the guest's message is taken as text."""
+    told = {"problem": {"status": status, "code": "busy", "title": "Busy", "detail": "Wait."}}
+    problem = failure_problem(Failure(1, "guest_error", json.dumps(told), 0.0, 0.0), LIMITS)
+    assert (problem.status, problem.code) == (422, "plugin-error")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from accounts.models import User
 from core.operations import PERMISSIONS
@@ -147,6 +147,78 @@ def test_earlier_release_can_be_activated_again(build: Build, charlie: User) -> 
     assert client.get(URL).json()["pending"] is None
 
 
+def test_grants_survive_release_that_does_not_ask_for_them(build: Build, charlie: User) -> None:
+    rule = {"url": "https://a.example/", "reason": "x"}
+    key = ("https://a.example/", ("GET",))
+    consent.activate(build("1.0.0", "kv_get", "kv_set", network=[rule]), ["kv_get", "kv_set"], [key])
+    build("1.1.0", "kv_get")
+    assert active_version() == "1.1.0"
+    assert catalogue.get_plugin("hostcall").granted == {"kv_get"}, "others have no effect meanwhile"
+    assert not catalogue.get_plugin("hostcall").network_granted
+    API(charlie).request("PATCH", URL, {"grants": ["kv_get"], "network_grants": []})
+
+    assert API(charlie).post(f"{URL}/releases/1.0.0/activate", {}).status_code == 200
+    plugin = catalogue.get_plugin("hostcall")
+    assert (plugin.granted, plugin.network_granted) == ({"kv_get", "kv_set"}, {key})
+    assert Grant.objects.filter(granted_by=None).count() == 2, "the rows are the same ones"
+
+
+def test_held_grant_does_not_let_upgrade_skip_consent(build: Build) -> None:
+    consent.activate(build("1.0.0", "kv_get", "kv_set"), ["kv_get", "kv_set"])
+    build("1.1.0", "kv_get")
+    build("1.2.0", "kv_get", "kv_set")
+    assert active_version() == "1.1.0"
+
+
+def test_revoked_grant_does_not_come_back(build: Build) -> None:
+    consent.activate(build("1.0.0", "kv_get", "kv_set"), ["kv_get", "kv_set"])
+    consent.activate(build("1.1.0", "kv_get"))
+    consent.revoke(catalogue.get_plugin("hostcall"), ["kv_set"])
+    consent.activate(catalogue.get_release("hostcall", "1.0.0"))
+    assert catalogue.get_plugin("hostcall").granted == {"kv_get"}
+
+
+def test_roll_back_on_command_line_keeps_grants_and_says_so(
+    build: Build, capsys: pytest.CaptureFixture[str]
+) -> None:
+    consent.activate(build("1.0.0", "kv_get", "kv_set"), ["kv_get", "kv_set"])
+    consent.activate(build("1.1.0", "kv_get", "kv_set", "kv_list"), ["kv_get", "kv_set", "kv_list"])
+    call_command("plugin", "activate", "hostcall", "1.0.0")
+    assert catalogue.get_plugin("hostcall").granted == {"kv_get", "kv_set"}
+    assert capsys.readouterr().out.splitlines() == [
+        "Activated hostcall 1.0.0 in place of 1.1.0.",
+        "  granted: kv_get, kv_set",
+        "  new: nothing",
+        "  missing: nothing",
+        "  not granted, optional: nothing",
+    ]
+
+
+def test_command_line_fails_when_plugin_cannot_serve(
+    build: Build, capsys: pytest.CaptureFixture[str]
+) -> None:
+    build("1.0.0", "kv_get", "kv_set", network=[{"url": "https://a.example/", "reason": "x"}])
+    with pytest.raises(CommandError, match=r"cannot serve\. Grant kv_set, GET https://a\.example/\."):
+        call_command("plugin", "activate", "hostcall", "1.0.0", "--grant", "kv_get")
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "  granted: kv_get",
+        "  new: kv_get",
+        "  missing: kv_set, GET https://a.example/",
+        "  not granted, optional: nothing",
+    ]
+    configuration.set_enabled(catalogue.get_plugin("hostcall"), False)
+    with pytest.raises(CommandError, match="It is disabled"):
+        call_command("plugin", "activate", "hostcall", "1.0.0")
+
+
+def test_installing_with_addresses_on_command_line_keeps_grants(build: Build, tmp_path: Path) -> None:
+    rule = {"url": "https://a.example/", "reason": "x"}
+    consent.activate(build("1.0.0", "kv_get"), ["kv_get"])
+    build("1.1.0", "kv_get", network=[rule])
+    call_command("plugin", "install", str(tmp_path / "1.1.0"), "--network", rule["url"])
+    assert (active_version(), catalogue.get_plugin("hostcall").granted) == ("1.1.0", {"kv_get"})
+
+
 def test_same_version_with_other_content_is_refused(build: Build, tmp_path: Path) -> None:
     build("1.0.0", "kv_get")
     shutil.rmtree(tmp_path / "1.0.0")
@@ -177,6 +249,9 @@ def test_changed_grants_apply_to_next_call(
         ({"grants": ["no_such"]}, "/grants"),
         ({"enabled": "yes"}, "/enabled"),
         ({"settings": {"hashing": "nowhere"}}, "/settings/hashing"),
+        ({"settings": {"session_ttl_seconds": 120.0}}, "/settings/session_ttl_seconds"),
+        ({"settings": {"session_ttl_seconds": True}}, "/settings/session_ttl_seconds"),
+        ({"settings": {"session_ttl_seconds": 10**400}}, "/settings/session_ttl_seconds"),
         ({"settings": {"unknown": 1}}, "/settings/unknown"),
         ({"settings": []}, "/settings"),
         ({"surprise": 1}, "/surprise"),
@@ -211,7 +286,7 @@ def test_secret_settings_can_be_written_but_never_read(
     url = "/api/v1/plugins/template"
     client.request("PATCH", url, {"settings": {"key": "s3cret", "colour": "red"}})
     shown = client.get(url)
-    assert shown.json()["settings"] == {"key": None, "colour": "red"}
+    assert shown.json()["settings"] == {"key": {"is_set": True}, "colour": "red"}
     assert "s3cret" not in shown.content.decode()
     client.request("PATCH", url, {"settings": {"colour": "blue"}})
     assert catalogue.get_plugin("template").settings == {"key": "s3cret", "colour": "blue"}
@@ -251,7 +326,7 @@ def test_changing_removed_plugin_raises_not_found(install: Callable[..., Plugin]
 
 
 def test_reinstalling_bundled_plugins_keeps_revoked_grants(bundled: dict[str, Plugin]) -> None:
-    consent.revoke(bundled["auth"], ["verify_password"])
+    Grant.objects.filter(permission="verify_password").delete()
     installation.install_bundled()
     assert "verify_password" not in catalogue.get_plugin("auth").granted
 

@@ -178,7 +178,7 @@ def test_invalid_rules_are_refused_at_installation(build: Build, rules: list[dic
 
 
 def test_command_line_grants_rules(build: Build, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    build("1.0.0", GET_A, GET_B)
+    build("1.0.0", GET_A, GET_B | {"optional": True})
     call_command("plugin", "install", str(tmp_path / "1.0.0"))
     assert "GET https://a.example/v1/" in capsys.readouterr().out
     with pytest.raises(CommandError, match="does not ask for"):

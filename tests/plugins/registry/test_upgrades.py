@@ -125,6 +125,39 @@ def test_upgrade_without_gain_activates_at_once(serving: Release) -> None:
     assert catalogue.get_plugin("hostcall").active.version == "1.1.0"
 
 
+@pytest.mark.parametrize("version", ["0.9.0", "1.0.0-rc.1", "1.0.0+build", "1.1.0-rc.1", "2.0.0-0"])
+def test_earlier_version_or_prerelease_does_not_take_over(
+    serving: Release, charlie: User, tmp_path: Any, version: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive = tmp_path / "hostcall.zip"
+    archive.write_bytes(samples.zipped(version=version, functions=[function("fetch")]))
+    call_command("plugin", "install", str(archive))
+    assert "1.0.0 stays active, because" in capsys.readouterr().out
+    assert catalogue.get_plugin("hostcall").active.version == "1.0.0"
+    later = version[0] != "0" and version != "1.0.0-rc.1"
+    pending = API(charlie).get(URL).json()["pending"]
+    assert (pending and pending["version"]) == (version if later else None)
+    assert API(charlie).post(f"{URL}/releases/{version}/activate", {}).status_code == 200
+    assert catalogue.get_plugin("hostcall").active.version == version
+
+
+def test_versions_are_compared_as_numbers(serving: Release) -> None:
+    for version in ("1.9.0", "1.10.0"):
+        install(version, functions=[function("fetch")])
+        assert catalogue.get_plugin("hostcall").active.version == version
+
+
+def test_latest_version_waits_for_consent(serving: Release, charlie: User) -> None:
+    for version in ("1.10.0", "1.9.0"):
+        install(version, functions=[function("fetch", access="public")])
+    assert API(charlie).get(URL).json()["pending"]["version"] == "1.10.0"
+    assert [row["version"] for row in API(charlie).get(f"{URL}/releases").json()] == [
+        "1.10.0",
+        "1.9.0",
+        "1.0.0",
+    ]
+
+
 def test_new_plugin_has_no_gains(transactional_db: None, charlie: User) -> None:
     install("1.0.0", functions=[function("fetch", access="public")])
     assert API(charlie).get(URL).json()["pending"]["widens"] == []
