@@ -1,6 +1,5 @@
 """Users, their sessions and their tokens. Work on several rows is in users.py, sessions.py and the like."""
 
-import unicodedata
 import uuid
 from collections.abc import Iterable
 from datetime import timedelta
@@ -13,17 +12,11 @@ from django.db import models, transaction
 from django.db.models.functions import Lower
 from django.utils import timezone
 
+from accounts.email_addresses import normalise_email
 from core import access_version, events
 from core.secrets import hash_token, new_token
 
 MAX_USER_AGENT = 256  # characters; the client chooses the text, so the rest is cut off
-
-
-def normalise_email(email: str) -> str:
-    """The one spelling under which an address is stored: trimmed, composed (NFKC), lower case."""
-    lower = unicodedata.normalize("NFKC", email).lower()
-    # Composed again: a lower-case letter can compose with a mark where its upper case cannot (T̈, ẗ).
-    return unicodedata.normalize("NFKC", lower).strip()
 
 
 class UserManager(BaseUserManager["User"]):
@@ -46,7 +39,7 @@ class UserManager(BaseUserManager["User"]):
 
 @access_version.decides_access
 class User(AbstractBaseUser, PermissionsMixin):
-    """A person with an account. E-mail addresses are unique regardless of case."""
+    """A person with an account. E-mail addresses are unique in all their spellings (`normalise_email`)."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     email = models.EmailField("e-mail", max_length=254, unique=True)

@@ -8,7 +8,8 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
-from accounts.models import EmailVerificationToken, PasswordResetToken, Session, User, normalise_email
+from accounts.email_addresses import email_for_sending, has_valid_domain, normalise_email
+from accounts.models import EmailVerificationToken, PasswordResetToken, Session, User
 from accounts.passwords import from_phc, run_dummy_check, to_phc
 from core.prepared_query import one_or_none
 from core.problems import InvalidInput, NotFound, Problem
@@ -166,9 +167,11 @@ def validate_email(email: str) -> str:
     """The address in its normalised form. Raises InvalidInput."""
     email = normalise_email(email)
     try:
-        User._meta.get_field("email").clean(email, None)
-    except ValidationError as error:
+        User._meta.get_field("email").clean(email_for_sending(email), None)
+    except (ValidationError, UnicodeError) as error:
         raise InvalidInput.at("/email", "This is not a valid e-mail address.") from error
+    if not has_valid_domain(email):
+        raise InvalidInput.at("/email", "This is not a valid e-mail address.")
     return email
 
 

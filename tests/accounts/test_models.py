@@ -6,35 +6,11 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
-from hypothesis import given
-from hypothesis import strategies as st
 
 from accounts import sessions
-from accounts.models import EmailVerificationToken, PasswordResetToken, Session, User, normalise_email
+from accounts.models import EmailVerificationToken, PasswordResetToken, Session, User
 from core.events import STAFF_GROUP, user_group
 from tests.conftest import PASSWORD, Listen
-
-
-@pytest.mark.parametrize(
-    ("written", "normalised"),
-    [
-        ("Alice@Example.COM", "alice@example.com"),
-        ("  alice@example.com\n", "alice@example.com"),
-        ("\uff41lice\uff20example\uff0ecom", "alice@example.com"),
-        ("\u1d2clice@example.com", "alice@example.com"),  # an upper-case letter only once composed
-        ("alice@cafe\u0301.example", "alice@caf\u00e9.example"),
-        ("alice@T\u0308.example", "alice@\u1e97.example"),
-        ("alice@t\u0308.example", "alice@\u1e97.example"),
-    ],
-)
-def test_normalise_an_email(written: str, normalised: str) -> None:
-    assert normalise_email(written) == normalised
-
-
-@given(st.text(max_size=40))
-def test_normalising_an_email_is_idempotent(text: str) -> None:
-    once = normalise_email(text)
-    assert normalise_email(once) == once
 
 
 def test_saving_a_user_normalises_the_email(db: None) -> None:
