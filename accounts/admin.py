@@ -2,11 +2,10 @@
 
 from typing import Any, ClassVar
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.admin.forms import AdminPasswordChangeForm as AdminOwnPasswordChangeForm
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.forms import AdminPasswordChangeForm
 from django.contrib.auth.views import PasswordChangeView
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -15,7 +14,7 @@ from django.urls import reverse_lazy
 
 from accounts import rate_limits, users
 from accounts.authentication import client_address
-from accounts.models import EmailVerificationToken, PasswordResetToken, Session, User
+from accounts.models import APIToken, EmailVerificationToken, PasswordResetToken, Session, User
 from core.problems import RateLimited
 
 admin.site.site_header = admin.site.site_title = "Hostbridge administration"
@@ -57,8 +56,6 @@ class OwnPasswordForm(AdminOwnPasswordChangeForm):
 
 
 class OwnPasswordView(PasswordChangeView):
-    """Also ends the sessions that were opened with the old password."""
-
     form_class = OwnPasswordForm
     success_url = reverse_lazy("admin:password_change_done")
 
@@ -66,9 +63,9 @@ class OwnPasswordView(PasswordChangeView):
         return super().get_form_kwargs() | {"address": client_address(self.request)}
 
     def form_valid(self, form: Any) -> HttpResponse:
-        with transaction.atomic():
-            response = super().form_valid(form)
-            users.end_access_by_old_password(form.user)
+        response = super().form_valid(form)
+        if ended := form.user.ended_api_tokens:
+            messages.warning(self.request, f"Your API tokens ended with your old password: {ended}.")
         return response
 
 
@@ -80,14 +77,6 @@ def change_own_password(request: HttpRequest, extra_context: dict[str, Any] | No
 admin.site.password_change = change_own_password  # type: ignore[method-assign]
 
 
-class PasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg] # is not generic at run time
-    def save(self, commit: bool = True) -> User:
-        with transaction.atomic():
-            user: User = super().save(commit)
-            users.end_access_by_old_password(user)
-        return user
-
-
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg] # is not generic at run time
     ordering = ("-created_at",)
@@ -95,7 +84,6 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg] # is not generic at 
     list_filter = ("is_active", "is_staff", "is_superuser", "email_verified", "created_at")
     search_fields = ("email", "name", "id")
     readonly_fields = ("id", "created_at", "last_login")
-    change_password_form = PasswordForm
     fieldsets = (
         (None, {"fields": ("id", "email", "password")}),
         ("Person", {"fields": ("name", "profile", "email_verified")}),
@@ -152,7 +140,7 @@ class SecretAdmin(admin.ModelAdmin[Any]):
     """Secrets can be viewed and deleted here, but not created or changed."""
 
     list_filter: ClassVar[Any] = (LiveFilter, "created_at")
-    search_fields = ("user__email", "user__name", "id")
+    search_fields: ClassVar[Any] = ("user__email", "user__name", "id")
     list_select_related = ("user",)
     exclude = ("token_hash",)
 
@@ -174,6 +162,18 @@ class SessionAdmin(SecretAdmin):
 
     def delete_model(self, request: HttpRequest, obj: Session) -> None:
         Session.objects.filter(pk=obj.pk).end()
+
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+        queryset.end()
+
+
+@admin.register(APIToken)
+class APITokenAdmin(SecretAdmin):
+    list_display = ("name", "user", "plugin", "scopes", "created_at", "expires_at", "last_used_at")
+    search_fields: ClassVar[Any] = ("name", "plugin", *SecretAdmin.search_fields)
+
+    def delete_model(self, request: HttpRequest, obj: APIToken) -> None:
+        APIToken.objects.filter(pk=obj.pk).end()
 
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
         queryset.end()

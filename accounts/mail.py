@@ -19,6 +19,7 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 
 from accounts import single_use_tokens, users
+from accounts.email_addresses import email_for_sending
 from accounts.models import SentEmail, User
 from core.problems import InvalidInput, NotFound, Problem, RateLimited
 
@@ -77,7 +78,7 @@ def send_account_email(user_id: uuid.UUID, template: str, token: str) -> None:
     # Without the user's name: someone who signs up with another person's address chooses it freely.
     text = render_to_string(kind.file, {"link": link, "expires_at": found.expires_at})
     try:
-        send_mail(kind.subject, text, settings.DEFAULT_FROM_EMAIL, [found.user.email])
+        send_mail(kind.subject, text, settings.DEFAULT_FROM_EMAIL, [email_for_sending(found.user.email)])
     except (OSError, SMTPException) as error:
         sent.delete()
         logger.warning("Could not send an e-mail: %s", error)

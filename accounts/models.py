@@ -1,29 +1,24 @@
 """Users, their sessions and their tokens. Work on several rows is in users.py, sessions.py and the like."""
 
-import unicodedata
 import uuid
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar, Self
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.models import PermissionsMixin
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models.functions import Lower
 from django.utils import timezone
 
+from accounts.email_addresses import normalise_email
 from core import access_version, events
 from core.secrets import hash_token, new_token
 
 MAX_USER_AGENT = 256  # characters; the client chooses the text, so the rest is cut off
-
-
-def normalise_email(email: str) -> str:
-    """The one spelling under which an address is stored: trimmed, composed (NFKC), lower case."""
-    lower = unicodedata.normalize("NFKC", email).lower()
-    # Composed again: a lower-case letter can compose with a mark where its upper case cannot (T̈, ẗ).
-    return unicodedata.normalize("NFKC", lower).strip()
 
 
 class UserManager(BaseUserManager["User"]):
@@ -44,9 +39,17 @@ class UserManager(BaseUserManager["User"]):
         return self.filter(is_superuser=True, is_active=True)
 
 
+@dataclass(frozen=True)
+class Kept:
+    """What survives a change of password."""
+
+    session_id: uuid.UUID | None = None
+    api_tokens: bool = False
+
+
 @access_version.decides_access
 class User(AbstractBaseUser, PermissionsMixin):
-    """A person with an account. E-mail addresses are unique regardless of case."""
+    """A person with an account. E-mail addresses are unique in all their spellings (`normalise_email`)."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     email = models.EmailField("e-mail", max_length=254, unique=True)
@@ -56,6 +59,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_active = models.BooleanField("active", default=True, help_text="Clear this to disable the account.")
     is_staff = models.BooleanField("staff", default=False, help_text="Can use the admin and manage plugins.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    ended_api_tokens = 0  # how many API tokens saving this instance has ended; not stored
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -79,20 +84,48 @@ class User(AbstractBaseUser, PermissionsMixin):
         if not stays_owner and list(User.objects.owners().values_list("pk", flat=True)) == [self.pk]:
             raise ValidationError("This is the only owner's account. First make another user a superuser.")
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
+    def save(self, *args: Any, keep: "Kept | None" = None, **kwargs: Any) -> None:
+        """Also ends the access that must not survive the change, whoever makes it.
+
+        A new password ends what the old one may have opened, except for `keep`.
+        """
         self.email = normalise_email(self.email)
         with transaction.atomic():
-            demoted = self._loses_staff_status(kwargs.get("update_fields"))
+            changed = self._changed(kwargs.get("update_fields"))
             super().save(*args, **kwargs)
-            if not self.is_active or demoted:
-                # The sessions of a disabled user are refused anyway, but would work again when the user is
-                # enabled. The live feed of a demoted user may still be receiving events for staff.
+            if not self.is_active:
+                # All of this is refused anyway, but would work again when the user is enabled.
+                self._end_access(Kept())
+                EmailVerificationToken.objects.filter(user=self).delete()
+            elif "password" in changed:
+                self._end_access(keep or Kept())
+            if "is_staff" in changed and not self.is_staff:
+                # The live feed of a demoted user may still be receiving events for staff.
                 Session.objects.filter(user=self).end()
 
-    def _loses_staff_status(self, update_fields: Iterable[str] | None) -> bool:
-        written = update_fields is None or "is_staff" in update_fields
-        was_staff = User.objects.filter(pk=self.pk, is_staff=True)
-        return written and not self.is_staff and not self._state.adding and was_staff.exists()
+    def check_password(self, raw_password: str | None) -> bool:
+        """Rehashes an old hash, if need be. That is no new password, so it ends nothing."""
+
+        def rehash(password: str) -> None:
+            old, self.password = self.password, make_password(password)
+            User.objects.filter(pk=self.pk, password=old).update(password=self.password)
+
+        return check_password(raw_password, self.password, rehash)
+
+    def _changed(self, update_fields: Iterable[str] | None) -> set[str]:
+        """Which of `password` and `is_staff` this save will change in the database."""
+        fields = {"password", "is_staff"} - self.get_deferred_fields()
+        fields &= fields if update_fields is None else set(update_fields)
+        if self._state.adding or not fields:
+            return set()
+        stored = User.objects.filter(pk=self.pk).order_by().values(*fields).first() or {}
+        return {field for field, value in stored.items() if value != getattr(self, field)}
+
+    def _end_access(self, keep: "Kept") -> None:
+        Session.objects.filter(user=self).exclude(pk=keep.session_id).end()
+        PasswordResetToken.objects.filter(user=self).delete()
+        if not keep.api_tokens:
+            self.ended_api_tokens += APIToken.objects.filter(user=self).end()
 
     @property
     def is_last_owner(self) -> bool:
@@ -204,6 +237,18 @@ class PasswordResetToken(SingleUseSecret):
     prefix = "hbr"
 
 
+class APITokenQuerySet(SecretQuerySet):
+    def end(self) -> int:
+        """Deletes these tokens and what they started, with an event for each. Returns how many there were."""
+        with transaction.atomic():
+            # Locked, because a row that refers to a token and is added now would make the deletion fail.
+            ended: list[APIToken] = list(self.select_for_update(of=("self",)))
+            self.delete()
+            for token in ended:
+                events.publish("token.ended", token.event_data(), to_users=[token.user_id])
+        return len(ended)
+
+
 @access_version.decides_access
 class APIToken(Secret):
     """A token for a program. Its scopes are `api` (the public API as its owner) and host API operations.
@@ -218,6 +263,15 @@ class APIToken(Secret):
     scopes = models.JSONField(default=list)
     plugin = models.CharField(max_length=64, blank=True, help_text="Slug of the plugin, for a service token.")
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects: ClassVar[Any] = APITokenQuerySet.as_manager()
+
+    class Meta(Secret.Meta):
+        verbose_name = "API token"
+
+    def event_data(self) -> dict[str, Any]:
+        """The token as it appears in events, without its secret."""
+        return {"id": str(self.pk), "user_id": str(self.user_id), "name": self.name}
 
 
 class SentEmail(models.Model):

@@ -3,7 +3,8 @@
 from typing import Any
 
 from accounts import mail, operation_shapes, sessions, single_use_tokens, users
-from accounts.models import Secret, User, normalise_email
+from accounts.email_addresses import normalise_email
+from accounts.models import Secret, User
 from accounts.shapes import UpdateProfile
 from core.operations import Caller, Risk, operation, permission
 from core.problems import NotFound

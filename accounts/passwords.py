@@ -5,11 +5,11 @@ https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html
 
 import base64
 import re
+import unicodedata
 from functools import cache
 from typing import Any
 
 from django.contrib.auth.hashers import Argon2PasswordHasher, check_password, make_password
-from django.core.exceptions import ValidationError
 
 from core.problems import InvalidInput
 
@@ -21,32 +21,36 @@ _PHC = re.compile(
 _PREFIX = "argon2"
 
 
+def normalise_password(password: str) -> str:
+    """The form that is hashed and that the rules read: NFKC, as NIST SP 800-63B (3.1.1.2) recommends.
+
+    Keyboards and systems type one password differently: é as one character or two, letters in full width.
+    """
+    return unicodedata.normalize("NFKC", password)
+
+
 class Argon2idHasher(Argon2PasswordHasher):
-    """Argon2id, 19 MiB, two passes, one lane."""
+    """Argon2id, 19 MiB, two passes, one lane, of the normalised password."""
 
     memory_cost = 19456
     time_cost = 2
     parallelism = 1
+
+    def encode(self, password: str, salt: str) -> str:
+        return super().encode(normalise_password(password), salt)
+
+    def verify(self, password: str, encoded: str) -> bool:
+        """Also tries the password as typed: older hashes and those made by plugins are not normalised."""
+        normalised = normalise_password(password)
+        if super().verify(normalised, encoded):
+            return True
+        return password != normalised and super().verify(password, encoded)
 
     def safe_summary(self, encoded: str) -> dict[Any, Any]:
         """What the admin shows about a password: the parameters of its hash, but no part of the hash."""
         decoded = self.decode(encoded)
         shown = ("variety", "version", "memory_cost", "time_cost", "parallelism")
         return {name: decoded[name] for name in shown}
-
-
-class MaximumLengthValidator:
-    """Refuses passwords of unreasonable length, which would only take time to hash."""
-
-    def __init__(self, max_length: int = 128) -> None:
-        self.max_length = max_length
-
-    def validate(self, password: str, user: object = None) -> None:
-        if len(password) > self.max_length:
-            raise ValidationError(self.get_help_text(), code="password_too_long")
-
-    def get_help_text(self) -> str:
-        return f"The password may have at most {self.max_length} characters."
 
 
 def to_phc(stored: str) -> str:

@@ -19,7 +19,8 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from accounts.models import AttemptCount, normalise_email
+from accounts.email_addresses import normalise_email
+from accounts.models import AttemptCount
 from core.problems import RateLimited
 
 WINDOW_SECONDS = 600

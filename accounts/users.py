@@ -1,6 +1,10 @@
 """User accounts: create, look up, change, delete."""
 
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.password_validation import validate_password
@@ -8,7 +12,8 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
-from accounts.models import EmailVerificationToken, PasswordResetToken, Session, User, normalise_email
+from accounts.email_addresses import email_for_sending, has_valid_domain, normalise_email
+from accounts.models import EmailVerificationToken, Kept, PasswordResetToken, Session, User
 from accounts.passwords import from_phc, run_dummy_check, to_phc
 from core.prepared_query import one_or_none
 from core.problems import InvalidInput, NotFound, Problem
@@ -29,6 +34,31 @@ class UserDisabled(Problem):
 
 # The start of every look-up of a single user. Without the model's default ordering, which would cost time.
 USERS = User.objects.order_by()
+
+
+@dataclass
+class PasswordChange:
+    """What the request wants of a change of password, and what came of it."""
+
+    keep_api_tokens_of: uuid.UUID | None
+    ended_api_tokens: int = 0
+
+
+_password_change: ContextVar[PasswordChange | None] = ContextVar("password_change", default=None)
+
+
+@contextmanager
+def password_change(keep_api_tokens_of: uuid.UUID | None = None) -> Iterator[PasswordChange]:
+    """For changes of password made within, in this thread, by an authentication plugin.
+
+    Whether API tokens end is between the user and the server. The plugin is not asked.
+    """
+    change = PasswordChange(keep_api_tokens_of)
+    reset = _password_change.set(change)
+    try:
+        yield change
+    finally:
+        _password_change.reset(reset)
 
 
 def create_user(
@@ -75,7 +105,10 @@ def update_password(
     keep_session_id: uuid.UUID | None = None,
     reset_token: str | None = None,
 ) -> None:
-    """Sets a new password and ends the user's other sessions, in case someone else knew the old password.
+    """Sets a new password and ends the access that someone may have gained by the old one.
+
+    That is the user's sessions except `keep_session_id`, their reset tokens and, unless `password_change` was
+    asked to keep them, their API tokens.
 
     A `reset_token` must be a valid one of this user. It is used up in the same transaction: it stays valid if
     the password is refused, and of two concurrent calls only one succeeds.
@@ -91,15 +124,11 @@ def update_password(
                 raise InvalidInput.at(
                     "/reset_token", "This is not a valid token of this user: it is unknown, used or expired."
                 )
-        user.save(update_fields=["password"])
-        end_access_by_old_password(user, keep_session_id)
-
-
-def end_access_by_old_password(user: User, keep_session_id: uuid.UUID | None = None) -> None:
-    """Ends the user's sessions, except the one to keep, and deletes the user's password reset tokens."""
-    with transaction.atomic():
-        Session.objects.filter(user=user).exclude(pk=keep_session_id).end()
-        PasswordResetToken.objects.filter(user=user).delete()
+        change = _password_change.get()
+        keep_api_tokens = change is not None and change.keep_api_tokens_of == user_id
+        user.save(update_fields=["password"], keep=Kept(keep_session_id, keep_api_tokens))
+    if change is not None:
+        change.ended_api_tokens += user.ended_api_tokens
 
 
 def delete_emailed_tokens(user: User) -> None:
@@ -166,9 +195,11 @@ def validate_email(email: str) -> str:
     """The address in its normalised form. Raises InvalidInput."""
     email = normalise_email(email)
     try:
-        User._meta.get_field("email").clean(email, None)
-    except ValidationError as error:
+        User._meta.get_field("email").clean(email_for_sending(email), None)
+    except (ValidationError, UnicodeError) as error:
         raise InvalidInput.at("/email", "This is not a valid e-mail address.") from error
+    if not has_valid_domain(email):
+        raise InvalidInput.at("/email", "This is not a valid e-mail address.")
     return email
 
 

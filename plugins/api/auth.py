@@ -24,7 +24,7 @@ from accounts.authentication import (
 from accounts.models import Session, User
 from accounts.shapes import PublicUserSerializer
 from core.problems import NotAuthenticated, Problem, SessionExpired
-from core.shapes import StrictSerializer, TextField, checked, problems
+from core.shapes import StrictBooleanField, StrictSerializer, TextField, checked, problems
 from core.strict_json import parse_json
 from plugins.executions import authorization, runner
 from plugins.executions.call_endpoint import client_of
@@ -57,6 +57,14 @@ class ResetPasswordSerializer(LinkTokenSerializer):
 class ChangePasswordSerializer(StrictSerializer):
     current_password = TextField(max_length=1000, trim_whitespace=False)
     new_password = TextField(max_length=1000, trim_whitespace=False)
+    end_api_tokens = StrictBooleanField(
+        default=True,
+        help_text="Whether your API tokens end too. Keep them only if nobody else knew it.",
+    )
+
+
+class PasswordChangedSerializer(serializers.Serializer[Any]):
+    ended_api_tokens = serializers.IntegerField(help_text="How many API tokens ended with the old password.")
 
 
 class ConfirmedSerializer(serializers.Serializer[Any]):
@@ -242,38 +250,49 @@ class ResetPasswordView(AuthView):
     @extend_schema(
         operation_id="reset_password",
         request=ResetPasswordSerializer,
-        responses={204: None, **problems(400, 403, 404, 409, 413, 415, 502, 503, 504)},
+        responses={
+            200: PasswordChangedSerializer,
+            **problems(400, 403, 404, 409, 413, 415, 502, 503, 504),
+        },
         tags=["auth"],
     )
     def post(self, request: Request) -> Response:
-        """Sets a new password with the token from the e-mailed link, and ends the account's sessions.
+        """Sets a new password with the token from the e-mailed link.
 
-        A token works once. It stays valid if the new password is refused. Does not log in.
+        Ends the account's sessions and API tokens. A token works once. It stays valid if the new password
+        is refused. Does not log in.
         """
-        self.call_plugin(request, "reset_password", checked(ResetPasswordSerializer, request))
-        return Response(status=204)
+        data = checked(ResetPasswordSerializer, request)
+        with users.password_change() as change:
+            self.call_plugin(request, "reset_password", data)
+        return Response({"ended_api_tokens": change.ended_api_tokens})
 
 
 class ChangePasswordView(AuthView):
     @extend_schema(
         operation_id="change_password",
         request=ChangePasswordSerializer,
-        responses={204: None, **problems(400, 401, 403, 404, 409, 413, 415, 429, 502, 503, 504)},
+        responses={
+            200: PasswordChangedSerializer,
+            **problems(400, 401, 403, 404, 409, 413, 415, 429, 502, 503, 504),
+        },
         tags=["auth"],
     )
     def post(self, request: Request) -> Response:
-        """Changes your password, given the current one, and ends your other sessions.
+        """Changes your password, given the current one. Ends your other sessions and your API tokens.
 
-        The session of the bearer token or the cookie stays.
+        The session of the bearer token or the cookie stays. So do API tokens with `end_api_tokens: false`.
         """
         token, from_cookie = _token_of(request)
         if token is None:
             raise NotAuthenticated
         if from_cookie:
             check_csrf(request._request)
-        passwords = checked(ChangePasswordSerializer, request)
-        self.call_plugin(request, "change_password", {"token": token} | passwords)
-        return Response(status=204)
+        data = checked(ChangePasswordSerializer, request)
+        session = None if data.pop("end_api_tokens") else sessions.get_session(token)
+        with users.password_change(keep_api_tokens_of=session.user_id if session else None) as change:
+            self.call_plugin(request, "change_password", {"token": token} | data)
+        return Response({"ended_api_tokens": change.ended_api_tokens})
 
 
 class SessionView(AuthView):

@@ -6,12 +6,12 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from accounts import sessions, single_use_tokens, users
-from accounts.models import EmailVerificationToken, PasswordResetToken, Session, User
+from accounts import api_tokens, sessions, single_use_tokens, users
+from accounts.models import APIToken, EmailVerificationToken, PasswordResetToken, Session, User
 from core.events import STAFF_GROUP
 from tests.conftest import PASSWORD, Listen
 
-MODELS = [User, Session, EmailVerificationToken, PasswordResetToken]
+MODELS = [User, Session, EmailVerificationToken, PasswordResetToken, APIToken]
 NEW_PASSWORD = "seven herons by the lake"
 each_model = pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
 
@@ -31,6 +31,7 @@ def secrets(alice: User) -> set[str]:
         sessions.create_session(alice.pk, 3600, user_agent="Browser/1", ip_address="192.0.2.7"),
         single_use_tokens.create_email_verification_token(alice.pk, 3600),
         single_use_tokens.create_password_reset_token(alice.pk, 3600),
+        api_tokens.create_api_token(alice, name="CI", scopes=["api"], expires_in_days=1),
     ]
     salt, digest = alice.password.split("$")[-2:]
     found = {alice.password, salt, digest, salt[:6], digest[:6]}
@@ -422,6 +423,29 @@ def test_changing_ones_own_password_ends_the_sessions_and_deletes_the_reset_toke
     assert sessions.get_session(token) is None
     assert not PasswordResetToken.objects.exists()
     assert staff.get(reverse("admin:index")).status_code == 200
+
+
+def test_changing_ones_own_password_reports_the_api_tokens_that_end(staff: Client, charlie: User) -> None:
+    api_tokens.create_api_token(charlie, name="CI", scopes=["api"], expires_in_days=1)
+    form = {"old_password": PASSWORD, "new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD}
+    page = staff.post(reverse("admin:password_change"), form, follow=True)
+    assert "Your API tokens ended with your old password: 1." in page.content.decode()
+    assert not APIToken.objects.exists()
+
+
+def test_administrators_see_and_revoke_api_tokens(staff: Client, alice: User, listen: Listen) -> None:
+    issued = [
+        api_tokens.create_api_token(alice, name=name, scopes=["api"], expires_in_days=1)
+        for name in ("CI", "backup", "laptop")
+    ]
+    html = staff.get(url(APIToken, "changelist")).content.decode()
+    assert all(row.name in html for row, _ in issued)
+    with listen(STAFF_GROUP) as events:
+        staff.post(url(APIToken, "delete", issued[0][0].pk), {"post": "yes"})
+        form = {"action": "delete_selected", "_selected_action": [str(issued[1][0].pk)], "post": "yes"}
+        staff.post(url(APIToken, "changelist"), form)
+    assert [event["type"] for event in events] == ["token.ended", "token.ended"]
+    assert [api_tokens.get_api_token(token) is None for _, token in issued] == [True, True, False]
 
 
 def test_wrong_guesses_at_ones_own_password_are_limited(staff: Client, charlie: User, settings: Any) -> None:

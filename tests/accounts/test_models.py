@@ -1,40 +1,23 @@
 """accounts.models: rules that hold for every row, however it is written."""
 
+from collections.abc import Callable
 from datetime import timedelta
+from io import StringIO
+from unittest.mock import patch
 
 import pytest
+from argon2 import PasswordHasher
+from django.contrib.auth.hashers import make_password
 from django.core.exceptions import ValidationError
+from django.core.management import call_command
 from django.db import IntegrityError, transaction
 from django.utils import timezone
-from hypothesis import given
-from hypothesis import strategies as st
 
 from accounts import sessions
-from accounts.models import EmailVerificationToken, PasswordResetToken, Session, User, normalise_email
+from accounts.models import APIToken, EmailVerificationToken, PasswordResetToken, Session, User
+from accounts.passwords import from_phc
 from core.events import STAFF_GROUP, user_group
 from tests.conftest import PASSWORD, Listen
-
-
-@pytest.mark.parametrize(
-    ("written", "normalised"),
-    [
-        ("Alice@Example.COM", "alice@example.com"),
-        ("  alice@example.com\n", "alice@example.com"),
-        ("\uff41lice\uff20example\uff0ecom", "alice@example.com"),
-        ("\u1d2clice@example.com", "alice@example.com"),  # an upper-case letter only once composed
-        ("alice@cafe\u0301.example", "alice@caf\u00e9.example"),
-        ("alice@T\u0308.example", "alice@\u1e97.example"),
-        ("alice@t\u0308.example", "alice@\u1e97.example"),
-    ],
-)
-def test_normalise_an_email(written: str, normalised: str) -> None:
-    assert normalise_email(written) == normalised
-
-
-@given(st.text(max_size=40))
-def test_normalising_an_email_is_idempotent(text: str) -> None:
-    once = normalise_email(text)
-    assert normalise_email(once) == once
 
 
 def test_saving_a_user_normalises_the_email(db: None) -> None:
@@ -105,6 +88,100 @@ def test_losing_staff_status_ends_all_sessions(charlie: User, listen: Listen) ->
     charlie.is_staff = True
     charlie.save()
     assert Session.objects.filter(pk=session.pk).exists()
+
+
+# --- what a new password and deactivation end ------------------------------------------------------------
+
+NEW_PASSWORD = "seven herons by the lake"
+
+
+def issue_access(user: User) -> None:
+    Session.issue(user, 60)
+    PasswordResetToken.issue(user, 60)
+    APIToken.issue(user, 60, name="CI", scopes=["api"])
+    APIToken.issue(user, 60, name="a service", scopes=["notify"], plugin="notes")
+
+
+def access_of(user: User) -> list[str]:
+    models = (Session, PasswordResetToken, APIToken, EmailVerificationToken)
+    return [row.__name__ for row in models for _ in row.objects.filter(user=user)]
+
+
+def set_and_save(user: User) -> None:
+    user.set_password(NEW_PASSWORD)
+    user.save()
+
+
+def set_and_save_the_field(user: User) -> None:
+    user.set_password(NEW_PASSWORD)
+    user.save(update_fields=["password"])
+
+
+def save_a_hash(user: User) -> None:
+    user.password = make_password(NEW_PASSWORD)
+    user.save()
+
+
+def make_unusable(user: User) -> None:
+    user.set_unusable_password()
+    user.save()
+
+
+def run_the_command(user: User) -> None:
+    with patch("getpass.getpass", return_value=NEW_PASSWORD):
+        call_command("changepassword", user.email, stdout=StringIO())
+
+
+@pytest.mark.parametrize(
+    "change", [set_and_save, set_and_save_the_field, save_a_hash, make_unusable, run_the_command]
+)
+def test_every_way_to_set_a_password_ends_the_access_by_the_old_one(
+    change: Callable[[User], None], alice: User, bob: User, listen: Listen
+) -> None:
+    issue_access(alice)
+    issue_access(bob)
+    with listen(user_group(alice.pk)) as events:
+        change(alice)
+    assert access_of(alice) == []
+    assert len(access_of(bob)) == 4
+    assert [event["type"] for event in events] == ["session.ended", "token.ended", "token.ended"]
+    assert {event["data"].get("name") for event in events} == {None, "CI", "a service"}
+
+
+def test_saving_the_same_password_ends_nothing(alice: User) -> None:
+    issue_access(alice)
+    alice.save()
+    User.objects.get(pk=alice.pk).save(update_fields=["password"])
+    User.objects.defer("password").get(pk=alice.pk).save()
+    alice.password = "not written"
+    alice.save(update_fields=["name"])
+    assert len(access_of(alice)) == 4
+
+
+def test_rehashing_the_same_password_ends_nothing(alice: User) -> None:
+    User.objects.filter(pk=alice.pk).update(
+        password=from_phc(PasswordHasher(time_cost=3, memory_cost=19456, parallelism=1).hash(PASSWORD))
+    )
+    alice.refresh_from_db()
+    old = alice.password
+    issue_access(alice)
+    assert alice.check_password(PASSWORD)
+    assert len(access_of(alice)) == 4
+    stored = User.objects.get(pk=alice.pk)
+    assert stored.password == alice.password != old
+    assert stored.check_password(PASSWORD)
+
+
+def test_deactivation_ends_all_access_for_good(alice: User, bob: User) -> None:
+    issue_access(alice)
+    issue_access(bob)
+    EmailVerificationToken.issue(alice, 60)
+    alice.is_active = False
+    alice.save()
+    alice.is_active = True
+    alice.save()
+    assert access_of(alice) == []
+    assert len(access_of(bob)) == 4
 
 
 def test_is_last_owner_counts_only_active_superusers(alice: User, charlie: User) -> None:

@@ -80,9 +80,7 @@ def test_other_database_errors_are_not_reported_as_a_taken_email(alice: User) ->
         users.create_user(email="dora@example.com", name="Dora", password=PASSWORD, is_staff=None)
 
 
-@pytest.mark.parametrize(
-    "password", ["", "short", "12345678901", "password123", "dora@example.com", "x" * 129]
-)
+@pytest.mark.parametrize("password", ["", "short", "12345678", "password123", "dora@example.com", "x" * 129])
 def test_a_weak_password_is_refused(password: str, db: None) -> None:
     with pytest.raises(InvalidInput) as refused:
         users.create_user(email="dora@example.com", name="Dora", password=password)
@@ -94,7 +92,7 @@ def test_a_weak_password_is_refused(password: str, db: None) -> None:
 def test_all_reasons_against_a_password_are_reported(db: None) -> None:
     with pytest.raises(InvalidInput) as refused:
         users.create_user(email="dora@example.com", name="Dora", password="12345")
-    assert len(refused.value.errors) == 3  # short, common, numeric
+    assert len(refused.value.errors) == 2  # short, common
 
 
 @pytest.mark.parametrize("passwords", [{}, {"password": PASSWORD, "password_hash": "$argon2id$"}])

@@ -14,7 +14,7 @@ from django.core import mail
 from django.test import Client
 from django.utils import timezone
 
-from accounts import sessions, users
+from accounts import api_tokens, sessions, users
 from accounts.authentication import COOKIE
 from accounts.models import EmailVerificationToken, PasswordResetToken, User
 from plugins.executions import authorization, runner
@@ -118,7 +118,7 @@ def test_password_reset_link_works_once(hashing: str, alice: User) -> None:
     session = API(alice)
     token = reset_token()
     answer = reset(token)
-    assert (answer.status_code, answer.content) == (204, b"")
+    assert (answer.status_code, answer.json()) == (200, {"ended_api_tokens": 0})
     assert (log_in(PASSWORD), log_in(NEW)) == (401, 200)
     assert_problem(session.get("/api/v1/users/me"), 401, "session-expired")
     alice.refresh_from_db()
@@ -133,7 +133,7 @@ def test_refused_password_keeps_reset_link_valid(bundled: dict[str, Plugin], ali
         problem = assert_problem(reset(token, weak), 400, "invalid-input")
         assert pointers(problem) == ["/password"]
     assert log_in(PASSWORD) == 200
-    assert reset(token).status_code == 204
+    assert reset(token).status_code == 200
 
 
 def test_one_of_several_concurrent_resets_wins(bundled: dict[str, Plugin], alice: User) -> None:
@@ -141,7 +141,7 @@ def test_one_of_several_concurrent_resets_wins(bundled: dict[str, Plugin], alice
     passwords = [f"{NEW} {n}" for n in range(4)]
     given = iter(passwords)
     answers = at_once(4, lambda: reset(token, next(given)))
-    assert sorted(answer.status_code for answer in answers) == [204, 400, 400, 400]
+    assert sorted(answer.status_code for answer in answers) == [200, 400, 400, 400]
     for answer in answers:
         if answer.status_code == 400:
             assert_problem(answer, 400, "token-invalid")
@@ -208,11 +208,64 @@ def test_password_change_keeps_only_this_session(hashing: str, alice: User) -> N
     here, elsewhere = API(alice), API(alice)
     link = reset_token()
     answer = change(here)
-    assert (answer.status_code, answer.content) == (204, b"")
+    assert (answer.status_code, answer.json()) == (200, {"ended_api_tokens": 0})
     assert here.get("/api/v1/users/me").status_code == 200
     assert_problem(elsewhere.get("/api/v1/users/me"), 401, "session-expired")
     assert_problem(reset(link), 400, "token-invalid")
     assert (log_in(PASSWORD), log_in(NEW)) == (401, 200)
+
+
+def give_tokens(user: User) -> list[str]:
+    return [
+        api_tokens.create_api_token(user, name=name, scopes=["api"], expires_in_days=1)[1] for name in "ab"
+    ]
+
+
+def live(tokens: list[str]) -> int:
+    return sum(api_tokens.get_api_token(token) is not None for token in tokens)
+
+
+def test_password_reset_ends_api_tokens_and_says_how_many(hashing: str, alice: User, bob: User) -> None:
+    tokens, others = give_tokens(alice), give_tokens(bob)
+    link = reset_token()
+    assert_problem(reset(link, "x" * 129), 400, "invalid-input")
+    assert live(tokens) == 2
+    assert reset(link).json() == {"ended_api_tokens": 2}
+    assert (live(tokens), live(others)) == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("asked", "ended"), [({}, 2), ({"end_api_tokens": True}, 2), ({"end_api_tokens": False}, 0)]
+)
+def test_password_change_ends_api_tokens_unless_asked_to_keep_them(
+    hashing: str, alice: User, asked: dict[str, bool], ended: int
+) -> None:
+    tokens = give_tokens(alice)
+    data = {"current_password": PASSWORD, "new_password": NEW}
+    client = API(alice)
+    wrong = data | asked | {"current_password": "a wrong guess"}
+    assert_problem(client.post(f"{AUTH}/change-password", wrong), 400, "invalid-input")
+    assert live(tokens) == 2
+    answer = client.post(f"{AUTH}/change-password", data | asked)
+    assert (answer.status_code, answer.json()) == (200, {"ended_api_tokens": ended})
+    assert live(tokens) == 2 - ended
+    assert client.get("/api/v1/users/me").status_code == 200
+
+
+def test_choice_to_keep_api_tokens_ends_with_its_request(bundled: dict[str, Plugin], alice: User) -> None:
+    client, tokens = API(alice), give_tokens(alice)
+    data = {"current_password": PASSWORD, "new_password": NEW, "end_api_tokens": False}
+    assert client.post(f"{AUTH}/change-password", data).status_code == 200
+    users.update_password(alice.pk, password="changed meanwhile")
+    assert live(tokens) == 0
+
+
+def test_plugin_called_directly_ends_api_tokens(bundled: dict[str, Plugin], alice: User) -> None:
+    tokens = give_tokens(alice)
+    session = sessions.create_session(alice.pk, 60)[1]
+    data = {"token": session, "current_password": PASSWORD, "new_password": NEW}
+    assert API().post("/api/v1/plugins/auth/call/change_password", data).status_code == 200
+    assert live(tokens) == 0
 
 
 def test_password_change_needs_current_password(hashing: str, alice: User) -> None:
@@ -241,10 +294,10 @@ def test_guesses_of_current_password_are_limited(
 ) -> None:
     settings.AUTH_ATTEMPTS_PER_ACCOUNT = 3
     client = API(alice)
-    assert change(client).status_code == 204  # a correct password does not count
+    assert change(client).status_code == 200  # a correct password does not count
     answers = [change(client, current="a wrong guess").status_code for _ in range(4)]
     assert answers == [400, 400, 400, 429]
-    assert change(API(alice), current=NEW, new=PASSWORD).status_code == 204
+    assert change(API(alice), current=NEW, new=PASSWORD).status_code == 200
 
 
 def test_password_change_with_cookie_needs_csrf_token(bundled: dict[str, Plugin], alice: User) -> None:
@@ -254,7 +307,7 @@ def test_password_change_with_cookie_needs_csrf_token(bundled: dict[str, Plugin]
     web.client.cookies[COOKIE] = sessions.create_session(alice.pk, 60)[1]
     assert_problem(change(web), 403, "csrf-failed")
     proof = {"X-CSRFToken": web.client.cookies["csrftoken"].value}
-    assert change(web, headers=proof).status_code == 204
+    assert change(web, headers=proof).status_code == 200
 
 
 # --- all of them --------------------------------------------------------------------------------------

@@ -59,15 +59,34 @@ def test_successful_sign_ups_count(bundled: dict[str, Plugin]) -> None:
     "payload",
     [
         b"nonsense",
-        b'["alice@example.com"]',
         b'{"email": 1}',
-        json.dumps(WRONG | {"x": "y" * 20_000}).encode(),
+        b"[]",
+        b"[" * 2000,
+        b'{"email": "\\ud800"}',
     ],
 )
 def test_inputs_without_an_account_count_as_one_account(bundled: dict[str, Plugin], payload: bytes) -> None:
     statuses = [API().post(CALL, payload).status_code for _ in range(4)]
     assert 429 not in statuses[:3]
     assert statuses[3] == 429
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        json.dumps(WRONG).encode() + b" " * 20_000,
+        json.dumps(WRONG | {"x": "y" * 20_000}).encode(),
+        json.dumps(list(WRONG.values())).encode(),
+        json.dumps(WRONG | {"password": "wrong\x00"}).encode(),
+        json.dumps(WRONG | {"email": "ALICE\uff20example.com"}).encode(),
+    ],
+)
+def test_attempts_count_for_the_account_whatever_the_bodys_size_or_shape(
+    bundled: dict[str, Plugin], alice: User, payload: bytes
+) -> None:
+    for _ in range(3):
+        assert API().post(CALL, payload).status_code != 429
+    assert_problem(API().post(CALL, RIGHT), 429, "rate-limited")
 
 
 def test_server_errors_are_not_counted(bundled: dict[str, Plugin], monkeypatch: pytest.MonkeyPatch) -> None:
