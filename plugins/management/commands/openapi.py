@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand
 from django.test import RequestFactory
 
 from plugins.api.openapi import HostSchemaView, PublicSchemaView
+from plugins.management.operator import plain_errors
 
 
 class Command(BaseCommand):
@@ -17,6 +18,9 @@ class Command(BaseCommand):
         parser.add_argument("folder", type=Path)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        for name, view in (("public", PublicSchemaView), ("host", HostSchemaView)):
-            response = view.as_view()(RequestFactory().get("/"))
-            (options["folder"] / f"{name}.json").write_bytes(response.content)
+        with plain_errors():
+            for name, view in (("public", PublicSchemaView), ("host", HostSchemaView)):
+                response = view.as_view()(RequestFactory().get("/"))
+                path = options["folder"] / f"{name}.json"
+                path.write_bytes(response.content)
+                self.stdout.write(f"Wrote {path}.")

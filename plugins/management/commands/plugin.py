@@ -9,10 +9,11 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from core.operations import PERMISSIONS
-from core.problems import InvalidInput, Problem
+from core.problems import InvalidInput
 from plugins.bundles.bundle import Bundle, read_path, read_zip, report
 from plugins.bundles.manifest import NetworkKey
 from plugins.bundles.versions import is_prerelease
+from plugins.management.operator import plain_errors
 from plugins.models import Plugin, Release
 from plugins.registry import catalogue, configuration, consent, downloads, installation, readiness
 from plugins.registry.upgrades import asks_for_more, widens
@@ -84,10 +85,8 @@ class Command(BaseCommand):
         remove.add_argument("slug")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
+        with plain_errors():
             getattr(self, options["verb"])(options)
-        except Problem as problem:
-            raise CommandError(f"{problem.title}: {problem.detail}") from problem
 
     def list(self, options: dict[str, Any]) -> None:
         for plugin in Plugin.objects.select_related("release").prefetch_related("grants", "network_grants"):
@@ -176,16 +175,33 @@ class Command(BaseCommand):
             raise CommandError(f"{plugin.slug} is active but cannot serve. {' '.join(reasons)}")
 
     def grant(self, options: dict[str, Any]) -> None:
-        consent.grant(catalogue.get_plugin(options["slug"]), options["operations"])
+        before = catalogue.get_plugin(options["slug"])
+        consent.grant(before, options["operations"])
+        self._report("Granted", "already held", set(options["operations"]), before.granted)
 
     def revoke(self, options: dict[str, Any]) -> None:
-        consent.revoke(catalogue.get_plugin(options["slug"]), options["operations"])
+        plugin = catalogue.get_plugin(options["slug"])
+        operations = set(options["operations"])
+        if unheld := sorted(operations - plugin.held):
+            raise CommandError(f"{plugin.slug} does not hold {', '.join(unheld)}. Nothing was revoked.")
+        consent.revoke(plugin, operations)
+        self._report("Revoked", "", operations, frozenset())
+
+    def _report(self, done: str, skipped: str, names: set[str], already: frozenset[str]) -> None:
+        if changed := sorted(names - already):
+            self.stdout.write(f"{done}: {', '.join(changed)}.")
+        if unchanged := sorted(names & already):
+            self.stdout.write(f"{skipped.capitalize()}: {', '.join(unchanged)}.")
 
     def enable(self, options: dict[str, Any]) -> None:
         configuration.set_enabled(catalogue.get_plugin(options["slug"]), True)
+        self.stdout.write(f"Enabled {options['slug']}.")
+        if reasons := readiness.why_not_ready(catalogue.get_plugin(options["slug"])):
+            raise CommandError(f"{options['slug']} is enabled but cannot serve. {' '.join(reasons)}")
 
     def disable(self, options: dict[str, Any]) -> None:
         configuration.set_enabled(catalogue.get_plugin(options["slug"]), False)
+        self.stdout.write(f"Disabled {options['slug']}.")
 
     def remove(self, options: dict[str, Any]) -> None:
         removed = installation.remove(catalogue.get_plugin(options["slug"]))
