@@ -11,9 +11,9 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * @description Changes your password, given the current one, and ends your other sessions.
+         * @description Changes your password, given the current one. Ends your other sessions and your API tokens.
          *
-         *     The session of the bearer token or the cookie stays.
+         *     The session of the bearer token or the cookie stays. So do API tokens with `end_api_tokens: false`.
          */
         post: operations["change_password"];
         delete?: never;
@@ -113,9 +113,10 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * @description Sets a new password with the token from the e-mailed link, and ends the account's sessions.
+         * @description Sets a new password with the token from the e-mailed link.
          *
-         *     A token works once. It stays valid if the new password is refused. Does not log in.
+         *     Ends the account's sessions and API tokens. A token works once. It stays valid if the new password
+         *     is refused. Does not log in.
          */
         post: operations["reset_password"];
         delete?: never;
@@ -322,7 +323,11 @@ export interface paths {
         delete: operations["remove_plugin"];
         options?: never;
         head?: never;
-        /** @description Changes what you send: whether it is enabled, its settings, or the complete list of its grants. */
+        /**
+         * @description Changes what you send: whether it is enabled, its settings, or the complete list of its grants.
+         *
+         *     The plugin that people log in with cannot be disabled or lose grants that it needs (409).
+         */
         patch: operations["change_plugin"];
         trace?: never;
     };
@@ -371,7 +376,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description The plugin's releases, latest first. */
+        /** @description The plugin's releases, latest version first. */
         get: operations["list_releases"];
         put?: never;
         post?: never;
@@ -638,6 +643,11 @@ export interface components {
         ChangePassword: {
             current_password: string;
             new_password: string;
+            /**
+             * @description Whether your API tokens end too. Keep them only if nobody else knew it.
+             * @default true
+             */
+            end_api_tokens: boolean;
         };
         Confirmed: {
             user: components["schemas"]["PublicUser"];
@@ -648,6 +658,10 @@ export interface components {
             grants?: string[];
             /** @description The same for network rules. */
             network_grants?: components["schemas"]["NetworkGrant"][];
+            /** @description The plugin's settings from then on. By default, they stay as they are. */
+            settings?: {
+                [key: string]: unknown;
+            };
         };
         /** @description Refuses unknown fields, so that a misspelt field is an error and not ignored. */
         CreateAPIToken: {
@@ -965,9 +979,14 @@ export interface components {
             previous?: string | null;
             results: components["schemas"]["Session"][];
         };
+        PasswordChanged: {
+            /** @description How many API tokens ended with the old password. */
+            ended_api_tokens: number;
+        };
         /** @description Refuses unknown fields, so that a misspelt field is an error and not ignored. */
         PatchedChangePlugin: {
             enabled?: boolean;
+            /** @description All settings. Secret ones that are left out stay. Null clears a setting. */
             settings?: {
                 [key: string]: unknown;
             };
@@ -1047,6 +1066,7 @@ export interface components {
             readonly settings: {
                 [key: string]: unknown;
             } | null;
+            readonly missing_settings: string[];
             settings_schema: unknown;
             /** @description Why calls are refused for a while, or an empty text. */
             readonly paused: string;
@@ -1279,12 +1299,13 @@ export interface operations {
             };
         };
         responses: {
-            /** @description No response body */
-            204: {
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["PasswordChanged"];
+                };
             };
             400: {
                 headers: {
@@ -1770,12 +1791,13 @@ export interface operations {
             };
         };
         responses: {
-            /** @description No response body */
-            204: {
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["PasswordChanged"];
+                };
             };
             400: {
                 headers: {
@@ -2200,6 +2222,14 @@ export interface operations {
                 content?: never;
             };
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2735,6 +2765,14 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -3069,6 +3107,14 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -3151,6 +3197,14 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3180,6 +3234,14 @@ export interface operations {
                 content?: never;
             };
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

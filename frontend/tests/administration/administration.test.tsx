@@ -69,6 +69,7 @@ const template: PluginDetail = {
   can_manage: true,
   settings: {},
   settings_schema: {},
+  missing_settings: [],
 };
 const waiting: PluginDetail = {
   ...template,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.operations import OPERATIONS, PERMISSIONS
@@ -187,6 +187,8 @@ json_values = st.recursive(
 )
 
 
+# How quickly a busy machine generates input says nothing about manifests.
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.dictionaries(
         st.sampled_from([*SMALLEST, "permissions", "network", "limits", "x"]), json_values, max_size=4
