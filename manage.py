@@ -4,7 +4,7 @@
 import os
 import sys
 
-from config.memory import use_one_heap
+from config.heap import use_one_heap
 
 if __name__ == "__main__":
     use_one_heap()

@@ -19,16 +19,16 @@ from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.security import SecurityMiddleware
 
 from accounts import rate_limits, sessions, single_use_tokens
-from config import memory
+from config import heap
 from config.body_limits import BodyLimit
-from config.handler import ThreadPerRequestHandler
+from config.django_handler import ThreadPerRequestHandler
 from core.feed import Feed
-from plugins.api.live_events import websocket_urlpatterns
+from plugins.api.websocket import websocket_urlpatterns
 from plugins.executions import browser_runs, remote_cancel, runner
 from plugins.executions.call_endpoint import App, CallEndpoint, Receive, Scope, Send
 from plugins.history import retention, server_processes
 from plugins.history.journal import get_journal
-from plugins.runtime.service import start_engine, stop_engine
+from plugins.runtime.current_engine import start_engine, stop_engine
 
 logger = logging.getLogger("hostbridge.server")
 
@@ -100,7 +100,7 @@ async def _clean_up_forever() -> None:
 async def _trim_heap_forever() -> None:
     while True:
         await asyncio.sleep(TRIM_INTERVAL_SECONDS)
-        await asyncio.to_thread(memory.trim_heap)
+        await asyncio.to_thread(heap.trim_heap)
 
 
 calls = CallEndpoint(

@@ -5,7 +5,7 @@ import sys
 
 import django
 
-from config.memory import use_one_heap
+from config.heap import use_one_heap
 
 use_one_heap()
 # With the default of 5 ms, the thread that writes the journal would block the event loop for that long.

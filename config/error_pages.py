@@ -6,7 +6,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from core.problems import CSRFFailed, InternalError, NotFound, Problem, response_for
-from plugins.host.routes import OperationNotFound
+from plugins.host.route_table import OperationNotFound
 
 API_PATH = re.compile(r"/(api|host)(/|$)")
 

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_safe
 
 from core.problems import NotAuthenticated, response_for
 from plugins.history.journal import get_journal
-from plugins.runtime.service import get_pool
+from plugins.runtime.current_engine import get_pool
 
 
 @require_safe

@@ -18,7 +18,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from config.headers import add_headers
-from plugins.egress.destinations import parse_exceptions
+from plugins.egress.ip_policy import parse_exceptions
 
 django_stubs_ext.monkeypatch()
 

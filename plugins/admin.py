@@ -13,8 +13,8 @@ from plugins.history.journal import get_journal
 from plugins.models import Execution, Grant, HostCall, NetworkGrant, Plugin, Release
 from plugins.registry import auth_provider, configuration
 from plugins.registry.readiness import rule_name
+from plugins.runtime.current_engine import get_pool
 from plugins.runtime.sandbox_status import missing
-from plugins.runtime.service import get_pool
 
 
 class ReadOnly:

@@ -37,8 +37,8 @@ from plugins.history.journal import Journal, get_journal, set_journal
 from plugins.models import Execution, HostCall, Plugin
 from plugins.registry import catalogue, consent, installation
 from plugins.runtime import trial
+from plugins.runtime.current_engine import shut_down_engine
 from plugins.runtime.job import Job
-from plugins.runtime.service import shut_down_engine
 from tests.server import PASSWORD, SHARED_FOLDER, Server
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -8,8 +8,8 @@ from plugins.bundles.wasm import read_module
 from plugins.runtime.engine import Offload, PrivateEngine
 from plugins.runtime.job import HostHandler, Job, JobResult
 from plugins.runtime.pool import Census, Pool
-from plugins.runtime.process import WorkerOptions, WorkerProcess
 from plugins.runtime.protocol import GuestRequest, HostReply
+from plugins.runtime.worker_process import WorkerOptions, WorkerProcess
 
 # A synchronous host: it runs in the thread of the caller.
 Host = Callable[[GuestRequest, float], HostReply]

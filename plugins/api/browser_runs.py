@@ -26,7 +26,7 @@ from core.shapes import (
 from plugins.executions import browser_runs
 from plugins.executions.browser_runs import ENDS
 from plugins.host import execution_tokens
-from plugins.registry import catalogue, configuration, store
+from plugins.registry import catalogue, configuration, wasm_store
 
 MAX_REPORTED = (1 << 31) - 1  # the largest integer that the database columns hold
 
@@ -111,7 +111,7 @@ class BrowserRunView(APIView):
             "sha256": release.sha256,
             "config": configuration.config_of(plugin, release.manifest, public_only=True),
             "bounds": execution_tokens.limits_of_run(run.execution),
-            "host_functions": [host_function(name) for name in store.host_functions(release.sha256)],
+            "host_functions": [host_function(name) for name in wasm_store.host_functions(release.sha256)],
             "host_url": f"{request.scheme}://{request.get_host()}",
             "token": run.token,
             "expires_at": run.expires_at,

@@ -22,7 +22,7 @@ from core.shapes import (
     ProblemSerializer,
     problems,
 )
-from plugins.api.calls import CALL_RESPONSES
+from plugins.api.call_view import CALL_RESPONSES
 from plugins.executions import browser_runs, runner
 from plugins.executions.call_endpoint import client_of
 from plugins.executions.call_response import outcome_response

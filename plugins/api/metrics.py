@@ -31,8 +31,8 @@ from plugins.executions import breaker
 from plugins.history.journal import Journal, get_journal
 from plugins.history.records import HostCallRecord
 from plugins.models import Execution, Plugin
+from plugins.runtime.current_engine import get_pool
 from plugins.runtime.pool import Census
-from plugins.runtime.service import get_pool
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4  # every scraper reads it
 # Seconds: from a short call to the default PLUGIN_MAX_TIMEOUT_MS.

@@ -38,7 +38,7 @@ from plugins.api.uploads import DownloadSerializer, ReportSerializer, UploadSeri
 from plugins.bundles.bundle import report
 from plugins.bundles.manifest import Function, PluginManifest
 from plugins.executions import breaker
-from plugins.history.limits import limits_of
+from plugins.history.call_limits import limits_of
 from plugins.models import Plugin, Release
 from plugins.registry import catalogue, configuration, consent, installation
 from plugins.registry.readiness import missing_settings

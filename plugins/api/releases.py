@@ -17,7 +17,7 @@ from plugins.api.permissions import IsStaff
 from plugins.api.plugins import PluginDetailSerializer
 from plugins.bundles.versions import precedence
 from plugins.models import Release
-from plugins.registry import catalogue, consent, store
+from plugins.registry import catalogue, consent, wasm_store
 
 
 class ReleaseSerializer(serializers.ModelSerializer[Release]):
@@ -98,4 +98,4 @@ class WasmView(APIView):
         if not (release.runs_in_browsers or signed_in(request).is_staff):
             raise NotFound("No function of this release runs in a browser.")
         headers = {"Cache-Control": "private, max-age=31536000, immutable", "ETag": f'"{release.sha256}"'}
-        return HttpResponse(store.load_wasm(release.sha256), "application/wasm", headers=headers)
+        return HttpResponse(wasm_store.load_wasm(release.sha256), "application/wasm", headers=headers)

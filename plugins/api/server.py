@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 from core.shapes import problems
 from plugins.api.permissions import IsStaff
 from plugins.runtime import sandbox_status
-from plugins.runtime.service import get_pool
+from plugins.runtime.current_engine import get_pool
 
 
 class LayerSerializer(serializers.Serializer[Any]):

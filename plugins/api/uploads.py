@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from core.problems import InvalidInput, PayloadTooLarge
 from core.shapes import StrictSerializer, TextField, checked
 from plugins.bundles.bundle import Bundle, read_zip
-from plugins.egress.addresses import MAX_URL_CHARS
+from plugins.egress.url_rules import MAX_URL_CHARS
 from plugins.registry import downloads
 
 

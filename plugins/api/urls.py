@@ -1,11 +1,11 @@
 from django.urls import path
 
-from plugins.api import auth, browser_runs, calls, executions, grants, plugins, releases, server, tokens
+from plugins.api import auth, browser_runs, call_view, executions, grants, plugins, releases, server, tokens
 
 urlpatterns = [
     path("plugins", plugins.PluginListView.as_view()),
     path("plugins/<slug:slug>", plugins.PluginView.as_view()),
-    path("plugins/<slug:slug>/call/<str:function>", calls.CallView.as_view()),
+    path("plugins/<slug:slug>/call/<str:function>", call_view.CallView.as_view()),
     path("plugins/<slug:slug>/releases", releases.ReleaseListView.as_view()),
     path("plugins/<slug:slug>/releases/<str:version>/activate", releases.ActivateView.as_view()),
     path("plugins/<slug:slug>/releases/<str:version>/wasm", releases.WasmView.as_view()),

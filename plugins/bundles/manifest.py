@@ -17,7 +17,7 @@ from core.problems import InvalidInput, Problem
 from core.strict_json import parse_json
 from plugins.bundles.json_schema import describe, meta_validator, validator_of
 from plugins.bundles.settings_schema import fault_in
-from plugins.egress.addresses import InvalidAddress, Rule
+from plugins.egress.url_rules import InvalidAddress, Rule
 
 MANIFEST_NAME = "plugin.json"
 MAX_MANIFEST_BYTES = 256 << 10

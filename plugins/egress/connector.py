@@ -17,7 +17,7 @@ from typing import Any
 
 import httpcore
 
-from plugins.egress.destinations import IPAddress
+from plugins.egress.ip_policy import IPAddress
 
 # (host, port) -> the IP addresses that the name resolves to now. Raises OSError.
 Resolve = Callable[[str, int], Sequence[str]]

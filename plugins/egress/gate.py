@@ -4,10 +4,10 @@ Bundles that the server downloads for an administrator (plugins.registry.downloa
 
 Each hop, redirects included, takes these steps in order:
 
-1. The URL parses in our one strict form (plugins.egress.addresses).
+1. The URL parses in our one strict form (plugins.egress.url_rules).
 2. A rule grants the address and method.
 3. The host name is resolved, once.
-4. Every resolved address is allowed (plugins.egress.destinations).
+4. Every resolved address is allowed (plugins.egress.ip_policy).
 5. The connection goes to one of exactly those addresses (plugins.egress.connector).
 
 Size and time are limited. plugins.egress.problems lists what can go wrong.
@@ -26,7 +26,6 @@ import httpcore
 from django.conf import settings
 
 from core.problems import PayloadTooLarge, Problem
-from plugins.egress.addresses import DEFAULT_PORTS, METHODS, Address, InvalidAddress
 from plugins.egress.connector import (
     MAX_HEAD_BYTES,
     Connector,
@@ -35,13 +34,13 @@ from plugins.egress.connector import (
     look_up,
     system_addresses,
 )
-from plugins.egress.destinations import Destinations, IPAddress
 from plugins.egress.headers import (
     request_headers,
     response_headers,
     safe_across_origins,
     without_content_headers,
 )
+from plugins.egress.ip_policy import Destinations, IPAddress
 from plugins.egress.loop_guard import own_pseudonym
 from plugins.egress.problems import (
     MAX_REDIRECTS,
@@ -52,6 +51,7 @@ from plugins.egress.problems import (
     EgressUnreachable,
     NetworkNotGranted,
 )
+from plugins.egress.url_rules import DEFAULT_PORTS, METHODS, Address, InvalidAddress
 
 logger = logging.getLogger("hostbridge.egress")
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from accounts.models import User
 from core.problems import Forbidden, NotAuthenticated, NotFound
 from plugins.bundles.manifest import Function, PluginManifest
-from plugins.egress.addresses import HOST_ORIGIN, Rule
+from plugins.egress.url_rules import HOST_ORIGIN, Rule
 from plugins.history import server_processes
-from plugins.history.limits import CallLimits, limits_of
+from plugins.history.call_limits import CallLimits, limits_of
 from plugins.models import Execution, Plugin, Release
-from plugins.registry import catalogue, configuration, store
+from plugins.registry import catalogue, configuration, wasm_store
 from plugins.registry.catalogue import PluginDisabled, PluginNotConfigured, PluginWaiting
 from plugins.registry.readiness import missing_settings
 from plugins.runtime.job import Job
@@ -129,7 +129,7 @@ def _job(plugin: Plugin, release: Release, function: Function, limits: CallLimit
     config = configuration.config_of(plugin, release.manifest) | {"host_url": HOST_ORIGIN}
     return Job(
         sha256=sha256,
-        wasm=lambda: store.load_wasm(sha256),
+        wasm=lambda: wasm_store.load_wasm(sha256),
         function=function.name,
         config=json.dumps(config).encode(),
         timeout_ms=limits.timeout_ms,
@@ -138,7 +138,7 @@ def _job(plugin: Plugin, release: Release, function: Function, limits: CallLimit
         max_host_calls=limits.max_host_calls,
         max_bridge_bytes=limits.max_bridge_bytes,
         fuel=limits.fuel,
-        imports=store.imports(sha256),
+        imports=wasm_store.imports(sha256),
     )
 
 

@@ -2,7 +2,7 @@
 
 It gets more requests than all other endpoints together, so it takes a shortcut: it authorizes and runs calls
 on the event loop, without Django's handler and middleware. `CallEndpoint` wraps an ASGI application. Behind
-Django's middleware (in a test client), plugins.api.calls.CallView does the same.
+Django's middleware (in a test client), plugins.api.call_view.CallView does the same.
 """
 
 import logging
@@ -33,7 +33,7 @@ from plugins.executions.call_response import (
 )
 from plugins.history.outcomes import PoolOverloaded
 from plugins.registry import catalogue
-from plugins.runtime.service import get_engine, get_pool
+from plugins.runtime.current_engine import get_engine, get_pool
 
 logger = logging.getLogger("hostbridge.calls")
 

@@ -7,7 +7,7 @@ from channels.db import database_sync_to_async
 
 from plugins.history import server_processes
 from plugins.models import Execution
-from plugins.runtime.service import get_engine
+from plugins.runtime.current_engine import get_engine
 
 logger = logging.getLogger("hostbridge.remote_cancel")
 

@@ -18,8 +18,8 @@ from core.problems import PayloadTooLarge, Problem
 from plugins.bundles.manifest import Function
 from plugins.executions import breaker, login_throttle, recording, remote_cancel
 from plugins.executions.authorization import Authorization, Client, authorize
+from plugins.history.call_limits import CallLimits
 from plugins.history.journal import get_journal
-from plugins.history.limits import CallLimits
 from plugins.history.outcomes import (
     PluginCancelled,
     PluginCrashed,
@@ -35,11 +35,11 @@ from plugins.host.caller import Caller
 from plugins.models import Execution
 from plugins.registry import catalogue
 from plugins.runtime.admission_queue import Overloaded
+from plugins.runtime.current_engine import get_engine
 from plugins.runtime.engine import Offload
 from plugins.runtime.job import Job, JobResult, WorkerError
 from plugins.runtime.pool import CallTicket, Stopping
 from plugins.runtime.protocol import Failure, GuestRequest, HostReply
-from plugins.runtime.service import get_engine
 
 logger = logging.getLogger("hostbridge.executions")
 

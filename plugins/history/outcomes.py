@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 from core.problems import TYPE_PREFIX, Problem
-from plugins.history.limits import CallLimits
+from plugins.history.call_limits import CallLimits
 from plugins.models import Execution
 from plugins.runtime.admission_queue import Overloaded
 from plugins.runtime.job import Cancelled, InvalidModule, LimitReached, TimedOut, WorkerError

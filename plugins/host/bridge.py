@@ -19,8 +19,8 @@ from core.operations import OPERATIONS, PREFIX, Operation
 from core.problems import InternalError, InvalidInput, Problem
 from core.strict_json import parse_json
 from plugins.egress import gate
-from plugins.egress.addresses import HOST_ORIGIN, MAX_URL_CHARS
 from plugins.egress.gate import get_gate
+from plugins.egress.url_rules import HOST_ORIGIN, MAX_URL_CHARS
 from plugins.host.caller import Caller
 from plugins.host.dispatch import (
     JSON,
@@ -30,7 +30,7 @@ from plugins.host.dispatch import (
     perform,
     problem_response,
 )
-from plugins.host.routes import OperationNotFound, route_table
+from plugins.host.route_table import OperationNotFound, route_table
 from plugins.runtime.protocol import GuestRequest, HostFunction, HostReply, HostRequest
 
 logger = logging.getLogger("hostbridge.bridge")

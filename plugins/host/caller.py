@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from accounts.models import User
 from core.problems import Forbidden
-from plugins.egress.addresses import Rule
+from plugins.egress.url_rules import Rule
 from plugins.history.journal import get_journal
 from plugins.history.records import HostCallRecord
 

@@ -9,7 +9,7 @@ from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
 from core.problems import response_for
-from plugins.host.routes import OperationNotFound
+from plugins.host.route_table import OperationNotFound
 
 _ALLOW_ORIGIN = "Access-Control-Allow-Origin"
 _PREFLIGHT = {

@@ -17,7 +17,7 @@ from core.prepared_query import PreparedQuery, columns, instance
 from core.problems import NotAuthenticated
 from core.secrets import hash_token
 from plugins.bundles.manifest import Function
-from plugins.history.limits import CallLimits, limits_of
+from plugins.history.call_limits import CallLimits, limits_of
 from plugins.history.outcomes import PluginHostCallLimit
 from plugins.host.caller import Caller
 from plugins.models import Execution, ExecutionToken, HostCall, Plugin, cached_release

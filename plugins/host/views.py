@@ -14,7 +14,7 @@ from plugins.host.authentication import HostAuthentication
 from plugins.host.caller import Caller
 from plugins.host.cors import allow_any_origin, preflight
 from plugins.host.dispatch import MAX_BODY_BYTES, OperationRequest, perform
-from plugins.host.routes import Route
+from plugins.host.route_table import Route
 
 
 class HostView(APIView):

@@ -17,9 +17,8 @@ from django.conf import settings
 
 from core.problems import InvalidInput, Problem
 from plugins.egress import gate as egress
-from plugins.egress.addresses import Address, InvalidAddress
-from plugins.egress.destinations import Destinations
 from plugins.egress.gate import get_gate
+from plugins.egress.ip_policy import Destinations
 from plugins.egress.problems import (
     EgressRefused,
     EgressTimeout,
@@ -27,6 +26,7 @@ from plugins.egress.problems import (
     EgressUnreachable,
     NetworkNotGranted,
 )
+from plugins.egress.url_rules import Address, InvalidAddress
 from plugins.history.outcomes import PoolOverloaded
 
 logger = logging.getLogger("hostbridge.downloads")

@@ -17,16 +17,16 @@ from core.problems import InvalidInput, NotFound, Problem
 from plugins.bundles.bundle import Bundle, read_folder
 from plugins.bundles.manifest import PluginManifest
 from plugins.bundles.versions import is_prerelease, precedence
+from plugins.history.call_limits import limits_of
 from plugins.history.journal import get_journal
-from plugins.history.limits import limits_of
 from plugins.models import Execution, Plugin, Release
-from plugins.registry import auth_provider, configuration, store
+from plugins.registry import auth_provider, configuration, wasm_store
 from plugins.registry.changes import publish_change
 from plugins.registry.consent import activate, default_grants
 from plugins.registry.upgrades import asks_for_more
 from plugins.runtime import trial
+from plugins.runtime.current_engine import get_engine
 from plugins.runtime.job import Job, WorkerError
-from plugins.runtime.service import get_engine
 
 logger = logging.getLogger("hostbridge.registry")
 
@@ -72,7 +72,7 @@ def install(bundle: Bundle) -> Release:
     """
     if not _passed_trial(bundle.manifest):
         _try_out(bundle)
-    with store.changing(), transaction.atomic():
+    with wasm_store.changing(), transaction.atomic():
         return _add_release(bundle)
 
 
@@ -145,7 +145,7 @@ def _add_release(bundle: Bundle) -> Release:
             f"{manifest.name} {manifest.version} was installed from other files. "
             "Give the changed plugin a new version in plugin.json."
         )
-    store.save_wasm(bundle.wasm)
+    wasm_store.save_wasm(bundle.wasm)
     if created and _takes_over(release, plugin):
         activate(release)
     elif created:
@@ -190,10 +190,10 @@ def remove(plugin: Plugin, *, by: User | None = None) -> dict[str, int]:
     if reason := why_not_removable(plugin):
         raise NotRemovable(reason)
     get_journal().flush()
-    with store.changing():
+    with wasm_store.changing():
         with transaction.atomic():
             removed = _remove_rows(plugin)
-        store.keep_only(set(Release.objects.values_list("sha256", flat=True)))
+        wasm_store.keep_only(set(Release.objects.values_list("sha256", flat=True)))
     logger.info("%s removed the plugin %s: %s", by.pk if by else "An operator", plugin.slug, removed)
     return removed
 

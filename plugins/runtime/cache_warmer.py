@@ -8,7 +8,7 @@ import asyncio
 import logging
 
 from plugins.runtime.job import Job
-from plugins.runtime.process import WorkerOptions, WorkerProcess
+from plugins.runtime.worker_process import WorkerOptions, WorkerProcess
 
 logger = logging.getLogger("hostbridge.runtime")
 

@@ -16,8 +16,8 @@ from plugins.runtime.admission_queue import AdmissionQueue, Overloaded, Ticket
 from plugins.runtime.cache_warmer import CacheWarmer
 from plugins.runtime.compile_cache import blocking_folder, write_cache_config
 from plugins.runtime.job import Cancelled, HostHandler, Job, JobResult
-from plugins.runtime.process import WorkerOptions, WorkerProcess
 from plugins.runtime.supervisor import Supervisor
+from plugins.runtime.worker_process import WorkerOptions, WorkerProcess
 
 logger = logging.getLogger("hostbridge.runtime")
 

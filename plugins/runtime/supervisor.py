@@ -7,8 +7,8 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from plugins.runtime.process import WorkerOptions, WorkerProcess
 from plugins.runtime.sandbox_status import missing
+from plugins.runtime.worker_process import WorkerOptions, WorkerProcess
 
 logger = logging.getLogger("hostbridge.runtime")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from plugins.runtime.compile_cache import write_cache_config
 from plugins.runtime.job import Crashed, Job
-from plugins.runtime.process import BROKEN, WorkerOptions, WorkerProcess
+from plugins.runtime.worker_process import BROKEN, WorkerOptions, WorkerProcess
 
 
 async def try_out(job: Job, *, guest_memory_bytes: int, cache_dir: Path) -> None:

@@ -1,4 +1,4 @@
-"""The process that runs plugin code. plugins.runtime.process starts it, and kills it when in doubt.
+"""The process that runs plugin code. plugins.runtime.worker_process starts it, and kills it when in doubt.
 
 Only this module and plugins.runtime.guest import extism. The worker imports no Django: it has no secrets, no
 database and no settings, only the socket to its parent. It runs one call at a time. Each call gets a fresh

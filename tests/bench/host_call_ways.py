@@ -21,7 +21,7 @@ from extism_sys import ffi  # noqa: E402
 
 from accounts import users  # noqa: E402
 from core.operations import OPERATIONS  # noqa: E402
-from plugins.egress.addresses import HOST_ORIGIN  # noqa: E402
+from plugins.egress.url_rules import HOST_ORIGIN  # noqa: E402
 from plugins.history.journal import Journal, get_journal, set_journal  # noqa: E402
 from plugins.history.records import HostCallRecord  # noqa: E402
 from plugins.host import bridge  # noqa: E402

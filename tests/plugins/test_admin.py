@@ -9,8 +9,8 @@ from django.test import Client
 from accounts.models import User
 from core.events import EVERYONE_GROUP
 from plugins.models import Grant, Plugin
+from plugins.runtime.current_engine import get_pool
 from plugins.runtime.sandbox_status import MISSING
-from plugins.runtime.service import get_pool
 from tests.conftest import API, Listen, history
 
 

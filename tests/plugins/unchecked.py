@@ -10,7 +10,7 @@ from pathlib import Path
 from django.utils import timezone
 
 from plugins.models import Plugin, Release
-from plugins.registry import catalogue, store
+from plugins.registry import catalogue, wasm_store
 
 FIXTURES = Path(__file__).resolve().parents[2] / "wasm-plugins" / "fixtures"
 
@@ -23,8 +23,8 @@ def install_unchecked(name: str, timeout_ms: int, slug: str = "") -> Plugin:
     manifest = json.loads((FIXTURES / name / "plugin.json").read_text())
     manifest["limits"]["timeout_ms"] = timeout_ms
     wasm = (FIXTURES / name / manifest["wasm"]["path"]).read_bytes()
-    with store.changing():
-        sha256 = store.save_wasm(wasm)
+    with wasm_store.changing():
+        sha256 = wasm_store.save_wasm(wasm)
     plugin = Plugin.objects.create(slug=slug or manifest["name"])
     plugin.release = Release.objects.create(
         plugin=plugin,

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from accounts.models import User
+from plugins.runtime.current_engine import get_pool
 from plugins.runtime.sandbox_status import KEEPS_OUT, MISSING, describe
-from plugins.runtime.service import get_pool
 from tests.conftest import API, assert_problem
 
 URL = "/api/v1/server"

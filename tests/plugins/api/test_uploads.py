@@ -15,7 +15,7 @@ from accounts.authentication import COOKIE
 from accounts.models import User
 from plugins.bundles.bundle import read_folder, read_zip
 from plugins.models import Grant, Plugin, Release
-from plugins.registry import catalogue, installation, store
+from plugins.registry import catalogue, installation, wasm_store
 from tests.conftest import API, assert_problem
 from tests.plugins.bundles import wasm_builder as build
 from tests.plugins.bundles.samples import FILES, WASM, make_zip, zipped
@@ -33,8 +33,8 @@ BAD_BUNDLES = {
 
 @pytest.fixture(autouse=True)
 def _empty_store(transactional_db: None) -> None:
-    with store.changing():
-        store.keep_only(set())
+    with wasm_store.changing():
+        wasm_store.keep_only(set())
 
 
 def form(**fields: Any) -> bytes:

@@ -2,9 +2,9 @@
 
 import time
 
-from plugins.egress.addresses import Rule
-from plugins.egress.destinations import Destinations, PrivateException
 from plugins.egress.gate import Gate, Request, Response, fetch
+from plugins.egress.ip_policy import Destinations, PrivateException
+from plugins.egress.url_rules import Rule
 from tests.plugins.egress.outside import Outside
 
 MAX_RESPONSE_BYTES = 1 << 16

@@ -2,8 +2,8 @@
 
 import pytest
 
-from plugins.egress.addresses import Rule
 from plugins.egress.problems import NetworkNotGranted
+from plugins.egress.url_rules import Rule
 from tests.plugins.egress.guest import Guest
 from tests.plugins.egress.outside import Outside
 

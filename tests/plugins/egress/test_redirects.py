@@ -2,13 +2,13 @@
 
 import pytest
 
-from plugins.egress.addresses import Rule
 from plugins.egress.problems import (
     MAX_REDIRECTS,
     EgressRefused,
     EgressTooManyRedirects,
     NetworkNotGranted,
 )
+from plugins.egress.url_rules import Rule
 from tests.plugins.egress.guest import NAME, Guest
 from tests.plugins.egress.outside import Outside, outside
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from plugins.egress.destinations import Destinations, PrivateException
 from plugins.egress.gate import Gate, Request
+from plugins.egress.ip_policy import Destinations, PrivateException
 from plugins.egress.problems import EgressRefused, EgressUnreachable
 from tests.plugins.egress.guest import MAX_RESPONSE_BYTES, NAME, Guest
 from tests.plugins.egress.outside import Outside, outside

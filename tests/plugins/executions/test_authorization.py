@@ -10,25 +10,25 @@ from plugins.executions import authorization, runner
 from plugins.executions.call_endpoint import App, CallEndpoint
 from plugins.history.journal import get_journal
 from plugins.models import Plugin
-from plugins.registry import configuration, store
+from plugins.registry import configuration, wasm_store
+from plugins.runtime.current_engine import get_engine, shut_down_engine
 from plugins.runtime.pool import Pool
-from plugins.runtime.service import get_engine, shut_down_engine
 
 
 def test_damaged_plugin_does_not_stop_the_warm_up_of_others(
     bundled: dict[str, Plugin], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    load, damaged = store.load_wasm, bundled["auth"].active.sha256
+    load, damaged = wasm_store.load_wasm, bundled["auth"].active.sha256
     loaded = []
 
     def load_wasm(sha256: str) -> bytes:
         if sha256 == damaged:
-            raise store.CorruptFile(sha256)
+            raise wasm_store.CorruptFile(sha256)
         loaded.append(sha256)
         return load(sha256)
 
-    monkeypatch.setattr(store, "load_wasm", load_wasm)
-    store.imports.cache_clear()
+    monkeypatch.setattr(wasm_store, "load_wasm", load_wasm)
+    wasm_store.imports.cache_clear()
     authorization.for_warm_up()
     assert [record.getMessage().split(":")[0] for record in caplog.records] == [
         "The plugin “auth” cannot be called"

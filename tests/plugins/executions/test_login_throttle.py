@@ -10,7 +10,7 @@ import pytest
 from accounts.models import AttemptCount, User
 from plugins.models import Plugin
 from plugins.runtime.admission_queue import Overloaded
-from plugins.runtime.service import get_pool
+from plugins.runtime.current_engine import get_pool
 from tests.conftest import API, assert_problem, history
 from tests.server import PASSWORD, Server, problem_code
 

@@ -13,8 +13,8 @@ from django.db import transaction
 from accounts.models import User
 from plugins.executions import authorization, runner
 from plugins.models import Execution, Plugin
+from plugins.runtime.current_engine import get_engine, get_pool
 from plugins.runtime.engine import Offload
-from plugins.runtime.service import get_engine, get_pool
 from tests.backing import wait_for
 from tests.conftest import API, assert_problem, history
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from plugins.history.limits import CallLimits
+from plugins.history.call_limits import CallLimits
 from plugins.history.outcomes import PluginTrapped, failure_problem
 from plugins.runtime.protocol import Failure
 

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from core.operations import OPERATIONS
-from plugins.egress.addresses import HOST_ORIGIN, MAX_URL_CHARS
+from plugins.egress.url_rules import HOST_ORIGIN, MAX_URL_CHARS
 from plugins.host import bridge
 from plugins.host.caller import Caller
 from plugins.runtime.protocol import HostFunction, HostReply, HostRequest

@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from core.operations import OPERATIONS, Operation
-from plugins.host.routes import OperationNotFound, RouteTable, route_table
+from plugins.host.route_table import OperationNotFound, RouteTable, route_table
 
 LITERALS = sorted({segment for op in OPERATIONS.values() for segment in op.route.split("/")})
 SEGMENTS = st.one_of(

@@ -15,10 +15,10 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from accounts.models import User
-from plugins.egress.destinations import parse_exceptions
 from plugins.egress.gate import EgressUnreachable, get_gate
+from plugins.egress.ip_policy import parse_exceptions
 from plugins.models import Grant, Plugin
-from plugins.registry import catalogue, downloads, store
+from plugins.registry import catalogue, downloads, wasm_store
 from tests.conftest import API, assert_problem
 from tests.plugins.api.test_uploads import BAD_BUNDLES, stored
 from tests.plugins.bundles.samples import zipped
@@ -34,8 +34,8 @@ ANY = "0" * 64
 
 @pytest.fixture(autouse=True)
 def _empty_store(transactional_db: None) -> None:
-    with store.changing():
-        store.keep_only(set())
+    with wasm_store.changing():
+        wasm_store.keep_only(set())
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import User
 from plugins.bundles.bundle import read_folder
 from plugins.bundles.manifest import InvalidManifest
-from plugins.egress.destinations import parse_exceptions
 from plugins.egress.gate import get_gate
+from plugins.egress.ip_policy import parse_exceptions
 from plugins.egress.loop_guard import own_pseudonym
 from plugins.models import Execution, NetworkGrant, Release
 from plugins.registry import catalogue, consent, installation

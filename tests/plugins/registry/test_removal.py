@@ -17,7 +17,7 @@ from core.problems import NotFound
 from plugins.bundles.bundle import read_zip
 from plugins.host import kv
 from plugins.models import Execution, KVEntry, Plugin, Release
-from plugins.registry import catalogue, installation, store
+from plugins.registry import catalogue, installation, wasm_store
 from tests.conftest import API, Listen, assert_problem, at_once, host_calls
 from tests.plugins.bundles.samples import zipped
 
@@ -49,7 +49,7 @@ def test_removal_deletes_everything_of_the_plugin(install: Install, charlie: Use
         200,
         {"releases": 1, "executions": 1, "stored_values": 1},
     )
-    assert not store.wasm_path(plugin.active.sha256).exists()
+    assert not wasm_store.wasm_path(plugin.active.sha256).exists()
     assert host_calls().count() == 0
     for left in (Plugin, Release, Execution, KVEntry, APIToken):
         assert left.objects.count() == 1, f"{left.__name__}: the other plugin keeps its own"
@@ -86,13 +86,13 @@ def test_file_used_by_another_release_stays(install: Install, charlie: User) -> 
     sha256 = install("hostcall").active.sha256
     installation.install(read_zip(zipped(name="twin")))
     remove(charlie)
-    assert store.load_wasm(sha256)
+    assert wasm_store.load_wasm(sha256)
     installation.remove(catalogue.get_plugin("twin"))
-    assert not store.wasm_path(sha256).exists()
+    assert not wasm_store.wasm_path(sha256).exists()
 
 
 def test_half_written_files_are_cleaned_up(install: Install, charlie: User) -> None:
-    draft = store.wasm_path(install("hostcall").active.sha256).with_suffix(".1.part")
+    draft = wasm_store.wasm_path(install("hostcall").active.sha256).with_suffix(".1.part")
     draft.write_bytes(b"half")
     remove(charlie)
     assert not draft.exists()
@@ -165,7 +165,7 @@ def test_installing_and_removing_wait_for_each_other(install: Install, what: str
             connection.close()
 
     thread = threading.Thread(target=run)
-    with store.changing():
+    with wasm_store.changing():
         thread.start()
         thread.join(0.3)
         assert thread.is_alive()

@@ -20,15 +20,15 @@ import pytest
 from django.test import Client
 from msgspec.structs import replace
 
-from plugins.runtime import confine, process
+from plugins.runtime import confine, worker_process
 from plugins.runtime.cache_warmer import CacheWarmer
 from plugins.runtime.compile_cache import blocking_folder, write_cache_config
+from plugins.runtime.current_engine import get_pool
 from plugins.runtime.engine import PrivateEngine
 from plugins.runtime.job import Crashed
-from plugins.runtime.process import WorkerOptions
 from plugins.runtime.protocol import Result
 from plugins.runtime.sandbox_status import MISSING, holds, missing
-from plugins.runtime.service import get_pool
+from plugins.runtime.worker_process import WorkerOptions
 from tests.plugins.runtime.confine_attempts import ATTEMPTS
 from tests.plugins.runtime.test_pool import FAULTS, HOSTCALL, fail, job, output
 from tests.runtime import RunningPool, RunningWorker
@@ -187,9 +187,9 @@ confine.LAYERS[{layer!r}] = refused
 
 def boot_with(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
     """Workers run this before they start, as if the system were so."""
-    start, separator, rest = process.BOOT.partition("sys.argv[1]); ")
+    start, separator, rest = worker_process.BOOT.partition("sys.argv[1]); ")
     assert separator
-    monkeypatch.setattr(process, "BOOT", f"{start}{separator}exec({code!r}); {rest}")
+    monkeypatch.setattr(worker_process, "BOOT", f"{start}{separator}exec({code!r}); {rest}")
 
 
 Start = Callable[..., RunningWorker]

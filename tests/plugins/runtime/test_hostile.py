@@ -17,7 +17,7 @@ from accounts.models import User
 from plugins.bundles.bundle import read_folder
 from plugins.bundles.wasm import InvalidWasm
 from plugins.models import Execution
-from plugins.runtime.service import get_pool
+from plugins.runtime.current_engine import get_pool
 from tests.conftest import API, assert_problem, history, host_calls
 from tests.plugins.unchecked import FIXTURES, install_unchecked
 

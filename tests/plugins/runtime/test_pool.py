@@ -18,15 +18,15 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from plugins.runtime import process
+from plugins.runtime import worker_process
 from plugins.runtime.admission_queue import Overloaded
 from plugins.runtime.engine import PrivateEngine
 from plugins.runtime.job import Cancelled, Crashed, InvalidModule, Job, TimedOut, WorkerError
 from plugins.runtime.pool import Stopping
-from plugins.runtime.process import WorkerOptions, WorkerProcess
 from plugins.runtime.protocol import Frame, GuestRequest, HostReply, HostRequest, Ready, Result, pack
 from plugins.runtime.supervisor import Supervisor
 from plugins.runtime.worker_channel import WorkerChannel
+from plugins.runtime.worker_process import WorkerOptions, WorkerProcess
 from tests.runtime import RunningPool, make_job, refuse
 from tests.server import ROOT, processes_gone
 
@@ -380,7 +380,7 @@ def test_a_worker_inherits_nothing_of_the_servers(
         "opened = [os.readlink(link) for link in list(links) if link.exists()]; "
         f"Path({str(tmp_path / 'told')!r}).write_text(json.dumps([dict(os.environ), opened])); "
     )
-    monkeypatch.setattr(process, "BOOT", tell + process.BOOT)
+    monkeypatch.setattr(worker_process, "BOOT", tell + worker_process.BOOT)
     with Path("/etc/hostname").open():
         pool = make_pool()
         output(pool, job("echo"))

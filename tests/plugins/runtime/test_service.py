@@ -6,7 +6,7 @@ import uuid
 import pytest
 
 from plugins.runtime.admission_queue import Overloaded
-from plugins.runtime.service import get_engine, get_pool, shut_down_engine, start_engine, stop_engine
+from plugins.runtime.current_engine import get_engine, get_pool, shut_down_engine, start_engine, stop_engine
 
 
 def test_stopped_server_refuses_late_calls_and_starts_no_second_engine() -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from plugins.runtime.compile_cache import write_cache_config
 from plugins.runtime.job import Job, TimedOut
-from plugins.runtime.process import LOAD_SECONDS
 from plugins.runtime.trial import try_out
+from plugins.runtime.worker_process import LOAD_SECONDS
 from tests.plugins.unchecked import FIXTURES
 
 

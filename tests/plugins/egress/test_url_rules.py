@@ -1,4 +1,4 @@
-"""plugins.egress.addresses: the strict form of URLs, and what a rule covers."""
+"""plugins.egress.url_rules: the strict form of URLs, and what a rule covers."""
 
 from urllib.parse import urlsplit
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from plugins.egress.addresses import MAX_URL_CHARS, Address, InvalidAddress, Rule
+from plugins.egress.url_rules import MAX_URL_CHARS, Address, InvalidAddress, Rule
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""plugins.egress.destinations: which IP addresses a plugin's request may connect to."""
+"""plugins.egress.ip_policy: which IP addresses a plugin's request may connect to."""
 
 import ipaddress
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plugins.egress.destinations import (
+from plugins.egress.ip_policy import (
     Destinations,
     PrivateException,
     embedded_ipv4,

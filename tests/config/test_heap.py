@@ -1,4 +1,4 @@
-"""config.memory: how many heaps glibc uses for many threads, and what trimming returns."""
+"""config.heap: how many heaps glibc uses for many threads, and what trimming returns."""
 
 import ctypes
 import subprocess

@@ -1,4 +1,4 @@
-"""config.handler: a thread serves one request at a time, even if a client disconnects meanwhile."""
+"""config.django_handler: a thread serves one request at a time, even if a client disconnects meanwhile."""
 
 import asyncio
 import threading
@@ -11,7 +11,7 @@ from django.core.signals import request_finished, request_started
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
-from config.handler import ThreadPerRequestHandler
+from config.django_handler import ThreadPerRequestHandler
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.django_db]
 SCOPE = {

@@ -8,8 +8,8 @@ import pytest
 
 from accounts.models import User
 from plugins.bundles.manifest import FunctionLimits, Limits
-from plugins.egress.addresses import HOST_ORIGIN
-from plugins.history.limits import limits_of
+from plugins.egress.url_rules import HOST_ORIGIN
+from plugins.history.call_limits import limits_of
 from plugins.models import Execution, HostCall, Plugin, Release
 from tests.conftest import API, assert_problem, history
 
