@@ -218,6 +218,7 @@ def test_other_headers_are_not_there_when_it_is_decided() -> None:
     assert request.COOKIES == {"a": "b"}
 
 
+@pytest.mark.server
 @pytest.mark.parametrize(
     ("command", "code"),
     [

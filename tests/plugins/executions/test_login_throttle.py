@@ -91,6 +91,7 @@ def test_sessions_can_be_checked_and_ended_any_number_of_times(bundled: dict[str
     assert not AttemptCount.objects.exists()
 
 
+@pytest.mark.server
 def test_on_a_real_server_too_in_front_of_django(tmp_path: Path) -> None:
     server = Server.start(tmp_path / "data", AUTH_ATTEMPTS_PER_ACCOUNT="2")
     try:
