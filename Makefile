@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # Use the system's certificates, like pip and npm where a proxy signs for the package registry.
 UV := UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv --system-certs
 QUICK :=
-QUICK_TESTS := not browser and not conformance and not postgresql and not soak
+QUICK_TESTS := not browser and not conformance and not postgresql and not server and not soak
 FRONTEND_SOURCES := $(shell find frontend/src frontend/public -type f 2>/dev/null) $(wildcard frontend/*.json frontend/*.ts frontend/*.html)
 
 .DEFAULT_GOAL := help
@@ -16,7 +16,7 @@ FRONTEND_SOURCES := $(shell find frontend/src frontend/public -type f 2>/dev/nul
 help: ## List the commands.
 	@echo "make run            set everything up and serve on http://127.0.0.1:8000 (set PORT, HOST or DATA_DIR to change that)"
 	@echo "make test           set up what the tests need and run them all, on every core"
-	@echo "make test-quick     run them without Chromium, PostgreSQL, generated requests and soak (under two minutes)"
+	@echo "make test-quick     run those without Chromium, real servers, PostgreSQL, generated requests and soak (two minutes)"
 	@echo "make lint           check with ruff, mypy, import-linter, eslint, prettier and the TypeScript compiler"
 	@echo "make fix            format, and apply automatic fixes"
 	@echo "make plugins        build the bundled plugins and fixtures from source (needs Rust)"

@@ -44,10 +44,20 @@ from tests.server import PASSWORD, SHARED_FOLDER, Server
 ROOT = Path(__file__).resolve().parent.parent
 # The marker of every test in a folder or module below tests/. pyproject.toml describes the markers.
 MARKERS = {
+    "config/test_http.py": "server",
+    "config/test_http_connection.py": "server",
+    "config/test_serve.py": "server",
+    "core/test_feed_over_websocket.py": "server",
     "e2e": "browser",
+    "plugins/api/test_live_events.py": "server",
+    "plugins/executions/test_call_endpoint.py": "server",
+    "plugins/executions/test_disconnects.py": "server",
+    "plugins/history/test_server_processes.py": "server",
+    "plugins/runtime/test_hostile_server.py": "server",
     "soak": "soak",
     "test_conformance.py": "conformance",
     "test_postgresql.py": "postgresql",
+    "test_several_processes.py": "server",
 }
 
 
@@ -66,9 +76,10 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     for item in items:
-        marker = MARKERS.get(item.path.relative_to(ROOT / "tests").parts[0])
-        if marker is not None:
-            item.add_marker(marker)
+        path = item.path.relative_to(ROOT / "tests")
+        for part in (path, *path.parents):
+            if marker := MARKERS.get(part.as_posix()):
+                item.add_marker(marker)
     yield
     # The longest test runs first. If it ran last, the other processes would wait for it with nothing to do.
     items.sort(key=lambda item: item.get_closest_marker("postgresql") is None)

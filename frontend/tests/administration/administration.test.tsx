@@ -483,7 +483,7 @@ test('an execution shows its input and its log', async () => {
 test('an execution shows its problem, backtrace and host calls', async () => {
   server.calls = [hostCall];
   open(`/executions/${execution.id}`);
-  const calls = await screen.findByRole('region', { name: 'Host calls' }, { timeout: 5000 });
+  const calls = await screen.findByRole('region', { name: 'Host calls' });
   expect(within(calls).getByRole('row', { name: /kv_set format .* 403 Not allowed/ })).toBeTruthy();
   expect(screen.getByText('It stopped itself.')).toBeTruthy();
   expect(screen.getByText('0: template.wasm!greet').closest('details')?.open).toBe(false);
@@ -501,7 +501,7 @@ test('an execution without host calls says so; an unknown execution is not found
 
 test('executions are filtered by the address and by the form', async () => {
   open('/executions?state=failed');
-  expect(await screen.findByRole('heading', { name: 'Executions' }, { timeout: 5000 })).toBeTruthy();
+  expect(await screen.findByRole('heading', { name: 'Executions' })).toBeTruthy();
   const table = await screen.findByRole('table', { name: 'Executions' });
   expect(within(table).getByRole('link', { name: 'template · greet' }).getAttribute('href')).toBe(
     `/executions/${execution.id}`,
@@ -518,7 +518,7 @@ test('executions are filtered by the address and by the form', async () => {
 
 test('a token is created with a name and scopes, and shown once', async () => {
   open('/tokens');
-  fireEvent.click(await screen.findByRole('button', { name: 'Create token' }, { timeout: 5000 }));
+  fireEvent.click(await screen.findByRole('button', { name: 'Create token' }));
   expect(screen.getByText('Fill in this field.')).toBeTruthy();
   fireEvent.change(screen.getByLabelText('Name'), { target: { value: 'backup' } });
   fireEvent.click(checkbox('Use the API as you'));

@@ -150,7 +150,7 @@ test('every address shows the set-up page while there is no owner', async () => 
 
 test('a function is run from its form', async () => {
   open('/plugins/template');
-  fireEvent.change(await screen.findByLabelText('Name', undefined, { timeout: 5000 }), {
+  fireEvent.change(await screen.findByLabelText('Name'), {
     target: { value: 'Ada' },
   });
   await clickRun();
@@ -198,7 +198,7 @@ test.each([
   ['/plugins/template/shout', 'Input', 'Run', 'hello'],
 ])('input on %s survives an expired session', async (path, label, button, typed) => {
   open(path);
-  const field = await screen.findByLabelText(label, undefined, { timeout: 5000 });
+  const field = await screen.findByLabelText(label);
   fireEvent.change(field, { target: { value: typed } });
   server.loggedIn = false;
   fireEvent.click(screen.getByRole('button', { name: button }));

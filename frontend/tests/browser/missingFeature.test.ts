@@ -1,3 +1,4 @@
+// @vitest-environment jsdom
 import { beforeEach, expect, it } from 'vitest';
 import { missingFeature } from '../../src/browser/missingFeature';
 import { rememberedTarget, rememberTarget } from '../../src/executions/run/rememberedTarget';

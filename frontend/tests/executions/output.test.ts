@@ -1,3 +1,4 @@
+// @vitest-environment jsdom
 import { expect, test } from 'vitest';
 import { hexDump, kindOfBytes } from '../../src/executions/output/binary';
 import { findHtml, previewPage } from '../../src/executions/output/html';

@@ -1,3 +1,4 @@
+// @vitest-environment jsdom
 import { beforeEach, expect, test, vi } from 'vitest';
 import { clearDrafts, dropDraft, loadDraft, loadFile, saveDraft, saveFile } from '../../src/lib/drafts';
 

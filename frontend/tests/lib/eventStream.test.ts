@@ -1,3 +1,4 @@
+// @vitest-environment jsdom
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { eventsUrl, openEventStream, parseEvent, rememberIds, retryDelayMs } from '../../src/lib/eventStream';
 

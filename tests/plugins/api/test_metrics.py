@@ -234,6 +234,7 @@ def test_prometheus_client_is_not_loaded_by_default(tmp_path: Path) -> None:
     assert done.stdout.strip() == "False"
 
 
+@pytest.mark.server
 def test_a_real_server_serves_its_own_metrics(tmp_path: Path) -> None:
     secret = tmp_path / "token"
     secret.write_text(TOKEN + "\n")

@@ -224,6 +224,7 @@ def test_authorization_sees_no_other_headers() -> None:
     assert request.COOKIES == {"a": "b"}
 
 
+@pytest.mark.server
 @pytest.mark.parametrize(
     ("command", "code"),
     [

@@ -106,6 +106,7 @@ def test_session_checks_are_not_counted(bundled: dict[str, Plugin]) -> None:
     assert not AttemptCount.objects.exists()
 
 
+@pytest.mark.server
 def test_call_endpoint_of_a_real_server_counts_attempts(tmp_path: Path) -> None:
     server = Server.start(tmp_path / "data", AUTH_ATTEMPTS_PER_ACCOUNT="2")
     try:

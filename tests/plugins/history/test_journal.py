@@ -132,6 +132,7 @@ def host_calls_of(server: Server, execution: str) -> list[str]:
     return [call["operation"] for call in shown["host_calls"]]
 
 
+@pytest.mark.server
 def test_records_survive_a_stop_at_once_and_a_kill_two_seconds_later(tmp_path: Path) -> None:
     server = Server.start(tmp_path / "data")
     try:

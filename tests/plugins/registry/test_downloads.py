@@ -325,6 +325,7 @@ def test_command_line_installs_from_address(
 # --- on a real server ---------------------------------------------------------------------------------
 
 
+@pytest.mark.server
 def test_server_answers_other_requests_while_fetching(tmp_path: Path) -> None:
     go_on = threading.Event()
 
