@@ -49,7 +49,7 @@ MARKERS = {
     "config/test_serve.py": "server",
     "core/test_feed_over_websocket.py": "server",
     "e2e": "browser",
-    "plugins/api/test_live_events.py": "server",
+    "plugins/api/test_websocket.py": "server",
     "plugins/executions/test_call_endpoint.py": "server",
     "plugins/executions/test_disconnects.py": "server",
     "plugins/history/test_server_processes.py": "server",
