@@ -46,4 +46,4 @@ class CacheWarmer:
                 finally:
                     await worker.end()
             except Exception as error:  # the next module must still be compiled
-                logger.warning("A module is not in the compile cache; each worker compiles it: %r", error)
+                logger.warning("A module is not in the compile cache; each worker compiles it: %s", error)

@@ -1,4 +1,4 @@
-"""What is looked up before the first call."""
+"""Preparations for the first call of each plugin."""
 
 import uuid
 from typing import cast
@@ -15,7 +15,7 @@ from plugins.runtime.pool import Pool
 from plugins.runtime.service import get_engine, shut_down_engine
 
 
-def test_a_plugin_whose_file_is_damaged_keeps_no_other_from_being_readied(
+def test_damaged_plugin_does_not_stop_the_warm_up_of_others(
     bundled: dict[str, Plugin], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     load, damaged = store.load_wasm, bundled["auth"].active.sha256
@@ -35,7 +35,7 @@ def test_a_plugin_whose_file_is_damaged_keeps_no_other_from_being_readied(
     ]
     assert set(loaded) == {bundled["convert"].active.sha256, bundled["template"].active.sha256}
 
-    # Nothing is read once more for those who call.
+    # A call reads nothing again.
     authorization.authorize(bundled["template"], "greet", authorization.Client(User()))
     assert len(loaded) == 2
 
@@ -44,7 +44,9 @@ def call(plugin: Plugin, function: str, user: User) -> None:
     runner.run_and_wait(authorization.authorize(plugin, function, authorization.Client(user)), b"{}")
 
 
-def test_the_plugins_in_use_are_told_those_called_last_first(bundled: dict[str, Plugin], alice: User) -> None:
+def test_plugins_in_use_are_listed_most_recently_called_first(
+    bundled: dict[str, Plugin], alice: User
+) -> None:
     for slug, function in (("convert", "detect"), ("template", "greet"), ("convert", "detect")):
         call(bundled[slug], function, alice)
     journal.flush()
@@ -53,7 +55,7 @@ def test_the_plugins_in_use_are_told_those_called_last_first(bundled: dict[str, 
     assert [each.plugin.slug for each in authorization.for_warm_up()] == ["template"]
 
 
-def test_a_server_starts_with_the_modules_in_use_loaded_each_in_a_worker(
+def test_server_starts_with_each_module_in_use_loaded_in_a_worker(
     bundled: dict[str, Plugin], alice: User
 ) -> None:
     call(bundled["convert"], "detect", alice)

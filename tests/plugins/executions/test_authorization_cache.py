@@ -1,4 +1,4 @@
-"""Authorizations are cached, and void as soon as anything they rest on may have changed."""
+"""Authorizations are cached until anything they depend on may have changed."""
 
 import asyncio
 import math
@@ -30,7 +30,7 @@ KEY = b"the head of a request"
 
 
 async def no_look_up(head: RequestHead) -> tuple[authorization.Authorization, float]:
-    raise AssertionError("nothing is looked up here")
+    raise AssertionError("unexpected look-up")
 
 
 def authorize(client: authorization.Client | None = None) -> authorization.Authorization:
@@ -57,7 +57,7 @@ def test_a_cached_authorization_needs_no_database_query(
 
 
 def test_the_cache_is_bounded_in_bytes(bundled: dict[str, Plugin], monkeypatch: pytest.MonkeyPatch) -> None:
-    """A client that sends another long user agent with each request gets another entry each time."""
+    """A client can add an entry with every request by sending another long user agent each time."""
     monkeypatch.setattr(authorization_cache, "MAX_BYTES", 1 << 20)
     cache, version = AuthorizationCache(no_look_up), access_version.current()
     for number in range(100):
@@ -111,7 +111,7 @@ CHANGES: dict[str, Callable[[User, Plugin], object]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
-def test_every_change_of_access_is_noticed(
+def test_every_change_of_access_invalidates_the_cache(
     bundled: dict[str, Plugin], alice: User, change: Callable[[User, Plugin], object]
 ) -> None:
     sessions.create_session(alice.pk, 600)
@@ -120,7 +120,7 @@ def test_every_change_of_access_is_noticed(
     assert cache.find(KEY) is None
 
 
-def test_other_writes_leave_the_cache_alone(bundled: dict[str, Plugin]) -> None:
+def test_other_writes_do_not_invalidate_the_cache(bundled: dict[str, Plugin]) -> None:
     cache = filled()
     plugin = bundled["template"]
     kv.put(plugin, "key", {"a": 1})
@@ -128,8 +128,8 @@ def test_other_writes_leave_the_cache_alone(bundled: dict[str, Plugin]) -> None:
     assert cache.find(KEY)
 
 
-def test_a_change_counts_when_it_is_committed(bundled: dict[str, Plugin], alice: User) -> None:
-    """Any earlier, and others would look up the old state and cache it."""
+def test_change_takes_effect_at_its_commit(bundled: dict[str, Plugin], alice: User) -> None:
+    """If it took effect earlier, others would look up and cache the old state."""
     version = access_version.current()
     with transaction.atomic():
         alice.save()
@@ -137,9 +137,7 @@ def test_a_change_counts_when_it_is_committed(bundled: dict[str, Plugin], alice:
     assert access_version.current() != version
 
 
-def test_what_was_looked_up_before_a_change_is_not_cached_after_it(
-    bundled: dict[str, Plugin], alice: User
-) -> None:
+def test_look_up_from_before_a_change_is_not_cached_after_it(bundled: dict[str, Plugin], alice: User) -> None:
     cache, version = filled(), access_version.current()
     cached = cache.find(KEY)
     assert cached
@@ -159,12 +157,12 @@ def test_late_look_up_does_not_evict_newer_entries(bundled: dict[str, Plugin]) -
 def test_entries_expire_after_a_few_seconds(
     bundled: dict[str, Plugin], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Because of changes to the database by other means."""
+    """They do so because of changes to the database that are made outside Django."""
     monkeypatch.setattr(authorization_cache, "CACHE_SECONDS", 0)
     assert filled().find(KEY) is None
 
 
-def test_an_entry_lasts_no_longer_than_its_credential(bundled: dict[str, Plugin], alice: User) -> None:
+def test_entry_expires_with_its_credential(bundled: dict[str, Plugin], alice: User) -> None:
     session, token = sessions.create_session(alice.pk, 600)
     Session.objects.filter(pk=session.pk).update(expires_at=timezone.now() + timedelta(seconds=2))
     request = ASGIRequest(RequestHead.of(scope(authorization=f"Bearer {token}")).as_scope(), BytesIO())
@@ -174,7 +172,7 @@ def test_an_entry_lasts_no_longer_than_its_credential(bundled: dict[str, Plugin]
 
 
 def scope(**headers: str) -> dict[str, Any]:
-    """A call of greet as a server hands it over; in a header's name, `_` stands for `-`."""
+    """The scope of a call of greet. In the names of headers, `_` stands for `-`."""
     raw = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
     return {
         "type": "http",
@@ -189,9 +187,9 @@ def scope(**headers: str) -> dict[str, Any]:
     }
 
 
-def test_every_deciding_part_of_a_request_makes_another_key() -> None:
+def test_every_part_that_decides_access_is_in_the_key() -> None:
     """Each of these decides who may call, or what the host records about the caller."""
-    asked = [
+    scopes = [
         scope(),
         scope() | {"path": GREET.replace("greet", "repeat")},
         scope() | {"scheme": "https"},
@@ -205,10 +203,10 @@ def test_every_deciding_part_of_a_request_makes_another_key() -> None:
             )
         ),
     ]  # fmt: skip
-    assert len({repr(RequestHead.of(one)) for one in asked}) == len(asked)
+    assert len({repr(RequestHead.of(one)) for one in scopes}) == len(scopes)
 
 
-def test_parts_that_change_with_every_request_are_left_out() -> None:
+def test_parts_that_differ_between_requests_are_not_in_the_key() -> None:
     same = [
         scope(),
         scope() | {"client": ("127.0.0.1", 50_001)},
@@ -218,7 +216,7 @@ def test_parts_that_change_with_every_request_are_left_out() -> None:
     assert len({repr(RequestHead.of(one)) for one in same}) == 1
 
 
-def test_other_headers_are_not_there_when_it_is_decided() -> None:
+def test_authorization_sees_no_other_headers() -> None:
     request = ASGIRequest(
         RequestHead.of(scope(x_forwarded_host="evil.example", cookie="a=b")).as_scope(), BytesIO()
     )
@@ -240,7 +238,7 @@ def test_other_headers_are_not_there_when_it_is_decided() -> None:
         ),
     ],
 )
-def test_a_change_by_another_process_counts_at_the_next_call(
+def test_change_by_another_process_takes_effect_at_the_next_call(
     tmp_path: Any, command: tuple[str, ...], code: str
 ) -> None:
     server = Server.start(tmp_path / "data")
@@ -257,7 +255,7 @@ def test_a_change_by_another_process_counts_at_the_next_call(
 
 
 class SlowLookUps:
-    """Stands in for the database: each look-up waits until released, and finds something else."""
+    """Replaces the database. Each look-up waits until `released` and has a different result."""
 
     def __init__(self) -> None:
         self.started = 0
@@ -278,7 +276,7 @@ async def started(look_ups: SlowLookUps, number: int) -> None:
 
 
 @pytest.mark.asyncio
-async def test_everyone_who_waits_for_the_same_shares_one_look_up() -> None:
+async def test_waiters_for_the_same_request_head_share_one_look_up() -> None:
     look_ups = SlowLookUps()
     cache = AuthorizationCache(look_ups)
     scopes = [scope(), scope(), scope(cookie="another"), scope()]
@@ -291,7 +289,7 @@ async def test_everyone_who_waits_for_the_same_shares_one_look_up() -> None:
 
 
 @pytest.mark.asyncio
-async def test_nobody_shares_a_look_up_that_began_before_access_changed() -> None:
+async def test_look_up_from_before_a_change_is_not_shared_after_it() -> None:
     look_ups = SlowLookUps()
     cache = AuthorizationCache(look_ups)
     before = asyncio.create_task(cache.get(RequestHead.of(scope())))

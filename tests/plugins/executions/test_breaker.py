@@ -1,4 +1,4 @@
-"""The breaker: a plugin that keeps failing is paused, told of, and tried again by itself."""
+"""A plugin that keeps failing is paused, with an event, and resumes by itself."""
 
 from collections.abc import Callable
 from typing import Any
@@ -36,62 +36,63 @@ def note(subject: Breaker, *verdicts: breaker.Verdict) -> None:
         subject.note(verdict)
 
 
-def test_it_lets_a_working_plugin_through(subject: Breaker) -> None:
+def test_working_plugin_is_not_paused(subject: Breaker) -> None:
     note(subject, *["good"] * 50)
     assert subject.seconds_left() == 0
 
 
-def test_faults_and_slow_calls_have_budgets_of_their_own(subject: Breaker) -> None:
+def test_faults_and_slow_calls_have_separate_budgets(subject: Breaker) -> None:
     note(subject, "fault", "fault", "slow", "slow", "slow", "slow")
     assert not subject.reason
     note(subject, "slow")
-    assert subject.reason == "5 of its last 7 calls used up their time"
+    assert subject.reason == "5 of its last 7 calls used up their time limit"
 
 
-def test_the_last_fault_of_the_budget_pauses_it(subject: Breaker) -> None:
+def test_last_fault_of_the_budget_pauses_the_plugin(subject: Breaker) -> None:
     note(subject, "fault", "fault")
     assert subject.seconds_left() == 0
     assert subject.note("fault")
     assert subject.seconds_left() == pytest.approx(FIRST_PAUSE_SECONDS)
 
 
-def test_faults_among_many_good_calls_do_not(subject: Breaker) -> None:
+def test_faults_among_many_good_calls_do_not_pause_it(subject: Breaker) -> None:
     note(subject, *(["good"] * 4 + ["fault"] * 3))
     assert not subject.reason
 
 
-def test_faults_of_long_ago_do_not(subject: Breaker, clock: Clock) -> None:
+def test_old_faults_do_not_pause_it(subject: Breaker, clock: Clock) -> None:
     note(subject, "fault", "fault")
     clock.now += WINDOW_SECONDS
     note(subject, "fault")
     assert not subject.reason
 
 
-def test_calls_that_never_ran_count_for_nothing(subject: Breaker) -> None:
+def test_calls_that_did_not_run_are_not_counted(subject: Breaker) -> None:
     note(subject, *["none"] * 50)
     assert not subject.reason
 
 
-def test_after_the_pause_one_call_decides(subject: Breaker, clock: Clock) -> None:
+def test_one_trial_call_runs_after_the_pause(subject: Breaker, clock: Clock) -> None:
     note(subject, "fault", "fault", "fault")
     clock.now += FIRST_PAUSE_SECONDS
     assert subject.seconds_left() == 0
-    assert subject.seconds_left() > 0, "a second one was let through beside it"
+    assert subject.seconds_left() > 0, "a second call ran during the trial"
     assert subject.note("good")
     assert subject.seconds_left() == 0
 
 
-def test_a_trial_that_fails_makes_the_pause_longer_up_to_a_bound(subject: Breaker, clock: Clock) -> None:
+def test_failed_trial_doubles_the_pause_up_to_a_limit(subject: Breaker, clock: Clock) -> None:
     note(subject, "fault", "fault", "fault")
-    for doubled in range(1, 10):
-        clock.now += subject._pause
+    pause = FIRST_PAUSE_SECONDS
+    for _ in range(10):
+        clock.now += pause
         assert subject.seconds_left() == 0
         assert not subject.note("fault")
-        expected = min(FIRST_PAUSE_SECONDS * 2**doubled, LONGEST_PAUSE_SECONDS)
-        assert subject.seconds_left() == pytest.approx(expected)
+        pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+        assert subject.seconds_left() == pytest.approx(pause)
 
 
-def test_a_trial_that_never_ran_leaves_room_for_the_next(subject: Breaker, clock: Clock) -> None:
+def test_trial_that_did_not_run_is_repeated(subject: Breaker, clock: Clock) -> None:
     note(subject, "fault", "fault", "fault")
     clock.now += FIRST_PAUSE_SECONDS
     assert subject.seconds_left() == 0
@@ -99,7 +100,7 @@ def test_a_trial_that_never_ran_leaves_room_for_the_next(subject: Breaker, clock
     assert subject.seconds_left() == 0
 
 
-def test_budgets_of_zero_never_pause(clock: Clock) -> None:
+def test_budget_of_zero_means_no_limit(clock: Clock) -> None:
     subject = Breaker(0, 0, clock)
     note(subject, *["fault"] * 100, *["slow"] * 100)
     assert subject.seconds_left() == 0
@@ -110,7 +111,7 @@ def faults(install: Callable[..., Plugin]) -> Plugin:
     return install("faults")
 
 
-def test_a_failing_plugin_is_paused_and_everybody_is_told(
+def test_failing_plugin_is_paused_and_an_event_is_published(
     faults: Plugin, alice: User, charlie: User, settings: Any, listen: Listen
 ) -> None:
     settings.PLUGIN_FAULT_BUDGET = 2
@@ -127,31 +128,28 @@ def test_a_failing_plugin_is_paused_and_everybody_is_told(
     assert shown["paused"] == "2 of its last 2 calls failed"
 
 
-def test_what_a_plugin_refuses_in_its_own_words_is_no_fault(
-    faults: Plugin, alice: User, settings: Any
-) -> None:
+def test_plugins_own_errors_are_not_faults(faults: Plugin, alice: User, settings: Any) -> None:
     settings.PLUGIN_FAULT_BUDGET = 1
     for _ in range(3):
         assert_problem(API(alice).post("/api/v1/plugins/faults/call/fail_text"), 422, "plugin-error")
     assert API(alice).post("/api/v1/plugins/faults/call/echo", b"x").content == b"x"
 
 
-def test_it_goes_on_by_itself(
+def test_plugin_resumes_after_a_successful_trial(
     faults: Plugin, alice: User, settings: Any, listen: Listen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.PLUGIN_FAULT_BUDGET = 1
     monkeypatch.setattr(breaker, "FIRST_PAUSE_SECONDS", 0)
-    monkeypatch.setattr(Breaker, "_pause", 0.0)
     API(alice).post("/api/v1/plugins/faults/call/trap")
-    breaker._breakers["faults", faults.active.pk]._until = 0.0
+    assert breaker.paused("faults", faults.active.pk)
     journal.flush()
     with listen(EVERYONE_GROUP) as events:
         assert API(alice).post("/api/v1/plugins/faults/call/echo", b"x").content == b"x"
     assert [event["type"] for event in events if event["type"].startswith("plugin.")] == ["plugin.resumed"]
 
 
-def test_the_plugin_that_logs_people_in_is_never_paused(faults: Plugin, alice: User, settings: Any) -> None:
-    """Whoever found a way to make it fail would shut everybody out."""
+def test_authentication_plugin_is_never_paused(faults: Plugin, alice: User, settings: Any) -> None:
+    """Otherwise an attacker who made it fail would lock everyone out."""
     settings.PLUGIN_FAULT_BUDGET, settings.AUTH_PLUGIN = 1, "faults"
     for _ in range(3):
         assert_problem(API(alice).post("/api/v1/plugins/faults/call/trap"), 502, "plugin-trapped")

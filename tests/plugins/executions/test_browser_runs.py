@@ -1,4 +1,4 @@
-"""Execution tokens: worth no more than the visitor, for one run, for minutes."""
+"""Runs in the browser. Their tokens grant no more than the user has, for one run and for minutes."""
 
 import itertools
 import json
@@ -41,8 +41,8 @@ def plugin(install: Any) -> Plugin:
 
 @pytest.fixture
 def session(alice: User) -> Session:
-    made, _token = sessions.create_session(alice.pk, 3600)
-    return made
+    session, _token = sessions.create_session(alice.pk, 3600)
+    return session
 
 
 def start(user: User, slug: str = "hostcall", function: str = "fetch") -> dict[str, Any]:
@@ -63,7 +63,7 @@ def finish(run: dict[str, Any], token: str | None = None, **body: Any) -> Any:
     return client.post(f"/api/v1/executions/{run['execution_id']}/finish", {"end": "succeeded"} | body)
 
 
-def test_a_run_in_the_browser_from_start_to_end(plugin: Plugin, alice: User) -> None:
+def test_run_from_start_to_end(plugin: Plugin, alice: User) -> None:
     run = start(alice)
     wasm = API(alice).get(run["wasm_url"])
     assert wasm["Content-Type"] == "application/wasm"
@@ -79,7 +79,7 @@ def test_a_run_in_the_browser_from_start_to_end(plugin: Plugin, alice: User) -> 
     assert [call["operation"] for call in shown["host_calls"]] == ["db_get_user_by_uuid"]
 
 
-def test_the_token_is_stored_hashed_and_never_shown_again(plugin: Plugin, alice: User) -> None:
+def test_token_is_stored_hashed_and_not_shown_again(plugin: Plugin, alice: User) -> None:
     run = start(alice)
     stored = ExecutionToken.objects.get()
     assert run["token"] not in (stored.token_hash, str(stored.operations))
@@ -88,17 +88,17 @@ def test_the_token_is_stored_hashed_and_never_shown_again(plugin: Plugin, alice:
 
 
 @pytest.mark.parametrize("name", sorted(set(OPERATIONS) - OWN))
-def test_what_is_not_the_users_own_is_refused_in_a_browser(plugin: Plugin, alice: User, name: str) -> None:
+def test_operations_beyond_the_users_own_data_are_refused(plugin: Plugin, alice: User, name: str) -> None:
     operation = OPERATIONS[name]
     path = operation.route.replace("<kvkey:key>", "k")
     for field in ("uuid", "id"):
         path = path.replace(f"<uuid:{field}>", str(alice.pk))
     response = with_token(start(alice)["token"]).request(operation.method, f"/host/v1/{path}", {})
-    told = assert_problem(response, 403, "operation-not-granted")
-    assert "in a browser" in told["detail"]  # where no grant would help
+    problem = assert_problem(response, 403, "operation-not-granted")
+    assert "in a browser" in problem["detail"]  # where no grant would help
 
 
-def test_somebody_elses_data_is_refused(plugin: Plugin, alice: User, bob: User) -> None:
+def test_other_users_data_is_refused(plugin: Plugin, alice: User, bob: User) -> None:
     client = with_token(start(alice)["token"])
     for response in (
         client.get(f"/host/v1/users/{bob.pk}"),
@@ -114,7 +114,7 @@ def test_somebody_elses_data_is_refused(plugin: Plugin, alice: User, bob: User) 
     assert set(host_calls().values_list("status", flat=True)) == {403}
 
 
-def test_the_users_own_data_is_theirs_without_the_password_hash(plugin: Plugin, alice: User) -> None:
+def test_own_data_is_readable_without_the_password_hash(plugin: Plugin, alice: User) -> None:
     client = with_token(start(alice)["token"])
     shown = client.get("/host/v1/users?email=ALICE@example.com").json()
     assert shown["id"] == str(alice.pk)
@@ -124,7 +124,7 @@ def test_the_users_own_data_is_theirs_without_the_password_hash(plugin: Plugin, 
     )
 
 
-def test_after_its_end_the_token_is_worthless(plugin: Plugin, alice: User) -> None:
+def test_token_is_invalid_after_the_run(plugin: Plugin, alice: User) -> None:
     run = start(alice)
     assert finish(run, end="trap", message="unreachable").status_code == 200
     assert_problem(with_token(run["token"]).get(f"/host/v1/users/{alice.pk}"), 401, "not-authenticated")
@@ -147,39 +147,46 @@ ENDINGS = [
 ]
 
 
-@pytest.mark.parametrize(("end", "message", "state", "told"), ENDINGS, ids=[row[0] for row in ENDINGS])
-def test_the_browser_says_what_happened_and_the_server_what_it_means(
-    plugin: Plugin, alice: User, end: str, message: str, state: str, told: tuple[int, str, str]
+@pytest.mark.parametrize(("end", "message", "state", "expected"), ENDINGS, ids=[row[0] for row in ENDINGS])
+def test_server_makes_the_problem_from_the_browsers_report(
+    plugin: Plugin, alice: User, end: str, message: str, state: str, expected: tuple[int, str, str]
 ) -> None:
     run = start(alice)
     problem = finish(run, end=end, message=message).json()["problem"]
-    status, code, words = told
+    status, code, detail = expected
     assert (problem["status"], problem["type"]) == (status, f"urn:hostbridge:problem:{code}")
-    assert words in problem["detail"]
+    assert detail in problem["detail"]
     shown = API(alice).get(f"/api/v1/executions/{run['execution_id']}").json()
     assert (shown["state"], shown["problem"]) == (state, problem)
 
 
-def test_a_problem_of_the_guests_own_is_told_as_on_the_server(plugin: Plugin, alice: User) -> None:
-    spoken = {"status": 409, "code": "busy", "title": "Busy", "detail": "Wait."}
-    told = finish(start(alice), end="guest_error", message=json.dumps({"problem": spoken})).json()["problem"]
-    assert told == {"type": "urn:hostbridge:problem:busy", "title": "Busy", "status": 409, "detail": "Wait."}
+def test_guests_own_problem_is_returned_as_on_the_server(plugin: Plugin, alice: User) -> None:
+    own_problem = {"status": 409, "code": "busy", "title": "Busy", "detail": "Wait."}
+    problem = finish(start(alice), end="guest_error", message=json.dumps({"problem": own_problem})).json()[
+        "problem"
+    ]
+    assert problem == {
+        "type": "urn:hostbridge:problem:busy",
+        "title": "Busy",
+        "status": 409,
+        "detail": "Wait.",
+    }
 
 
-def test_the_words_of_a_sensitive_function_are_told_and_not_kept(plugin: Plugin, alice: User) -> None:
+def test_sensitive_functions_message_is_returned_and_not_retained(plugin: Plugin, alice: User) -> None:
     release = plugin.active
     for function in release.manifest_data["functions"]:
         function["sensitive"] = True
     release.save()
     run = start(alice)
     assert "hunter2" in finish(run, end="guest_error", message="Not hunter2!").json()["problem"]["detail"]
-    kept = Execution.objects.get().problem
-    assert kept is not None
-    assert "hunter2" not in json.dumps(kept)
+    retained = Execution.objects.get().problem
+    assert retained is not None
+    assert "hunter2" not in json.dumps(retained)
 
 
-def test_runs_that_were_forgotten_are_ended_by_whoever_comes_first(plugin: Plugin, session: Session) -> None:
-    """The others that come at the same moment are not told of a run that is none of theirs."""
+def test_concurrent_clean_ups_end_each_abandoned_run_once(plugin: Plugin, session: Session) -> None:
+    """A clean-up that comes second does not count or end the run again."""
     for _ in range(8):
         browser_runs.start(plugin, "fetch", session)
     ExecutionToken.objects.update(expires_at=timezone.now())
@@ -187,10 +194,10 @@ def test_runs_that_were_forgotten_are_ended_by_whoever_comes_first(plugin: Plugi
     assert set(Execution.objects.values_list("state", flat=True)) == {"timed_out"}
 
 
-def test_however_many_runs_were_forgotten_all_are_ended(
+def test_any_number_of_abandoned_runs_is_ended(
     plugin: Plugin, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Otherwise somebody who starts and never ends them fills the disk: only what has ended is forgotten."""
+    """Otherwise a user could fill the disk with runs, because the history deletes only those that ended."""
     monkeypatch.setattr(browser_runs, "BATCH", 2)
     for _ in range(5):
         browser_runs.start(plugin, "fetch", session)
@@ -199,7 +206,7 @@ def test_however_many_runs_were_forgotten_all_are_ended(
     assert not Execution.objects.filter(finished_at=None).exists()
 
 
-def test_what_cannot_be_done_in_time_is_left_for_the_next_time(
+def test_clean_up_stops_when_its_time_is_up(
     plugin: Plugin, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(browser_runs, "BATCH", 2)
@@ -210,8 +217,8 @@ def test_what_cannot_be_done_in_time_is_left_for_the_next_time(
     assert browser_runs.expire() < 5
 
 
-def test_no_run_asks_the_host_more_often_than_it_may(plugin: Plugin, alice: User) -> None:
-    """The page counts for itself; this is for a page that does not."""
+def test_host_call_limit_is_enforced_on_the_server(plugin: Plugin, alice: User) -> None:
+    """The page enforces the limit itself; this is for a page that does not."""
     release = plugin.active
     release.manifest_data["limits"]["max_host_calls"] = 2
     release.save()
@@ -224,7 +231,7 @@ def test_no_run_asks_the_host_more_often_than_it_may(plugin: Plugin, alice: User
     assert finish(run).status_code == 200
 
 
-def test_a_module_that_runs_in_no_browser_is_for_administrators(
+def test_module_without_browser_functions_is_for_administrators(
     bundled: dict[str, Plugin], alice: User, charlie: User
 ) -> None:
     url = f"/api/v1/plugins/auth/releases/{bundled['auth'].active.version}/wasm"
@@ -232,16 +239,14 @@ def test_a_module_that_runs_in_no_browser_is_for_administrators(
     assert API(charlie).get(url).status_code == 200
 
 
-def test_a_module_that_nobody_consented_to_is_for_administrators(
-    plugin: Plugin, alice: User, charlie: User
-) -> None:
+def test_module_without_consent_is_for_administrators(plugin: Plugin, alice: User, charlie: User) -> None:
     url = start(alice)["wasm_url"]
     Release.objects.update(activated_at=None)
     assert_problem(API(alice).get(url), 404, "not-found")
     assert API(charlie).get(url).status_code == 200
 
 
-def test_a_run_keeps_where_its_time_went_and_how_much_it_moved(plugin: Plugin, alice: User) -> None:
+def test_timing_and_sizes_are_recorded(plugin: Plugin, alice: User) -> None:
     run = start(alice)
     finish(run, input_bytes=3, output_bytes=4, start_ms=1.5, run_ms=2, host_ms=0.25)
     shown = API(alice).get(f"/api/v1/executions/{run['execution_id']}").json()
@@ -249,7 +254,7 @@ def test_a_run_keeps_where_its_time_went_and_how_much_it_moved(plugin: Plugin, a
     assert shown["timing"] == {"queue_ms": 0.0, "start_ms": 1.5, "run_ms": 2.0, "host_ms": 0.25}
 
 
-def test_a_run_is_told_its_bounds_and_the_host_functions_it_imports(
+def test_run_gets_its_limits_and_its_host_functions(
     plugin: Plugin, install: Any, alice: User, settings: Any
 ) -> None:
     settings.PLUGIN_MAX_TIMEOUT_MS, settings.PLUGIN_MAX_MEMORY_MB = 900, 32
@@ -276,7 +281,7 @@ def test_a_run_is_told_its_bounds_and_the_host_functions_it_imports(
     assert offered["db_delete_user"]["fields_in"] == "path"
 
 
-def test_an_expired_token_is_worthless_and_its_run_timed_out(plugin: Plugin, alice: User) -> None:
+def test_expired_token_is_invalid_and_its_run_times_out(plugin: Plugin, alice: User) -> None:
     run = start(alice)
     ExecutionToken.objects.update(expires_at=timezone.now())
     assert_problem(with_token(run["token"]).get(f"/host/v1/users/{alice.pk}"), 401, "not-authenticated")
@@ -287,23 +292,23 @@ def test_an_expired_token_is_worthless_and_its_run_timed_out(plugin: Plugin, ali
 
 
 @pytest.mark.parametrize("token", ["hbx_made_up", "hbx_", "x", "hbs_made_up", "hba_made_up"])
-def test_a_forged_token_opens_nothing(plugin: Plugin, alice: User, token: str) -> None:
+def test_forged_token_is_refused(plugin: Plugin, alice: User, token: str) -> None:
     start(alice)
     assert_problem(with_token(token).get(f"/host/v1/users/{alice.pk}"), 401, "not-authenticated")
 
 
-def test_a_token_ends_only_its_own_run(plugin: Plugin, alice: User, bob: User) -> None:
-    mine, other = start(alice), start(bob)
-    assert_problem(finish(mine, token=other["token"]), 403, "forbidden")
-    assert Execution.objects.get(pk=mine["execution_id"]).state == "running"
+def test_token_ends_only_its_own_run(plugin: Plugin, alice: User, bob: User) -> None:
+    own, other = start(alice), start(bob)
+    assert_problem(finish(own, token=other["token"]), 403, "forbidden")
+    assert Execution.objects.get(pk=own["execution_id"]).state == "running"
 
 
-def test_a_token_speaks_for_its_own_plugin_only(plugin: Plugin, bundled: Any, alice: User) -> None:
-    """template was granted nothing: its token opens nothing, whatever hostcall was granted."""
+def test_token_has_only_its_own_plugins_grants(plugin: Plugin, bundled: Any, alice: User) -> None:
+    """template has no grants, so its token allows nothing, whatever hostcall has been granted."""
     run = start(alice, "template", "greet")
     refused = with_token(run["token"]).get(f"/host/v1/users/{alice.pk}")
-    told = assert_problem(refused, 403, "operation-not-granted")
-    assert "An administrator can grant it" in told["detail"]
+    problem = assert_problem(refused, 403, "operation-not-granted")
+    assert "An administrator can grant it" in problem["detail"]
 
 
 @pytest.mark.parametrize(
@@ -317,14 +322,14 @@ def test_a_token_speaks_for_its_own_plugin_only(plugin: Plugin, bundled: Any, al
         ("GET", "/api/v1/auth/session"),
     ],
 )
-def test_on_the_public_api_the_token_is_no_token(
+def test_token_is_not_valid_for_the_public_api(
     plugin: Plugin, bundled: Any, alice: User, method: str, path: str
 ) -> None:
     response = with_token(start(alice)["token"]).request(method, path, {} if method == "POST" else None)
     assert response.status_code == 401
 
 
-def test_what_is_revoked_meanwhile_is_gone(plugin: Plugin, alice: User) -> None:
+def test_revoked_grant_is_lost_at_once(plugin: Plugin, alice: User) -> None:
     client = with_token(start(alice)["token"])
     consent.revoke(plugin, ["db_get_user_by_uuid"])
     assert_problem(client.get(f"/host/v1/users/{alice.pk}"), 403, "operation-not-granted")
@@ -332,7 +337,7 @@ def test_what_is_revoked_meanwhile_is_gone(plugin: Plugin, alice: User) -> None:
     assert_problem(client.get(f"/host/v1/users/{alice.pk}"), 401, "not-authenticated")
 
 
-def test_a_disabled_user_loses_the_token(plugin: Plugin, alice: User) -> None:
+def test_disabled_user_loses_the_token(plugin: Plugin, alice: User) -> None:
     client = with_token(start(alice)["token"])
     User.objects.filter(pk=alice.pk).update(is_active=False)
     assert_problem(client.get(f"/host/v1/users/{alice.pk}"), 401, "not-authenticated")
@@ -356,7 +361,7 @@ def past_its_end(session: Session) -> None:
 
 
 def disable(session: Session) -> None:
-    """And enables the account again: what the session had does not come back."""
+    """Disables the account and enables it again, which does not restore the session."""
     for active in (False, True):
         session.user.is_active = active
         session.user.save()
@@ -376,10 +381,8 @@ ENDS_OF_SESSIONS: dict[str, Callable[[Session], object]] = {
 
 
 @pytest.mark.parametrize("end", ENDS_OF_SESSIONS.values(), ids=ENDS_OF_SESSIONS)
-def test_whoever_is_logged_out_leaves_no_token_behind(
-    plugin: Plugin, alice: User, end: Callable[[Session], object]
-) -> None:
-    """Neither to ask the host with, nor to report an end."""
+def test_token_ends_with_its_session(plugin: Plugin, alice: User, end: Callable[[Session], object]) -> None:
+    """It can no longer call the host or report the end of the run."""
     session, client = by_session(alice)
     run = begin(client)
     me = f"/host/v1/users/{alice.pk}"
@@ -389,7 +392,7 @@ def test_whoever_is_logged_out_leaves_no_token_behind(
     assert_problem(finish(run), 401, "not-authenticated")
 
 
-def test_logging_out_ends_the_runs_of_that_session_only(
+def test_logging_out_ends_only_that_sessions_runs(
     plugin: Plugin, bundled: dict[str, Plugin], alice: User
 ) -> None:
     _session, client = by_session(alice)
@@ -407,10 +410,10 @@ def test_logging_out_ends_the_runs_of_that_session_only(
         other["execution_id"]: "running",
         done["execution_id"]: "succeeded",
     }
-    told = Execution.objects.get(pk=ended["execution_id"]).problem
-    assert told is not None
-    assert told["type"] == "urn:hostbridge:problem:plugin-cancelled"
-    assert "has ended" in told["detail"]
+    problem = Execution.objects.get(pk=ended["execution_id"]).problem
+    assert problem is not None
+    assert problem["type"] == "urn:hostbridge:problem:plugin-cancelled"
+    assert "has ended" in problem["detail"]
     assert finish(other).status_code == 200
 
 
@@ -422,7 +425,7 @@ def test_logging_out_ends_the_runs_of_that_session_only(
     ],
     ids=["by its user", "with its plugin"],
 )
-def test_a_revoked_api_token_takes_its_runs_along(
+def test_revoking_an_api_token_ends_its_runs(
     plugin: Plugin, alice: User, revoke: Callable[[APIToken], None]
 ) -> None:
     token, secret = api_tokens.create_api_token(
@@ -437,12 +440,12 @@ def test_a_revoked_api_token_takes_its_runs_along(
     assert Execution.objects.get().state == "cancelled"
 
 
-def test_a_run_lasts_no_longer_than_the_session_that_began_it(plugin: Plugin, alice: User) -> None:
+def test_token_expires_with_its_session(plugin: Plugin, alice: User) -> None:
     session, _token = sessions.create_session(alice.pk, 20)
     assert browser_runs.start(plugin, "fetch", session).expires_at == session.expires_at
 
 
-def test_a_session_that_ends_as_it_begins_a_run_begins_none(plugin: Plugin, session: Session) -> None:
+def test_ended_session_cannot_start_a_run(plugin: Plugin, session: Session) -> None:
     sessions.delete_session(session.pk)
     with pytest.raises(NotAuthenticated):
         browser_runs.start(plugin, "fetch", session)
@@ -450,8 +453,10 @@ def test_a_session_that_ends_as_it_begins_a_run_begins_none(plugin: Plugin, sess
 
 
 @pytest.mark.parametrize("kind", ["session", "API token"])
-def test_what_ends_while_it_begins_runs_leaves_no_token(plugin: Plugin, alice: User, kind: str) -> None:
-    """Each run is refused or loses its token with what began it, and that always ends."""
+def test_credential_that_ends_while_it_starts_runs_leaves_no_token(
+    plugin: Plugin, alice: User, kind: str
+) -> None:
+    """Each start fails or its token is deleted with the credential, and the credential always ends."""
 
     def end(credential: Session | APIToken) -> None:
         if isinstance(credential, Session):
@@ -477,7 +482,7 @@ def test_what_ends_while_it_begins_runs_leaves_no_token(plugin: Plugin, alice: U
         assert not ExecutionToken.objects.exists()
 
 
-def test_a_run_can_be_ended_once(plugin: Plugin, alice: User) -> None:
+def test_run_ends_only_once(plugin: Plugin, alice: User) -> None:
     run = start(alice)
     first, second = finish(run, end="cancelled"), finish(run)
     assert (first.status_code, second.status_code) == (200, 401)
@@ -498,12 +503,12 @@ def test_a_run_can_be_ended_once(plugin: Plugin, alice: User) -> None:
         {"output_bytes": "1"},
     ],
 )
-def test_a_wrong_end_is_told(plugin: Plugin, alice: User, body: dict[str, Any]) -> None:
+def test_invalid_report_is_refused(plugin: Plugin, alice: User, body: dict[str, Any]) -> None:
     assert_problem(finish(start(alice), **body), 400, "invalid-input")
     assert Execution.objects.get().state == "running"
 
 
-def test_a_function_for_the_server_does_not_start_in_a_browser(bundled: Any, alice: User) -> None:
+def test_server_only_function_does_not_start_in_a_browser(bundled: Any, alice: User) -> None:
     response = API(alice).post("/api/v1/plugins/auth/browser-runs", {"function": "login"})
     assert_problem(response, 400, "invalid-input")
     assert_problem(API(alice).post("/api/v1/plugins/auth/browser-runs", {"function": "x"}), 404, "not-found")
@@ -512,7 +517,7 @@ def test_a_function_for_the_server_does_not_start_in_a_browser(bundled: Any, ali
     )
 
 
-def test_a_preflight_is_answered_without_a_token(plugin: Plugin) -> None:
+def test_preflight_needs_no_token(plugin: Plugin) -> None:
     response = API().request("OPTIONS", f"/host/v1/users/{uuid.uuid4()}")
     assert response.status_code == 204
     assert response["Access-Control-Allow-Origin"] == "*"
@@ -520,17 +525,17 @@ def test_a_preflight_is_answered_without_a_token(plugin: Plugin) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "OPTIONS"])
-def test_an_unknown_address_is_told_to_a_browser_as_well(db: None, method: str) -> None:
+def test_browser_can_read_the_404_of_an_unknown_address(db: None, method: str) -> None:
     response = API().request(method, "/host/v1/no/such/operation")
     assert response["Access-Control-Allow-Origin"] == "*"
     if method == "OPTIONS":
         assert response.status_code == 204
     else:
-        told = assert_problem(response, 404, "not-found")
-        assert told["detail"] == "The host API has no such operation."
+        problem = assert_problem(response, 404, "not-found")
+        assert problem["detail"] == "The host API has no such operation."
 
 
-def test_cookies_mean_nothing_to_the_host_api(plugin: Plugin, charlie: User) -> None:
+def test_host_api_ignores_cookies(plugin: Plugin, charlie: User) -> None:
     _session, token = sessions.create_session(charlie.pk, 3600)
     client = API()
     client.client.cookies["hostbridge_session"] = token

@@ -1,4 +1,4 @@
-"""The call endpoint takes a way of its own; what comes back is as if it had come through all of Django."""
+"""The call endpoint bypasses Django. Its responses are as if they had passed through all of Django."""
 
 import threading
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ def owner(server: Server) -> Iterator[httpx.Client]:
         yield client
 
 
-def test_its_answers_carry_what_the_middleware_adds_to_others(owner: httpx.Client) -> None:
+def test_responses_have_the_headers_that_the_middleware_adds(owner: httpx.Client) -> None:
     other = owner.get("/api/v1/executions")
     call = owner.post(GREET, json={"name": "Ada"})
     assert call.json() == {"message": "Hello, Ada!"}
@@ -38,58 +38,58 @@ def test_its_answers_carry_what_the_middleware_adds_to_others(owner: httpx.Clien
     assert sorted(policy) == sorted(others)
 
 
-def test_only_a_call_takes_this_way(owner: httpx.Client) -> None:
+def test_other_requests_go_to_django(owner: httpx.Client) -> None:
     assert problem_code(owner.get(GREET)) == "method-not-allowed"
     assert problem_code(owner.post(f"{GREET}/more", content=b"")) == "not-found"
     assert problem_code(owner.post("/api/v1/plugins/nothing/call/greet", content=b"")) == "not-found"
 
 
-def test_a_host_that_is_not_ours_is_refused(owner: httpx.Client) -> None:
+def test_unknown_host_is_refused(owner: httpx.Client) -> None:
     response = owner.post(GREET, json={"name": "Ada"}, headers={"Host": "evil.example"})
     assert (response.status_code, problem_code(response)) == (400, "bad-request")
 
 
-def test_a_body_in_chunks_arrives_whole(owner: httpx.Client) -> None:
+def test_chunked_body_arrives_whole(owner: httpx.Client) -> None:
     chunks = (piece for piece in (b'{"name"', b': "A', b'da"}'))
     assert owner.post(GREET, content=chunks).json() == {"message": "Hello, Ada!"}
 
 
-def test_a_body_that_is_too_large_is_refused(owner: httpx.Client) -> None:
+def test_too_large_a_body_is_refused(owner: httpx.Client) -> None:
     response = owner.post(GREET, content=b"x" * ((16 << 20) + 1))
     assert (response.status_code, problem_code(response)) == (413, "payload-too-large")
     response = owner.post(GREET, content=(b"x" * (1 << 20) for _ in range(18)))
     assert response.status_code == 413
 
 
-def test_a_cookie_needs_its_proof_here_too(server: Server) -> None:
+def test_cookie_needs_a_csrf_token(server: Server) -> None:
     with httpx.Client(base_url=server.url) as browser:
         browser.get("/")
-        proof = {"X-CSRFToken": browser.cookies["csrftoken"]}
+        csrf = {"X-CSRFToken": browser.cookies["csrftoken"]}
         body = {"email": "owner@example.com", "password": PASSWORD}
-        browser.post("/api/v1/auth/login", json=body, headers=proof)
+        browser.post("/api/v1/auth/login", json=body, headers=csrf)
         assert COOKIE in browser.cookies
         assert problem_code(browser.post(GREET, json={"name": "Ada"})) == "csrf-failed"
-        assert browser.post(GREET, json={"name": "Ada"}, headers=proof).status_code == 200
-        # That it was shown once, or stands in the body, lets no other call in.
+        assert browser.post(GREET, json={"name": "Ada"}, headers=csrf).status_code == 200
+        # An earlier header or a token in the body does not authorize another call.
         assert problem_code(browser.post(GREET, json={"name": "Ada"})) == "csrf-failed"
         form = {"csrfmiddlewaretoken": browser.cookies["csrftoken"]}
         assert problem_code(browser.post(GREET, data=form)) == "csrf-failed"
 
 
-def test_what_an_own_plugin_sent_is_refused_here_too(rf: RequestFactory) -> None:
+def test_request_from_an_own_plugin_is_refused(rf: RequestFactory) -> None:
     request = rf.post(GREET, headers={"Via": f"1.1 {own_pseudonym()}, 1.1 proxy"})
     response = call_endpoint.respond(request, "template", "greet")
     assert (response.status_code, b"request-loop" in response.content) == (508, True)
 
 
 @pytest.mark.parametrize("token", ["hbs_forged", "hbt_forged", "two words"])
-def test_a_token_that_is_none_is_refused(server: Server, token: str) -> None:
+def test_invalid_token_is_refused(server: Server, token: str) -> None:
     response = httpx.post(server.url + GREET, json={}, headers={"Authorization": f"Bearer {token}"})
     assert response.status_code == 401
     assert response.headers["content-type"] == "application/problem+json"
 
 
-def test_a_session_that_ended_is_refused_at_the_next_call(server: Server) -> None:
+def test_ended_session_is_refused_at_the_next_call(server: Server) -> None:
     with server.log_in("owner@example.com") as client:
         assert client.post(GREET, json={"name": "Ada"}).status_code == 200
         client.post("/api/v1/auth/logout")
@@ -98,7 +98,7 @@ def test_a_session_that_ended_is_refused_at_the_next_call(server: Server) -> Non
 
 @pytest.fixture
 def small_server(tmp_path: Path) -> Iterator[Server]:
-    """One call at a time, and nobody waits."""
+    """Runs one call at a time and lets one wait."""
     server = Server.start(tmp_path / "data", PLUGIN_WORKERS="1", PLUGIN_QUEUE="1")
     try:
         server.make_owner()
@@ -108,7 +108,7 @@ def small_server(tmp_path: Path) -> Iterator[Server]:
         server.stop()
 
 
-def test_over_the_bound_the_answer_is_503_at_once(small_server: Server) -> None:
+def test_response_is_503_at_once_when_the_queue_is_full(small_server: Server) -> None:
     with small_server.log_in("owner@example.com") as client:
         sleep = "/api/v1/plugins/faults/call/sleep_forever"
         sleeping = [client.post(sleep, headers={"Prefer": "respond-async"}) for _ in range(2)]
@@ -122,7 +122,7 @@ def test_over_the_bound_the_answer_is_503_at_once(small_server: Server) -> None:
         wait_for_an_answer(client)
 
 
-def test_when_every_thread_is_taken_the_answer_is_503_as_well(small_server: Server) -> None:
+def test_response_is_503_when_waiting_clients_fill_the_queue(small_server: Server) -> None:
     with small_server.log_in("owner@example.com") as client:
         sleepers = [
             threading.Thread(target=client.post, args=["/api/v1/plugins/faults/call/sleep_forever"])

@@ -1,4 +1,4 @@
-"""Nobody gets another's answer, whoever hangs up in the middle of a call."""
+"""No client gets another's reply, even if clients hang up in the middle of their calls."""
 
 import asyncio
 import random
@@ -34,7 +34,7 @@ def request(token: str, body: bytes) -> bytes:
 
 
 async def leave_early(port: int, token: str, number: int) -> None:
-    """Sends a call, all of it or nearly, and hangs up at once or a moment later."""
+    """Sends a call, whole or nearly so, and hangs up at once or a moment later."""
     chance = random.Random(number)
     await asyncio.sleep(chance.random() * 3)
     _reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -46,34 +46,34 @@ async def leave_early(port: int, token: str, number: int) -> None:
 
 
 async def stay(port: int, token: str, number: int) -> list[bytes]:
-    """What came back instead of what was sent."""
+    """The replies that differ from what was sent."""
     wrong = []
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     for turn in range(CALLS_EACH):
-        mine = f"steady {number} {turn} ".encode() * 50
-        writer.write(request(token, mine))
+        body = f"steady {number} {turn} ".encode() * 50
+        writer.write(request(token, body))
         head = await reader.readuntil(b"\r\n\r\n")
         length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
-        answer = await reader.readexactly(length)
-        if not head.startswith(b"HTTP/1.1 200") or answer != mine:
-            wrong.append(head + answer)
+        reply = await reader.readexactly(length)
+        if not head.startswith(b"HTTP/1.1 200") or reply != body:
+            wrong.append(head + reply)
         await asyncio.sleep(0.05)
     writer.close()
     await writer.wait_closed()
     return wrong
 
 
-async def all_at_once(port: int, token: str) -> list[bytes]:
+async def run_all(port: int, token: str) -> list[bytes]:
     leaving = [leave_early(port, token, number) for number in range(LEAVING)]
     staying = [stay(port, token, number) for number in range(STEADY)]
-    answers = await asyncio.gather(*staying, *leaving)
-    return [wrong for found in answers[:STEADY] for wrong in found]
+    replies = await asyncio.gather(*staying, *leaving)
+    return [wrong for found in replies[:STEADY] for wrong in found]
 
 
-def test_with_300_who_hang_up_among_32_who_stay_no_answer_is_wrong(own_server: Server) -> None:
+def test_no_reply_is_wrong_when_300_clients_hang_up_among_32_that_stay(own_server: Server) -> None:
     with own_server.log_in("owner@example.com") as client:
         token = client.headers["Authorization"].removeprefix("Bearer ")
-        assert asyncio.run(all_at_once(own_server.port, token)) == []
-        running = {"state": "running"}  # what the last of them asked for before they left
+        assert asyncio.run(run_all(own_server.port, token)) == []
+        running = {"state": "running"}  # the calls of the last clients that hung up
         wait_for(lambda: client.get("/api/v1/executions", params=running).json()["results"] == [])
     assert own_server.process.poll() is None

@@ -1,4 +1,4 @@
-"""Passwords cannot be tried without bound at the authentication plugin, by whichever way it is called."""
+"""Password attempts are rate-limited, however the authentication plugin is called."""
 
 import json
 from pathlib import Path
@@ -20,11 +20,11 @@ RIGHT = WRONG | {"password": PASSWORD}
 
 
 @pytest.fixture(autouse=True)
-def _few(settings: Any) -> None:
+def _low_limits(settings: Any) -> None:
     settings.AUTH_ATTEMPTS_PER_ACCOUNT, settings.AUTH_ATTEMPTS_PER_ADDRESS = 3, 5
 
 
-def test_wrong_passwords_count_whichever_way_they_come(bundled: dict[str, Plugin], alice: User) -> None:
+def test_wrong_passwords_count_on_every_endpoint(bundled: dict[str, Plugin], alice: User) -> None:
     assert_problem(API().post(LOGIN, WRONG), 401, "invalid-credentials")
     assert_problem(API().post(CALL, WRONG), 401, "invalid-credentials")
     assert API().post(CALL, WRONG, headers={"Prefer": "respond-async"}).status_code == 202
@@ -36,18 +36,18 @@ def test_wrong_passwords_count_whichever_way_they_come(bundled: dict[str, Plugin
     assert history().count() == 3
 
 
-def test_an_unknown_email_is_counted_like_a_known_one(bundled: dict[str, Plugin]) -> None:
+def test_unknown_email_counts_like_a_known_one(bundled: dict[str, Plugin]) -> None:
     for _ in range(3):
         assert_problem(API().post(LOGIN, WRONG), 401, "invalid-credentials")
     assert_problem(API().post(LOGIN, WRONG), 429, "rate-limited")
 
 
-def test_who_proves_who_they_are_is_not_counted(bundled: dict[str, Plugin], alice: User) -> None:
+def test_successful_log_ins_are_not_counted(bundled: dict[str, Plugin], alice: User) -> None:
     for _ in range(6):
         assert API().post(LOGIN, RIGHT).status_code == 200
 
 
-def test_sign_ups_count_also_when_they_succeed(bundled: dict[str, Plugin]) -> None:
+def test_successful_sign_ups_count(bundled: dict[str, Plugin]) -> None:
     for number in range(5):
         body = {"email": f"user-{number}@example.com", "name": "User", "password": PASSWORD}
         assert API().post("/api/v1/auth/signup", body).status_code == 201
@@ -64,17 +64,13 @@ def test_sign_ups_count_also_when_they_succeed(bundled: dict[str, Plugin]) -> No
         json.dumps(WRONG | {"x": "y" * 20_000}).encode(),
     ],
 )
-def test_what_names_no_account_counts_for_one_account_of_its_own(
-    bundled: dict[str, Plugin], payload: bytes
-) -> None:
+def test_inputs_without_an_account_count_as_one_account(bundled: dict[str, Plugin], payload: bytes) -> None:
     statuses = [API().post(CALL, payload).status_code for _ in range(4)]
     assert 429 not in statuses[:3]
     assert statuses[3] == 429
 
 
-def test_what_the_server_was_not_up_to_is_not_counted(
-    bundled: dict[str, Plugin], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_server_errors_are_not_counted(bundled: dict[str, Plugin], monkeypatch: pytest.MonkeyPatch) -> None:
     def overloaded(*_: Any) -> Any:
         raise Overloaded
 
@@ -84,18 +80,18 @@ def test_what_the_server_was_not_up_to_is_not_counted(
     assert set(AttemptCount.objects.values_list("attempts", flat=True)) == {0}
 
 
-def test_sessions_can_be_checked_and_ended_any_number_of_times(bundled: dict[str, Plugin]) -> None:
+def test_session_checks_are_not_counted(bundled: dict[str, Plugin]) -> None:
     for _ in range(8):
         response = API().get("/api/v1/auth/session", headers={"Authorization": "Bearer hbs_dead"})
         assert_problem(response, 401, "session-expired")
     assert not AttemptCount.objects.exists()
 
 
-def test_on_a_real_server_too_in_front_of_django(tmp_path: Path) -> None:
+def test_call_endpoint_of_a_real_server_counts_attempts(tmp_path: Path) -> None:
     server = Server.start(tmp_path / "data", AUTH_ATTEMPTS_PER_ACCOUNT="2")
     try:
-        answers = [httpx.post(f"{server.url}{CALL}", json=WRONG, timeout=30) for _ in range(3)]
+        responses = [httpx.post(f"{server.url}{CALL}", json=WRONG, timeout=30) for _ in range(3)]
     finally:
         server.stop()
-    assert [answer.status_code for answer in answers] == [401, 401, 429]
-    assert problem_code(answers[2]) == "rate-limited"
+    assert [response.status_code for response in responses] == [401, 401, 429]
+    assert problem_code(responses[2]) == "rate-limited"

@@ -1,4 +1,4 @@
-"""What a caller gets from a guest, and what is kept of it. What a hostile one costs: test_hostile.py."""
+"""What a caller gets from a guest, and what the history retains. Hostile guests: test_hostile.py."""
 
 import asyncio
 import json
@@ -43,24 +43,24 @@ def assert_next_call_works(call: Callable[..., Any]) -> None:
     assert response.content == ECHO
 
 
-def test_output_comes_back_byte_for_byte(faults: Plugin, call: Callable[..., Any]) -> None:
+def test_output_is_returned_byte_for_byte(faults: Plugin, call: Callable[..., Any]) -> None:
     response = call("echo", ECHO)
     assert response.content == ECHO
     assert response["Content-Type"] == "application/octet-stream"
 
 
-def test_an_empty_input_gives_an_empty_output(faults: Plugin, call: Callable[..., Any]) -> None:
+def test_empty_input_gives_empty_output(faults: Plugin, call: Callable[..., Any]) -> None:
     response = call("echo", b"")
     assert response.status_code == 200
     assert response.content == b""
 
 
-def test_a_guests_error_text_is_told(faults: Plugin, call: Callable[..., Any]) -> None:
+def test_guests_error_text_is_the_detail(faults: Plugin, call: Callable[..., Any]) -> None:
     problem = assert_problem(call("fail_text"), 422, "plugin-error")
     assert problem["detail"] == "the input was not to my liking"
 
 
-def test_a_guest_speaks_in_problems_of_its_own(faults: Plugin, call: Callable[..., Any]) -> None:
+def test_guest_can_return_its_own_problem(faults: Plugin, call: Callable[..., Any]) -> None:
     response = call("fail_problem")
     problem = assert_problem(response, 409, "teapot-busy")
     assert problem["title"] == "The teapot is busy"
@@ -68,15 +68,11 @@ def test_a_guest_speaks_in_problems_of_its_own(faults: Plugin, call: Callable[..
     assert problem["execution"] == response["Execution-Id"]
 
 
-def test_a_guest_cannot_speak_with_a_status_that_is_the_hosts(
-    faults: Plugin, call: Callable[..., Any]
-) -> None:
+def test_guest_cannot_use_a_status_reserved_for_the_host(faults: Plugin, call: Callable[..., Any]) -> None:
     assert_problem(call("fail_forbidden_status"), 422, "plugin-error")
 
 
-def test_a_guest_sees_its_own_settings_and_the_hosts_address_only(
-    faults: Plugin, call: Callable[..., Any]
-) -> None:
+def test_guest_sees_only_its_settings_and_the_hosts_address(faults: Plugin, call: Callable[..., Any]) -> None:
     response = call("config_dump", ["host_url", "SECRET_KEY", "PATH", "DATABASE_URL"])
     assert json.loads(response.content) == {
         "host_url": "http://hostbridge.invalid",
@@ -86,7 +82,7 @@ def test_a_guest_sees_its_own_settings_and_the_hosts_address_only(
     }
 
 
-def test_a_killed_workers_place_is_taken_by_a_new_one(faults: Plugin, call: Callable[..., Any]) -> None:
+def test_killed_worker_is_replaced(faults: Plugin, call: Callable[..., Any]) -> None:
     assert_next_call_works(call)
     pool = get_pool()
     before = set(pool.pids())
@@ -98,36 +94,36 @@ def test_a_killed_workers_place_is_taken_by_a_new_one(faults: Plugin, call: Call
     assert not set(pool.pids()) & before
 
 
-def test_a_trap_names_the_function_it_happened_in(faults: Plugin, call: Callable[..., Any]) -> None:
+def test_trap_names_its_function(faults: Plugin, call: Callable[..., Any]) -> None:
     problem = assert_problem(call("deep_recursion"), 502, "plugin-trapped")
     assert "descend" in problem["detail"]
     assert "wasm backtrace" in problem["backtrace"]
 
 
-def test_plugins_refuse_to_run_inside_a_transaction(faults: Plugin) -> None:
-    admission = authorization.authorize(faults, "echo", authorization.Client(User()))
+def test_plugins_do_not_run_inside_a_transaction(faults: Plugin) -> None:
+    authorized = authorization.authorize(faults, "echo", authorization.Client(User()))
     with transaction.atomic(), pytest.raises(RuntimeError, match="inside a database transaction"):
-        runner.run_and_wait(admission, b"")
+        runner.run_and_wait(authorized, b"")
 
 
 @pytest.mark.parametrize(("function", "word"), [("fail_text", "liking"), ("deep_recursion", "descend")])
-def test_a_sensitive_functions_words_reach_its_caller_and_are_not_kept(
+def test_sensitive_functions_message_reaches_its_caller_and_is_not_retained(
     faults: Plugin, call: Callable[..., Any], function: str, word: str
 ) -> None:
-    """What a guest says of a secret input could repeat it; the history must not."""
+    """The guest's message could repeat a secret input, so the history must not retain it."""
     release = faults.active
     for declared in release.manifest_data["functions"]:
         declared["sensitive"] = True
     release.save()
     response = call(function)
     assert word in response.content.decode()
-    kept = history().get(pk=response["Execution-Id"]).problem
-    assert word not in json.dumps(kept)
-    assert kept is not None
-    assert kept["status"] == response.status_code
+    retained = history().get(pk=response["Execution-Id"]).problem
+    assert word not in json.dumps(retained)
+    assert retained is not None
+    assert retained["status"] == response.status_code
 
 
-def test_call_that_its_caller_abandons_is_cancelled_and_no_fault(
+def test_abandoned_call_is_cancelled_and_is_not_a_fault(
     faults: Plugin, call: Callable[..., Any], settings: Any
 ) -> None:
     settings.PLUGIN_FAULT_BUDGET = 1
@@ -151,9 +147,7 @@ def test_call_that_its_caller_abandons_is_cancelled_and_no_fault(
     assert_next_call_works(call)
 
 
-def test_every_execution_is_recorded_with_its_timing(
-    faults: Plugin, call: Callable[..., Any], alice: User
-) -> None:
+def test_execution_is_recorded_with_its_timing(faults: Plugin, call: Callable[..., Any], alice: User) -> None:
     response = call("echo", b"12345")
     execution = history().get(pk=response["Execution-Id"])
     assert (execution.user, execution.state) == (alice, Execution.State.SUCCEEDED)
