@@ -192,7 +192,8 @@ class WorkerProcess:
         """Kills the process and everything it started, and waits until it is gone. Safe to call twice."""
         self._kill()
         self.channel.close()
-        await asyncio.get_running_loop().run_in_executor(None, self.process.wait)
+        # Shielded, because a process that nothing waits for stays behind as a zombie.
+        await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, self.process.wait))
 
     def _kill(self) -> None:
         self._killed = True

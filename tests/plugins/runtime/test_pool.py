@@ -12,7 +12,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -439,6 +439,26 @@ def test_worker_can_be_ended_twice(tmp_path: Path) -> None:
         return worker
 
     assert not asyncio.run(end_twice()).usable
+
+
+def test_worker_is_reaped_even_if_ending_it_is_cancelled(tmp_path: Path) -> None:
+    async def cancel_ending() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(ThreadPoolExecutor(1))
+        worker = await WorkerProcess.start(options(tmp_path))
+        free = threading.Event()
+        blocked = loop.run_in_executor(None, free.wait)
+        ending = asyncio.create_task(worker.end())
+        await asyncio.sleep(0.01)
+        ending.cancel()
+        await asyncio.wait([ending])
+        free.set()
+        await blocked
+        async with asyncio.timeout(10):
+            while worker.process.returncode is None:
+                await asyncio.sleep(0.01)
+
+    asyncio.run(cancel_ending())
 
 
 def test_census_counts_workers_and_calls(make_pool: MakePool) -> None:
