@@ -11,7 +11,7 @@ from plugins.runtime.pool import Census, Pool
 from plugins.runtime.protocol import GuestRequest, HostReply
 from plugins.runtime.worker_process import WorkerOptions, WorkerProcess
 
-# A synchronous host: it runs in the thread of the caller.
+# A synchronous host, which runs in the caller's thread.
 Host = Callable[[GuestRequest, float], HostReply]
 
 
@@ -24,7 +24,7 @@ def make_job(
     timeout_ms: int = 5000,
     memory_mb: int = 64,
 ) -> Job:
-    """A job for a module. `name` replaces the module's sha256: the same name means the same module."""
+    """`name` replaces the module's sha256: the same name means the same module."""
     return Job(
         sha256=name,
         wasm=wasm,
@@ -40,11 +40,11 @@ def make_job(
 
 
 def refuse(request: GuestRequest, deadline: float) -> HostReply:
-    raise AssertionError(f"unexpected host call: {request}")
+    raise AssertionError(f"unexpected {request}")
 
 
 class RunningWorker:
-    """A worker of its own, without a pool, for the threads of a test."""
+    """A single worker without a pool, for use from a test's threads."""
 
     def __init__(
         self, engine: PrivateEngine, options: WorkerOptions, *, cache_writable: bool = False
@@ -72,7 +72,7 @@ def _handler(host: Host, offload: Offload) -> HostHandler:
 
 
 class RunningPool:
-    """A pool on a private engine, for the threads of a test."""
+    """A pool on a private engine, for use from a test's threads."""
 
     def __init__(
         self, cache_dir: Path, *, size: int = 1, queue: int = 1, queue_timeout_ms: int = 5000
@@ -120,7 +120,7 @@ class RunningPool:
         return self.pool.layers(timeout_seconds=30)
 
     def close(self) -> None:
-        """Ends every worker; the engine's loop goes on and refuses calls."""
+        """Closes the pool. The engine's loop keeps running, and calls are refused."""
         self.engine.run(lambda _: self.engine.close())
 
     def shut_down(self) -> None:

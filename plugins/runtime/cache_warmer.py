@@ -46,8 +46,6 @@ class CacheWarmer:
                 finally:
                     await worker.end()
             except Exception as error:  # the next module must still be compiled
-                logger.warning(
-                    "A module is not in the compile cache, so each worker compiles it. %s: %s",
-                    type(error).__name__,
-                    error,
-                )
+                # Quoted, because the message can contain the module's own text.
+                message = "A module is not in the compile cache; each worker compiles it. %s: %r"
+                logger.warning(message, type(error).__name__, str(error))

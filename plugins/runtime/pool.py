@@ -58,8 +58,8 @@ class Pool:
         self, *, size: int, queue: int, queue_timeout_ms: int, guest_memory_bytes: int, cache_dir: Path
     ) -> None:
         options = WorkerOptions(guest_memory_bytes, write_cache_config(cache_dir))
-        if closed := blocking_folder(cache_dir):
-            logger.warning(_NO_CACHE, closed, closed)
+        if folder := blocking_folder(cache_dir):
+            logger.warning(_NO_CACHE, folder, folder)
         self.size = size
         self.queue_timeout_ms = queue_timeout_ms
         self.supervisor = Supervisor(size=size, options=options, on_ready=self._add)

@@ -86,7 +86,7 @@ class Relay:
     """What stands behind the guest's host functions during one call: the way to the parent's bridge."""
 
     def __init__(self, channel: Channel, call_id: int | None) -> None:
-        """`call_id`: None while no call is going on; a guest that asks then is not answered."""
+        """`call_id`: None between calls, when a guest's requests get no reply."""
         self.channel = channel
         self.call_id = call_id
         self.logs: list[LogLine] = []

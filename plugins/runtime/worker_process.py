@@ -192,7 +192,7 @@ class WorkerProcess:
         """Kills the process and everything it started, and waits until it is gone. Safe to call twice."""
         self._kill()
         self.channel.close()
-        # Shielded: its exit is collected even if nobody waits for that any more.
+        # Shielded, because a process that nothing waits for stays behind as a zombie.
         await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, self.process.wait))
 
     def _kill(self) -> None:

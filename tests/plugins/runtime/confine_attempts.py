@@ -1,7 +1,7 @@
-"""Attempts that escaped WebAssembly code would make, each run under chosen layers of confinement.
+"""Attempts that escaped WebAssembly code would make, each under chosen sandbox layers.
 
-Run by test_confine.py: `python -I confine_attempts.py FOLDER UID` reads the attempts and their layers from
-standard input, forks a child for each, plays the server to it, and prints how each attempt ended.
+test_confine.py runs `python -I confine_attempts.py FOLDER UID`, which reads the attempts and their layers
+from standard input, forks a child for each, acts as its server, and prints how each attempt ended.
 """
 
 import ctypes
@@ -27,14 +27,14 @@ PR_GET_NO_NEW_PRIVS = 39
 MS_REC, MS_PRIVATE = 1 << 14, 1 << 18
 MEMORY_BYTES = 256 << 20
 REPORT = 99  # the descriptor that a child keeps
-SAY_DONE = f"printf done > /dev/fd/{REPORT}"
+REPORT_DONE = f"printf done > /dev/fd/{REPORT}"
 
 
 @dataclass(frozen=True)
 class Host:
-    """What there is around the child: the parent's files, sockets and descriptors."""
+    """The parent's files, sockets and descriptors that the child may try to use."""
 
-    place: Path
+    folder: Path
     tcp: socket.socket
     udp: socket.socket
     path: socket.socket
@@ -43,23 +43,23 @@ class Host:
 
 
 def read_a_file(host: Host) -> None:
-    (host.place / "secret").read_text()
+    (host.folder / "secret").read_text()
 
 
 def write_a_file(host: Host) -> None:
-    (host.place / "written").write_text("x")
+    (host.folder / "written").write_text("x")
 
 
 def create_an_empty_file(host: Host) -> None:
-    os.close(os.open(host.place / "created", os.O_RDONLY | os.O_CREAT))
+    os.close(os.open(host.folder / "created", os.O_RDONLY | os.O_CREAT))
 
 
 def delete_a_file(host: Host) -> None:
-    (host.place / "old").unlink()
+    (host.folder / "old").unlink()
 
 
 def write_the_compile_cache(host: Host) -> None:
-    (host.place / "cache" / "modules" / "poison").write_text("x")
+    (host.folder / "cache" / "modules" / "poison").write_text("x")
 
 
 def read_the_parents_environment(host: Host) -> None:
@@ -104,12 +104,12 @@ def fork(host: Host) -> None:
 
 
 def run_a_program(host: Host) -> None:
-    os.execv("/bin/sh", ["sh", "-c", SAY_DONE])
+    os.execv("/bin/sh", ["sh", "-c", REPORT_DONE])
 
 
 def run_a_program_from_memory(host: Host) -> None:
     copy = os.memfd_create("program", 0)
-    os.write(copy, f"#!/bin/sh\n{SAY_DONE}\n".encode())
+    os.write(copy, f"#!/bin/sh\n{REPORT_DONE}\n".encode())
     os.execve(copy, ["program"], {})
 
 
@@ -126,16 +126,16 @@ def become_root(host: Host) -> None:
 
 
 def mount_something(host: Host) -> None:
-    kernel.unshare(kernel.CLONE_NEWNS)  # where it works, nothing of it is left
+    kernel.unshare(kernel.CLONE_NEWNS)  # where this works, the mounts vanish with the child
     kernel.call("mount", b"none", b"/", b"", MS_REC | MS_PRIVATE, b"")
-    kernel.call("mount", b"tmpfs", os.fsencode(host.place / "mount"), b"tmpfs", 0, b"")
+    kernel.call("mount", b"tmpfs", os.fsencode(host.folder / "mount"), b"tmpfs", 0, b"")
 
 
 def make_a_user_namespace(host: Host) -> None:
     kernel.unshare(kernel.CLONE_NEWUSER)
 
 
-def gain_rights_by_a_program(host: Host) -> None:
+def gain_privileges_through_a_program(host: Host) -> None:
     assert ctypes.CDLL(None).prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 0
 
 
@@ -166,14 +166,14 @@ ATTEMPTS: dict[str, Callable[[Host], None]] = {
         use_an_inherited_descriptor, connect_to_a_port, listen_on_a_port, send_a_datagram,
         connect_to_a_unix_socket, connect_to_an_abstract_socket, fork, run_a_program,
         run_a_program_from_memory, trace_the_parent, signal_the_parent, become_root, mount_something,
-        make_a_user_namespace, gain_rights_by_a_program, use_too_much_memory, open_too_many_files,
+        make_a_user_namespace, gain_privileges_through_a_program, use_too_much_memory, open_too_many_files,
         start_too_many_threads,
     )
 }  # fmt: skip
 
 
 def become(uid: int) -> None:
-    """The user, as if this process had been started by them."""
+    """Switches to the user, as if that user had started this process."""
     if uid != os.geteuid():
         os.setgroups([])
         os.setresgid(uid, uid, uid)
@@ -181,28 +181,28 @@ def become(uid: int) -> None:
         kernel.prctl(kernel.PR_SET_DUMPABLE, 1)
 
 
-def surroundings(place: Path) -> Host:
-    (place / "secret").write_text("secret")
-    (place / "mount").mkdir()
-    write_cache_config(place / "cache")
+def make_host(folder: Path) -> Host:
+    (folder / "secret").write_text("secret")
+    (folder / "mount").mkdir()
+    write_cache_config(folder / "cache")
     udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     udp.bind(("127.0.0.1", 0))
     path, abstract = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX)
-    path.bind(str(place / "socket"))
-    (place / "socket").chmod(0o777)  # under root the child is another user
-    abstract.bind(f"\0{place}")
+    path.bind(str(folder / "socket"))
+    (folder / "socket").chmod(0o777)  # under root the child is another user
+    abstract.bind(f"\0{folder}")
     for listening in (path, abstract):
         listening.listen(50)
-    inherited = os.open(place / "secret", os.O_RDONLY)
-    return Host(place, socket.create_server(("127.0.0.1", 0), backlog=50), udp, path, abstract, inherited)
+    inherited = os.open(folder / "secret", os.O_RDONLY)
+    return Host(folder, socket.create_server(("127.0.0.1", 0), backlog=50), udp, path, abstract, inherited)
 
 
 def layers_here(host: Host) -> dict[str, str]:
-    """How the layers turn out on this system."""
+    """The statuses of the layers on this system."""
     reader, writer = os.pipe()
     if os.fork() == 0:
         os.dup2(writer, REPORT)
-        layers = confine.apply(confine.Confinement(REPORT, MEMORY_BYTES, host.place / "cache"))
+        layers = confine.apply(confine.Confinement(REPORT, MEMORY_BYTES, host.folder / "cache"))
         os.write(REPORT, json.dumps(layers).encode())
         os._exit(0)
     os.close(writer)
@@ -213,14 +213,14 @@ def layers_here(host: Host) -> dict[str, str]:
 
 
 def outcome(host: Host, attempt: str, layers: list[str] | None) -> str:
-    """ "done", "refused: …" or "killed by …" of a child that has these layers (all of them if None)."""
-    (host.place / "old").write_text("")
+    """How the attempt of a child with these layers (None: all) ended: "done", "refused: …", "killed by …"."""
+    (host.folder / "old").write_text("")
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         os.dup2(writer, REPORT)
         try:
-            confine.apply(confine.Confinement(REPORT, MEMORY_BYTES, host.place / "cache"), layers)
+            confine.apply(confine.Confinement(REPORT, MEMORY_BYTES, host.folder / "cache"), layers)
             ATTEMPTS[attempt](host)
             os.write(REPORT, b"done")
         except (OSError, RuntimeError, MemoryError, AssertionError) as error:
@@ -228,16 +228,16 @@ def outcome(host: Host, attempt: str, layers: list[str] | None) -> str:
         os._exit(0)
     os.close(writer)
     with os.fdopen(reader, "rb") as report:
-        said = report.read().decode()
+        report_text = report.read().decode()
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    return said or (f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit {code}")
+    return report_text or (f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit {code}")
 
 
 def main() -> None:
     become(int(sys.argv[2]))
-    host = surroundings(Path(sys.argv[1]))
-    wanted = json.load(sys.stdin)
-    ended = [outcome(host, attempt, layers) for attempt, layers in wanted]
+    host = make_host(Path(sys.argv[1]))
+    attempts = json.load(sys.stdin)
+    ended = [outcome(host, attempt, layers) for attempt, layers in attempts]
     json.dump([layers_here(host), ended], sys.stdout)
 
 

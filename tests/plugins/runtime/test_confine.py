@@ -1,7 +1,7 @@
-"""What a worker can still do after its confinement: nothing of what an escaped guest would try.
+"""What an escaped guest could still do in a confined worker: nothing that it would want to.
 
-Every attempt is made without any layer first: there it works, so that a refusal means something. Then under
-all layers, and then under each layer that is to stop it by itself. As root and as somebody else.
+Each attempt is made without any layer, where it must succeed for a refusal to mean something; under all
+layers; and under each layer alone that should stop it. As root and as another user.
 """
 
 import json
@@ -39,7 +39,7 @@ AM_ROOT = os.geteuid() == 0
 NOBODY = 65534 if AM_ROOT else os.geteuid()
 USERS = {"root": 0, "user": NOBODY} if AM_ROOT else {"user": NOBODY}
 
-# Each of these sets of layers stops the attempt by itself, whoever starts the server …
+# Each of these sets of layers stops the attempt alone, whichever user starts the server.
 STOPPED_BY: dict[str, list[set[str]]] = {
     "read_a_file": [{"files"}, {"landlock"}],
     "write_a_file": [{"files"}, {"landlock"}, {"seccomp"}],
@@ -61,11 +61,11 @@ STOPPED_BY: dict[str, list[set[str]]] = {
     "trace_the_parent": [{"landlock"}, {"seccomp"}],
     "signal_the_parent": [{"landlock"}, {"seccomp"}],
     "make_a_user_namespace": [{"seccomp"}],
-    "gain_rights_by_a_program": [{"no_new_privileges"}],
+    "gain_privileges_through_a_program": [{"no_new_privileges"}],
     "use_too_much_memory": [{"resources"}],
     "open_too_many_files": [{"resources"}],
 }
-# … and these besides, by who does.
+# These do so too, depending on that user.
 ALSO: dict[str, dict[str, list[set[str]]]] = {
     "root": {
         "write_the_compile_cache": [{"user"}],
@@ -84,15 +84,15 @@ ALSO: dict[str, dict[str, list[set[str]]]] = {
 }
 
 
-def sets_of_layers(user: str, attempt: str) -> list[set[str]]:
+def sufficient_layers(user: str, attempt: str) -> list[set[str]]:
     return STOPPED_BY.get(attempt, []) + ALSO[user].get(attempt, [])
 
 
-CASES = [(user, attempt) for user in USERS for attempt in ATTEMPTS if sets_of_layers(user, attempt)]
+CASES = [(user, attempt) for user in USERS for attempt in ATTEMPTS if sufficient_layers(user, attempt)]
 
 
 @pytest.fixture(scope="module")
-def place() -> Iterator[Path]:
+def folder() -> Iterator[Path]:
     """A directory that every user can reach, which pytest's own are not."""
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o777)
@@ -101,8 +101,8 @@ def place() -> Iterator[Path]:
 
 @dataclass(frozen=True)
 class Found:
-    """By user: how the layers turn out here; how each attempt ends without layers, with each sufficient set
-    of them, and (None) with all.
+    """By user: the statuses of the layers on this system, and how each attempt ended with no layers, with
+    each sufficient set of them, and with all of them (None).
     """
 
     layers: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -110,24 +110,24 @@ class Found:
 
 
 @pytest.fixture(scope="module")
-def found(place: Path) -> Found:
+def found(folder: Path) -> Found:
     found = Found()
     for user, uid in USERS.items():
-        wanted: list[tuple[str, set[str] | None]] = []
+        attempts: list[tuple[str, set[str] | None]] = []
         for attempt in (attempt for of, attempt in CASES if of == user):
-            wanted += [(attempt, set()), (attempt, None)]
-            wanted += [(attempt, layers) for layers in sets_of_layers(user, attempt)]
-        here = place / user
+            attempts += [(attempt, set()), (attempt, None)]
+            attempts += [(attempt, layers) for layers in sufficient_layers(user, attempt)]
+        here = folder / user
         here.mkdir()
         os.chown(here, uid, -1)
         ended = subprocess.run(
             [sys.executable, "-I", str(ATTEMPTS_SCRIPT), str(here), str(uid)],
-            input=json.dumps(wanted, default=sorted),
+            input=json.dumps(attempts, default=sorted),
             env={"SECRET_KEY": "very secret"}, capture_output=True, text=True, check=False, timeout=120,
         )  # fmt: skip
         assert ended.returncode == 0, ended.stderr
         found.layers[user], outcomes = json.loads(ended.stdout)
-        for (attempt, layers), outcome in zip(wanted, outcomes, strict=True):
+        for (attempt, layers), outcome in zip(attempts, outcomes, strict=True):
             found.outcomes[user, attempt, None if layers is None else frozenset(layers)] = outcome
     return found
 
@@ -137,29 +137,31 @@ def stopped(outcome: str) -> bool:
 
 
 @pytest.mark.parametrize(("user", "attempt"), CASES)
-def test_an_attempt_works_unconfined_and_fails_in_a_worker(found: Found, user: str, attempt: str) -> None:
+def test_attempt_succeeds_unconfined_and_fails_in_a_worker(found: Found, user: str, attempt: str) -> None:
     assert found.outcomes[user, attempt, frozenset()] == "done"
     assert stopped(found.outcomes[user, attempt, None])
 
 
 @pytest.mark.parametrize(("user", "attempt"), CASES)
-def test_each_layer_that_is_to_stop_an_attempt_does_so_alone(found: Found, user: str, attempt: str) -> None:
+def test_each_sufficient_layer_stops_the_attempt_alone(found: Found, user: str, attempt: str) -> None:
     here = {layer for layer, status in found.layers[user].items() if status == "on"}
-    sets = [layers for layers in sets_of_layers(user, attempt) if layers <= here]
+    sets = [layers for layers in sufficient_layers(user, attempt) if layers <= here]
     if not sets:
-        pytest.skip(f"this system has none of {sets_of_layers(user, attempt)}")
+        pytest.skip(f"this system has none of {sufficient_layers(user, attempt)}")
     ended = {" and ".join(layers): found.outcomes[user, attempt, frozenset(layers)] for layers in sets}
     assert {layers: outcome for layers, outcome in ended.items() if not stopped(outcome)} == {}
 
 
-def test_every_attempt_and_every_layer_is_tried() -> None:
+def test_every_attempt_and_every_layer_is_tested() -> None:
     assert {attempt for table in (STOPPED_BY, *ALSO.values()) for attempt in table} == set(ATTEMPTS)
-    tried = {layer for _user, attempt in CASES for each in sets_of_layers(_user, attempt) for layer in each}
+    tried = {
+        layer for _user, attempt in CASES for each in sufficient_layers(_user, attempt) for layer in each
+    }
     assert tried == set(MISSING)
 
 
-def test_a_process_with_threads_is_not_confined_halfway() -> None:
-    """Landlock and the change of namespaces would not bind the others."""
+def test_process_with_threads_is_not_confined() -> None:
+    """Landlock and the new namespaces would not bind its other threads."""
     enough = threading.Event()
     thread = threading.Thread(target=enough.wait)
     thread.start()
@@ -171,7 +173,7 @@ def test_a_process_with_threads_is_not_confined_halfway() -> None:
 
 # --- Real workers -------------------------------------------------------------------------------------
 
-BECOME_SOMEBODY = f"""
+BECOME_NOBODY = f"""
 import os, plugins.runtime.worker
 from plugins.runtime.confine import kernel
 if os.geteuid() == 0:
@@ -186,7 +188,7 @@ confine.LAYERS[{layer!r}] = refused
 
 
 def boot_with(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
-    """Workers run this before they start, as if the system were so."""
+    """Workers run this code before they start, to imitate another system."""
     start, separator, rest = worker_process.BOOT.partition("sys.argv[1]); ")
     assert separator
     monkeypatch.setattr(worker_process, "BOOT", f"{start}{separator}exec({code!r}); {rest}")
@@ -203,8 +205,8 @@ def engine() -> Iterator[PrivateEngine]:
 
 
 @pytest.fixture
-def place_of_cache(place: Path) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(dir=place) as name:
+def cache_folder(folder: Path) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(dir=folder) as name:
         yield Path(name)
 
 
@@ -212,15 +214,15 @@ def place_of_cache(place: Path) -> Iterator[Path]:
 def start(
     request: pytest.FixtureRequest,
     engine: PrivateEngine,
-    place_of_cache: Path,
+    cache_folder: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Start]:
     """Starts a worker of a server that runs as root, or as another user."""
     started: list[RunningWorker] = []
-    config = write_cache_config(place_of_cache)
+    config = write_cache_config(cache_folder)
     if request.param == "user":
-        boot_with(monkeypatch, BECOME_SOMEBODY)
-        for path in (place_of_cache, config, place_of_cache / "modules"):
+        boot_with(monkeypatch, BECOME_NOBODY)
+        for path in (cache_folder, config, cache_folder / "modules"):
             os.chown(path, NOBODY, -1)
 
     def start(*, cache_writable: bool = False) -> RunningWorker:
@@ -233,13 +235,13 @@ def start(
         worker.end()
 
 
-def cached(place_of_cache: Path) -> dict[str, Path]:
+def cached(cache_folder: Path) -> dict[str, Path]:
     """The compiled modules in the cache, by name."""
-    files = (place_of_cache / "modules").rglob("wasmtime-*/*")
+    files = (cache_folder / "modules").rglob("wasmtime-*/*")
     return {path.name: path for path in files if "." not in path.name}
 
 
-def test_a_worker_tells_every_layer_and_has_no_rights_left(
+def test_worker_reports_every_layer_and_has_no_privileges_left(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     boot_with(monkeypatch, "import os\nif os.geteuid() == 0: os.setgroups([4])  # as a server may have some")
@@ -255,46 +257,44 @@ def test_a_worker_tells_every_layer_and_has_no_rights_left(
     assert len(users) == 2 or status["Uid"].split() == [str(NOBODY)] * 4
 
 
-def test_a_serving_worker_reads_the_cache_and_does_not_write_it(start: Start, place_of_cache: Path) -> None:
+def test_serving_worker_reads_the_cache_and_does_not_write_it(start: Start, cache_folder: Path) -> None:
     compiler = start(cache_writable=True)
     compiler.load(job("", wasm=FAULTS))
-    of_faults = cached(place_of_cache)
+    of_faults = cached(cache_folder)
     compiler.load(job("", wasm=HOSTCALL))
-    (of_hostcall,) = set(cached(place_of_cache)) - set(of_faults)
-    before = {name: path.read_bytes() for name, path in cached(place_of_cache).items()}
+    (of_hostcall,) = set(cached(cache_folder)) - set(of_faults)
+    before = {name: path.read_bytes() for name, path in cached(cache_folder).items()}
     largest = max(of_faults.values(), key=lambda path: path.stat().st_size)
-    # What is cached for one module is put in another's place: who takes code from the cache gets that.
-    cached(place_of_cache)[of_hostcall].write_bytes(largest.read_bytes())
+    # Swap the cached code of two modules: a worker that reads the cache gets the other module's code.
+    cached(cache_folder)[of_hostcall].write_bytes(largest.read_bytes())
     worker = start()
     reply = worker.call(job("echo", b"from the cache", wasm=HOSTCALL)).reply
     assert isinstance(reply, Result)
     assert reply.output == b"from the cache"
-    assert set(cached(place_of_cache)) == set(before)
+    assert set(cached(cache_folder)) == set(before)
 
 
-def test_a_serving_worker_leaves_an_empty_cache_empty(start: Start, place_of_cache: Path) -> None:
+def test_serving_worker_leaves_an_empty_cache_empty(start: Start, cache_folder: Path) -> None:
     worker = start()
     reply = worker.call(job("echo", b"x")).reply
     assert isinstance(reply, Result)
-    assert cached(place_of_cache) == {}
+    assert cached(cache_folder) == {}
 
 
-def test_a_worker_that_writes_the_cache_runs_no_plugin(start: Start) -> None:
+def test_worker_that_writes_the_cache_runs_no_plugin(start: Start) -> None:
     with pytest.raises(Crashed):
         start(cache_writable=True).call(job("echo"))
 
 
-def test_a_module_that_was_called_is_soon_in_the_cache(
-    pool: Callable[[], RunningPool], tmp_path: Path
-) -> None:
+def test_called_module_is_soon_in_the_cache(pool: Callable[[], RunningPool], tmp_path: Path) -> None:
     output(pool(), job("echo", b"1"))
     deadline = time.monotonic() + 30
     while not any(path.stat().st_size > 100_000 for path in (tmp_path / "modules").rglob("wasmtime-*/*")):
-        assert time.monotonic() < deadline, "nothing was cached"
+        assert time.monotonic() < deadline, "the module was not cached"
         time.sleep(0.05)
 
 
-def test_a_module_that_cannot_be_cached_is_told_and_the_next_one_is_cached(
+def test_failure_to_cache_a_module_is_logged_and_the_next_one_is_cached(
     engine: PrivateEngine, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     done = threading.Event()
@@ -310,15 +310,13 @@ def test_a_module_that_cannot_be_cached_is_told_and_the_next_one_is_cached(
         engine.call(warmer.warm, each)
     assert done.wait(30)
     engine.run(lambda _: warmer.close())
-    told = [record.getMessage() for record in caplog.records]
-    assert len(told) == 2
-    assert all("not in the compile cache" in line for line in told)
-    assert "lost.wasm" in told[1]
+    messages = [record.getMessage() for record in caplog.records]
+    assert len(messages) == 2
+    assert all("not in the compile cache" in line for line in messages)
+    assert "lost.wasm" in messages[1]
 
 
-def test_module_with_other_limits_is_compiled_into_the_cache_too(
-    engine: PrivateEngine, tmp_path: Path
-) -> None:
+def test_module_is_cached_again_for_other_limits(engine: PrivateEngine, tmp_path: Path) -> None:
     warmer = CacheWarmer(WorkerOptions(88 << 20, write_cache_config(tmp_path)))
     compiled = [threading.Event(), threading.Event()]
 
@@ -332,16 +330,16 @@ def test_module_with_other_limits_is_compiled_into_the_cache_too(
     engine.run(lambda _: warmer.close())
 
 
-def test_under_root_a_closed_folder_above_the_cache_is_named(
+def test_folder_that_blocks_the_cache_under_root_is_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    closed, cache = tmp_path / "closed", tmp_path / "closed" / "data" / "cache"
+    blocking, cache = tmp_path / "blocking", tmp_path / "blocking" / "data" / "cache"
     cache.mkdir(parents=True)
-    closed.chmod(0o700)
+    blocking.chmod(0o700)
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    assert blocking_folder(cache) == closed
-    closed.chmod(0o711)
-    assert blocking_folder(cache) not in (closed, closed / "data", cache)
+    assert blocking_folder(cache) == blocking
+    blocking.chmod(0o711)
+    assert blocking_folder(cache) not in (blocking, blocking / "data", cache)
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert blocking_folder(cache) is None
 
@@ -362,20 +360,20 @@ def pool(tmp_path: Path) -> Iterator[Callable[[], RunningPool]]:
 LIKE_A_CONTAINER = """
 import ctypes, os, struct, plugins.runtime.worker
 from plugins.runtime.confine import kernel
-if os.geteuid() == 0:  # root in a container is without CAP_SYS_ADMIN
+if os.geteuid() == 0:  # in a container, root lacks CAP_SYS_ADMIN
     header = ctypes.create_string_buffer(struct.pack("=Ii", 0x20080522, 0))
     sets = ctypes.create_string_buffer(24)
     kernel.call("capget", header, sets)
     fewer = (each & ~(1 << 21) for each in struct.unpack("=6I", sets.raw))
     kernel.call("capset", header, ctypes.create_string_buffer(struct.pack("=6I", *fewer)))
-else:  # where others may make no user namespaces
+else:  # a system on which users may not create user namespaces
     def refused(flags): raise PermissionError(1, "Operation not permitted")
     from plugins.runtime.confine import namespaces
     namespaces.unshare = refused
 """
 
 
-def test_in_a_container_workers_serve_without_namespaces(
+def test_workers_run_without_namespaces_in_a_container(
     pool: Callable[[], RunningPool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     boot_with(monkeypatch, LIKE_A_CONTAINER)
@@ -387,7 +385,7 @@ def test_in_a_container_workers_serve_without_namespaces(
 
 
 @pytest.mark.parametrize("layer", MISSING)
-def test_without_a_layer_workers_serve_and_the_log_says_which_is_missing(
+def test_workers_run_without_a_layer_and_the_log_names_it(
     pool: Callable[[], RunningPool],
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -401,12 +399,12 @@ def test_without_a_layer_workers_serve_and_the_log_says_which_is_missing(
     assert layers[layer] == "off: Function not implemented"
     here = found.layers["root" if AM_ROOT else "user"]
     lost = {name for name in MISSING if holds(here[name]) and not holds(layers[name])}
-    assert lost - {layer} <= {"processes"}  # which needs a user or a namespace of its own
+    assert lost - {layer} <= {"processes"}  # which depends on an own user or namespace
     (record,) = [record for record in caplog.records if "without these sandbox layers" in record.getMessage()]
     assert f"{layer}: off: Function not implemented; {MISSING[layer]}" in record.getMessage()
 
 
-def test_the_log_says_once_that_all_layers_hold(
+def test_log_says_once_that_all_layers_are_on(
     pool: Callable[[], RunningPool], caplog: pytest.LogCaptureFixture, found: Found
 ) -> None:
     if lacking := missing(found.layers["root" if AM_ROOT else "user"]):
@@ -420,7 +418,7 @@ def test_the_log_says_once_that_all_layers_hold(
     assert missing(started.layers()) == {}
 
 
-def test_readyz_tells_the_layers_and_is_not_ready_without_workers(
+def test_readyz_reports_the_layers_and_is_not_ready_without_workers(
     db: None, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     layers = get_pool().layers(timeout_seconds=30)

@@ -1,7 +1,7 @@
-"""What a hostile plugin costs: one execution that tells what happened, and nothing of anybody else.
+"""A hostile plugin costs one execution, which says what happened, and affects nobody else.
 
-The web process is the one that these tests run in: had it died, so had they. What it does with all of them at
-once is in test_hostile_server.py.
+The tests run in the web process: if it died, they would die too. test_hostile_server.py runs all hostile
+plugins at once.
 """
 
 import json
@@ -24,14 +24,14 @@ from tests.plugins.unchecked import FIXTURES, install_unchecked
 Call = Callable[..., Any]
 State = Execution.State
 ECHO = b"\x00\xffany bytes"
-LONG_MS = 30_000  # on a busy machine, too, what ends by itself ends before its time is up
+LONG_MS = 30_000  # long enough, even on a busy machine, for what ends by itself
 
-# What the upload gate refuses; behind it, such a module must not cost more than its worker.
+# The upload check refuses these. A module that passed it must still cost no more than its worker.
 REFUSED = ["start_loop", "start_host_call", "nul_import", "nul_export", "duplicate_export"]
 
 
 class Hostile(NamedTuple):
-    """What the caller of a function sees, and how its execution ends."""
+    """A call with the response that its caller gets, and how its execution ends."""
 
     fixture: str
     function: str
@@ -51,7 +51,7 @@ OUT_OF_MEMORY = (502, "plugin-out-of-memory", State.FAILED)
 OUTPUT_TOO_LARGE = (502, "plugin-output-too-large", State.FAILED)
 CRASHED = (502, "plugin-crashed", State.CRASHED)
 INVALID = (502, "plugin-invalid", State.FAILED)
-REFUSES = (422, "plugin-error", State.FAILED)
+PLUGIN_ERROR = (422, "plugin-error", State.FAILED)
 
 HOSTILE = [
     Hostile("faults", "loop_forever", *TIMED_OUT),
@@ -72,15 +72,15 @@ HOSTILE = [
     Hostile("nul_export", "run", *CRASHED),
     Hostile("duplicate_export", "run", *INVALID),
     Hostile("faults", "trap", *TRAPPED),
-    Hostile("faults", "fail_silent", *REFUSES),
+    Hostile("faults", "fail_silent", *PLUGIN_ERROR),
     Hostile("var_hog", "run", *TRAPPED),
     Hostile("ignores_errors", "no_room", *OUT_OF_MEMORY),
     Hostile("host_call_flood", "run", 502, "plugin-host-call-limit", State.FAILED),
 ]
 
 
-class Futile(NamedTuple):
-    """What may be tried as often as one likes: nothing comes of it, and it answers the same every time."""
+class Harmless(NamedTuple):
+    """An attempt that achieves nothing and has the same output every time."""
 
     fixture: str
     function: str
@@ -89,19 +89,19 @@ class Futile(NamedTuple):
     timeout_ms: int = LONG_MS
 
 
-FUTILE = [
-    Futile("log_flood", "run", b""),
-    Futile("ignores_errors", "refused", b"all well"),
-    Futile("faults", "counter", b"1"),
-    Futile("faults", "var_counter", b"1"),
-    Futile("faults", "forged_offset", b""),
-    Futile("port_scanner", "run", b"[403,403]", b"http://127.0.0.1:22/\nhttp://169.254.169.254/\n"),
+HARMLESS = [
+    Harmless("log_flood", "run", b""),
+    Harmless("ignores_errors", "refused", b"all well"),
+    Harmless("faults", "counter", b"1"),
+    Harmless("faults", "var_counter", b"1"),
+    Harmless("faults", "forged_offset", b""),
+    Harmless("port_scanner", "run", b"[403,403]", b"http://127.0.0.1:22/\nhttp://169.254.169.254/\n"),
 ]
 
 
 @pytest.fixture
 def call(transactional_db: None, alice: User) -> Call:
-    """Calls a function of a fixture, which is installed without grants when it is called first."""
+    """Calls a function of a fixture, which is installed without grants at its first call."""
     client = API(alice)
     slugs: dict[str, str] = {}
 
@@ -114,7 +114,7 @@ def call(transactional_db: None, alice: User) -> Call:
 
 
 def assert_others_are_served(call: Call) -> None:
-    """By every worker, whichever of them it was that had the hostile call."""
+    """Every worker serves, including the one that had the hostile call."""
     for _ in range(get_pool().size):
         response = call("echo", "run", ECHO)
         assert response.status_code == 200
@@ -126,7 +126,7 @@ def assert_others_are_served(call: Call) -> None:
     HOSTILE,
     ids=lambda case: f"{case.fixture}-{case.function}",
 )
-def test_a_hostile_call_costs_one_execution_and_nothing_else(call: Call, case: Hostile) -> None:
+def test_hostile_call_costs_one_execution_and_nothing_else(call: Call, case: Hostile) -> None:
     response = call(case.fixture, case.function, case.input, case.timeout_ms)
     problem = assert_problem(response, case.status, case.code)
     execution = history().get(pk=response["Execution-Id"])
@@ -137,8 +137,8 @@ def test_a_hostile_call_costs_one_execution_and_nothing_else(call: Call, case: H
     assert_others_are_served(call)
 
 
-@pytest.mark.parametrize("case", FUTILE, ids=lambda case: f"{case.fixture}-{case.function}")
-def test_what_is_futile_succeeds_and_leaves_nothing_for_the_next_call(call: Call, case: Futile) -> None:
+@pytest.mark.parametrize("case", HARMLESS, ids=lambda case: f"{case.fixture}-{case.function}")
+def test_harmless_attempt_succeeds_and_leaves_nothing_behind(call: Call, case: Harmless) -> None:
     for _ in range(get_pool().size + 1):  # at least one worker serves twice
         response = call(case.fixture, case.function, case.input, case.timeout_ms)
         assert (response.status_code, response.content) == (200, case.output)
@@ -146,20 +146,20 @@ def test_what_is_futile_succeeds_and_leaves_nothing_for_the_next_call(call: Call
     assert_others_are_served(call)
 
 
-def test_what_a_guest_was_refused_is_in_the_audit_log_whatever_it_claims(call: Call) -> None:
+def test_refused_host_call_is_audited_whatever_the_guest_claims(call: Call) -> None:
     response = call("ignores_errors", "refused")
     (refused,) = host_calls().filter(execution=response["Execution-Id"])
     assert (refused.operation, refused.status) == ("db_get_user_by_email", 403)
 
 
-def test_an_answer_that_did_not_reach_the_guest_is_no_success_for_the_caller(call: Call) -> None:
-    """The guest claims success; it was the host that had no room for its answer."""
+def test_reply_that_did_not_reach_the_guest_is_not_a_success(call: Call) -> None:
+    """The guest claims success, but has no memory for the host's reply."""
     response = call("ignores_errors", "no_room")
     assert_problem(response, 502, "plugin-out-of-memory")
     assert host_calls().filter(execution=response["Execution-Id"]).count() == 1
 
 
-def test_a_port_scanner_reaches_no_port(call: Call) -> None:
+def test_port_scanner_reaches_no_port(call: Call) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setblocking(False)
         port = listener.getsockname()[1]
@@ -175,18 +175,18 @@ def test_a_port_scanner_reaches_no_port(call: Call) -> None:
         ]
         response = call("port_scanner", "run", "".join(f"{url}\n" for url in urls).encode())
         assert json.loads(response.content) == [403] * len(urls)
-        with pytest.raises(BlockingIOError):  # nobody is there to be let in
+        with pytest.raises(BlockingIOError):  # no connection is waiting
             listener.accept()
     assert_others_are_served(call)
 
 
 class Redirector(BaseHTTPRequestHandler):
-    """`/` leads to `/secret`."""
+    """Redirects `/` to `/secret`."""
 
-    asked: list[str] = []
+    requested: list[str] = []
 
     def do_GET(self) -> None:
-        self.asked.append(self.path)
+        self.requested.append(self.path)
         self.send_response(302 if self.path == "/" else 200)
         self.send_header("Location", "/secret")
         self.send_header("Content-Length", "6")
@@ -194,13 +194,13 @@ class Redirector(BaseHTTPRequestHandler):
         self.wfile.write(b"secret")
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Not into the tests' output."""
+        """Keeps the log out of the tests' output."""
 
 
 @pytest.fixture
 def redirector() -> Iterator[ThreadingHTTPServer]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Redirector) as server:
-        Redirector.asked.clear()
+        Redirector.requested.clear()
         thread = threading.Thread(target=server.serve_forever, args=[0.01])
         thread.start()
         yield server
@@ -208,15 +208,15 @@ def redirector() -> Iterator[ThreadingHTTPServer]:
         thread.join()
 
 
-def test_a_redirect_follower_gets_to_neither_end(call: Call, redirector: ThreadingHTTPServer) -> None:
+def test_redirect_follower_reaches_neither_url(call: Call, redirector: ThreadingHTTPServer) -> None:
     url = f"http://127.0.0.1:{redirector.server_port}/"
     answer = json.loads(call("redirect_follower", "run", url.encode()).content)
     assert (answer["status"], answer["type"]) == (403, "urn:hostbridge:problem:network-not-granted")
-    assert Redirector.asked == []
+    assert Redirector.requested == []
     assert_others_are_served(call)
 
 
 @pytest.mark.parametrize("fixture", REFUSED)
-def test_what_kills_a_naive_host_is_refused_when_it_is_installed(fixture: str) -> None:
+def test_module_that_would_crash_a_naive_host_is_not_installed(fixture: str) -> None:
     with pytest.raises(InvalidWasm):
         read_folder(FIXTURES / fixture)

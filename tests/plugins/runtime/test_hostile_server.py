@@ -1,4 +1,4 @@
-"""All hostile plugins at once on a real server, with ordinary calls in between that must not notice."""
+"""All hostile plugins at once on a real server, with ordinary calls in between that must not be affected."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -6,22 +6,22 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from tests.plugins.runtime.test_hostile import FUTILE, HOSTILE, Futile, Hostile
+from tests.plugins.runtime.test_hostile import HARMLESS, HOSTILE, Harmless, Hostile
 from tests.server import Server, problem_code, processes_gone
 
-Case = Hostile | Futile
-FOLLOWER = Futile("redirect_follower", "run", b"", b"http://127.0.0.1/")
-CASES: list[Case] = [*HOSTILE, *FUTILE, FOLLOWER]
+Case = Hostile | Harmless
+FOLLOWER = Harmless("redirect_follower", "run", b"", b"http://127.0.0.1/")
+CASES: list[Case] = [*HOSTILE, *HARMLESS, FOLLOWER]
 
 
 def slug(case: Case) -> str:
-    """Each case is a plugin of its own: those of one fixture differ in how much time they get."""
+    """Each case is a plugin of its own, because cases of one fixture differ in their time limits."""
     return f"{case.fixture}-{case.function}".replace("_", "-")
 
 
 @pytest.fixture
 def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """For this test alone, with a queue that is long enough for all of them."""
+    """For this test alone, with a queue timeout that is long enough for all calls."""
     server = Server.start(
         tmp_path_factory.mktemp("hostile") / "data",
         PLUGIN_QUEUE_TIMEOUT_MS="120000",
@@ -45,27 +45,27 @@ def check_hostile(client: httpx.Client, case: Hostile) -> None:
     assert (response.status_code, problem_code(response)) == (case.status, case.code), case
 
 
-def check_futile(client: httpx.Client, case: Futile) -> None:
+def check_harmless(client: httpx.Client, case: Harmless) -> None:
     response = call(client, case)
     assert (response.status_code, response.content) == (200, case.output), case
 
 
-def check_follower(client: httpx.Client, case: Futile) -> None:
+def check_follower(client: httpx.Client, case: Harmless) -> None:
     response = call(client, case)
     assert (response.status_code, problem_code(response)) == (200, "network-not-granted")
 
 
 def check_ordinary(client: httpx.Client, number: int) -> None:
-    """Each with a name of its own, so that an answer to somebody else's call would show."""
+    """Each call has its own name, so that the reply to another call would be noticed."""
     response = client.post("/api/v1/plugins/template/call/greet", json={"name": f"caller {number}"})
     assert response.status_code == 200, response.text
     assert response.json() == {"message": f"Hello, caller {number}!"}
 
 
-def test_all_hostile_plugins_at_once_disturb_neither_the_server_nor_other_calls(own_server: Server) -> None:
+def test_hostile_plugins_at_once_disturb_neither_the_server_nor_other_calls(own_server: Server) -> None:
     checks: list[tuple[Callable[..., None], Case]] = [
         *((check_hostile, case) for case in HOSTILE),
-        *((check_futile, case) for case in FUTILE),
+        *((check_harmless, case) for case in HARMLESS),
         (check_follower, FOLLOWER),
     ]
     with own_server.log_in("owner@example.com") as client, ThreadPoolExecutor(16) as threads:

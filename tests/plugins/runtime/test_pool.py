@@ -12,7 +12,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -71,7 +71,7 @@ def all_busy(pool: RunningPool) -> bool:
     return not census.idle and not census.starting
 
 
-def test_one_worker_serves_call_after_call_and_compiles_once(make_pool: MakePool) -> None:
+def test_worker_is_reused_and_compiles_a_module_once(make_pool: MakePool) -> None:
     pool = make_pool()
     first, _ = pool.run(job("echo", b"1"))
     pids = pool.pids()
@@ -81,7 +81,7 @@ def test_one_worker_serves_call_after_call_and_compiles_once(make_pool: MakePool
     assert pool.pids() == pids
 
 
-def test_a_plugin_that_was_warmed_finds_its_module_loaded(make_pool: MakePool) -> None:
+def test_warmed_plugin_finds_its_module_loaded(make_pool: MakePool) -> None:
     pool = make_pool(size=2)
     pool.warm("faults", job("echo"))
     pool.warm("hostcall", job("fetch", wasm=HOSTCALL))
@@ -91,7 +91,7 @@ def test_a_plugin_that_was_warmed_finds_its_module_loaded(make_pool: MakePool) -
     assert isinstance(first.reply, Result)
 
 
-def test_a_module_that_cannot_be_warmed_costs_no_worker(make_pool: MakePool) -> None:
+def test_failed_warm_up_costs_no_worker(make_pool: MakePool) -> None:
     pool = make_pool()
     with pytest.raises(InvalidModule):
         pool.warm("broken", replace(job("echo"), sha256="broken", wasm=lambda: b"\0asm\1\0\0\0\xff"))
@@ -101,15 +101,15 @@ def test_a_module_that_cannot_be_warmed_costs_no_worker(make_pool: MakePool) -> 
         pool.warm("faults", job("echo"))
 
 
-def test_callers_at_once_each_get_their_own_answer(make_pool: MakePool) -> None:
+def test_concurrent_callers_get_their_own_results(make_pool: MakePool) -> None:
     pool = make_pool(size=2, queue=100)
     wrong: list[bytes] = []
 
     def caller(number: int) -> None:
         for turn in range(20):
-            mine = f"{number}-{turn}".encode()
-            if output(pool, job("echo", mine)) != mine:
-                wrong.append(mine)
+            payload = f"{number}-{turn}".encode()
+            if output(pool, job("echo", payload)) != payload:
+                wrong.append(payload)
 
     threads = [threading.Thread(target=caller, args=(number,)) for number in range(16)]
     for thread in threads:
@@ -119,7 +119,7 @@ def test_callers_at_once_each_get_their_own_answer(make_pool: MakePool) -> None:
     assert wrong == []
 
 
-def test_over_the_bound_callers_are_told_at_once(make_pool: MakePool) -> None:
+def test_full_queue_refuses_callers_at_once(make_pool: MakePool) -> None:
     pool = make_pool(queue=1)
     output(pool, job("echo"))
     busy = [threading.Thread(target=fail, args=(pool, job("loop_forever", timeout_ms=3000)))]
@@ -130,13 +130,13 @@ def test_over_the_bound_callers_are_told_at_once(make_pool: MakePool) -> None:
     wait_until(lambda: pool.census().waiting)
     with pytest.raises(Overloaded):
         pool.run(job("echo"))
-    assert busy[0].is_alive(), "it was told only when a worker had become free"
+    assert busy[0].is_alive(), "it was refused only after a worker had become free"
     for thread in busy:
         thread.join()
     assert output(pool, job("echo", b"again")) == b"again"
 
 
-def test_a_caller_waits_only_so_long(make_pool: MakePool) -> None:
+def test_caller_waits_no_longer_than_the_queue_timeout(make_pool: MakePool) -> None:
     pool = make_pool(queue_timeout_ms=200)
     pool.layers()  # its worker is up
     output(pool, job("echo"))
@@ -152,7 +152,7 @@ def test_a_caller_waits_only_so_long(make_pool: MakePool) -> None:
 
 
 def in_background(pool: RunningPool, job: Job, plugin: str = "any", times: int = 1) -> list[threading.Thread]:
-    """Callers that are on their way, each in a thread; whatever they get is theirs."""
+    """Calls in threads, whose results are ignored."""
 
     def call() -> None:
         with contextlib.suppress(Overloaded, Stopping, WorkerError):
@@ -170,7 +170,7 @@ def options(folder: Path) -> WorkerOptions:
 
 
 async def never(request: GuestRequest, deadline: float) -> HostReply:
-    raise AssertionError(f"nobody asked for {request}")
+    raise AssertionError(f"unexpected {request}")
 
 
 def wait_until(condition: Callable[[], object]) -> None:
@@ -180,7 +180,7 @@ def wait_until(condition: Callable[[], object]) -> None:
         time.sleep(0.01)
 
 
-def test_a_slow_plugin_leaves_a_worker_for_the_others(make_pool: MakePool) -> None:
+def test_slow_plugin_leaves_a_worker_for_others(make_pool: MakePool) -> None:
     pool = make_pool(size=2, queue=20)
     slow = in_background(pool, job("loop_forever", timeout_ms=3000), "slow", times=4)
     wait_until(lambda: pool.census().waiting == 3)
@@ -188,14 +188,14 @@ def test_a_slow_plugin_leaves_a_worker_for_the_others(make_pool: MakePool) -> No
     result, _ = pool.run(job("echo", b"past them"), plugin="quick")
     assert isinstance(result.reply, Result)
     assert result.reply.output == b"past them"
-    assert any(thread.is_alive() for thread in slow), "it was served only after the slow ones"
+    assert any(thread.is_alive() for thread in slow), "it was served only after the slow calls"
     assert time.monotonic() - started < 3
     pool.close()
     for thread in slow:
         thread.join()
 
 
-def test_a_running_call_can_be_cancelled(make_pool: MakePool) -> None:
+def test_running_call_can_be_cancelled(make_pool: MakePool) -> None:
     pool = make_pool()
     call_id = uuid.uuid4()
     ended: list[BaseException] = []
@@ -213,11 +213,11 @@ def test_a_running_call_can_be_cancelled(make_pool: MakePool) -> None:
     assert pool.cancel(call_id)
     thread.join(timeout=5)
     assert [type(error) for error in ended] == [Cancelled]
-    assert not pool.cancel(call_id), "it is here no more"
+    assert not pool.cancel(call_id), "it has left the pool"
     assert output(pool, job("echo", b"next")) == b"next"
 
 
-def test_a_waiting_call_can_be_cancelled(make_pool: MakePool) -> None:
+def test_waiting_call_can_be_cancelled(make_pool: MakePool) -> None:
     pool = make_pool()
     busy = in_background(pool, job("loop_forever", timeout_ms=1500))
     wait_until(lambda: all_busy(pool))
@@ -240,13 +240,13 @@ def test_a_waiting_call_can_be_cancelled(make_pool: MakePool) -> None:
     assert output(pool, job("echo", b"next")) == b"next"
 
 
-def test_an_instance_that_is_ready_serves_one_call_only(make_pool: MakePool) -> None:
-    """Made in advance or not: memory and globals are fresh for each call."""
+def test_every_call_gets_a_fresh_instance(make_pool: MakePool) -> None:
+    """Also if the instance was made in advance."""
     pool = make_pool()
     assert {output(pool, job("counter")) for _ in range(6)} == {b"1"}
 
 
-def test_an_instance_made_in_advance_has_the_settings_of_its_own_call(
+def test_prepared_instance_has_the_settings_of_its_own_call(
     make_pool: MakePool,
 ) -> None:
     pool = make_pool()
@@ -255,22 +255,22 @@ def test_an_instance_made_in_advance_has_the_settings_of_its_own_call(
         assert json.loads(output(pool, asked)) == {"colour": value}
 
 
-def test_a_worker_still_busy_with_another_plugin_is_replaced(make_pool: MakePool) -> None:
-    """No plugin may get anything of another's call, so nobody waits for what that leaves behind."""
+def test_worker_still_cleaning_up_after_another_plugin_is_replaced(make_pool: MakePool) -> None:
+    """A plugin must not meet anything left over from another's call, and must not wait for it."""
     pool = make_pool()
     output(pool, job("echo"))
     (pid,) = pool.pids()
     other_module = replace(job("echo", b"other"), fuel=1_000_000)
     assert output(pool, other_module) == b"other"
     assert pool.pids() == [pid], "a worker that has settled serves any module"
-    os.kill(pid, signal.SIGSTOP)  # as if it were still tidying up
+    os.kill(pid, signal.SIGSTOP)  # as if it were still cleaning up
     assert output(pool, job("echo", b"next")) == b"next"
     assert pid not in pool.pids()
 
 
-def test_a_plugin_waits_for_its_own_last_call_in_its_own_time(make_pool: MakePool) -> None:
+def test_cleanup_after_the_same_plugin_counts_towards_the_next_calls_time(make_pool: MakePool) -> None:
     pool = make_pool()
-    for number in range(50):  # without a pause: most calls come while the worker still tidies up
+    for number in range(50):  # without a pause: most calls arrive while the worker still cleans up
         assert output(pool, job("echo", b"%d" % number)) == b"%d" % number
     (pid,) = pool.pids()
     os.kill(pid, signal.SIGSTOP)
@@ -279,19 +279,19 @@ def test_a_plugin_waits_for_its_own_last_call_in_its_own_time(make_pool: MakePoo
     assert pid not in pool.pids()
 
 
-def test_a_timed_out_worker_is_gone_and_replaced(make_pool: MakePool) -> None:
+def test_timed_out_worker_is_killed_and_replaced(make_pool: MakePool) -> None:
     pool = make_pool()
     output(pool, job("echo"))
     (pid,) = pool.pids()
     started = time.monotonic()
     with pytest.raises(TimedOut):
         pool.run(job("sleep_forever", timeout_ms=300))
-    assert 0.3 <= time.monotonic() - started < 5  # its own limit, neither none nor another one
+    assert 0.3 <= time.monotonic() - started < 5  # its own limit, and no other
     assert not Path(f"/proc/{pid}").exists()
     assert output(pool, job("echo", b"next")) == b"next"
 
 
-def test_time_spent_in_the_host_counts(make_pool: MakePool) -> None:
+def test_host_calls_count_towards_the_time_limit(make_pool: MakePool) -> None:
     pool = make_pool()
 
     def slow(request: HostRequest, deadline: float) -> HostReply:
@@ -303,8 +303,8 @@ def test_time_spent_in_the_host_counts(make_pool: MakePool) -> None:
     assert output(pool, job("echo", b"next")) == b"next"
 
 
-def test_a_call_that_is_broken_off_leaves_no_worker_in_the_middle(make_pool: MakePool) -> None:
-    """Whatever ends the conversation early, the next caller must not get the last one's answer."""
+def test_interrupted_call_leaves_no_reply_for_the_next(make_pool: MakePool) -> None:
+    """The next caller must not get the reply to an interrupted call."""
     pool = make_pool()
 
     def interrupted(request: HostRequest, deadline: float) -> HostReply:
@@ -313,31 +313,31 @@ def test_a_call_that_is_broken_off_leaves_no_worker_in_the_middle(make_pool: Mak
     fetch = job("fetch", b'{"url":"http://x"}', wasm=HOSTCALL)
     with pytest.raises(KeyboardInterrupt):
         pool.run(fetch, interrupted)
-    assert output(pool, job("echo", b"mine")) == b"mine"
+    assert output(pool, job("echo", b"payload")) == b"payload"
 
 
-def test_an_answer_that_belongs_to_another_call_is_not_taken(make_pool: MakePool) -> None:
+def test_reply_to_another_call_is_refused(make_pool: MakePool) -> None:
     pool = make_pool()
 
     def forged(request: HostRequest, deadline: float) -> HostReply:
-        return HostReply(request.call_id + 1, 200, {}, b"somebody else's")
+        return HostReply(request.call_id + 1, 200, {}, b"another caller's")
 
     with pytest.raises(Crashed):
         pool.run(job("fetch", b'{"url":"http://x"}', wasm=HOSTCALL), forged)
-    assert output(pool, job("echo", b"mine")) == b"mine"
+    assert output(pool, job("echo", b"payload")) == b"payload"
 
 
 @pytest.mark.parametrize(
     "frame",
     [
-        Result(99, b"somebody else's", 0, 0),
+        Result(99, b"another caller's", 0, 0),
         HostRequest(99, "GET", "http://x", {}, b""),
         Ready("again", {}),
         HostReply(1, 200, {}, b"not a worker's frame"),
     ],
     ids=lambda frame: type(frame).__name__,
 )
-def test_a_worker_that_breaks_the_protocol_is_killed(tmp_path: Path, frame: Frame) -> None:
+def test_worker_that_breaks_the_protocol_is_killed(tmp_path: Path, frame: Frame) -> None:
     async def call() -> WorkerProcess:
         worker = await WorkerProcess.start(options(tmp_path))
         real = worker.channel
@@ -354,7 +354,7 @@ def test_a_worker_that_breaks_the_protocol_is_killed(tmp_path: Path, frame: Fram
     assert not asyncio.run(call()).usable
 
 
-def test_closing_ends_every_worker_also_busy_ones(make_pool: MakePool) -> None:
+def test_closing_ends_idle_and_busy_workers(make_pool: MakePool) -> None:
     pool = make_pool(size=2)
     output(pool, job("echo"))
     busy = threading.Thread(target=fail, args=(pool, job("loop_forever")))
@@ -369,30 +369,30 @@ def test_closing_ends_every_worker_also_busy_ones(make_pool: MakePool) -> None:
         pool.run(job("echo"))
 
 
-def test_a_worker_inherits_nothing_of_the_servers(
+def test_worker_inherits_no_environment_and_no_files(
     make_pool: MakePool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("SECRET_KEY", "very secret")
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
-    # Told by the worker itself, before it closes what it inherited and even its server can no longer look.
-    tell = (
+    # The worker itself reports, before it closes what it inherited and becomes unreadable even to its server.
+    report = (
         "import json, os; from pathlib import Path; links = Path('/proc/self/fd').iterdir(); "
         "opened = [os.readlink(link) for link in list(links) if link.exists()]; "
-        f"Path({str(tmp_path / 'told')!r}).write_text(json.dumps([dict(os.environ), opened])); "
+        f"Path({str(tmp_path / 'report')!r}).write_text(json.dumps([dict(os.environ), opened])); "
     )
-    monkeypatch.setattr(worker_process, "BOOT", tell + worker_process.BOOT)
+    monkeypatch.setattr(worker_process, "BOOT", report + worker_process.BOOT)
     with Path("/etc/hostname").open():
         pool = make_pool()
         output(pool, job("echo"))
         (pid,) = pool.pids()
-    environment, opened = json.loads((tmp_path / "told").read_text())
+    environment, opened = json.loads((tmp_path / "report").read_text())
     assert set(environment) == {"RUST_BACKTRACE", "LANG"}
     assert os.getsid(pid) == pid
     assert "/etc/hostname" not in opened
     assert len([name for name in opened if name.startswith("socket:")]) == 1
 
 
-def test_a_module_that_does_not_compile_is_told_and_the_worker_kept(make_pool: MakePool) -> None:
+def test_module_that_does_not_compile_costs_no_worker(make_pool: MakePool) -> None:
     pool = make_pool()
     output(pool, job("echo"))
     pids = pool.pids()
@@ -410,7 +410,7 @@ from pathlib import Path
 from tests.plugins.runtime.test_pool import job
 from tests.runtime import RunningPool
 pool = RunningPool(Path(sys.argv[2]), size=2, queue=4)
-for _ in range(2):  # a worker that still compiles when its parent dies would notice by itself
+for _ in range(2):  # so that no worker is still compiling, which would notice by itself that its parent died
     pool.run(job("echo"))
 endless = job("loop_forever", timeout_ms=60000)
 threading.Thread(target=pool.run, args=(endless,), daemon=True).start()
@@ -420,7 +420,7 @@ time.sleep(60)
 """
 
 
-def test_a_worker_dies_with_its_parent(tmp_path: Path) -> None:
+def test_worker_dies_with_its_parent(tmp_path: Path) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", PARENT, str(ROOT), str(tmp_path)], stdout=subprocess.PIPE, text=True
     ) as parent:
@@ -431,7 +431,7 @@ def test_a_worker_dies_with_its_parent(tmp_path: Path) -> None:
     assert processes_gone(pids, 5)
 
 
-def test_ending_a_worker_twice_does_no_harm(tmp_path: Path) -> None:
+def test_worker_can_be_ended_twice(tmp_path: Path) -> None:
     async def end_twice() -> WorkerProcess:
         worker = await WorkerProcess.start(options(tmp_path))
         await worker.end()
@@ -441,7 +441,27 @@ def test_ending_a_worker_twice_does_no_harm(tmp_path: Path) -> None:
     assert not asyncio.run(end_twice()).usable
 
 
-def test_the_census_counts_workers_and_calls(make_pool: MakePool) -> None:
+def test_worker_is_reaped_even_if_ending_it_is_cancelled(tmp_path: Path) -> None:
+    async def cancel_ending() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(ThreadPoolExecutor(1))
+        worker = await WorkerProcess.start(options(tmp_path))
+        free = threading.Event()
+        blocked = loop.run_in_executor(None, free.wait)
+        ending = asyncio.create_task(worker.end())
+        await asyncio.sleep(0.01)
+        ending.cancel()
+        await asyncio.wait([ending])
+        free.set()
+        await blocked
+        async with asyncio.timeout(10):
+            while worker.process.returncode is None:
+                await asyncio.sleep(0.01)
+
+    asyncio.run(cancel_ending())
+
+
+def test_census_counts_workers_and_calls(make_pool: MakePool) -> None:
     pool = make_pool(queue=1, queue_timeout_ms=500)
     output(pool, job("echo"))
     assert pool.census() == (0, 1, 0, 0, 0, 0, 0)
@@ -459,7 +479,7 @@ def test_the_census_counts_workers_and_calls(make_pool: MakePool) -> None:
     assert (found.queue_full, found.waited_too_long, found.replaced) == (1, 1, 1)
 
 
-def test_an_idle_worker_that_dies_is_replaced_at_once(make_pool: MakePool) -> None:
+def test_idle_worker_that_dies_is_replaced_at_once(make_pool: MakePool) -> None:
     pool = make_pool()
     output(pool, job("echo"))
     (pid,) = pool.pids()
@@ -468,7 +488,7 @@ def test_an_idle_worker_that_dies_is_replaced_at_once(make_pool: MakePool) -> No
     assert pid not in pool.pids()
 
 
-def test_idle_workers_death_is_logged(make_pool: MakePool, caplog: pytest.LogCaptureFixture) -> None:
+def test_death_of_an_idle_worker_is_logged(make_pool: MakePool, caplog: pytest.LogCaptureFixture) -> None:
     pool = make_pool()
     output(pool, job("echo"))
     os.kill(pool.pids()[0], signal.SIGKILL)
@@ -476,11 +496,11 @@ def test_idle_workers_death_is_logged(make_pool: MakePool, caplog: pytest.LogCap
     assert "idle worker died" in caplog.text
 
 
-def test_call_cancelled_before_its_worker_is_ready_leaves_no_reply_for_the_next(make_pool: MakePool) -> None:
+def test_call_cancelled_during_clean_up_leaves_no_reply_for_the_next(make_pool: MakePool) -> None:
     pool = make_pool()
     output(pool, job("echo"))
     (pid,) = pool.pids()
-    os.kill(pid, signal.SIGSTOP)  # the reply to Settle stays away until the call has been cancelled
+    os.kill(pid, signal.SIGSTOP)  # no reply to Settle until the call has been cancelled
 
     async def cancel_midway(_: object) -> None:
         with pool.pool.admit(uuid.uuid4(), "other") as ticket:
@@ -594,7 +614,7 @@ def test_cancelling_starts_no_pool() -> None:
     engine.shut_down()
 
 
-def test_an_interrupted_caller_ends_its_call_and_not_the_engine(make_pool: MakePool) -> None:
+def test_interrupted_caller_ends_its_call_but_not_the_engine(make_pool: MakePool) -> None:
     pool = make_pool()
 
     def interrupted(request: HostRequest, deadline: float) -> HostReply:
@@ -605,7 +625,7 @@ def test_an_interrupted_caller_ends_its_call_and_not_the_engine(make_pool: MakeP
     assert output(pool, job("echo", b"next")) == b"next"
 
 
-def test_waiting_on_the_engines_own_thread_is_refused(make_pool: MakePool) -> None:
+def test_engines_own_thread_may_not_wait_for_it(make_pool: MakePool) -> None:
     engine = make_pool().engine
     with pytest.raises(RuntimeError, match="event loop"):
         engine.call(engine.run, lambda _: asyncio.sleep(0))

@@ -1,4 +1,4 @@
-"""Frames between the web process and its workers: what comes from a worker is believed only in its shape."""
+"""Frames between the web process and its workers. The web process trusts only their validated shape."""
 
 import contextlib
 import socket
@@ -30,7 +30,7 @@ def pair() -> Iterator[Pair]:
     st.dictionaries(st.text(max_size=20), st.text(max_size=50), max_size=5),
     st.binary(max_size=3000),
 )
-def test_frames_arrive_as_they_were_sent(
+def test_frames_arrive_unchanged(
     call_id: int, method: str, url: str, headers: dict[str, str], body: bytes
 ) -> None:
     frame = HostRequest(call_id, method, url, headers, body)
@@ -56,7 +56,7 @@ def test_frames_survive_any_split_of_the_stream(bodies: list[bytes], data: st.Da
 
 
 @given(st.binary(max_size=500))
-def test_any_bytes_are_a_frame_or_an_error_that_is_expected(raw: bytes) -> None:
+def test_any_bytes_give_a_frame_or_an_expected_error(raw: bytes) -> None:
     with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
         protocol.decode_from_worker(raw)
 
@@ -77,29 +77,29 @@ def test_any_bytes_are_a_frame_or_an_error_that_is_expected(raw: bytes) -> None:
     ],
     ids=lambda frame: type(frame).__name__,
 )
-def test_what_no_worker_sends_that_keeps_to_its_bounds_is_not_read(frame: protocol.Frame, pair: Pair) -> None:
-    """Every part of a frame has a bound of its own: the event loop reads it before anybody's limits count."""
+def test_frames_over_a_limit_are_refused(frame: protocol.Frame, pair: Pair) -> None:
+    """Each part of a frame has its own limit, because the event loop reads it before a call's own apply."""
     ours, theirs = pair
     Channel(theirs).send(frame)
     with pytest.raises(msgspec.ValidationError, match="length"):
         protocol.decode_from_worker(Channel(ours).receive())
 
 
-def test_a_frame_for_the_worker_is_none_for_the_parent(pair: Pair) -> None:
+def test_parent_refuses_frames_meant_for_workers(pair: Pair) -> None:
     ours, theirs = pair
     Channel(theirs).send(protocol.Unload("x"))
     with pytest.raises(msgspec.ValidationError):
         protocol.decode_from_worker(Channel(ours).receive())
 
 
-def test_an_absurd_length_is_refused_before_anything_is_read(pair: Pair) -> None:
+def test_absurd_length_is_refused_before_anything_is_read(pair: Pair) -> None:
     ours, theirs = pair
     theirs.sendall(struct.pack("!I", 0xFFFF_FFFF))
     with pytest.raises(ProtocolError):
         Channel(ours).receive()
 
 
-def test_a_frame_that_breaks_off_is_noticed(pair: Pair) -> None:
+def test_truncated_frame_is_noticed(pair: Pair) -> None:
     ours, theirs = pair
     theirs.sendall(struct.pack("!I", 100) + b"half")
     theirs.close()
@@ -107,6 +107,6 @@ def test_a_frame_that_breaks_off_is_noticed(pair: Pair) -> None:
         Channel(ours).receive()
 
 
-def test_a_frame_too_large_is_not_sent(pair: Pair) -> None:
+def test_too_large_a_frame_is_not_sent(pair: Pair) -> None:
     with pytest.raises(ProtocolError):
         Channel(pair[0]).send(Result(1, b"x" * (protocol.MAX_FRAME_BYTES + 1), 0, 0))

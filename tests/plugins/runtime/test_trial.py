@@ -1,4 +1,4 @@
-"""The trial of a module, in a worker of its own."""
+"""The trial of a module, in workers of its own."""
 
 import asyncio
 import time
@@ -13,7 +13,7 @@ from plugins.runtime.worker_process import LOAD_SECONDS
 from tests.plugins.unchecked import FIXTURES
 
 
-def test_starting_may_take_as_long_as_a_call_not_as_long_as_compiling(tmp_path: Path) -> None:
+def test_instantiation_has_the_time_limit_of_a_call(tmp_path: Path) -> None:
     job = Job(
         sha256="",
         wasm=(FIXTURES / "init_loop" / "init_loop.wasm").read_bytes,
@@ -30,8 +30,8 @@ def test_starting_may_take_as_long_as_a_call_not_as_long_as_compiling(tmp_path: 
     assert time.monotonic() - started < LOAD_SECONDS
 
 
-def test_the_configuration_of_the_cache_is_left_alone_or_replaced_whole(tmp_path: Path) -> None:
-    """It is written for each trial, while workers that serve may be starting and read it."""
+def test_cache_configuration_is_replaced_atomically_and_only_if_it_differs(tmp_path: Path) -> None:
+    """Each trial writes it, while workers that are starting may read it."""
     path = write_cache_config(tmp_path)
     written = path.stat()
     assert write_cache_config(tmp_path).stat().st_mtime_ns == written.st_mtime_ns

@@ -1,4 +1,4 @@
-"""The event loop's end of the socket to a worker, which may send anything."""
+"""The web process's end of the socket to a worker, which may send anything."""
 
 import asyncio
 import socket
@@ -34,7 +34,7 @@ def soon(seconds: float = 5) -> float:
     return time.monotonic() + seconds
 
 
-def test_a_frame_arrives_in_pieces() -> None:
+def test_frame_can_arrive_in_pieces() -> None:
     async def test(channel: WorkerChannel, worker: socket.socket) -> None:
         raw = pack(RESULT)
         worker.sendall(raw[:7])
@@ -46,7 +46,7 @@ def test_a_frame_arrives_in_pieces() -> None:
     with_channel(test)
 
 
-def test_frames_that_came_together_are_received_one_by_one() -> None:
+def test_frames_in_one_chunk_are_received_one_by_one() -> None:
     async def test(channel: WorkerChannel, worker: socket.socket) -> None:
         worker.sendall(pack(RESULT) * 2)
         for _ in range(2):
@@ -55,8 +55,8 @@ def test_frames_that_came_together_are_received_one_by_one() -> None:
     with_channel(test)
 
 
-def test_the_deadline_is_for_the_whole_frame() -> None:
-    """Or a worker that dribbles would stretch its time byte by byte."""
+def test_deadline_is_for_the_whole_frame() -> None:
+    """Otherwise a worker could extend its deadline by sending single bytes."""
 
     async def test(channel: WorkerChannel, worker: socket.socket) -> None:
         async def dribble() -> None:
@@ -68,13 +68,13 @@ def test_the_deadline_is_for_the_whole_frame() -> None:
         dribbling = asyncio.create_task(dribble())
         with pytest.raises(TimeoutError):
             await channel.receive(soon(0.2))
-        assert not dribbling.done(), "each byte gave it more time"
+        assert not dribbling.done(), "each byte extended the deadline"
         dribbling.cancel()
 
     with_channel(test)
 
 
-def test_a_deadline_that_has_passed_times_out() -> None:
+def test_past_deadline_times_out() -> None:
     async def test(channel: WorkerChannel, worker: socket.socket) -> None:
         with pytest.raises(TimeoutError):
             await channel.receive(time.monotonic() - 1)
@@ -82,7 +82,7 @@ def test_a_deadline_that_has_passed_times_out() -> None:
     with_channel(test)
 
 
-def test_an_absurd_length_is_refused_before_the_rest_comes() -> None:
+def test_absurd_length_is_refused_before_the_rest_arrives() -> None:
     async def test(channel: WorkerChannel, worker: socket.socket) -> None:
         worker.sendall(struct.pack("!I", 0xFFFF_FFFF))
         with pytest.raises(ProtocolError):
@@ -91,7 +91,7 @@ def test_an_absurd_length_is_refused_before_the_rest_comes() -> None:
     with_channel(test)
 
 
-def test_a_worker_that_hangs_up_is_noticed() -> None:
+def test_closed_socket_is_noticed() -> None:
     async def test(channel: WorkerChannel, worker: socket.socket) -> None:
         lost: list[bool] = []
         channel.on_lost = lambda: lost.append(True)
@@ -107,7 +107,7 @@ def test_a_worker_that_hangs_up_is_noticed() -> None:
     with_channel(test)
 
 
-def test_a_worker_that_speaks_between_calls_is_noticed() -> None:
+def test_frame_between_calls_is_noticed() -> None:
     async def test(channel: WorkerChannel, worker: socket.socket) -> None:
         channel.check_silent()
         worker.sendall(b"x")
@@ -118,7 +118,7 @@ def test_a_worker_that_speaks_between_calls_is_noticed() -> None:
     with_channel(test)
 
 
-def test_what_nobody_receives_is_not_read_without_bound() -> None:
+def test_unreceived_data_is_bounded() -> None:
     async def test(channel: WorkerChannel, worker: socket.socket) -> None:
         worker.setblocking(False)
         sent = 0
