@@ -85,7 +85,7 @@ class User(AbstractBaseUser, PermissionsMixin):
             raise ValidationError("This is the only owner's account. First make another user a superuser.")
 
     def save(self, *args: Any, keep: "Kept | None" = None, **kwargs: Any) -> None:
-        """Also ends the access that must not survive the change, whoever makes it.
+        """Also ends the access that must not survive the change, whichever code makes it.
 
         A new password ends what the old one may have opened, except for `keep`.
         """

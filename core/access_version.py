@@ -1,4 +1,4 @@
-"""The access version: a value that changes whenever somebody's access may have changed.
+"""The access version: a value that changes whenever access may have changed.
 
 Users, sessions, plugins and grants that were looked up may be cached while the version stays the same. A
 write to the table of a model marked with `decides_access`, made through Django in any process on this

@@ -211,16 +211,16 @@ def test_settings_are_shown_and_changed(small_server: Server, page: Page, shoot:
         expect(settings).to_contain_text("Set (hidden)")
         expect(settings).not_to_contain_text("k-1234")
         # An unchanged default is not stored.
-        told = owner.get("/api/v1/plugins/forecast").json()["settings"]
-        assert told == {"api_key": {"is_set": True}, "warn": True}
+        shown = owner.get("/api/v1/plugins/forecast").json()["settings"]
+        assert shown == {"api_key": {"is_set": True}, "warn": True}
 
         # A secret that is left empty is kept.
         edit.click()
         place.fill("Rome")
         settings.get_by_role("button", name="Save settings").click()
         expect(edit).to_be_focused()
-        told = owner.get("/api/v1/plugins/forecast").json()["settings"]
-        assert told == {"api_key": {"is_set": True}, "place": "Rome", "warn": True}
+        shown = owner.get("/api/v1/plugins/forecast").json()["settings"]
+        assert shown == {"api_key": {"is_set": True}, "place": "Rome", "warn": True}
         edit.click()
         settings.get_by_role("button", name="Cancel").click()
         expect(edit).to_be_focused()

@@ -101,7 +101,9 @@ def test_html_output_is_previewed(
 def test_hostile_html_is_harmless(owner_server: Server, owner: httpx.Client, chromium: Browser) -> None:
     # Not the `page` fixture: the browser itself logs what it refuses.
     page = chromium.new_page()
-    page.route_web_socket("**/ws/v1/events", lambda _: None)  # told of nothing, it asks for nothing by itself
+    page.route_web_socket(
+        "**/ws/v1/events", lambda _: None
+    )  # without events the page requests nothing by itself
     page.add_init_script("window.heard = []; addEventListener('message', (event) => heard.push(event.data))")
     path = call(owner, "faults/call/echo", HOSTILE.encode())
     open_as_owner(page, owner_server, path)

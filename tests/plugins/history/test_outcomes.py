@@ -38,6 +38,6 @@ def test_a_forged_backtrace_is_searched_in_linear_time() -> None:
 @pytest.mark.parametrize("status", [409.0, 409.5, True, "409", None, [409], 10**400, 399, 430])
 def test_problem_of_guest_has_an_integer_status(status: object) -> None:
     """Any other status could not be sent, so the guest's message is taken as text."""
-    told = {"problem": {"status": status, "code": "busy", "title": "Busy", "detail": "Wait."}}
-    problem = failure_problem(Failure(1, "guest_error", json.dumps(told), 0.0, 0.0), LIMITS)
+    spoken = {"problem": {"status": status, "code": "busy", "title": "Busy", "detail": "Wait."}}
+    problem = failure_problem(Failure(1, "guest_error", json.dumps(spoken), 0.0, 0.0), LIMITS)
     assert (problem.status, problem.code) == (422, "plugin-error")
