@@ -97,10 +97,10 @@ def server_result(client: httpx.Client, slug: str, function: str, body: bytes = 
     response = client.post(f"/api/v1/plugins/{slug}/call/{function}", content=body)
     if response.status_code == 200:
         return Result(response.content, None)
-    body = response.json()
-    problem = {key: body[key] for key in ("status", "title", "detail")}
-    code = body["type"].removeprefix("urn:hostbridge:problem:")
-    return Result(None, problem | {"code": code, "errors": body.get("errors", [])})
+    members = response.json()
+    problem = {name: members[name] for name in ("status", "title", "detail")}
+    code = members["type"].removeprefix("urn:hostbridge:problem:")
+    return Result(None, problem | {"code": code, "errors": members.get("errors", [])})
 
 
 # --- waiting ------------------------------------------------------------------------------------------
