@@ -171,7 +171,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA mmap_size=268435456;",
     }
-    # Keeps REST framework from loading PostgreSQL's driver (7 MB) for fields that no model here has.
+    # Keeps REST framework from loading PostgreSQL's driver (9 MB) for fields that no model here has.
     sys.modules.setdefault("django.contrib.postgres.fields", None)  # type: ignore[arg-type]
 
 # --- Accounts -----------------------------------------------------------------------------------------
