@@ -48,8 +48,8 @@ def test_threads_share_one_heap_unless_the_operator_sets_another_number(
 HASH_PASSWORDS = """
 import argon2, threading
 from pathlib import Path
-from config import memory
-memory.use_one_heap()
+from config import heap
+heap.use_one_heap()
 def resident_bytes():
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
 def work():
@@ -61,7 +61,7 @@ def in_a_thread():
     thread.join()
 in_a_thread()
 before = resident_bytes()
-memory.trim_heap()
+heap.trim_heap()
 print(before - resident_bytes())
 """
 

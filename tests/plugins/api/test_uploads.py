@@ -213,7 +213,7 @@ def test_command_line_installs_archives(tmp_path: Path, capsys: pytest.CaptureFi
 
 @pytest.mark.parametrize(
     ("fixture", "reason"),
-    [("init_loop", "not ready in time"), ("init_crash", "SIGSEGV")],
+    [("init_loop", "did not start in time"), ("init_crash", "SIGSEGV")],
 )
 def test_module_that_fails_its_trial_start_is_refused(fixture: str, reason: str) -> None:
     """Validation cannot see this. Only a trial start in a worker shows it."""
